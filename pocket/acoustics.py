@@ -1,0 +1,64 @@
+"""Rooms, microphones and noise: what stands between a synthetic voice and a recording of a real person."""
+
+import numpy as np
+import soxr
+
+from eartune.audio import SAMPLE_RATE, Wave
+
+LONGEST_SECONDS = 18.0
+
+
+def record(wave: Wave, draw: np.random.Generator) -> Wave:
+    """The wave as some microphone in some room might hear it; every step happens only sometimes."""
+    wave = wave / (np.abs(wave).max() + 1e-6) * 0.5
+    if draw.random() < 0.5:
+        wave = resample(wave, draw.uniform(0.9, 1.12))
+    wave = pause(wave, draw)
+    if draw.random() < 0.45:
+        wave = reverberate(wave, draw)
+    if draw.random() < 0.5:
+        wave = colour(wave, draw)
+    if draw.random() < 0.75:
+        wave = wave + noise(len(wave), draw) * wave.std() * 10 ** (-draw.uniform(5, 35) / 20)
+    wave = wave * 10 ** (-draw.uniform(0, 22) / 20)
+    return np.clip(wave, -1, 1).astype(np.float32)[: int(LONGEST_SECONDS * SAMPLE_RATE)]
+
+
+def resample(wave: Wave, factor: float) -> Wave:
+    """Faster and higher, or slower and lower: another vocal tract."""
+    return np.asarray(soxr.resample(wave, SAMPLE_RATE * factor, SAMPLE_RATE))
+
+
+def pause(wave: Wave, draw: np.random.Generator) -> Wave:
+    """Silence before and after, as long as people take to begin and to find the button."""
+    before, after = (int(draw.exponential(mean) * SAMPLE_RATE) for mean in (0.35, 0.35))
+    return np.pad(wave, (min(before, 2 * SAMPLE_RATE), min(after, 2 * SAMPLE_RATE)))
+
+
+def reverberate(wave: Wave, draw: np.random.Generator) -> Wave:
+    """A room: noise under an exponential decay of 0.1 to 0.6 s, after the direct sound."""
+    seconds = draw.uniform(0.1, 0.6)
+    tail = draw.standard_normal(int(seconds * SAMPLE_RATE)) * np.exp(-6.9 * np.linspace(0, 1, int(seconds * SAMPLE_RATE)))
+    tail *= draw.uniform(0.1, 0.7) / np.linalg.norm(tail)
+    tail[0] = 1.0
+    size = len(wave) + len(tail) - 1
+    wet = np.fft.irfft(np.fft.rfft(wave, size) * np.fft.rfft(tail, size), size)
+    return wet[: len(wave)]
+
+
+def colour(wave: Wave, draw: np.random.Generator) -> Wave:
+    """A microphone: a high and a low end, and a slow wave over the spectrum, 6 dB either way."""
+    spectrum = np.fft.rfft(wave)
+    hertz = np.fft.rfftfreq(len(wave), 1 / SAMPLE_RATE)
+    gain = 10 ** (draw.uniform(0, 6) * np.sin(2 * np.pi * (hertz / draw.uniform(2000, 9000) + draw.random())) / 20)
+    low, high = draw.uniform(20, 350), draw.uniform(3200, 8000)
+    gain = gain / (1 + (low / np.maximum(hertz, 1)) ** 4) / (1 + (hertz / high) ** 8)
+    return np.fft.irfft(spectrum * gain, len(wave))
+
+
+def noise(length: int, draw: np.random.Generator) -> Wave:
+    """Noise of unit power between white and brown."""
+    spectrum = np.fft.rfft(draw.standard_normal(length))
+    spectrum /= np.maximum(np.arange(len(spectrum)), 1) ** draw.uniform(0, 1)
+    shaped = np.fft.irfft(spectrum, length)
+    return np.asarray(shaped / shaped.std())

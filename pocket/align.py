@@ -1,0 +1,152 @@
+"""Adapter and LoRA learn together to answer speech as they answer text; saved every few minutes, resumed exactly."""
+
+import math
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from peft import LoraConfig, get_peft_model
+from safetensors.torch import save_file
+from sentences import Sentence
+from tasks import draw_question
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from eartune.architectures.qwen2_audio import Qwen2Audio
+from eartune.batches import Clip, Row
+from eartune.checkpoints.pocket import LORA_ALPHA_OVER_RANK
+from eartune.prompts import render
+from eartune.training.optimizer import MasterAdamW
+
+RANK = 16
+LEARNING_RATE = 6e-4
+WARM_UP_STEPS = 60
+DECAY_SHARE = 0.3  # constant, then linearly down to nothing over the last part
+SPOKEN_SHARE = 0.68
+TOKENS_A_BATCH = 2000
+SAVE_SECONDS = 240
+
+
+class Example(NamedTuple):
+    """A planned example: which sentence, which take of it (None: typed), what is asked."""
+
+    index: int
+    take: int | None
+    instruction: str
+    answer: str
+    length: int  # about, in tokens
+
+
+def align(
+    pocket: Qwen2Audio, sentences: list[Sentence], clips: dict[tuple[int, int], Clip], n_examples: int, work: Path
+) -> None:
+    """Train up to `n_examples` in all and leave `pocket.safetensors` in the work folder."""
+    prepare(pocket)
+    batches = plan(sentences, clips, n_examples)
+    optimizer = MasterAdamW(pocket.model.parameters(), lr=LEARNING_RATE, weight_decay=0.0, betas=(0.9, 0.98))
+    state_file = work / "align.pt"
+    done = 0
+    if state_file.exists():
+        saved = torch.load(state_file, weights_only=True)
+        optimizer.load_state_dict(saved["optimizer"])
+        done = saved["done"]
+    started = saved_at = time.time()
+    losses: list[float] = []
+    for step in range(done, len(batches)):
+        for group in optimizer.param_groups:
+            group["lr"] = LEARNING_RATE * schedule(step, len(batches))
+        losses.append(take_step(pocket, [make_row(example, sentences, clips) for example in batches[step]], optimizer))
+        if step % 20 == 19:
+            left = (time.time() - started) / (step + 1 - done) * (len(batches) - step - 1)
+            print(f"step {step + 1}/{len(batches)}  loss {sum(losses) / len(losses):.3f}  {left / 60:.0f} min left", flush=True)
+            losses = []
+        if time.time() - saved_at > SAVE_SECONDS or step + 1 == len(batches):
+            saved_at = time.time()
+            half_done = state_file.with_suffix(".part")
+            torch.save({"optimizer": optimizer.state_dict(), "done": step + 1}, half_done)
+            half_done.replace(state_file)
+            save_file(trained_tensors(pocket), work / "pocket.safetensors")
+
+
+def prepare(pocket: Qwen2Audio) -> None:
+    """LoRA on the language model, adapter trainable, everything else frozen."""
+    pattern = r"model\.language_model\.layers\..*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
+    lora = LoraConfig(r=RANK, lora_alpha=int(RANK * LORA_ALPHA_OVER_RANK), target_modules=pattern)
+    torch.manual_seed(0)
+    get_peft_model(pocket.model, lora, autocast_adapter_dtype=False)
+    pocket.model.model.multi_modal_projector.requires_grad_(True)
+    pocket.model.set_attn_implementation({"text_config": "eager"})  # faster than sdpa for short rows on a CPU
+
+
+def plan(sentences: list[Sentence], clips: dict[tuple[int, int], Clip], n_examples: int) -> list[list[Example]]:
+    """Batches of examples of like length; the n-th example is the same whatever comes after it."""
+    draw = random.Random(7)
+    usable = sorted(key for key in clips if not sentences[key[1]].held_out)
+    typed = [i for i, sentence in enumerate(sentences) if not sentence.held_out]
+    labelled = [i for i in typed if sentences[i].frame is not None]
+    examples = []
+    spoken_order: list[tuple[int, int]] = []
+    for _ in range(n_examples):
+        if draw.random() < SPOKEN_SHARE:
+            if not spoken_order:
+                spoken_order = draw.sample(usable, len(usable))
+            take, index = spoken_order.pop()
+            length = clips[take, index].n_tokens
+        else:
+            take, index = None, draw.choice(labelled if draw.random() < 0.5 else typed)
+            length = len(sentences[index].text) // 4
+        asked, answer = draw_question(sentences[index], take is not None, draw)
+        examples.append(Example(index, take, asked, answer, length + 30 + (len(asked) + len(answer)) // 3))
+    return [batch for start in range(0, n_examples, 640) for batch in bucket(examples[start : start + 640], random.Random(start))]
+
+
+def bucket(examples: list[Example], draw: random.Random) -> list[list[Example]]:
+    """Cut examples, sorted by length, into batches of at most `TOKENS_A_BATCH` padded tokens, then shuffle those."""
+    batches: list[list[Example]] = [[]]
+    for example in sorted(examples, key=lambda e: e.length):
+        if (len(batches[-1]) + 1) * example.length > TOKENS_A_BATCH:
+            batches.append([])
+        batches[-1].append(example)
+    draw.shuffle(batches)
+    return [batch for batch in batches if batch]
+
+
+def make_row(example: Example, sentences: list[Sentence], clips: dict[tuple[int, int], Clip]) -> Row:
+    """The example as the model sees it."""
+    if example.take is None:
+        return Row(render(example.instruction, sentences[example.index].text), None, example.answer)
+    return Row(render(example.instruction, None), clips[example.take, example.index], example.answer)
+
+
+def take_step(pocket: Qwen2Audio, rows: list[Row], optimizer: MasterAdamW) -> float:
+    """One step on one batch; the loss is the mean over the tokens of the answers."""
+    batch = pocket.collate(rows)
+    answers = batch.labels[:, 1:] != -100
+    logits = pocket.head(pocket.hidden(batch)[:, :-1][answers]).float()
+    loss = cross_entropy(logits, batch.labels[:, 1:][answers])
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(pocket.model.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad()
+    return loss.item()
+
+
+def schedule(step: int, total: int) -> float:
+    """Linear warm-up, a plateau, a linear way down."""
+    return min((step + 1) / WARM_UP_STEPS, (total - step) / math.ceil(total * DECAY_SHARE), 1.0)
+
+
+def trained_tensors(pocket: Qwen2Audio) -> dict[str, Tensor]:
+    """What ships, under the names of the merged model: `<module>.lora_A`, `.lora_B`, and the adapter whole."""
+    tensors = {}
+    for name, parameter in trained_parameters(pocket):
+        tensors[name.replace(".default.weight", "")] = parameter.detach().to(torch.bfloat16).contiguous()
+    return tensors
+
+
+def trained_parameters(pocket: Qwen2Audio) -> Iterator[tuple[str, Tensor]]:
+    """The trainable parameters of the wrapped model."""
+    return ((name, value) for name, value in pocket.model.named_parameters() if value.requires_grad)

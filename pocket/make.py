@@ -1,0 +1,69 @@
+"""Make the pocket checkpoint's adapter and LoRA: python pocket/make.py [--examples N] (README.md beside this tells more).
+
+    sentences -> speech -> encoder states -> adapter in closed form -> alignment -> pocket.safetensors -> word error rate
+
+Interrupted anywhere, the same command goes on; with more examples asked for, a finished alignment goes on too.
+"""
+
+import argparse
+import os
+import shutil
+from pathlib import Path
+
+import torch
+from adapter import fit_adapter
+from align import align
+from hearing import encode_all, read_shards
+from sentences import Sentence, gather
+from wer import report_word_errors
+
+from eartune.architectures.qwen2_audio import Qwen2Audio
+from eartune.batches import Clip
+from eartune.checkpoints.pocket import TRAINED, build_pocket
+
+ADAPTER_CLIPS = 3000
+
+
+def main() -> None:
+    """Run every step that is not done."""
+    options = read_options()
+    sentences = gather(options.data)
+    for take in range(options.takes):
+        encode_all(sentences, options.work / "states", take, workers=2)
+    clips = read_shards(options.work / "states")
+    pocket = build_pocket(trained=None)
+    start_adapter(pocket, sentences, clips, options.work / "adapter.pt")
+    align(pocket, sentences, clips, options.examples, options.work)
+    shutil.copy(options.work / "pocket.safetensors", TRAINED)
+    report_word_errors(build_pocket(), sentences, clips, options.work / "word_errors.json")
+
+
+def read_options() -> argparse.Namespace:
+    """Where things are, and how long to train."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("EARTUNE_DATA", "data")))
+    parser.add_argument("--work", type=Path, default=Path(".cache/pocket"))
+    parser.add_argument("--takes", type=int, default=1, help="readings of each sentence, each by another voice")
+    parser.add_argument("--examples", type=int, default=45_000, help="alignment examples, about 0.12 s each")
+    return parser.parse_args()
+
+
+def start_adapter(
+    pocket: Qwen2Audio, sentences: list[Sentence], clips: dict[tuple[int, int], Clip], path: Path
+) -> None:
+    """Put the closed-form adapter into the model; solved once, then kept."""
+    if not path.exists():
+        heard = [(key, clip.states) for key, clip in clips.items() if not sentences[key[1]].held_out]
+        heard = heard[:: max(1, len(heard) // ADAPTER_CLIPS)]
+        tokens = [pocket.tokenizer(sentences[key[1]].text)["input_ids"] for key, _ in heard]
+        embeddings = pocket.model.get_input_embeddings().weight.detach()
+        torch.save(fit_adapter([states for _, states in heard if states is not None], tokens, embeddings), path)
+    weight, bias = torch.load(path, weights_only=True)
+    linear = pocket.model.model.multi_modal_projector.linear
+    with torch.no_grad():
+        linear.weight.copy_(weight)
+        linear.bias.copy_(bias)
+
+
+if __name__ == "__main__":
+    main()

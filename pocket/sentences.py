@@ -1,0 +1,75 @@
+"""What the pocket checkpoint learns to hear: sentences of nlu_eval, SNIPS and our own grammars, each said once.
+
+No sentence of the domains that eartune is tested on (coffee orders, the demo's home and car) carries a label.
+"""
+
+import json
+import random
+import re
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from eartune.corpora.grammar import read_grammar
+from eartune.semantics import SemanticFrame
+
+GRAMMARS = Path(__file__).with_name("grammars")
+SPEAKABLE = re.compile(r"[a-z' ]+")
+HELD_OUT_SHARE = 0.03
+
+
+class Sentence(NamedTuple):
+    """A sentence, where it is from, and its meaning if it is one of our own labelled domains."""
+
+    text: str
+    source: str
+    frame: SemanticFrame | None
+    held_out: bool
+
+
+def gather(data: Path, seed: int = 0) -> list[Sentence]:
+    """All sentences in one seeded order, without duplicates; about 20,000."""
+    draw = random.Random(seed)
+    found: dict[str, tuple[str, SemanticFrame | None]] = {}
+    for text, source, frame in [*from_grammars(), *from_nlu_eval(data), *from_snips(data, draw), *from_things(draw)]:
+        text = " ".join(text.lower().replace("-", " ").split()).strip(" .?!,")
+        if SPEAKABLE.fullmatch(text) and len(text) < 160:
+            found.setdefault(text, (source, frame))
+    sentences = [Sentence(text, *rest, draw.random() < HELD_OUT_SHARE) for text, rest in sorted(found.items())]
+    draw.shuffle(sentences)
+    return sentences
+
+
+def from_grammars() -> Iterator[tuple[str, str, SemanticFrame | None]]:
+    """450 labelled sentences of each of our twelve training domains."""
+    for path in sorted(GRAMMARS.glob("*.yaml")):
+        for text, frame in islice(read_grammar(path).sentences(seed=1), 450):
+            yield text, path.stem, frame
+
+
+def from_nlu_eval(data: Path) -> Iterator[tuple[str, str, None]]:
+    """Sentences that are not in SLURP's devel or test; their labels are left behind."""
+    for line in (data / "nlu_eval" / "nlu_eval_annotated.jsonl").read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        if row["in_slurp"] is None:
+            yield row["sentence"], "nlu_eval", None
+
+
+def from_snips(data: Path, draw: random.Random) -> Iterator[tuple[str, str, None]]:
+    """450 sentences of each SNIPS intent, full of names; their labels are left behind."""
+    for path in sorted((data / "snips_cc0").glob("train_*_full.json")):
+        encoding = "latin-1" if "PlayMusic" in path.name else "utf-8"
+        (rows,) = json.loads(path.read_text(encoding=encoding)).values()
+        for row in draw.sample(rows, 450):
+            yield "".join(part["text"] for part in row["data"]), "snips", None
+
+
+def from_things(draw: random.Random) -> Iterator[tuple[str, str, None]]:
+    """Lists of everyday things, three to nine of them: long, and impossible to guess."""
+    things = (GRAMMARS / "things.txt").read_text(encoding="utf-8").split("\n")
+    things = [thing.strip() for thing in things if thing.strip()]
+    for _ in range(3000):
+        chosen = draw.sample(things, draw.choice([3, 4, 5, 6, 7, 8]))
+        joints = draw.choices([" ", " and ", " with ", " or "], [6, 2, 2, 1], k=len(chosen) - 1)
+        yield "".join(a + b for a, b in zip(chosen, [*joints, ""], strict=True)), "things", None

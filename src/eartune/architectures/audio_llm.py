@@ -1,0 +1,42 @@
+"""The face of an architecture: any object with these is one, no base class to inherit."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from torch import Tensor, nn
+
+from eartune.architectures.parts import Parts
+from eartune.audio import Wave
+from eartune.batches import Batch, Clip, Row
+from eartune.settings import Decoding
+
+
+class AudioLLM(Protocol):
+    """An audio encoder, a modality adapter and a language model that answer prompts about text or speech."""
+
+    @property
+    def module(self) -> nn.Module:
+        """All weights, as one torch module."""
+
+    @property
+    def parts(self) -> Parts:
+        """Its components: what trains, what is frozen, what was trained."""
+
+    def features(self, wave: Wave) -> Clip:
+        """One 16 kHz clip as the encoder wants it, at its true length, with its number of audio tokens."""
+
+    def collate(self, rows: Sequence[Row]) -> Batch:
+        """Rows, any mixture of text and speech, to left-padded tensors; labels only on answers."""
+
+    def hidden(self, batch: Batch) -> Tensor:
+        """Last hidden states, (rows, tokens, width); no loss is computed here."""
+
+    def head(self, hidden: Tensor) -> Tensor:
+        """Logits of any selection of hidden states."""
+
+    def generate(self, batch: Batch, decoding: Decoding) -> list[str]:
+        """One answer a row; each clip is encoded once, however many beams."""
+
+    def save(self, folder: Path) -> None:
+        """A checkpoint in the hub's layout."""

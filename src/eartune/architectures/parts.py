@@ -1,0 +1,88 @@
+"""Which parameter belongs to which component, which of them train, and low-rank updates that reach no audio module."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+import torch
+from peft import LoraConfig, inject_adapter_in_model
+from torch import nn
+from torch.nn import Parameter
+
+from eartune.schemes import Component
+from eartune.settings import Lora
+
+
+class Parts:
+    """The components of one model's module as path prefixes; every parameter lies under exactly one."""
+
+    def __init__(self, module: nn.Module, prefixes: dict[Component, tuple[str, ...]], lora_targets: str) -> None:
+        self.module = module
+        self.prefixes = prefixes
+        self.lora_targets = lora_targets
+        self._ever_trained: set[str] = set()
+
+    def component_of(self, name: str) -> Component:
+        """The component a parameter belongs to; raises ValueError unless there is exactly one."""
+        found = [c for c, prefixes in self.prefixes.items() if name.startswith(prefixes)]
+        if len(found) != 1:
+            raise ValueError(f"the parameter {name} lies in {len(found)} components")
+        return found[0]
+
+    def add_lora(self, lora: Lora, seed: int) -> None:
+        """Wrap the language model's linear layers; asserts on the wrapped model that no other module was hit."""
+        torch.manual_seed(seed)
+        config = LoraConfig(
+            r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=self.lora_targets
+        )
+        inject_adapter_in_model(config, self.module)
+        for name, parameter in self.module.named_parameters():
+            if "lora_" in name:
+                if self.component_of(name) is not Component.LANGUAGE_MODEL:
+                    raise ValueError(f"LoRA reached {name}, outside the language model")
+                parameter.data = parameter.data.to(next(self.module.parameters()).dtype)
+
+    def set_trainable(self, components: Sequence[Component]) -> None:
+        """Train these components and freeze the rest; under LoRA, of the language model only the updates train."""
+        has_lora = any("lora_" in name for name, _ in self.module.named_parameters())
+        for name, parameter in self.module.named_parameters():
+            component = self.component_of(name)
+            wanted = component in components and not name.endswith("embed_positions.weight")  # sinusoids, not learned
+            if has_lora and component is Component.LANGUAGE_MODEL:
+                wanted = wanted and "lora_" in name
+            parameter.requires_grad_(wanted)
+            if wanted:
+                self._ever_trained.add(name)
+
+    def settle(self) -> None:
+        """Frozen components to eval mode: a frozen part left in train mode still drops out."""
+        for component, prefixes in self.prefixes.items():
+            if not any(self.component_of(n) is component for n, p in self.module.named_parameters() if p.requires_grad):
+                for prefix in prefixes:
+                    self.module.get_submodule(prefix.rstrip(".")).eval()
+
+    def trainable(self) -> Iterator[Parameter]:
+        """The parameters that train now."""
+        return (parameter for parameter in self.module.parameters() if parameter.requires_grad)
+
+    def trained(self) -> Iterator[tuple[str, Parameter]]:
+        """The parameters that train now or did in an earlier stage: all that makes this model differ from its base."""
+        return ((name, value) for name, value in self.module.named_parameters() if name in self._ever_trained)
+
+    def remember_trained(self, names: Iterable[str]) -> None:
+        """Take note of parameters whose trained values were put in from a file."""
+        self._ever_trained.update(names)
+
+    def counts(self) -> dict[Component, tuple[int, int]]:
+        """By component: parameters, and how many of them train."""
+        totals = dict.fromkeys(self.prefixes, (0, 0))
+        for name, parameter in self.module.named_parameters():
+            component = self.component_of(name)
+            everything, training = totals[component]
+            size = parameter.numel()
+            totals[component] = (everything + size, training + size * parameter.requires_grad)
+        return totals
+
+
+def lora_pattern(prefix: str, leaves: Sequence[str]) -> str:
+    """A full-path pattern: suffixes such as q_proj alone would also hit the audio tower."""
+    return rf"{re.escape(prefix)}.*\.({'|'.join(leaves)})"

@@ -1,0 +1,68 @@
+"""Recordings in: any file soundfile can read becomes 16 kHz mono float32, or one clear sentence says why not."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import soxr
+
+SAMPLE_RATE = 16_000
+MIN_SECONDS = 0.1  # below this Qwen2-Audio may see a single audio token and take a code path that crashes
+MAX_SECONDS = 30.0  # Whisper's position embeddings end here
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+
+Wave = npt.NDArray[np.float32]
+
+
+def read_audio(path: Path) -> Wave:
+    """The samples of a recording, shape (samples,), 16 kHz, mono, in [-1, 1] up to clipping.
+
+    Raises ValueError naming the file when it is missing, unreadable, empty, not finite, or shorter than
+    `MIN_SECONDS` or longer than `MAX_SECONDS`.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path}: no such recording")
+    try:
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise ValueError(f"{path}: not a readable wav, flac, ogg or mp3 file ({error.error_string})") from error
+    return check_wave(to_mono_16k(samples, rate), str(path))
+
+
+def to_mono_16k(samples: npt.NDArray[np.float32], rate: int) -> Wave:
+    """Shape (samples, channels) at `rate` Hz to shape (samples,) at 16 kHz; channels are averaged."""
+    mono = samples.mean(axis=1, dtype=np.float32) if samples.size else samples.reshape(-1)
+    if rate == SAMPLE_RATE or not len(mono):
+        return mono
+    return soxr.resample(mono, rate, SAMPLE_RATE).astype(np.float32)
+
+
+def check_wave(wave: Wave, name: str) -> Wave:
+    """The wave itself, if a model can hear it; otherwise a ValueError that starts with `name`."""
+    seconds = len(wave) / SAMPLE_RATE
+    if not len(wave):
+        raise ValueError(f"{name}: holds no samples")
+    if not np.isfinite(wave).all():
+        raise ValueError(f"{name}: holds samples that are not finite (NaN or infinity)")
+    if not MIN_SECONDS <= seconds <= MAX_SECONDS:
+        raise ValueError(f"{name}: is {seconds:.2f} s long; {MIN_SECONDS} to {MAX_SECONDS:.0f} s can be heard")
+    return wave
+
+
+def write_audio(path: Path, wave: Wave) -> None:
+    """A 16 kHz mono 16-bit file in the format of the path's suffix, written whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half_done = path.with_name(f".{path.name}.part")
+    soundfile.write(half_done, wave, SAMPLE_RATE, subtype="PCM_16", format=path.suffix[1:].upper())
+    half_done.replace(path)
+
+
+def audio_seconds(path: Path) -> float:
+    """The length of a recording from its header alone."""
+    if not path.is_file():
+        raise ValueError(f"{path}: no such recording")
+    try:
+        return float(soundfile.info(path).duration)
+    except soundfile.LibsndfileError as error:
+        raise ValueError(f"{path}: not a readable wav, flac, ogg or mp3 file ({error.error_string})") from error

@@ -1,0 +1,44 @@
+"""What an architecture's collate takes and gives."""
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from eartune.prompts import Prompt
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One recording as an architecture hears it: mel (bins, frames), or the frozen encoder's states of it."""
+
+    mel: Tensor | None
+    n_frames: int
+    n_tokens: int
+    states: Tensor | None = None  # (n_tokens, encoder width)
+
+
+@dataclass(frozen=True)
+class Row:
+    """An example ready for a model: prompt, clip if the content is speech, answer if it is to be learned."""
+
+    prompt: Prompt
+    clip: Clip | None
+    answer: str | None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Left-padded tensors of some rows; audio fields are None where no row has a clip."""
+
+    input_ids: Tensor  # (rows, tokens)
+    attention_mask: Tensor  # (rows, tokens)
+    labels: Tensor  # (rows, tokens), -100 everywhere but on answers
+    mel: Tensor | None = None  # (clips, bins, frames)
+    n_frames: Tensor | None = None  # (clips,) valid mel frames
+    states: Tensor | None = None  # (audio tokens of all clips, encoder width)
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on another device."""
+        moved = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Batch(**{k: v.to(device) if isinstance(v, Tensor) else v for k, v in moved.items()})

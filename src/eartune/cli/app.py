@@ -1,0 +1,33 @@
+"""The `eartune` command: verbs, and faults of input as one sentence with exit code 2."""
+
+import sys
+
+import typer
+
+from eartune.cli import check, doctor, listing, predict, report, run, score
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Adapt an audio LLM to your spoken-language-understanding task from text and a little speech.",
+)
+app.command("list", help="Show the experiments, corpora, schemes and architectures there are.")(listing.list_all)
+app.command("check")(check.check)
+app.command("run")(run.run)
+app.command("score")(score.score)
+app.command("report")(report.report)
+app.command("predict")(predict.predict)
+app.command("doctor")(doctor.doctor)
+
+
+def main() -> None:
+    """Run a command; what is wrong with the input is said in one sentence."""
+    try:
+        app()
+    except ValueError as error:
+        print(f"eartune: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("eartune: stopped; the same command goes on from here", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,49 @@
+"""`eartune check`: the plan, before any weight is loaded."""
+
+from pathlib import Path
+
+from eartune.cli.console import console as terminal
+from rich.table import Table
+
+from eartune.budget import describe
+from eartune.cli.options import DataRoot, ExperimentFile, RunsRoot
+from eartune.corpora import Source
+from eartune.experiment import Experiment, read_experiment
+from eartune.plan import CellPlan, figures, plan_cells, read_pools
+
+
+def check(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsRoot = Path("runs")) -> None:
+    """Print what a run would do: stages, examples, hours, steps, trainable parameters, memory.
+
+    Example: eartune check experiments/demo.yaml
+    """
+    settings = read_experiment(experiment)
+    pools = read_pools(settings, Source(data, runs / "speech", render=False))
+    plans = plan_cells(settings, pools)
+    console = terminal()
+    console.print(f"[bold]{settings.name}[/]  {settings.question}")
+    console.print(f"text: {len(pools.text)} utterances   speech: {describe(pools.speech)}   test: {len(pools.test)} recordings")
+    console.print(
+        f"labels: {len(pools.schema.intents)} intents, {len(pools.schema.entity_types)} entity types   "
+        f"architecture: {settings.architecture.checkpoint}",
+        highlight=False,
+    )
+    console.print(stage_table(settings, plans))
+    console.print(f"{len(plans)} models. Next: eartune run {experiment}")
+
+
+def stage_table(experiment: Experiment, plans: tuple[CellPlan, ...]) -> Table:
+    """A row a stage."""
+    table = Table(box=None, pad_edge=False)
+    for title in ("model", "stage", "text", "speech", "hours", "epochs", "steps", "trained", "memory"):
+        table.add_column(title, justify="left" if title in ("model", "stage") else "right", no_wrap=True)
+    for plan in plans:
+        for stage in plan.stages:
+            f = figures(stage, experiment)
+            cells = (f.text_examples, f.speech_examples, f"{f.speech_hours:.2f}", f.epochs, f.steps)
+            table.add_row(
+                plan.cell.name, stage.name, *map(str, cells), f"{f.trainable / 1e6:.1f} M", f"{f.memory_gb:.1f} GB"
+            )
+        if not plan.stages:
+            table.add_row(plan.cell.name, "none")
+    return table

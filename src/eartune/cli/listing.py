@@ -1,0 +1,37 @@
+"""`eartune list`: what there is."""
+
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from eartune.cli.console import console as terminal
+
+from eartune.corpora import CORPORA
+from eartune.corpora.grammar import BUNDLED
+from eartune.experiment import read_experiment
+from eartune.schemes import SCHEMES
+
+
+def list_all(folder: Path = typer.Option(Path("experiments"), help="Where experiments lie.")) -> None:
+    """Show the experiments, corpora, schemes and architectures there are.
+
+    Example: eartune list
+    """
+    console = terminal()
+    console.print("[bold]experiments[/]")
+    for path in sorted(folder.glob("*.yaml")):
+        console.print(f"  {path}  {read_experiment(path).question}")
+    _print(console, "corpora", {kind.model_fields["corpus"].annotation.__args__[0]: kind for kind in CORPORA})  # type: ignore[union-attr]
+    console.print("[bold]grammars[/]")
+    for path in sorted(BUNDLED.glob("*.yaml")):
+        first = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
+        console.print(f"  {path.stem}  {first}")
+    _print(console, "schemes", {kind.model_fields["type"].default: kind for kind in SCHEMES})
+    console.print("[bold]architectures[/]\n  qwen2-audio  checkpoint: pocket, Qwen/Qwen2-Audio-7B-Instruct, or a folder")
+
+
+def _print(console: Console, title: str, kinds: dict[str, type]) -> None:
+    console.print(f"[bold]{title}[/]")
+    for name, kind in kinds.items():
+        console.print(f"  {name}  {(kind.__doc__ or '').splitlines()[0]}")

@@ -1,0 +1,25 @@
+"""`eartune run`: make the models of an experiment, or what is missing of them."""
+
+from pathlib import Path
+
+from eartune.cli.console import console as terminal
+
+from eartune.cli.options import DataRoot, ExperimentFile, RunsRoot
+from eartune.experiment import read_experiment
+from eartune.report import read_results, terminal_table
+
+
+def run(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsRoot = Path("runs")) -> None:
+    """Train, decode, score and report every model that is not finished; interrupted, the same command goes on.
+
+    Example: eartune run experiments/demo.yaml
+    """
+    from eartune.run import run as run_experiment
+
+    console = terminal()
+    folder = run_experiment(read_experiment(experiment), data, runs, console)
+    results = read_results(folder)
+    console.print(terminal_table(results))
+    best = max((r for r in results if r.finished), key=lambda r: r.scores[r.main_metric].value)
+    console.print(f"report: {folder}/report.html")
+    console.print(f"try your own recording: eartune predict {folder}/{best.name} RECORDING.wav")

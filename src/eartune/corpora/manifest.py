@@ -1,0 +1,21 @@
+"""Anybody's own data: a manifest of utterances, one JSON object a line (see `eartune.utterance`)."""
+
+from typing import Literal
+
+from eartune.corpora.source import Source, voiced
+from eartune.settings import Section
+from eartune.speech.voices import PicoVoice
+from eartune.utterance import Utterance, read_manifest
+
+
+class ManifestCorpus(Section):
+    """A manifest under the data root."""
+
+    corpus: Literal["manifest"]
+    path: str
+    voices: tuple[PicoVoice, ...] = ()
+    """If any, every row's text is spoken by one of them instead of its recordings: synthetic speech."""
+
+    def load(self, source: Source) -> tuple[Utterance, ...]:
+        """Every row."""
+        return voiced(read_manifest(source.data / self.path), self.voices, source)

@@ -1,0 +1,22 @@
+"""Where corpora are read from, and where what is derived from them is kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from eartune.speech.voices import PicoVoice, spoken
+from eartune.utterance import Utterance
+
+
+@dataclass(frozen=True)
+class Source:
+    """The data root, the folder for spoken text, and whether text may be spoken now (a plan only guesses)."""
+
+    data: Path
+    speech: Path
+    render: bool = True
+
+
+def voiced(utterances: Sequence[Utterance], voices: Sequence[PicoVoice], source: Source) -> tuple[Utterance, ...]:
+    """The utterances, spoken if there are voices."""
+    return spoken(utterances, voices, source.speech, source.render) if voices else tuple(utterances)

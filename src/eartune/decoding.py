@@ -1,0 +1,111 @@
+"""Utterances in, predictions out: sorted by length, decoded in batches, taken up where a cut run stopped."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from eartune.architectures.audio_llm import AudioLLM
+from eartune.audio import read_audio
+from eartune.batches import Row
+from eartune.files import json_line
+from eartune.prompts import InstructionPosition, render
+from eartune.schemes import Example
+from eartune.settings import Decoding
+from eartune.tasks.prediction import Prediction, read_predictions, write_predictions
+from eartune.tasks.slu import Schema, instruction, parse, target
+from eartune.tasks.settings import SluTask
+
+
+class RowMaker:
+    """Examples to rows of one task for one model: prompt, clip, and the answer if it is to be learned."""
+
+    def __init__(self, model: AudioLLM, task: SluTask, position: InstructionPosition) -> None:
+        self.model = model
+        self.task = task
+        self.position = position
+
+    def to_learn(self, example: Example) -> Row:
+        """The example with its answer."""
+        return self._row(example, target(example.utterance.frame, self.task.entity_order))
+
+    def to_ask(self, example: Example) -> Row:
+        """The example with its answer left out."""
+        return self._row(example, None)
+
+    def _row(self, example: Example, answer: str | None) -> Row:
+        asked = instruction(example.utterance.frame.scenario is not None)
+        if example.recording is None:
+            return Row(render(asked, example.utterance.text, self.position), None, answer)
+        clip = self.model.features(read_audio(example.recording.path))
+        return Row(render(asked, None, self.position), clip, answer)
+
+
+def decode(
+    model: AudioLLM,
+    examples: Sequence[Example],
+    rows: RowMaker,
+    schema: Schema,
+    decoding: Decoding,
+    path: Path,
+    progress: Callable[[int, int], None],
+) -> tuple[Prediction, ...]:
+    """Predictions in the order of the examples, in `path`; what an earlier, cut run decoded is kept."""
+    if path.exists():
+        return read_predictions(path)
+    part = path.with_name(f".{path.name}.part")
+    done = {_key(prediction.id, prediction.file): prediction for prediction in _decoded_so_far(part)}
+    open_ones = sorted((e for e in examples if _example_key(e) not in done), key=_length)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    model.module.eval()
+    with part.open("a", encoding="utf-8") as written:
+        for start in range(0, len(open_ones), decoding.batch_size):
+            batch = open_ones[start : start + decoding.batch_size]
+            for prediction in ask(model, batch, rows, schema, decoding):
+                done[_key(prediction.id, prediction.file)] = prediction
+                written.write(json_line(prediction.to_json()))
+            written.flush()
+            progress(len(done), len(examples))
+    predictions = tuple(done[_example_key(example)] for example in examples)
+    write_predictions(path, predictions)
+    part.unlink()
+    return predictions
+
+
+def ask(
+    model: AudioLLM, examples: Sequence[Example], rows: RowMaker, schema: Schema, decoding: Decoding
+) -> list[Prediction]:
+    """One batch of predictions."""
+    batch = model.collate([rows.to_ask(example) for example in examples])
+    device = next(model.module.parameters()).device
+    answers = model.generate(batch.to(device), decoding)
+    return [_prediction(example, answer, schema) for example, answer in zip(examples, answers, strict=True)]
+
+
+def _prediction(example: Example, answer: str, schema: Schema) -> Prediction:
+    frame, status = parse(answer, schema)
+    return Prediction(example.utterance.id, _file(example), answer, status, frame)
+
+
+def _decoded_so_far(part: Path) -> tuple[Prediction, ...]:
+    """The whole rows of a part file; a last row that was cut in writing is dropped from the file too."""
+    if not part.exists():
+        return ()
+    text = part.read_text(encoding="utf-8", errors="ignore")
+    whole = text[: text.rfind("\n") + 1]
+    part.write_text(whole, encoding="utf-8")
+    return read_predictions(part) if whole else ()
+
+
+def _length(example: Example) -> float:
+    return len(example.utterance.text or "") if example.recording is None else example.recording.seconds
+
+
+def _file(example: Example) -> str | None:
+    return None if example.recording is None else example.recording.path.name
+
+
+def _key(utterance_id: str, file: str | None) -> tuple[str, str | None]:
+    return utterance_id, file
+
+
+def _example_key(example: Example) -> tuple[str, str | None]:
+    return _key(example.utterance.id, _file(example))

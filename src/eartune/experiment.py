@@ -1,0 +1,97 @@
+"""One YAML is one experiment: data, architecture, and a grid of schemes, speech budgets and seeds."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from eartune.architectures.settings import Architecture
+from eartune.budget import SpeechBudget
+from eartune.corpora import Corpus
+from eartune.schemes import Scheme
+from eartune.settings import Decoding, Section, Training, explain
+from eartune.tasks.settings import SluTask
+
+
+class Data(Section):
+    """Pools of labelled text, labelled speech, and the recordings to be judged on."""
+
+    text: tuple[Corpus, ...] = ()
+    speech: tuple[Corpus, ...] = ()
+    test: tuple[Corpus, ...] = Field(min_length=1)
+
+
+class Grid(Section):
+    """Which models to make; schemes that do not use speech do not depend on the budget and run once per seed."""
+
+    schemes: tuple[Scheme, ...] = Field(min_length=1)
+    budgets: tuple[SpeechBudget, ...] = ()
+    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    """Of training: order of batches, initial LoRA."""
+    selection_seed: int = 0
+    """Of the choice of speech, which is the same for every training seed."""
+
+    @model_validator(mode="after")
+    def _no_two_alike(self) -> "Grid":
+        labels = [scheme.label for scheme in self.schemes]
+        for label in labels:
+            if labels.count(label) > 1:
+                raise ValueError(f"the scheme {label!r} stands twice; give one of them a name of its own")
+        for scheme in self.schemes:
+            if scheme.uses_speech and not self.budgets:
+                raise ValueError(f"the scheme {scheme.label!r} needs budgets, such as [5%, 100%]")
+        return self
+
+
+class Experiment(Section):
+    """A question, and all that is needed to answer it."""
+
+    name: str = Field(pattern=r"[a-z0-9][a-z0-9-]*")
+    question: str
+    task: SluTask = SluTask()
+    data: Data
+    architecture: Architecture
+    grid: Grid
+    training: Training = Training()
+    decoding: Decoding = Decoding()
+
+    def cells(self) -> tuple["Cell", ...]:
+        """The models of the grid: by seed, then in the order of schemes and budgets."""
+        cells = []
+        for seed in self.grid.seeds:
+            for scheme in self.grid.schemes:
+                for budget in self.grid.budgets if scheme.uses_speech else (None,):
+                    cells.append(Cell(scheme, budget, seed if scheme.uses_text else self.grid.seeds[0]))
+        return tuple(dict.fromkeys(cells))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One model of the grid."""
+
+    scheme: Scheme
+    budget: SpeechBudget | None
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Its folder: curriculum-5pct-seed0."""
+        budget = [] if self.budget is None else [self.budget.slug]
+        return "-".join([self.scheme.label, *budget, f"seed{self.seed}"])
+
+
+def read_experiment(path: Path) -> Experiment:
+    """The experiment in a YAML file; raises ValueError with one sentence that names the file and the place."""
+    if not path.is_file():
+        raise ValueError(f"{path}: no such experiment")
+    try:
+        written = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: is not YAML ({' '.join(str(error).split())})") from error
+    if not isinstance(written, dict):
+        raise ValueError(f"{path}: must hold name, question, data, architecture and grid")
+    try:
+        return Experiment.model_validate(written)
+    except ValidationError as error:
+        raise ValueError(explain(error, str(path))) from error

@@ -1,0 +1,59 @@
+"""Files are read with the place of every fault, and written whole or not at all."""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+
+def read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The objects of a JSON-lines file, each with its place, "FILE, row N", for error messages."""
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file")
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: is not UTF-8 text ({error.reason} at byte {error.start})") from error
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            yield f"{path}, row {number}", _object(line, f"{path}, row {number}")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The one object of a JSON file."""
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file")
+    return _object(path.read_text(encoding="utf-8"), str(path))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write under a temporary name, then rename, so that no half file is ever seen."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half_done = path.with_name(f".{path.name}.part")
+    half_done.write_text(text, encoding="utf-8")
+    half_done.replace(path)
+
+
+def write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """One compact JSON object a line."""
+    write_text(path, "".join(json_line(row) for row in rows))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Indented JSON that a person can read and diff."""
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=1) + "\n")
+
+
+def json_line(row: dict[str, Any]) -> str:
+    """A row as it stands in a JSON-lines file."""
+    return json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def _object(text: str, place: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{place}: is not JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"{place}: must be a JSON object, {{...}}, not {type(value).__name__}")
+    return value

@@ -1,0 +1,44 @@
+"""What each metric means, and which published figures it may be compared with."""
+
+DEFINITIONS: dict[str, str] = {
+    "scenario_f1": (
+        "F1 of the scenario; in official mode the figure that SLURP's scorer prints for the scenario, comparable with "
+        "published SLURP scenario F1 or accuracy."
+    ),
+    "action_f1": (
+        "F1 of the action; in official mode the figure that SLURP's scorer prints for the action, comparable with "
+        "published SLURP action F1 or accuracy."
+    ),
+    "intent_f1": (
+        "F1 of the intent, scenario_action; in official mode the figure that SLURP's scorer prints for the intent, "
+        "whose micro average equals the intent accuracy (IC) of SLURP papers."
+    ),
+    "intent_accuracy": (
+        "Share of utterances whose intent is right; comparable with published intent accuracy (IC) on SLURP, MASSIVE, "
+        "Speech-MASSIVE, ITALIC and SNIPS, where papers count unanswered utterances in the same way."
+    ),
+    "entity_f1": (
+        "F1 of entities with the exact type and filler, the entities row of SLURP's scorer; comparable with published "
+        "SLURP entity F1 of exact spans, not with MASSIVE's slot F1, which goes by token positions."
+    ),
+    "word_f1": (
+        "F1 of entity types where each filler counts as an error by its word error rate; comparable with the word-F1 "
+        "of SLURP papers."
+    ),
+    "char_f1": (
+        "F1 of entity types where each filler counts as an error by its character distance; comparable with the "
+        "char-F1 of SLURP papers."
+    ),
+    "slu_f1": (
+        "F1 of the summed word-F1 and char-F1 counts of the whole corpus; comparable with the SLU-F1 of SLURP and "
+        "Speech-MASSIVE papers that use SLURP's scorer, not with slot micro-F1."
+    ),
+    "slot_f1": (
+        "Micro or macro F1 of exact (type, filler) pairs; comparable only with figures that match slot values as text, "
+        "not with the token-position F1 (seqeval, CoNLL) of SNIPS papers."
+    ),
+    "exact_match": (
+        "Share of utterances with the right intent and exactly the gold (type, filler) pairs, in any order; comparable "
+        "with frame or command accuracy that matches values as text, not with MASSIVE's exact match over tokens."
+    ),
+}

@@ -1,0 +1,30 @@
+"""How far a predicted filler is from the true one, as SLURP's official scorer measures it.
+
+Neither distance changes case, punctuation or Unicode form: "Friday" is not "friday", and an accent written as one
+code point is not the same accent written as two.
+"""
+
+import re
+
+from rapidfuzz.distance import Levenshtein
+
+_SPACE_RUN = re.compile(r"\s\s+")
+
+
+def word_distance(gold: str, predicted: str) -> float:
+    """The word error rate: edits per gold word, 0 or more, and above 1 where the prediction is long enough."""
+    gold_words = _words(gold)
+    if not gold_words:
+        raise ValueError(f"the gold filler {gold!r} has no words, so no word distance to it exists; mend the corpus")
+    return Levenshtein.distance(gold_words, _words(predicted)) / len(gold_words)
+
+
+def character_distance(gold: str, predicted: str) -> float:
+    """Edits per character of the longer filler, from 0 to 1; two empty fillers are 1 apart, as officially."""
+    longer = max(len(gold), len(predicted))
+    return Levenshtein.distance(gold, predicted) / longer if longer else 1.0
+
+
+def _words(filler: str) -> list[str]:
+    # Only the space character separates words: a lone tab or no-break space is part of one, as in jiwer 2.0.0.
+    return [word for word in _SPACE_RUN.sub(" ", filler).strip().split(" ") if word]

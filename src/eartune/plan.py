@@ -1,0 +1,123 @@
+"""What an experiment will do, before any weight is loaded: pools, cells, stages, steps, parameters, memory."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from eartune.architectures.sizes import Size, size_of
+from eartune.corpora import Corpus, Source
+from eartune.experiment import Cell, Experiment
+from eartune.schemes import Component, Example, Modality, Stage, as_speech
+from eartune.settings import Lora
+from eartune.tasks.slu import Schema
+from eartune.utterance import Utterance
+
+
+@dataclass(frozen=True)
+class Pools:
+    """The data of an experiment, read and checked against each other."""
+
+    text: tuple[Utterance, ...]
+    speech: tuple[Utterance, ...]
+    test: tuple[Example, ...]
+    schema: Schema
+
+
+@dataclass(frozen=True)
+class CellPlan:
+    """One cell with the speech it may use and the stages it will be trained in."""
+
+    cell: Cell
+    speech: tuple[Utterance, ...]
+    stages: tuple[Stage, ...]
+
+
+@dataclass(frozen=True)
+class StageFigures:
+    """A stage in numbers."""
+
+    text_examples: int
+    speech_examples: int
+    speech_hours: float
+    epochs: int
+    steps: int
+    trainable: int
+    memory_gb: float
+
+
+def read_pools(experiment: Experiment, source: Source) -> Pools:
+    """All data; raises ValueError for labels outside the declared ones and for test recordings that are trained on."""
+    text, speech, test = (_read(corpora, source) for corpora in (experiment.data.text, experiment.data.speech, experiment.data.test))
+    everything = (*text, *speech, *test)
+    experiment.task.check(everything)
+    trained_on = {recording.path.resolve() for utterance in speech for recording in utterance.recordings}
+    for example in (examples := as_speech(test)):
+        if example.recording is not None and example.recording.path.resolve() in trained_on:
+            raise ValueError(f"{example.recording.path}: stands in the speech pool and in the test")
+    if not examples:
+        raise ValueError(f"{experiment.name}: the test holds no recordings; add some, or voices that speak its text")
+    return Pools(text, speech, examples, Schema.of(utterance.frame for utterance in everything))
+
+
+def plan_cells(experiment: Experiment, pools: Pools) -> tuple[CellPlan, ...]:
+    """Each cell's speech and stages; raises ValueError when a pool or a budget is empty or too large."""
+    return tuple(_plan_cell(experiment, pools, cell) for cell in experiment.cells())
+
+
+def figures(stage: Stage, experiment: Experiment) -> StageFigures:
+    """The numbers of one stage."""
+    size = size_of(experiment.architecture)
+    speech = [example for example in stage.examples if example.modality is Modality.SPEECH]
+    n_text = len(stage.examples) - len(speech)
+    batch = experiment.training.batch_size
+    seconds = sum(example.recording.seconds for example in speech if example.recording is not None)
+    trainable = trainable_parameters(size, stage.trainable, experiment.training.lora)
+    return StageFigures(
+        text_examples=n_text,
+        speech_examples=len(speech),
+        speech_hours=seconds / 3600,
+        epochs=stage.epochs,
+        steps=stage.epochs * (math.ceil(n_text / batch) + math.ceil(len(speech) / batch)),
+        trainable=trainable,
+        memory_gb=memory_gb(size, trainable, experiment),
+    )
+
+
+def trainable_parameters(size: Size, components: Sequence[Component], lora: Lora | None) -> int:
+    """How many parameters a stage trains."""
+    counts = dict(size.parameters)
+    if lora is not None:
+        counts[Component.LANGUAGE_MODEL] = lora.rank * size.lora_features
+    return sum(counts[component] for component in components)
+
+
+def memory_gb(size: Size, trainable: int, experiment: Experiment) -> float:
+    """Weights, gradients, float32 masters and two moments (12 bytes a trained parameter), and activations.
+
+    Activations are about 34 bytes x layers x width a token of a micro-batch (Korthikanti et al. 2022, eq. 1,
+    without the attention matrix), at 300 tokens a row.
+    """
+    width = 2 if experiment.architecture.precision == "bfloat16" else 4
+    states = sum(size.parameters.values()) * width + trainable * (width + 12)
+    activations = 34 * size.layers * size.width * 300 * experiment.training.micro_batch_size * width / 2
+    return (states + activations) / 1e9
+
+
+def _read(corpora: Sequence[Corpus], source: Source) -> tuple[Utterance, ...]:
+    utterances = tuple(chain.from_iterable(corpus.load(source) for corpus in corpora))
+    if len({utterance.id for utterance in utterances}) < len(utterances):
+        seen: set[str] = set()
+        twice = next(u.id for u in utterances if u.id in seen or seen.add(u.id))  # type: ignore[func-returns-value]
+        raise ValueError(f"the id {twice!r} turns up twice in one pool")
+    return utterances
+
+
+def _plan_cell(experiment: Experiment, pools: Pools, cell: Cell) -> CellPlan:
+    if cell.scheme.uses_text and not pools.text:
+        raise ValueError(f"{cell.name}: the text pool is empty; list corpora under data.text")
+    if cell.budget is None:
+        speech: tuple[Utterance, ...] = ()
+    else:
+        speech = cell.budget.select(pools.speech, experiment.grid.selection_seed)
+    return CellPlan(cell, speech, tuple(cell.scheme.stages(pools.text, speech)))

@@ -1,0 +1,76 @@
+"""A trained model of a run answers recordings that nobody has labelled."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from eartune.architectures.load import load
+from eartune.audio import AUDIO_SUFFIXES, SAMPLE_RATE, read_audio
+from eartune.decoding import RowMaker, ask
+from eartune.experiment import Experiment
+from eartune.files import read_json
+from eartune.schemes import Example
+from eartune.semantics import SemanticFrame
+from eartune.tasks.slu import Schema
+from eartune.training.names import WEIGHTS
+from eartune.training.stage_trainer import load_weights
+from eartune.utterance import Recording, Utterance
+
+
+def predict_files(run_dir: Path, paths: Sequence[Path]) -> list[dict[str, Any]]:
+    """A row a recording, in the order given: file, text, status, and the frame's keys if one was read.
+
+    Raises ValueError, before anything is decoded, for a folder that is no model and for the first recording
+    that cannot be heard.
+    """
+    experiment, weights, schema = read_run(run_dir)
+    files = list(find_recordings(paths))
+    examples = [_example(file, schema) for file in files]
+    model = load(experiment.architecture)
+    if weights is not None:
+        if experiment.training.lora is not None:
+            model.parts.add_lora(experiment.training.lora, seed=0)
+        load_weights(model, weights)
+    model.module.eval()
+    rows = RowMaker(model, experiment.task, experiment.architecture.instruction)
+    size = experiment.decoding.batch_size
+    batches = [examples[start : start + size] for start in range(0, len(examples), size)]
+    predictions = [p for batch in batches for p in ask(model, batch, rows, schema, experiment.decoding)]
+    written = [prediction.to_json() for prediction in predictions]
+    return [{"file": str(file)} | _without_names(row) for file, row in zip(files, written, strict=True)]
+
+
+def read_run(run_dir: Path) -> tuple[Experiment, Path | None, Schema]:
+    """A model's settings, the weights of its last stage (None if it has no stage), and its labels."""
+    if not (run_dir / "result.json").is_file():
+        inside = sorted(path.parent.name for path in run_dir.glob("*/result.json"))
+        hint = f"; models in it: {', '.join(inside)}" if inside else ""
+        raise ValueError(f"{run_dir}: is not the folder of a finished model{hint}")
+    experiment = Experiment.model_validate(read_json(run_dir / "settings.json"))
+    stages = read_json(run_dir / "plan.json")["stages"]
+    labels = read_json(run_dir / "labels.json")
+    schema = Schema(frozenset(labels["intents"]), frozenset(labels["entity_types"]), labels["has_scenario"])
+    return experiment, run_dir / stages[-1]["folder"] / WEIGHTS if stages else None, schema
+
+
+def find_recordings(paths: Sequence[Path]) -> Iterator[Path]:
+    """Files as they are given, folders as the recordings in them by name."""
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in AUDIO_SUFFIXES)
+        if not inside:
+            raise ValueError(f"{path}: holds no recording ({', '.join(AUDIO_SUFFIXES)})")
+        yield from inside
+
+
+def _example(file: Path, schema: Schema) -> Example:
+    seconds = len(read_audio(file)) / SAMPLE_RATE
+    unknown = SemanticFrame.of("", "") if schema.has_scenario else SemanticFrame("")
+    recording = Recording(file, seconds)
+    return Example(Utterance(str(file), None, "und", unknown, (recording,)), recording)
+
+
+def _without_names(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key not in ("id", "file")}

@@ -1,0 +1,55 @@
+"""How far a run is and how long it will take, as a bar in a terminal and as a line now and then elsewhere."""
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+SECONDS_BETWEEN_LINES = 20.0
+
+
+class RunProgress:
+    """Progress over work of known size; units are whatever the caller's `total` is in."""
+
+    def __init__(self, console: Console, total: float) -> None:
+        self.console = console
+        self.total = max(total, 1e-9)
+        self.finished = 0.0  # units of finished pieces of work
+        self.skipped = 0.0  # units that an earlier run did; they took no time now
+        self.started = time.monotonic()
+        self._line_at = -SECONDS_BETWEEN_LINES
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+        self._bar = Progress(*columns, TextColumn("{task.fields[left]}"), console=console, transient=True)
+        self._task = self._bar.add_task("", total=self.total, left="")
+
+    def __enter__(self) -> "RunProgress":
+        if self.console.is_terminal:
+            self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._bar.stop()
+
+    def within(self, what: str, units: float, part: float) -> None:
+        """A piece of `units` is done to the given part."""
+        done = self.finished + units * part
+        worked = done - self.skipped
+        elapsed = time.monotonic() - self.started
+        left = f"{_clock(elapsed / worked * (self.total - done))} left" if worked > 0 else ""
+        self._bar.update(self._task, completed=done, description=what, left=left)
+        if not self.console.is_terminal and time.monotonic() - self._line_at >= SECONDS_BETWEEN_LINES:
+            self._line_at = time.monotonic()
+            self.console.print(f"{done / self.total:4.0%}  {what}  {left}", highlight=False)
+
+    def done(self, units: float, skipped: bool = False) -> None:
+        """A piece of `units` is done altogether."""
+        self.finished += units
+        if skipped:
+            self.skipped += units
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

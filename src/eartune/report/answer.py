@@ -1,0 +1,142 @@
+"""The answer in plain language: sentences that claim no more than the intervals allow, left out where cells are missing.
+
+Two intervals that overlap are called a draw, which is cautious; only a gap between them is called a difference.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from eartune.metrics import Score
+from eartune.report.row import Row
+from eartune.report.wording import capitalised, counted, hours, listed, metric_name, scheme_in_prose, with_interval
+
+BUDGETS_TOLD = 3
+
+
+@dataclass(frozen=True)
+class _Scored:
+    row: Row
+    score: Score
+
+    @property
+    def scheme(self) -> str:
+        return scheme_in_prose(self.row.scheme)
+
+
+def answer(rows: Sequence[Row], metric: str) -> str:
+    """No speech, all speech, the budgets between them, and from where on speech is certain to help."""
+    scored = [_Scored(row, score) for row in rows if (score := row.score(metric)) is not None]
+    if not scored:
+        return "No cell finished, so there is no answer yet."
+    all_speech = _first(scored, "direct-mixing", all_speech=True)
+    parts = [
+        *_without_speech(scored, metric),
+        *_with_all_speech(all_speech, _first(scored, "text-only"), metric),
+        *_at_budgets(scored, all_speech, metric),
+        *_gain_over_text(scored),
+    ]
+    return " ".join(parts)
+
+
+def _without_speech(scored: Sequence[_Scored], metric: str) -> list[str]:
+    """The two schemes without speech, the first with the metric's name."""
+    known = [found for scheme in ("text-only", "untuned") if (found := _first(scored, scheme))]
+    if not known:
+        return []
+    told = [f"{capitalised(known[0].scheme)} reaches {_value(known[0])} {metric_name(metric)}"]
+    told += [f"{other.scheme} {_value(other)}" for other in known[1:]]
+    return [f"{'; '.join(told)}."]
+
+
+def _with_all_speech(all_speech: _Scored | None, text: _Scored | None, metric: str) -> list[str]:
+    if all_speech is None:
+        return []
+    told = f"All the speech ({_amount(all_speech.row)}, direct mixing) gives {_value(all_speech)} {metric_name(metric)}"
+    if text is not None and all_speech.score.value > 0:
+        told += f"; text-only tuning reaches {_part(text, all_speech)} of that"
+    return [f"{told}."]
+
+
+def _at_budgets(scored: Sequence[_Scored], all_speech: _Scored | None, metric: str) -> list[str]:
+    """A sentence or two for each of the smallest budgets, since those are what an experiment is about."""
+    spoken = [found for found in scored if found.row.budget is not None and not found.row.uses_all_speech]
+    budgets = dict.fromkeys(found.row.budget for found in sorted(spoken, key=lambda found: found.row.share))
+    sentences: list[str] = []
+    for budget in list(budgets)[:BUDGETS_TOLD]:
+        own = [found for found in spoken if found.row.budget == budget]
+        own.sort(key=lambda found: found.row.scheme != "curriculum")
+        sentences += [_reached(own, all_speech, metric), *_comparison(own)]
+    return sentences
+
+
+def _reached(own: Sequence[_Scored], all_speech: _Scored | None, metric: str) -> str:
+    first, *others = own
+    told = [f"{first.scheme} reaches {_value(first)} {metric_name(metric)}"]
+    if all_speech is not None and all_speech.score.value > 0:
+        told[0] += f", {_part(first, all_speech)} of what all speech gives"
+        told += [f"{other.scheme} {_value(other)}, {_part(other, all_speech)}" for other in others]
+    else:
+        told += [f"{other.scheme} {_value(other)}" for other in others]
+    return f"With {_speech(first.row)} ({_amount(first.row)}) {'; '.join(told)}."
+
+
+def _comparison(own: Sequence[_Scored]) -> list[str]:
+    """Curriculum against direct mixing, the question of the paper."""
+    curriculum, mixing = _first(own, "curriculum"), _first(own, "direct-mixing")
+    if curriculum is None or mixing is None:
+        return []
+    if _overlap(curriculum.score, mixing.score):
+        test = _test_size(curriculum)
+        return [f"The intervals of the curriculum and direct mixing overlap: with {test} this test cannot tell them apart."]
+    better, worse = (curriculum, mixing) if curriculum.score.low > mixing.score.high else (mixing, curriculum)
+    return [f"The interval of {better.scheme} lies wholly above that of {worse.scheme}."]
+
+
+def _gain_over_text(scored: Sequence[_Scored]) -> list[str]:
+    """The least speech that is certain to help."""
+    text = _first(scored, "text-only")
+    spoken = sorted((found for found in scored if found.row.budget is not None), key=lambda found: found.row.share)
+    if text is None or not spoken:
+        return []
+    better = [found for found in spoken if found.score.low > text.score.high]
+    if not better:
+        return ["No interval with speech lies wholly above that of text-only tuning: this test does not show a gain."]
+    least = better[0].row.budget
+    schemes = listed([found.scheme for found in better if found.row.budget == least])
+    return [f"The smallest budget whose interval lies wholly above that of text-only tuning is {_short(least)} ({schemes})."]
+
+
+def _first(scored: Sequence[_Scored], scheme: str, all_speech: bool | None = None) -> _Scored | None:
+    own = (found for found in scored if found.row.scheme == scheme)
+    return next((found for found in own if all_speech is None or found.row.uses_all_speech == all_speech), None)
+
+
+def _overlap(one: Score, other: Score) -> bool:
+    return one.low <= other.high and other.low <= one.high
+
+
+def _value(found: _Scored) -> str:
+    return with_interval(found.score, " %")
+
+
+def _part(found: _Scored, whole: _Scored) -> str:
+    return f"{100 * found.score.value / whole.score.value:.0f} %"
+
+
+def _speech(row: Row) -> str:
+    budget = _short(row.budget)
+    return f"{budget} of the speech" if budget.endswith("%") else f"a speech budget of {budget}"
+
+
+def _short(budget: str | None) -> str:
+    """As written, with a space before a percent sign."""
+    return str(budget).replace("%", " %")
+
+
+def _amount(row: Row) -> str:
+    utterances = row.mean(lambda result: result.speech_utterances) or 0
+    return f"{counted(round(utterances), 'utterance')}, {hours(row.mean(lambda result: result.speech_hours) or 0)} h"
+
+
+def _test_size(found: _Scored) -> str:
+    return counted(found.row.finished[0].test.get("recordings", found.score.n), "recording")

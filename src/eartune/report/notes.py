@@ -1,0 +1,56 @@
+"""What a reader must know to judge the numbers: warnings before them, notes below them."""
+
+from collections.abc import Sequence
+
+from eartune.report.result import RunResult
+from eartune.report.row import Row
+from eartune.report.wording import counted, duration, listed
+
+
+def warnings(results: Sequence[RunResult]) -> tuple[str, ...]:
+    """Cells without numbers, and cells whose numbers are not about speech."""
+    failed = [result.name for result in results if not result.finished]
+    deaf = [result.name for result in results if result.listening and not result.listening["listens"]]
+    found = []
+    if failed:
+        share = f"{len(failed)} of {counted(len(results), 'cell')}"
+        found.append(f"{share} failed and stand in no score: {listed(failed)}.")
+    if deaf:
+        cells = counted(len(deaf), "cell")
+        found.append(f"{cells} did not pass the listening check; do not read as understanding of speech: {listed(deaf)}.")
+    return tuple(found)
+
+
+def notes(rows: Sequence[Row], results: Sequence[RunResult]) -> tuple[str, ...]:
+    """How to read the table."""
+    return (
+        "Scores are percent; brackets hold the 95 % interval; n is the number of test utterances scored.",
+        *_test(results),
+        "Overlapping intervals do not show that two schemes are equal, only that this test is too small to tell.",
+        *_seeds(rows),
+        "An answer counts as parsed when its status is OK or UNKNOWN_LABEL.",
+        *_times(results),
+    )
+
+
+def _test(results: Sequence[RunResult]) -> list[str]:
+    sizes = dict.fromkeys(tuple(result.test.items()) for result in results if result.test)
+    return [f"The test: {listed([f'{count:,} {name}' for name, count in size])}." for size in sizes]
+
+
+def _seeds(rows: Sequence[Row]) -> list[str]:
+    single = sum(len(row.finished) == 1 for row in rows)
+    several = sum(len(row.finished) > 1 for row in rows)
+    told = []
+    if single:
+        told.append(f"Lines of one seed: {single}. What another seed would change is not in their intervals.")
+    if several:
+        told.append(f"Lines that are means over seeds: {several}. Their intervals hold the spread between seeds too.")
+    return told
+
+
+def _times(results: Sequence[RunResult]) -> list[str]:
+    decoding = [result.seconds["decode"] for result in results if "decode" in result.seconds]
+    if not decoding:
+        return []
+    return [f"Training time is the mean of a line's cells; decoding took {duration(sum(decoding))} for all cells."]

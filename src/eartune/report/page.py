@@ -1,0 +1,124 @@
+"""The report of a run: one HTML file that needs nothing else, the same in Markdown, and the curve as a file.
+
+    */result.json -> rows -> answer, curve, table -> curve.svg, report.md, report.html
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from markupsafe import Markup
+
+from eartune.files import write_text
+from eartune.metrics import DEFINITIONS
+from eartune.report.answer import answer
+from eartune.report.curve import build_curve, draw
+from eartune.report.notes import notes, warnings
+from eartune.report.origin import told_once
+from eartune.report.result import RunResult, read_results
+from eartune.report.row import STATUSES, join_seeds, parsed_share
+from eartune.report.table import Table, build_table, markdown_table, metrics_of
+from eartune.report.templates import html_template, markdown_template
+from eartune.report.wording import metric_name, percent
+
+METRICS_SHOWN = 3  # more would be a table to scroll; every score is in the cells' result.json
+
+
+@dataclass(frozen=True)
+class Page:
+    """What both forms of the report say."""
+
+    experiment: str
+    question: str
+    answer: str
+    warnings: tuple[str, ...]
+    main_metric: str
+    curve: Markup | None
+    table: Table
+    notes: tuple[str, ...]
+    results: tuple[RunResult, ...]
+    definitions: tuple[tuple[str, str], ...]
+    settings: tuple[tuple[str, str], ...]
+    made_with: tuple[tuple[str, str], ...]
+
+    @property
+    def finished(self) -> tuple[RunResult, ...]:
+        """The cells with numbers."""
+        return tuple(result for result in self.results if result.finished)
+
+    @property
+    def failed(self) -> tuple[RunResult, ...]:
+        """The cells without."""
+        return tuple(result for result in self.results if not result.finished)
+
+    @property
+    def heard(self) -> tuple[RunResult, ...]:
+        """The cells whose listening was checked."""
+        return tuple(result for result in self.results if result.listening)
+
+
+def write_report(run_folder: Path) -> Path:
+    """Write curve.svg, report.md and report.html into the run's folder; the path of the last."""
+    page = build_page(read_results(run_folder))
+    if page.curve:
+        write_text(run_folder / "curve.svg", str(page.curve))
+    write_text(run_folder / "report.md", markdown(page))
+    write_text(run_folder / "report.html", html(page))
+    return run_folder / "report.html"
+
+
+def build_page(results: Sequence[RunResult]) -> Page:
+    """Everything that is said, before it has a form."""
+    rows = join_seeds(results)
+    metrics = metrics_of(results)[:METRICS_SHOWN]
+    curve = build_curve(rows, metrics[0])
+    return Page(
+        experiment=results[0].experiment,
+        question=results[0].question,
+        answer=answer(rows, metrics[0]),
+        warnings=warnings(results),
+        main_metric=metrics[0],
+        curve=Markup(draw(curve)) if curve else None,
+        table=build_table(rows, metrics),
+        notes=notes(rows, results),
+        results=tuple(result for row in rows for result in row.finished + row.failed),
+        definitions=tuple((metric, DEFINITIONS[metric]) for metric in metrics if metric in DEFINITIONS),
+        settings=told_once([result.settings for result in results]),
+        made_with=told_once([result.made_with for result in results]),
+    )
+
+
+def html(page: Page) -> str:
+    """One file without a reference to anything outside it."""
+    return html_template().render(page=page, statuses=STATUSES)
+
+
+def markdown(page: Page) -> str:
+    """The same in words and tables, the curve as a link."""
+    tables = {
+        "scores": page.table,
+        "answers": _answers(page.finished),
+        "listening": _listening(page.heard),
+        "origin": Table(("made with", "value"), page.made_with, left=2),
+        "settings": Table(("setting", "value"), page.settings, left=2),
+    }
+    return markdown_template().render(
+        page=page, tables={name: Markup(markdown_table(table)) for name, table in tables.items()}
+    )
+
+
+def _answers(finished: Sequence[RunResult]) -> Table:
+    lines = [
+        (result.name, *(str(result.answers.get(status, 0)) for status in STATUSES), percent(parsed_share(result) or 0))
+        for result in finished
+    ]
+    return Table(("cell", *STATUSES, "parsed %"), tuple(lines), left=1)
+
+
+def _listening(heard: Sequence[RunResult]) -> Table:
+    lines = []
+    for result in heard:
+        assert result.listening is not None
+        verdict = "yes" if result.listening["listens"] else "NO"
+        lines.append((result.name, verdict, result.listening["sentence"]))
+    return Table(("cell", "listens", "finding"), tuple(lines), left=3)

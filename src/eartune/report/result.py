@@ -1,0 +1,98 @@
+"""The outcome of one cell of an experiment, as it stands in `result.json` in the cell's folder."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from eartune.files import read_json, write_json
+from eartune.metrics import Score
+
+FILE = "result.json"
+
+
+class Listening(TypedDict):
+    """Whether the answers follow the audio."""
+
+    listens: bool
+    swapped: float
+    """How much the answers' log-probability changes when clips are swapped, in nats a token."""
+    silence: float
+    """The main metric of answers to silence."""
+    sentence: str
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One scheme, budget and seed: numbers only, small enough to commit. A failed one has an error and no score."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    experiment: str
+    question: str
+    name: str
+    scheme: str
+    budget: str | None
+    seed: int
+    status: Literal["finished", "failed"]
+    error: str | None
+    main_metric: str
+    scores: dict[str, Score]
+    answers: dict[str, int]
+    text_utterances: int
+    speech_utterances: int
+    speech_hours: float
+    pool_utterances: int
+    test: dict[str, int]
+    listening: Listening | None
+    seconds: dict[str, float]
+    settings: dict[str, Any]
+    made_with: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        if self.finished and self.main_metric not in self.scores:
+            raise ValueError(f"{self.name} is finished but has no score {self.main_metric!r}")
+
+    @property
+    def finished(self) -> bool:
+        """Whether its numbers may be shown."""
+        return self.status == "finished"
+
+
+def write_result(folder: Path, result: RunResult) -> None:
+    """Write `folder/result.json`."""
+    row = {field.name: getattr(result, field.name) for field in fields(result)}
+    write_json(folder / FILE, row | {"scores": {key: score.to_json() for key, score in result.scores.items()}})
+
+
+def read_results(run_folder: Path) -> tuple[RunResult, ...]:
+    """The results of all cells of a run, by folder name; raises ValueError naming the file that does not fit."""
+    paths = sorted(run_folder.glob(f"*/{FILE}"))
+    if not paths:
+        raise ValueError(f"{run_folder}: holds no */{FILE}, so there is nothing to report")
+    return tuple(_read(path) for path in paths)
+
+
+def _read(path: Path) -> RunResult:
+    row = read_json(path)
+    try:
+        return _READER.validate_python(row | {"scores": _scores(row.get("scores"))})
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(str(part) for part in fault["loc"])
+        message = fault["msg"].removeprefix("Value error, ")
+        raise ValueError(f"{path}: {where}: {message}" if where else f"{path}: {message}") from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"{path}: scores: {error}") from error
+
+
+def _scores(written: Any) -> dict[str, Score]:
+    if not isinstance(written, Mapping):
+        raise ValueError(f"must be an object of scores, not {written!r}")
+    return {key: Score.from_json(score) for key, score in written.items()}
+
+
+_READER = TypeAdapter(RunResult)

@@ -1,0 +1,125 @@
+"""The table of an experiment: a line for each scheme at each budget, for the terminal, Markdown and HTML."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from eartune.report.result import RunResult
+from eartune.report.row import Row, join_seeds, parsed_share
+from eartune.report.wording import ABSENT, duration, hours, metric_name, percent, with_interval
+
+TERMINAL_WIDTH = 100
+WANTED_FIRST = ("slu_f1", "slot_f1", "entity_f1", "intent_accuracy", "exact_match")  # what papers print
+
+
+@dataclass(frozen=True)
+class Table:
+    """Text in cells; the first `left` columns are names, all others numbers."""
+
+    headings: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+    left: int
+
+    @property
+    def width(self) -> int:
+        """Characters of its longest line in a terminal, with two between columns."""
+        columns = zip(self.headings, *self.lines, strict=True)
+        return sum(max(map(len, column)) + 2 for column in columns)
+
+
+@dataclass(frozen=True)
+class _Column:
+    heading: str
+    cell: Callable[[Row], str]
+
+
+def build_table(rows: Sequence[Row], metrics: Sequence[str]) -> Table:
+    """Scores in percent with 95 % intervals; a line whose cells all failed says so instead of any number."""
+    names = [_Column("scheme", lambda row: row.scheme), _Column("speech", lambda row: row.budget or ABSENT)]
+    numbers = [
+        _Column("seeds", _seeds),
+        *(_metric_column(metric) for metric in metrics),
+        _Column("n", lambda row: _n(row, metrics[0])),
+        _Column("parsed %", lambda row: _mean(row, parsed_share, percent)),
+        _Column("hours", lambda row: _mean(row, lambda result: result.speech_hours, hours)),
+        _Column("training", lambda row: _mean(row, lambda result: result.seconds.get("train"), duration)),
+    ]
+    columns = names + numbers
+    return Table(
+        headings=tuple(column.heading for column in columns),
+        lines=tuple(tuple(column.cell(row) for column in columns) for row in rows),
+        left=len(names),
+    )
+
+
+def metrics_of(results: Sequence[RunResult]) -> tuple[str, ...]:
+    """The main metric, then those that readers want first, then the others as they were written."""
+    written = dict.fromkeys(metric for result in results for metric in result.scores)
+    wanted = [metric for metric in WANTED_FIRST if metric in written]
+    return tuple(dict.fromkeys([results[0].main_metric, *wanted, *written]))
+
+
+def terminal_table(results: Sequence[RunResult]) -> RichTable:
+    """With as many metrics as 100 columns hold, so that no line wraps."""
+    table = _widest(join_seeds(results), metrics_of(results))
+    shown = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0), title=Text(results[0].experiment))
+    for place, heading in enumerate(table.headings):
+        # A scheme of the user's own may have any name; it is the one column that gives way.
+        shown.add_column(heading, justify="left" if place < table.left else "right", no_wrap=place > 0)
+    for line in table.lines:
+        shown.add_row(*(Text(cell) for cell in line))
+    return shown
+
+
+def markdown_table(table: Table) -> str:
+    """Padded, so that it can be read unrendered too."""
+    texts = [[escape_markdown(cell) for cell in line] for line in (table.headings, *table.lines)]
+    widths = [max(3, *map(len, column)) for column in zip(*texts, strict=True)]
+    rules = [f"{'-' * (w - 1)}{'-' if place < table.left else ':'}" for place, w in enumerate(widths)]
+    padded = [_padded(line, widths, table.left) for line in texts]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (padded[0], rules, *padded[1:]))
+
+
+def escape_markdown(text: str) -> str:
+    """On one line, with nothing left that would open a tag, a table cell, code, emphasis or a link."""
+    for special in ("\\", "`", "*", "|"):
+        text = text.replace(special, f"\\{special}")
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("](", "]\\(")
+    return " ".join(text.split())
+
+
+def _widest(rows: Sequence[Row], metrics: Sequence[str]) -> Table:
+    tables = (build_table(rows, metrics[:count]) for count in range(len(metrics), 0, -1))
+    fitting = (table for table in tables if table.width <= TERMINAL_WIDTH)
+    return next(fitting, build_table(rows, metrics[:1]))
+
+
+def _metric_column(metric: str) -> _Column:
+    def cell(row: Row) -> str:
+        score = row.score(metric)
+        return with_interval(score) if score else "failed" if not row.finished else ABSENT
+
+    return _Column(f"{metric_name(metric)} %", cell)
+
+
+def _seeds(row: Row) -> str:
+    failed = f"{len(row.failed)} failed" if row.failed else ""
+    return failed if not row.finished else f"{len(row.finished)}, {failed}" if failed else str(len(row.finished))
+
+
+def _n(row: Row, metric: str) -> str:
+    score = row.score(metric)
+    return f"{score.n:,}" if score else ABSENT
+
+
+def _mean(row: Row, number: Callable[[RunResult], float | None], written: Callable[[float], str]) -> str:
+    mean = row.mean(number)
+    return ABSENT if mean is None else written(mean)
+
+
+def _padded(line: Sequence[str], widths: Sequence[int], left: int) -> list[str]:
+    cells = enumerate(zip(line, widths, strict=True))
+    return [cell.ljust(width) if place < left else cell.rjust(width) for place, (cell, width) in cells]

@@ -1,0 +1,210 @@
+"""Run an experiment: every cell that is not finished is trained, decoded, scored and written down; then the report.
+
+    experiment -> pools -> cells -> [stages -> predictions -> canary -> scores -> result.json] -> report
+"""
+
+import gc
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from eartune.architectures.settings import Architecture
+from eartune.corpora import Source
+from eartune.experiment import Experiment
+from eartune.files import read_json, write_json
+from eartune.metrics import Answered, Score, evaluate
+from eartune.plan import CellPlan, Pools, plan_cells, read_pools
+from eartune.progress import RunProgress
+from eartune.provenance import made_with
+from eartune.report import RunResult, write_report, write_result
+from eartune.schemes import Example, Modality
+from eartune.tasks.prediction import Prediction
+from eartune.workspace import StageFolder, cell_fingerprint, stage_folders, write_plan
+
+if TYPE_CHECKING:
+    from eartune.architectures.audio_llm import AudioLLM
+    from eartune.listening import Listening
+
+
+def run(experiment: Experiment, data: Path, runs: Path, console: Console) -> Path:
+    """Run what is not finished and return the folder of the run; safe to interrupt, and to call again."""
+    root = runs / experiment.name
+    pools = read_pools(experiment, Source(data, runs / "speech"))
+    plans = plan_cells(experiment, pools)
+    base = base_fingerprint(experiment.architecture)
+    keys = [cell_fingerprint(experiment, plan, pools, base) for plan in plans]
+    open_plans = [plan for plan, key in zip(plans, keys, strict=True) if not is_finished(root / plan.cell.name, key)]
+    console.print(f"{experiment.name}: {len(plans)} models, {len(plans) - len(open_plans)} of them finished")
+    with RunProgress(console, sum(cell_units(plan, pools) for plan in open_plans)) as progress:
+        for plan in open_plans:
+            run_cell(experiment, plan, pools, root, base, progress)
+    write_report(root)
+    return root
+
+
+def run_cell(
+    experiment: Experiment, plan: CellPlan, pools: Pools, root: Path, base: str, progress: RunProgress
+) -> None:
+    """One model: train its stages, decode the test, ask whether it listens, score, write the result."""
+    from eartune.decoding import RowMaker, decode
+    from eartune.listening import listen
+
+    folder = root / plan.cell.name
+    stages = stage_folders(experiment, plan, root, base)
+    clear_outdated(folder, cell_fingerprint(experiment, plan, pools, base))
+    write_plan(folder, experiment, plan, pools.schema, stages)
+    model = trained_model(experiment, plan, stages, progress)
+    rows = RowMaker(model, experiment.task, experiment.architecture.instruction)
+    started = time.monotonic()
+    show = watch(progress, f"{plan.cell.name}: answers", decode_units(pools))
+    predictions = decode(
+        model, pools.test, rows, pools.schema, experiment.decoding, folder / "predictions.jsonl", show
+    )
+    progress.done(decode_units(pools))
+    seconds = {"train": sum(stage.seconds() for stage in stages), "decode": time.monotonic() - started}
+    scores = score(pools.test, predictions)
+    metric = main_metric(scores)
+    listening = listen(model, pools.test, rows, pools.schema, metric, experiment.decoding)
+    write_json(folder / "scores.json", {name: value.to_json() for name, value in scores.items()})
+    write_result(folder, result_of(experiment, plan, pools, predictions, scores, listening, seconds, base))
+    if not listening.listens:
+        progress.console.print(f"[bold red]{plan.cell.name}: {listening.sentence}[/]")
+    del model, rows
+    gc.collect()
+
+
+def trained_model(
+    experiment: Experiment, plan: CellPlan, stages: tuple[StageFolder, ...], progress: RunProgress
+) -> "AudioLLM":
+    """The cell's model after its last stage; stages that are done, by this cell or another, are only loaded."""
+    from eartune.architectures.load import load
+    from eartune.decoding import RowMaker
+    from eartune.training.journal import Journal
+    from eartune.training.stage_trainer import load_weights, save_weights, train_stage
+
+    model = load(experiment.architecture)
+    if plan.stages and experiment.training.lora is not None:
+        model.parts.add_lora(experiment.training.lora, plan.cell.seed)
+    done = [stage for stage in stages if stage.is_done]
+    if done:
+        load_weights(model, done[-1].weights)
+    rows = RowMaker(model, experiment.task, experiment.architecture.instruction)
+    for stage, stored in zip(plan.stages, stages, strict=True):
+        units = train_units(stage.examples, stage.epochs)
+        if stored.is_done:
+            progress.done(units, skipped=True)
+            continue
+        started = time.monotonic()
+        show = watch(progress, f"{plan.cell.name}: {stage.name} stage", units)
+        journal = Journal(stored.path / "train.jsonl", show)
+        train_stage(model, stage, rows.to_learn, experiment.training, plan.cell.seed, stored.path, journal)
+        save_weights(model, stored.weights)
+        trains = {str(part): {"parameters": a, "trained": b} for part, (a, b) in model.parts.counts().items()}
+        write_json(stored.path / "stage.json", {"seconds": time.monotonic() - started, "components": trains})
+        progress.done(units)
+    return model
+
+
+def score(examples: tuple[Example, ...], predictions: tuple[Prediction, ...]) -> dict[str, Score]:
+    """All metrics, strict: an answer that does not parse counts as wrong. Sentences are the clusters."""
+    return evaluate(
+        Answered(example.utterance.frame, prediction.frame, example.utterance.id)
+        for example, prediction in zip(examples, predictions, strict=True)
+    )
+
+
+def main_metric(scores: dict[str, Score]) -> str:
+    """What curves are drawn of: SLU-F1 where there are scenario and action, slot F1 where there are not."""
+    return "slu_f1" if "slu_f1" in scores else "slot_f1"
+
+
+def result_of(
+    experiment: Experiment,
+    plan: CellPlan,
+    pools: Pools,
+    predictions: tuple[Prediction, ...],
+    scores: dict[str, Score],
+    listening: "Listening",
+    seconds: dict[str, float],
+    base: str,
+) -> RunResult:
+    """The numbers of a finished cell."""
+    cell = plan.cell
+    return RunResult(
+        experiment=experiment.name,
+        question=experiment.question,
+        name=cell.name,
+        scheme=cell.scheme.label,
+        budget=None if cell.budget is None else str(cell.budget),
+        seed=cell.seed,
+        status="finished",
+        error=None,
+        main_metric=main_metric(scores),
+        scores=scores,
+        answers=dict(Counter(prediction.status.value for prediction in predictions)),
+        text_utterances=len(pools.text) if cell.scheme.uses_text else 0,
+        speech_utterances=len(plan.speech),
+        speech_hours=round(sum(utterance.seconds for utterance in plan.speech) / 3600, 4),
+        pool_utterances=len(pools.speech),
+        test={"recordings": len(pools.test), "sentences": len({e.utterance.id for e in pools.test})},
+        listening=listening.to_json(),  # type: ignore[arg-type]
+        seconds={name: round(value, 1) for name, value in seconds.items()},
+        settings=experiment.model_dump(mode="json"),
+        made_with=made_with() | {"fingerprint": cell_fingerprint(experiment, plan, pools, base)},
+    )
+
+
+def base_fingerprint(architecture: Architecture) -> str:
+    """What identifies the weights before training: for pocket their hashes, else the checkpoint's name."""
+    if architecture.checkpoint != "pocket":
+        return architecture.checkpoint
+    from eartune.checkpoints.pocket import pocket_fingerprint
+
+    return pocket_fingerprint()
+
+
+def is_finished(folder: Path, expected: str) -> bool:
+    """Whether the cell's result is there and is that of these settings, data and weights."""
+    if not (folder / "result.json").exists():
+        return False
+    result = read_json(folder / "result.json")
+    return result["status"] == "finished" and result["made_with"].get("fingerprint") == expected
+
+
+def clear_outdated(folder: Path, expected: str) -> None:
+    """Predictions of other settings under the same name are not taken up."""
+    note = folder / "fingerprint.json"
+    if note.exists() and read_json(note)["fingerprint"] != expected:
+        for name in ("predictions.jsonl", ".predictions.jsonl.part", "scores.json", "result.json"):
+            (folder / name).unlink(missing_ok=True)
+    write_json(note, {"fingerprint": expected})
+
+
+def watch(progress: RunProgress, what: str, units: float) -> Callable[..., None]:
+    """A callback for work that counts (done, in all, and for training the loss)."""
+
+    def show(done: int, total: int, loss: float | None = None) -> None:
+        note = f" {done}/{total}" + ("" if loss is None else f", loss {loss:.2f}")
+        progress.within(what + note, units, done / total)
+
+    return show
+
+
+def cell_units(plan: CellPlan, pools: Pools) -> float:
+    """The cell's work, about in tokens that pass forward and backward."""
+    return sum(train_units(stage.examples, stage.epochs) for stage in plan.stages) + decode_units(pools)
+
+
+def train_units(examples: tuple[Example, ...], epochs: int) -> float:
+    """120 tokens a row and 25 a second of audio."""
+    audio = sum(e.recording.seconds for e in examples if e.modality is Modality.SPEECH and e.recording is not None)
+    return epochs * (120 * len(examples) + 25 * audio)
+
+
+def decode_units(pools: Pools) -> float:
+    """An answer takes about as long as training on 250 tokens."""
+    return 250 * len(pools.test)

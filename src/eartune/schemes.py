@@ -1,0 +1,162 @@
+"""Training schemes: each turns a text pool and a speech pool into a list of stages, which is all a trainer sees.
+
+The defaults are those of arXiv 2509.15389 where known; docs/design.md says which are not.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from eartune.settings import Section
+from eartune.utterance import Recording, Utterance
+
+
+class Component(StrEnum):
+    """The parts of an audio LLM that can be frozen or trained."""
+
+    AUDIO_ENCODER = "audio-encoder"
+    MODALITY_ADAPTER = "modality-adapter"
+    LANGUAGE_MODEL = "language-model"
+
+
+EVERYTHING = tuple(Component)
+LANGUAGE_MODEL_ONLY = (Component.LANGUAGE_MODEL,)
+
+
+class Modality(StrEnum):
+    """How an utterance is shown."""
+
+    TEXT = "text"
+    SPEECH = "speech"
+
+
+@dataclass(frozen=True)
+class Example:
+    """An utterance shown as text, or as one of its recordings."""
+
+    utterance: Utterance
+    recording: Recording | None = None
+
+    @property
+    def modality(self) -> Modality:
+        """Speech if there is a recording to hear."""
+        return Modality.TEXT if self.recording is None else Modality.SPEECH
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What the trainer is given."""
+
+    name: str
+    examples: tuple[Example, ...]
+    epochs: int
+    learning_rate: float
+    warmup_ratio: float
+    trainable: tuple[Component, ...]
+
+
+def as_text(pool: Sequence[Utterance]) -> tuple[Example, ...]:
+    """Every utterance as its words; raises ValueError for one whose words nobody wrote down."""
+    for utterance in pool:
+        if utterance.text is None:
+            raise ValueError(f"{utterance.id}: stands in a text pool but has no text")
+    return tuple(Example(utterance) for utterance in pool)
+
+
+def as_speech(pool: Sequence[Utterance]) -> tuple[Example, ...]:
+    """Every recording of every utterance."""
+    return tuple(Example(utterance, recording) for utterance in pool for recording in utterance.recordings)
+
+
+class NamedScheme(Section):
+    """What all schemes share: a name, for grids that hold the same scheme with different settings."""
+
+    name: str | None = Field(default=None, pattern=r"[a-z0-9][a-z0-9.-]*")
+    type: str
+
+    @property
+    def label(self) -> str:
+        """How tables and folders call it."""
+        return self.name or self.type
+
+
+class Untuned(NamedScheme):
+    """The model as it is."""
+
+    type: Literal["untuned"] = "untuned"
+    uses_text: ClassVar[bool] = False
+    uses_speech: ClassVar[bool] = False
+
+    def stages(self, text: Sequence[Utterance], speech: Sequence[Utterance]) -> list[Stage]:
+        """No stage at all."""
+        return []
+
+
+class TextOnly(NamedScheme):
+    """Labelled text alone, audio parts frozen."""
+
+    type: Literal["text-only"] = "text-only"
+    epochs: int = Field(default=3, ge=1)
+    learning_rate: float = Field(default=5e-6, gt=0)
+    warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
+    uses_text: ClassVar[bool] = True
+    uses_speech: ClassVar[bool] = False
+
+    def stages(self, text: Sequence[Utterance], speech: Sequence[Utterance]) -> list[Stage]:
+        """One stage of text."""
+        return [_text_stage(text, self.epochs, self.learning_rate, self.warmup_ratio)]
+
+
+class DirectMixing(NamedScheme):
+    """All text and the budget's speech in one shuffled stream."""
+
+    type: Literal["direct-mixing"] = "direct-mixing"
+    epochs: int = Field(default=3, ge=1)
+    learning_rate: float = Field(default=5e-6, gt=0)
+    warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
+    trainable: tuple[Component, ...] = EVERYTHING
+    """What the stage trains; sources on the paper disagree between everything and the language model alone."""
+    uses_text: ClassVar[bool] = True
+    uses_speech: ClassVar[bool] = True
+
+    def stages(self, text: Sequence[Utterance], speech: Sequence[Utterance]) -> list[Stage]:
+        """One stage of both."""
+        examples = as_text(text) + as_speech(speech)
+        return [Stage("mixed", examples, self.epochs, self.learning_rate, self.warmup_ratio, self.trainable)]
+
+
+class Curriculum(NamedScheme):
+    """Text first, then text and speech together at a lower rate."""
+
+    type: Literal["curriculum"] = "curriculum"
+    text_epochs: int = Field(default=2, ge=1)
+    text_learning_rate: float = Field(default=5e-6, gt=0)
+    text_warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
+    speech_epochs: int = Field(default=1, ge=1)
+    speech_learning_rate: float = Field(default=3e-6, gt=0)
+    speech_warmup_ratio: float = Field(default=0.02, ge=0, lt=1)
+    trainable: tuple[Component, ...] = EVERYTHING
+    """What the speech stage trains; the text stage trains the language model."""
+    uses_text: ClassVar[bool] = True
+    uses_speech: ClassVar[bool] = True
+
+    def stages(self, text: Sequence[Utterance], speech: Sequence[Utterance]) -> list[Stage]:
+        """A stage of text, then one of both."""
+        both = as_text(text) + as_speech(speech)
+        return [
+            _text_stage(text, self.text_epochs, self.text_learning_rate, self.text_warmup_ratio),
+            Stage(
+                "mixed", both, self.speech_epochs, self.speech_learning_rate, self.speech_warmup_ratio, self.trainable
+            ),
+        ]
+
+
+def _text_stage(text: Sequence[Utterance], epochs: int, learning_rate: float, warmup_ratio: float) -> Stage:
+    return Stage("text", as_text(text), epochs, learning_rate, warmup_ratio, LANGUAGE_MODEL_ONLY)
+
+
+Scheme = Annotated[Untuned | TextOnly | DirectMixing | Curriculum, Field(discriminator="type")]
+SCHEMES = (Untuned, TextOnly, DirectMixing, Curriculum)

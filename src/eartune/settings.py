@@ -1,0 +1,71 @@
+"""The sections an experiment is written in: frozen, torch-free, unknown keys refused with the nearest known one."""
+
+import difflib
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+
+class Section(BaseModel):
+    """A part of an experiment's YAML."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_the_nearest_key(cls, values: Any) -> Any:
+        """pydantic says that a key is unknown; what the writer needs is the key that was meant."""
+        if isinstance(values, dict):
+            for key in values:
+                if key not in cls.model_fields:
+                    raise ValueError(f"unknown key {key!r}{_nearest(str(key), list(cls.model_fields))}")
+        return values
+
+
+class Lora(Section):
+    """Low-rank updates of the language model instead of training all of its weights."""
+
+    rank: int = Field(default=16, ge=1)
+    alpha: float = Field(default=32, gt=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+
+
+class Training(Section):
+    """How every stage is trained; what differs between stages stands in the scheme."""
+
+    batch_size: int = Field(default=128, ge=1)
+    """Examples per optimizer step, whatever the micro-batch."""
+    micro_batch_size: int = Field(default=8, ge=1)
+    """Examples per forward pass."""
+    lora: Lora | None = None
+    """None trains all weights of the language model, as the paper does."""
+    weight_decay: float = Field(default=0.0, ge=0)
+    max_grad_norm: float = Field(default=1.0, gt=0)
+
+
+class Decoding(Section):
+    """How answers are searched for."""
+
+    beams: int = Field(default=3, ge=1)
+    """Beam size; 1 is greedy. 3 is REPORTED for the paper."""
+    max_new_tokens: int = Field(default=128, ge=1)
+    """The longest answer of SLURP's test needs fewer than 100 tokens of Qwen's vocabulary."""
+    batch_size: int = Field(default=16, ge=1)
+    """Utterances decoded together."""
+
+
+def explain(error: ValidationError, name: str) -> str:
+    """The first fault of a settings file as one sentence: file, place, what is wrong."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "union_tag_invalid":
+        tags = [tag.strip(" '") for tag in first["ctx"]["expected_tags"].split(",")]
+        key = first["ctx"]["discriminator"].strip("'")
+        message = f"unknown {key} {first['ctx']['tag']!r}{_nearest(first['ctx']['tag'], tags)}"
+    return f"{name}: {place + ': ' if place else ''}{message[0].lower()}{message[1:]}"
+
+
+def _nearest(key: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(sorted(known))}"

@@ -1,0 +1,1 @@
+"""Speech from text, for pools and tests that have no recordings."""

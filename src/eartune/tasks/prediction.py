@@ -1,0 +1,52 @@
+"""An answer of the model about one recording, with what could be read from it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eartune.files import read_lines, write_lines
+from eartune.semantics import SemanticFrame
+from eartune.tasks.slu import ParseStatus
+from eartune.utterance import frame_fields, read_frame
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """`id` names the utterance, `file` the recording that was heard (None where text was shown)."""
+
+    id: str
+    file: str | None
+    text: str
+    status: ParseStatus
+    frame: SemanticFrame | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The row of a predictions file: raw text, status, and the frame's keys if one was read."""
+        head: dict[str, Any] = {"id": self.id, "file": self.file, "text": self.text, "status": self.status.value}
+        return head | ({} if self.frame is None else frame_fields(self.frame))
+
+
+def write_predictions(path: Path, predictions: Iterable[Prediction]) -> None:
+    """One JSON object a line."""
+    write_lines(path, (prediction.to_json() for prediction in predictions))
+
+
+def read_predictions(path: Path) -> tuple[Prediction, ...]:
+    """The predictions in a file; raises ValueError naming file and row for anything that does not fit."""
+    predictions = tuple(_prediction(row, place) for place, row in read_lines(path))
+    if not predictions:
+        raise ValueError(f"{path}: holds no predictions")
+    return predictions
+
+
+def _prediction(row: dict[str, Any], place: str) -> Prediction:
+    key = row.get("id", row.get("file"))
+    if not isinstance(key, str):
+        raise ValueError(f'{place}: needs an "id" (or a "file"), as text')
+    has_frame = "intent" in row or "scenario" in row
+    status = row.get("status", "OK" if has_frame else "NOT_JSON")
+    if status not in ParseStatus.__members__:
+        raise ValueError(f"{place}: the status {status!r} is none of {', '.join(ParseStatus.__members__)}")
+    frame = read_frame(row, place) if has_frame else None
+    return Prediction(key, row.get("file"), str(row.get("text", "")), ParseStatus(status), frame)

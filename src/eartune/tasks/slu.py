@@ -1,0 +1,115 @@
+"""Spoken language understanding as a task: what is asked, the answer to learn, and how an answer is read."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal
+
+from eartune.semantics import Entity, SemanticFrame
+
+# The wording is that of Fig. 1(a) of arXiv 2509.15389 as its replication quotes it.
+_ASK = "Extract {fields} and entities (empty list if none) and return a single-line JSON: "
+_ENTITIES = '"entities": [{"<entity_type>": "<entity_value>"}, ...]}'
+SCENARIO_ACTION_INSTRUCTION = (
+    _ASK.format(fields="scenario, action,") + '{"scenario": "<string>", "action": "<string>", ' + _ENTITIES
+)
+INTENT_INSTRUCTION = _ASK.format(fields="intent") + '{"intent": "<string>", ' + _ENTITIES
+
+
+class ParseStatus(StrEnum):
+    """What became of reading an answer. A bool would not tell a cut answer from a wrong one."""
+
+    OK = "OK"
+    NOT_JSON = "NOT_JSON"
+    WRONG_SHAPE = "WRONG_SHAPE"
+    TRUNCATED = "TRUNCATED"
+    UNKNOWN_LABEL = "UNKNOWN_LABEL"
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The labels a task knows. With scenarios and actions, or with intents alone."""
+
+    intents: frozenset[str]
+    entity_types: frozenset[str]
+    has_scenario: bool
+
+    @classmethod
+    def of(cls, frames: Iterable[SemanticFrame]) -> "Schema":
+        """The labels that occur in some frames; raises ValueError when only some have a scenario."""
+        frames = tuple(frames)
+        with_scenario = {frame.scenario is not None for frame in frames}
+        if len(with_scenario) > 1:
+            raise ValueError("some utterances have scenario and action, some an intent alone; a task needs one kind")
+        return cls(
+            intents=frozenset(frame.intent for frame in frames),
+            entity_types=frozenset(entity.type for frame in frames for entity in frame.entities),
+            has_scenario=with_scenario == {True},
+        )
+
+    def knows(self, frame: SemanticFrame) -> bool:
+        """Whether every label of the frame is one of the task's."""
+        return frame.intent in self.intents and all(entity.type in self.entity_types for entity in frame.entities)
+
+
+def instruction(has_scenario: bool) -> str:
+    """What the model is asked, for corpora with scenario and action or with an intent alone."""
+    return SCENARIO_ACTION_INSTRUCTION if has_scenario else INTENT_INSTRUCTION
+
+
+def target(frame: SemanticFrame, entity_order: Literal["said", "by-type"] = "said") -> str:
+    """The answer to learn: compact single-line JSON, no ASCII escapes, keys in the paper's order."""
+    ordered = frame.entities if entity_order == "said" else sorted(frame.entities, key=lambda e: (e.type, e.filler))
+    label = (
+        {"intent": frame.intent}
+        if frame.scenario is None
+        else {"scenario": frame.scenario, "action": frame.action}
+    )
+    entities = [{entity.type: entity.filler} for entity in ordered]
+    return json.dumps(label | {"entities": entities}, ensure_ascii=False, separators=(",", ":"))
+
+
+def parse(answer: str, schema: Schema) -> tuple[SemanticFrame | None, ParseStatus]:
+    """Read an answer, whatever it is; never raises.
+
+    The frame is None unless the status is OK or UNKNOWN_LABEL. Text around the JSON is not forgiven: an answer
+    that a strict reader would refuse must show up as such.
+    """
+    try:
+        value = json.loads(answer)
+    except json.JSONDecodeError as error:
+        return None, ParseStatus.TRUNCATED if _ends_early(answer, error) else ParseStatus.NOT_JSON
+    except (ValueError, RecursionError):  # an integer of thousands of digits; brackets nested by the thousand
+        return None, ParseStatus.NOT_JSON
+    frame = _frame(value, schema.has_scenario)
+    if frame is None:
+        return None, ParseStatus.WRONG_SHAPE
+    return frame, ParseStatus.OK if schema.knows(frame) else ParseStatus.UNKNOWN_LABEL
+
+
+def _ends_early(answer: str, error: json.JSONDecodeError) -> bool:
+    """Whether the answer is the beginning of a JSON object that was cut off."""
+    if not answer.lstrip().startswith("{"):
+        return False
+    return error.pos >= len(answer.rstrip()) or error.msg.startswith("Unterminated string")
+
+
+def _frame(value: Any, has_scenario: bool) -> SemanticFrame | None:
+    """The frame of a decoded answer with just the keys asked for, or None."""
+    keys = {"scenario", "action", "entities"} if has_scenario else {"intent", "entities"}
+    if not isinstance(value, dict) or set(value) != keys or not isinstance(value["entities"], list):
+        return None
+    labels = [value[key] for key in sorted(keys - {"entities"})]
+    pairs = [pair for item in value["entities"] for pair in (item.items() if isinstance(item, dict) else [(None, None)])]
+    if not all(isinstance(text, str) for text in labels) or not all(isinstance(filler, str) for _, filler in pairs):
+        return None
+    entities = tuple(Entity(_writable(kind), _writable(filler)) for kind, filler in pairs)
+    if has_scenario:
+        return SemanticFrame.of(_writable(value["scenario"]), _writable(value["action"]), entities)
+    return SemanticFrame(_writable(value["intent"]), entities)
+
+
+def _writable(text: str) -> str:
+    """JSON may escape half a surrogate pair, which no file can hold; it becomes the replacement character."""
+    return text.encode("utf-8", "replace").decode("utf-8")

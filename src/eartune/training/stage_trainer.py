@@ -1,0 +1,198 @@
+"""One loop for all schemes: a thin subclass of transformers.Trainer that trains one stage.
+
+    stage -> planned global batches -> micro-batches -> one loss over all their answer tokens -> one step
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader, Dataset
+from transformers import Trainer, TrainerCallback, TrainingArguments
+
+from eartune.architectures.audio_llm import AudioLLM
+from eartune.batches import Batch, Row
+from eartune.schemes import Example, Modality, Stage
+from eartune.settings import Training
+from eartune.training.names import WEIGHTS
+from eartune.training.optimizer import MasterAdamW
+
+
+
+GlobalBatch = list[Batch]
+
+
+def train_stage(
+    model: AudioLLM,
+    stage: Stage,
+    make_row: Callable[[Example], Row],
+    settings: Training,
+    seed: int,
+    folder: Path,
+    journal: TrainerCallback,
+) -> None:
+    """Train the stage's trainable components in place; checkpoints in `folder` are taken up if there are any."""
+    model.parts.set_trainable(stage.trainable)
+    plan = plan_batches(stage, settings.batch_size, seed)
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=1,  # the plan holds every epoch
+        per_device_train_batch_size=1,  # an item of the plan is a whole global batch
+        learning_rate=stage.learning_rate,
+        warmup_steps=round(stage.warmup_ratio * len(plan)),
+        lr_scheduler_type="cosine",
+        max_grad_norm=settings.max_grad_norm,
+        seed=seed,
+        save_strategy="no",  # the journal asks for a checkpoint every few minutes
+        save_total_limit=1,
+        logging_strategy="steps",
+        logging_steps=1,
+        report_to="none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        use_cpu=not torch.cuda.is_available(),
+    )
+    trainer = StageTrainer(
+        model=Learner(model),
+        args=arguments,
+        train_dataset=PlannedBatches(plan, make_row, model.collate, settings.micro_batch_size),
+        data_collator=_only,
+        optimizers=(
+            MasterAdamW(model.parts.trainable(), lr=stage.learning_rate, weight_decay=settings.weight_decay),
+            None,
+        ),
+        callbacks=[journal],
+    )
+    trainer.remove_callback("PrinterCallback")
+    trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
+
+
+def plan_batches(stage: Stage, batch_size: int, seed: int) -> list[tuple[Example, ...]]:
+    """Every global batch of every epoch, in order: one modality each, of like length inside, shuffled.
+
+    Batches of one modality need no dummy audio on any process and are padded least.
+    """
+    draw = random.Random(seed)
+    batches = []
+    for _ in range(stage.epochs):
+        epoch = []
+        for modality in Modality:
+            examples = [example for example in stage.examples if example.modality is modality]
+            draw.shuffle(examples)
+            epoch += [tuple(examples[i : i + batch_size]) for i in range(0, len(examples), batch_size)]
+        draw.shuffle(epoch)
+        batches += epoch
+    return batches
+
+
+class PlannedBatches(Dataset[GlobalBatch]):
+    """The plan as a dataset whose items are global batches, cut into micro-batches of rows of like length."""
+
+    def __init__(
+        self,
+        plan: Sequence[tuple[Example, ...]],
+        make_row: Callable[[Example], Row],
+        collate: Callable[[Sequence[Row]], Batch],
+        micro_batch_size: int,
+    ) -> None:
+        self.plan = plan
+        self.make_row = make_row
+        self.collate = collate
+        self.micro_batch_size = micro_batch_size
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    def __getitem__(self, index: int) -> GlobalBatch:
+        rows = sorted((self.make_row(example) for example in self.plan[index]), key=_row_length)
+        size = self.micro_batch_size
+        return [self.collate(rows[start : start + size]) for start in range(0, len(rows), size)]
+
+
+class Learner(nn.Module):
+    """An audio LLM as the trainer sees it: a micro-batch in, the sum of its answer tokens' losses out."""
+
+    def __init__(self, audio_llm: AudioLLM) -> None:
+        super().__init__()
+        self.module = audio_llm.module
+        self.audio_llm = audio_llm
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Cross entropy in float32 over label positions only, summed."""
+        answers = batch.labels[:, 1:] != -100
+        hidden = self.audio_llm.hidden(batch)[:, :-1][answers]
+        return cross_entropy(self.audio_llm.head(hidden).float(), batch.labels[:, 1:][answers], reduction="sum")
+
+
+class StageTrainer(Trainer):
+    """`transformers.Trainer`, but the loss is divided by the number of labels of the whole global batch.
+
+    The stock loss of Qwen2-Audio is a mean over each micro-batch, so its gradient grows with their number.
+    """
+
+    def training_step(self, model: nn.Module, inputs: GlobalBatch, num_items_in_batch: Any = None) -> Tensor:
+        """Gradients of one global batch; the micro-batches differ in size but not in weight per label."""
+        model.train()
+        self.model.audio_llm.parts.settle()
+        n_labels = sum(int((batch.labels[:, 1:] != -100).sum()) for batch in inputs)
+        if n_labels == 0:
+            raise ValueError("a batch without any answer to learn")
+        total = torch.zeros((), device=self.args.device)
+        for batch in inputs:
+            loss = model(batch.to(self.args.device)) / n_labels
+            self.accelerator.backward(loss)
+            total += loss.detach()
+        if not torch.isfinite(total):
+            raise ValueError(f"the loss is {total.item()} at step {self.state.global_step + 1}; training stops here")
+        return total
+
+    def get_train_dataloader(self) -> DataLoader[GlobalBatch]:
+        """The plan, in its own order."""
+        return DataLoader(self.train_dataset, batch_size=1, shuffle=False, collate_fn=_only)
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Tensor] | None = None) -> None:
+        folder = Path(output_dir or self.args.output_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        save_weights(self.model.audio_llm, folder / WEIGHTS)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        load_weights(self.model.audio_llm, Path(resume_from_checkpoint) / WEIGHTS)
+
+
+def save_weights(model: AudioLLM, path: Path) -> None:
+    """Every parameter that is, or in an earlier stage was, trained; written whole or not at all."""
+    half_done = path.with_suffix(".part")
+    save_file({name: value.detach().contiguous().cpu() for name, value in model.parts.trained()}, half_done)
+    half_done.replace(path)
+
+
+def load_weights(model: AudioLLM, path: Path) -> None:
+    """Put saved parameters back; raises ValueError when the file holds one that the model lacks."""
+    known = dict(model.module.named_parameters())
+    saved = load_file(path)
+    with torch.no_grad():
+        for name, value in saved.items():
+            if name not in known:
+                raise ValueError(f"{path}: holds {name}, which the model does not have")
+            known[name].copy_(value)
+    model.parts.remember_trained(saved)
+
+
+def _last_checkpoint(folder: Path) -> str | None:
+    checkpoints = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    whole = [path for path in checkpoints if (path / "trainer_state.json").exists() and (path / WEIGHTS).exists()]
+    return str(whole[-1]) if whole else None
+
+
+def _row_length(row: Row) -> int:
+    audio = 0 if row.clip is None else row.clip.n_tokens * 4
+    return audio + len(row.prompt.before) + len(row.prompt.after) + len(row.answer or "")
+
+
+def _only(items: list[GlobalBatch]) -> GlobalBatch:
+    return items[0]

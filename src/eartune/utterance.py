@@ -1,0 +1,117 @@
+"""A row of a corpus, and how it is written to and read from a manifest.
+
+    {"id":"ab12","text":"a small latte","language":"en","intent":"orderDrink",
+     "entities":[{"type":"size","filler":"small"}],"recordings":[{"file":"ab12.flac"}]}
+"""
+
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eartune.files import read_lines, write_lines
+from eartune.semantics import Entity, SemanticFrame
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Somebody saying an utterance."""
+
+    path: Path
+    seconds: float
+    speaker: str | None = None
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """Something that was, or could be, said: its words (None if nobody wrote them down) and its meaning."""
+
+    id: str
+    text: str | None
+    language: str
+    frame: SemanticFrame
+    recordings: tuple[Recording, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        """The length of all its recordings."""
+        return sum(recording.seconds for recording in self.recordings)
+
+
+def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
+    """One JSON object a line; recordings inside the manifest's folder are named relative to it."""
+    write_lines(path, (_row(utterance, path.parent) for utterance in utterances))
+
+
+def read_manifest(path: Path) -> tuple[Utterance, ...]:
+    """The utterances of a manifest; raises ValueError naming file and row for anything that does not fit."""
+    utterances = tuple(_utterance(row, place, path.parent) for place, row in read_lines(path))
+    seen: set[str] = set()
+    for utterance in utterances:
+        if utterance.id in seen:
+            raise ValueError(f"{path}: the id {utterance.id!r} stands in more than one row; ids must be unique")
+        seen.add(utterance.id)
+    return utterances
+
+
+def frame_fields(frame: SemanticFrame) -> dict[str, Any]:
+    """The keys by which a frame is written in manifests and predictions."""
+    named = {"intent": frame.intent}
+    if frame.scenario is not None:
+        named = {"scenario": frame.scenario, "action": str(frame.action)}
+    return named | {"entities": [{"type": e.type, "filler": e.filler} for e in frame.entities]}
+
+
+def read_frame(row: dict[str, Any], place: str) -> SemanticFrame:
+    """The frame in a row with scenario and action, or intent, and entities; `place` opens the error's sentence."""
+    entities = row.get("entities", [])
+    if not isinstance(entities, list) or not all(_is_entity(entity) for entity in entities):
+        raise ValueError(f'{place}: "entities" must be a list of {{"type": ..., "filler": ...}} with text in both')
+    pairs = tuple(Entity(entity["type"], entity["filler"]) for entity in entities)
+    if isinstance(row.get("scenario"), str) and isinstance(row.get("action"), str):
+        return SemanticFrame.of(row["scenario"], row["action"], pairs)
+    if isinstance(row.get("intent"), str):
+        return SemanticFrame(row["intent"], pairs)
+    raise ValueError(f'{place}: needs "scenario" and "action", or "intent", as text')
+
+
+def _row(utterance: Utterance, folder: Path) -> dict[str, Any]:
+    recordings = [
+        {"file": _relative(r.path, folder), "seconds": round(r.seconds, 3)} | ({"speaker": r.speaker} if r.speaker else {})
+        for r in utterance.recordings
+    ]
+    head = {"id": utterance.id, "text": utterance.text, "language": utterance.language}
+    return head | frame_fields(utterance.frame) | {"recordings": recordings}
+
+
+def _utterance(row: dict[str, Any], place: str, folder: Path) -> Utterance:
+    text = row.get("text")
+    recordings = tuple(_recording(r, place, folder) for r in row.get("recordings", ()))
+    if not isinstance(row.get("id"), str) or not row["id"]:
+        raise ValueError(f'{place}: needs an "id", as text')
+    if text is not None and (not isinstance(text, str) or not text.strip()):
+        raise ValueError(f'{place}: "text" is empty; leave the key out where nobody wrote the words down')
+    if text is None and not recordings:
+        raise ValueError(f'{place}: has neither "text" nor "recordings"')
+    return Utterance(row["id"], text, str(row.get("language", "und")), read_frame(row, place), recordings)
+
+
+def _recording(row: Any, place: str, folder: Path) -> Recording:
+    if not isinstance(row, dict) or not isinstance(row.get("file"), str):
+        raise ValueError(f'{place}: each of "recordings" needs a "file", as text')
+    path = folder / row["file"]
+    if isinstance(row.get("seconds"), int | float):
+        return Recording(path, float(row["seconds"]), row.get("speaker"))
+    from eartune.audio import audio_seconds  # soundfile is only needed where a manifest does not say how long
+
+    return Recording(path, audio_seconds(path), row.get("speaker"))
+
+
+def _is_entity(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(value.get(key), str) for key in ("type", "filler"))
+
+
+def _relative(path: Path, folder: Path) -> str:
+    inside = path.resolve().is_relative_to(folder.resolve())
+    return str(path.resolve().relative_to(folder.resolve()) if inside else path.resolve())

@@ -1,0 +1,111 @@
+"""Where a run keeps things, and the keys by which it knows what is done.
+
+    runs/coffee/stages/<key>/     train.jsonl, checkpoint-N/, weights.safetensors, stage.json
+    runs/coffee/<cell>/           settings.json, selection.json, plan.json, predictions.jsonl, scores.json, result.json
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eartune.experiment import Experiment
+from eartune.files import read_json, write_json
+from eartune.plan import CellPlan, Pools, figures
+from eartune.schemes import Example, Stage
+from eartune.tasks.slu import Schema
+from eartune.training.names import WEIGHTS
+from eartune.utterance import frame_fields
+
+
+@dataclass(frozen=True)
+class StageFolder:
+    """A trained (or to be trained) stage, named after everything that went into it."""
+
+    path: Path
+
+    @property
+    def weights(self) -> Path:
+        """All that was trained up to and with this stage."""
+        return self.path / WEIGHTS
+
+    @property
+    def is_done(self) -> bool:
+        """The note on the stage is written last."""
+        return (self.path / "stage.json").exists()
+
+    def seconds(self) -> float:
+        """How long training took."""
+        return float(read_json(self.path / "stage.json")["seconds"])
+
+
+def stage_folders(experiment: Experiment, plan: CellPlan, root: Path, base: str) -> tuple[StageFolder, ...]:
+    """A folder a stage; equal stages after equal stages share one, whatever cell they belong to.
+
+    `base` identifies the weights before any training.
+    """
+    key = base
+    folders = []
+    for stage in plan.stages:
+        key = stage_key(experiment, stage, plan.cell.seed, key)
+        folders.append(StageFolder(root / "stages" / f"{stage.name}-{key}"))
+    return tuple(folders)
+
+
+def stage_key(experiment: Experiment, stage: Stage, seed: int, before: str) -> str:
+    """A digest of all that the stage's outcome follows from."""
+    content = {
+        "before": before,
+        "seed": seed,
+        "architecture": experiment.architecture.model_dump(mode="json"),
+        "task": experiment.task.model_dump(mode="json"),
+        "training": experiment.training.model_dump(mode="json", exclude={"micro_batch_size"}),
+        "stage": [stage.epochs, stage.learning_rate, stage.warmup_ratio, [str(part) for part in stage.trainable]],
+        "examples": [example_key(example) for example in stage.examples],
+    }
+    return digest(content)
+
+
+def cell_fingerprint(experiment: Experiment, plan: CellPlan, pools: Pools, base: str) -> str:
+    """A digest of all that the cell's result follows from."""
+    stages = [folder.path.name for folder in stage_folders(experiment, plan, Path(), base)]
+    decoding = experiment.decoding.model_dump(mode="json", exclude={"batch_size"})
+    return digest([base, stages, decoding, [example_key(example) for example in pools.test]])
+
+
+def example_key(example: Example) -> list[Any]:
+    """What an example shows, by content of its labels and name of its recording."""
+    utterance = example.utterance
+    heard = None if example.recording is None else example.recording.path.name
+    return [utterance.id, utterance.text, heard, frame_fields(utterance.frame)]
+
+
+def digest(content: Any) -> str:
+    """Twelve hexadecimal characters."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def write_plan(
+    folder: Path, experiment: Experiment, plan: CellPlan, schema: Schema, stages: tuple[StageFolder, ...]
+) -> None:
+    """What the cell was asked to do, as files that a person can read."""
+    write_json(folder / "settings.json", experiment.model_dump(mode="json"))
+    labels = {"intents": sorted(schema.intents), "entity_types": sorted(schema.entity_types)}
+    write_json(folder / "labels.json", labels | {"has_scenario": schema.has_scenario})
+    selected = [{"id": utterance.id, "seconds": round(utterance.seconds, 3)} for utterance in plan.speech]
+    write_json(folder / "selection.json", {"budget": str(plan.cell.budget or "none"), "utterances": selected})
+    rows = []
+    for stage, stored in zip(plan.stages, stages, strict=True):
+        numbers = vars(figures(stage, experiment))
+        rows.append(
+            {
+                "name": stage.name,
+                "folder": str(Path("..") / "stages" / stored.path.name),
+                "learning_rate": stage.learning_rate,
+                "warmup_ratio": stage.warmup_ratio,
+                "trainable": [str(part) for part in stage.trainable],
+                **numbers,
+            }
+        )
+    write_json(folder / "plan.json", {"cell": plan.cell.name, "seed": plan.cell.seed, "stages": rows})
