@@ -38,7 +38,9 @@ def pause(wave: Wave, draw: np.random.Generator) -> Wave:
 def reverberate(wave: Wave, draw: np.random.Generator) -> Wave:
     """A room: noise under an exponential decay of 0.1 to 0.6 s, after the direct sound."""
     seconds = draw.uniform(0.1, 0.6)
-    tail = draw.standard_normal(int(seconds * SAMPLE_RATE)) * np.exp(-6.9 * np.linspace(0, 1, int(seconds * SAMPLE_RATE)))
+    tail = draw.standard_normal(int(seconds * SAMPLE_RATE)) * np.exp(
+        -6.9 * np.linspace(0, 1, int(seconds * SAMPLE_RATE))
+    )
     tail *= draw.uniform(0.1, 0.7) / np.linalg.norm(tail)
     tail[0] = 1.0
     size = len(wave) + len(tail) - 1

@@ -10,8 +10,6 @@ from typing import NamedTuple
 import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
-from sentences import Sentence
-from tasks import draw_question
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -20,6 +18,8 @@ from eartune.batches import Clip, Row
 from eartune.checkpoints.pocket import LORA_ALPHA_OVER_RANK
 from eartune.prompts import render
 from eartune.training.optimizer import MasterAdamW
+from sentences import Sentence
+from tasks import draw_question
 
 RANK = 16
 LEARNING_RATE = 6e-4
@@ -61,7 +61,10 @@ def align(
         losses.append(take_step(pocket, [make_row(example, sentences, clips) for example in batches[step]], optimizer))
         if step % 20 == 19:
             left = (time.time() - started) / (step + 1 - done) * (len(batches) - step - 1)
-            print(f"step {step + 1}/{len(batches)}  loss {sum(losses) / len(losses):.3f}  {left / 60:.0f} min left", flush=True)
+            print(
+                f"step {step + 1}/{len(batches)}  loss {sum(losses) / len(losses):.3f}  {left / 60:.0f} min left",
+                flush=True,
+            )
             losses = []
         if time.time() - saved_at > SAVE_SECONDS or step + 1 == len(batches):
             saved_at = time.time()
@@ -100,7 +103,11 @@ def plan(sentences: list[Sentence], clips: dict[tuple[int, int], Clip], n_exampl
             length = len(sentences[index].text) // 4
         asked, answer = draw_question(sentences[index], take is not None, draw)
         examples.append(Example(index, take, asked, answer, length + 30 + (len(asked) + len(answer)) // 3))
-    return [batch for start in range(0, n_examples, 640) for batch in bucket(examples[start : start + 640], random.Random(start))]
+    return [
+        batch
+        for start in range(0, n_examples, 640)
+        for batch in bucket(examples[start : start + 640], random.Random(start))
+    ]
 
 
 def bucket(examples: list[Example], draw: random.Random) -> list[list[Example]]:

@@ -1,6 +1,6 @@
 """Sentences spoken, recorded and encoded once: shards of the frozen encoder's states, safe to interrupt.
 
-    sentence -> voice -> room -> mel -> encoder -> shard-NNNN.safetensors, one tensor (audio tokens, 512) a clip
+sentence -> voice -> room -> mel -> encoder -> shard-NNNN.safetensors, one tensor (audio tokens, 512) a clip
 """
 
 import random
@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from acoustics import record
 from safetensors.torch import load_file, save_file
-from sentences import Sentence
 from tqdm import tqdm
-from voices import draw_take, speak
 
+from acoustics import record
 from eartune.architectures.qwen2_audio import Qwen2Audio
 from eartune.batches import Clip
 from eartune.checkpoints.pocket import build_pocket
+from sentences import Sentence
+from voices import draw_take, speak
 
 SHARD = 200
 _listener: Qwen2Audio  # each worker's own

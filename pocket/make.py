@@ -1,6 +1,6 @@
-"""Make the pocket checkpoint's adapter and LoRA: python pocket/make.py [--examples N] (README.md beside this tells more).
+"""Make the pocket checkpoint's adapter and LoRA: python pocket/make.py [--examples N] (see README.md beside this).
 
-    sentences -> speech -> encoder states -> adapter in closed form -> alignment -> pocket.safetensors -> word error rate
+    sentences -> speech -> encoder states -> adapter in closed form -> alignment -> pocket.safetensors -> errors
 
 Interrupted anywhere, the same command goes on; with more examples asked for, a finished alignment goes on too.
 """
@@ -11,15 +11,15 @@ import shutil
 from pathlib import Path
 
 import torch
+
 from adapter import fit_adapter
 from align import align
-from hearing import encode_all, read_shards
-from sentences import Sentence, gather
-from wer import report_word_errors
-
 from eartune.architectures.qwen2_audio import Qwen2Audio
 from eartune.batches import Clip
 from eartune.checkpoints.pocket import TRAINED, build_pocket
+from hearing import encode_all, read_shards
+from sentences import Sentence, gather
+from wer import report_word_errors
 
 ADAPTER_CLIPS = 3000
 

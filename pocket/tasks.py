@@ -4,9 +4,8 @@ import json
 import random
 from collections.abc import Callable
 
-from sentences import Sentence
-
 from eartune.tasks.slu import instruction, target
+from sentences import Sentence
 
 Question = tuple[str, str]  # instruction, answer
 

@@ -4,14 +4,14 @@ import random
 from pathlib import Path
 
 import rapidfuzz.distance
-from sentences import Sentence
-from voices import draw_take
 
 from eartune.architectures.qwen2_audio import Qwen2Audio
 from eartune.batches import Clip, Row
 from eartune.files import write_json
 from eartune.prompts import render
 from eartune.settings import Decoding
+from sentences import Sentence
+from voices import draw_take
 
 
 def report_word_errors(

@@ -7,6 +7,8 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
+from eartune.faults import InputError
+
 SAMPLE_RATE = 16_000
 MIN_SECONDS = 0.1  # below this Qwen2-Audio may see a single audio token and take a code path that crashes
 MAX_SECONDS = 30.0  # Whisper's position embeddings end here
@@ -18,15 +20,15 @@ Wave = npt.NDArray[np.float32]
 def read_audio(path: Path) -> Wave:
     """The samples of a recording, shape (samples,), 16 kHz, mono, in [-1, 1] up to clipping.
 
-    Raises ValueError naming the file when it is missing, unreadable, empty, not finite, or shorter than
+    Raises InputError naming the file when it is missing, unreadable, empty, not finite, or shorter than
     `MIN_SECONDS` or longer than `MAX_SECONDS`.
     """
     if not path.is_file():
-        raise ValueError(f"{path}: no such recording")
+        raise InputError(f"{path}: no such recording")
     try:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
-        raise ValueError(f"{path}: not a readable wav, flac, ogg or mp3 file ({error.error_string})") from error
+        raise InputError(f"{path}: not a readable wav, flac, ogg or mp3 file ({error.error_string})") from error
     return check_wave(to_mono_16k(samples, rate), str(path))
 
 
@@ -35,18 +37,18 @@ def to_mono_16k(samples: npt.NDArray[np.float32], rate: int) -> Wave:
     mono = samples.mean(axis=1, dtype=np.float32) if samples.size else samples.reshape(-1)
     if rate == SAMPLE_RATE or not len(mono):
         return mono
-    return soxr.resample(mono, rate, SAMPLE_RATE).astype(np.float32)
+    return np.asarray(soxr.resample(mono, rate, SAMPLE_RATE), dtype=np.float32)
 
 
 def check_wave(wave: Wave, name: str) -> Wave:
     """The wave itself, if a model can hear it; otherwise a ValueError that starts with `name`."""
     seconds = len(wave) / SAMPLE_RATE
     if not len(wave):
-        raise ValueError(f"{name}: holds no samples")
+        raise InputError(f"{name}: holds no samples")
     if not np.isfinite(wave).all():
-        raise ValueError(f"{name}: holds samples that are not finite (NaN or infinity)")
+        raise InputError(f"{name}: holds samples that are not finite (NaN or infinity)")
     if not MIN_SECONDS <= seconds <= MAX_SECONDS:
-        raise ValueError(f"{name}: is {seconds:.2f} s long; {MIN_SECONDS} to {MAX_SECONDS:.0f} s can be heard")
+        raise InputError(f"{name}: is {seconds:.2f} s long; {MIN_SECONDS} to {MAX_SECONDS:.0f} s can be heard")
     return wave
 
 
@@ -61,8 +63,8 @@ def write_audio(path: Path, wave: Wave) -> None:
 def audio_seconds(path: Path) -> float:
     """The length of a recording from its header alone."""
     if not path.is_file():
-        raise ValueError(f"{path}: no such recording")
+        raise InputError(f"{path}: no such recording")
     try:
         return float(soundfile.info(path).duration)
     except soundfile.LibsndfileError as error:
-        raise ValueError(f"{path}: not a readable wav, flac, ogg or mp3 file ({error.error_string})") from error
+        raise InputError(f"{path}: not a readable wav, flac, ogg or mp3 file ({error.error_string})") from error

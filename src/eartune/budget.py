@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, PlainSerializer
 
+from eartune.faults import InputError
 from eartune.utterance import Utterance
 
 Unit = Literal["%", "h", "utterances"]
@@ -33,15 +34,15 @@ class Budget(NamedTuple):
         """The utterances that may be heard, with all their recordings; at least one, at most the pool.
 
         The pool is put in an order that depends on nothing but `seed` and the ids, and the budget takes from its
-        start; so any smaller budget, whatever its unit, is a part of a larger one. Raises ValueError when the
+        start; so any smaller budget, whatever its unit, is a part of a larger one. Raises InputError when the
         budget is empty or larger than the pool.
         """
         ordered = sorted(pool, key=lambda utterance: (_rank(utterance.id, seed), utterance.id))
         count = self._count(ordered)
         if count == 0:
-            raise ValueError(f"the speech budget {self} is empty: the pool holds {describe(ordered)}")
+            raise InputError(f"the speech budget {self} is empty: the pool holds {describe(ordered)}")
         if count > len(ordered):
-            raise ValueError(f"the speech budget {self} is more than there is: the pool holds {describe(ordered)}")
+            raise InputError(f"the speech budget {self} is more than there is: the pool holds {describe(ordered)}")
         return tuple(ordered[:count])
 
     def _count(self, ordered: Sequence[Utterance]) -> int:
@@ -56,22 +57,24 @@ class Budget(NamedTuple):
 
 
 def parse_budget(written: Any) -> Budget:
-    """A budget from its text; raises ValueError that shows how to write one."""
+    """A budget from its text; raises InputError that shows how to write one."""
     match = _WRITTEN.fullmatch(str(written))
     if match is None:
-        raise ValueError(f"{written!r} is no speech budget; write one as 5%, 2h or 200 utterances")
+        raise InputError(f"{written!r} is no speech budget; write one as 5%, 2h or 200 utterances")
     amount, unit = float(match[1]), match[2]
     if unit == "%" and amount > 100:
-        raise ValueError(f"{written!r} is more than all the speech; a budget in per cent is at most 100%")
+        raise InputError(f"{written!r} is more than all the speech; a budget in per cent is at most 100%")
     if amount == 0:
-        raise ValueError(f"{written!r} is no speech at all; that is what the text-only scheme is for")
+        raise InputError(f"{written!r} is no speech at all; that is what the text-only scheme is for")
     if unit.startswith("min"):
         return Budget(amount / 60, "h")
     return Budget(amount, "%" if unit == "%" else "h" if unit.startswith("h") else "utterances")
 
 
 SpeechBudget = Annotated[
-    Budget, BeforeValidator(lambda value: value if isinstance(value, Budget) else parse_budget(value)), PlainSerializer(str)
+    Budget,
+    BeforeValidator(lambda value: value if isinstance(value, Budget) else parse_budget(value)),
+    PlainSerializer(str),
 ]
 
 

@@ -11,8 +11,8 @@ from eartune.prompts import InstructionPosition, render
 from eartune.schemes import Example
 from eartune.settings import Decoding
 from eartune.tasks.prediction import Prediction, read_predictions, write_predictions
-from eartune.tasks.slu import Schema, instruction, parse, target
 from eartune.tasks.settings import SluTask
+from eartune.tasks.slu import Schema, instruction, parse, target
 
 
 class RowMaker:
@@ -51,7 +51,7 @@ def decode(
     """Predictions in the order of the examples, in `path`; what an earlier, cut run decoded is kept."""
     if path.exists():
         return read_predictions(path)
-    part = path.with_name(f".{path.name}.part")
+    part = path.with_suffix(".part.jsonl")
     done = {_key(prediction.id, prediction.file): prediction for prediction in _decoded_so_far(part)}
     open_ones = sorted((e for e in examples if _example_key(e) not in done), key=_length)
     path.parent.mkdir(parents=True, exist_ok=True)

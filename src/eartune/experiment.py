@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 from eartune.architectures.settings import Architecture
 from eartune.budget import SpeechBudget
 from eartune.corpora import Corpus
+from eartune.faults import InputError
 from eartune.schemes import Scheme
 from eartune.settings import Decoding, Section, Training, explain
 from eartune.tasks.settings import SluTask
@@ -37,10 +38,10 @@ class Grid(Section):
         labels = [scheme.label for scheme in self.schemes]
         for label in labels:
             if labels.count(label) > 1:
-                raise ValueError(f"the scheme {label!r} stands twice; give one of them a name of its own")
+                raise InputError(f"the scheme {label!r} stands twice; give one of them a name of its own")
         for scheme in self.schemes:
             if scheme.uses_speech and not self.budgets:
-                raise ValueError(f"the scheme {scheme.label!r} needs budgets, such as [5%, 100%]")
+                raise InputError(f"the scheme {scheme.label!r} needs budgets, such as [5%, 100%]")
         return self
 
 
@@ -82,16 +83,16 @@ class Cell:
 
 
 def read_experiment(path: Path) -> Experiment:
-    """The experiment in a YAML file; raises ValueError with one sentence that names the file and the place."""
+    """The experiment in a YAML file; raises InputError with one sentence that names the file and the place."""
     if not path.is_file():
-        raise ValueError(f"{path}: no such experiment")
+        raise InputError(f"{path}: no such experiment")
     try:
         written = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: is not YAML ({' '.join(str(error).split())})") from error
+        raise InputError(f"{path}: is not YAML ({' '.join(str(error).split())})") from error
     if not isinstance(written, dict):
-        raise ValueError(f"{path}: must hold name, question, data, architecture and grid")
+        raise InputError(f"{path}: must hold name, question, data, architecture and grid")
     try:
         return Experiment.model_validate(written)
     except ValidationError as error:
-        raise ValueError(explain(error, str(path))) from error
+        raise InputError(explain(error, str(path))) from error

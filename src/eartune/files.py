@@ -5,15 +5,17 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from eartune.faults import InputError
+
 
 def read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """The objects of a JSON-lines file, each with its place, "FILE, row N", for error messages."""
     if not path.is_file():
-        raise ValueError(f"{path}: no such file")
+        raise InputError(f"{path}: no such file")
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: is not UTF-8 text ({error.reason} at byte {error.start})") from error
+        raise InputError(f"{path}: is not UTF-8 text ({error.reason} at byte {error.start})") from error
     for number, line in enumerate(lines, start=1):
         if line.strip():
             yield f"{path}, row {number}", _object(line, f"{path}, row {number}")
@@ -22,7 +24,7 @@ def read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 def read_json(path: Path) -> dict[str, Any]:
     """The one object of a JSON file."""
     if not path.is_file():
-        raise ValueError(f"{path}: no such file")
+        raise InputError(f"{path}: no such file")
     return _object(path.read_text(encoding="utf-8"), str(path))
 
 
@@ -53,7 +55,7 @@ def _object(text: str, place: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{place}: is not JSON ({error})") from error
+        raise InputError(f"{place}: is not JSON ({error})") from error
     if not isinstance(value, dict):
-        raise ValueError(f"{place}: must be a JSON object, {{...}}, not {type(value).__name__}")
+        raise InputError(f"{place}: must be a JSON object, {{...}}, not {type(value).__name__}")
     return value

@@ -57,7 +57,9 @@ def listen(
     chosen = list({example.utterance.frame: example for example in examples}.values())[:CLIPS]
     learned = [rows.to_learn(example) for example in chosen]
     swapped = [replace(row, clip=other.clip) for row, other in zip(learned, learned[1:] + learned[:1], strict=True)]
-    silent = [replace(row, clip=_silence(model, example), answer=None) for row, example in zip(learned, chosen, strict=True)]
+    silent = [
+        replace(row, clip=_silence(model, example), answer=None) for row, example in zip(learned, chosen, strict=True)
+    ]
     own = [replace(row, answer=None) for row in learned]
     change = (_log_probabilities(model, learned) - _log_probabilities(model, swapped)).abs().mean()
     greedy = decoding.model_copy(update={"beams": 1})

@@ -8,6 +8,7 @@ from itertools import chain
 from eartune.architectures.sizes import Size, size_of
 from eartune.corpora import Corpus, Source
 from eartune.experiment import Cell, Experiment
+from eartune.faults import InputError
 from eartune.schemes import Component, Example, Modality, Stage, as_speech
 from eartune.settings import Lora
 from eartune.tasks.slu import Schema
@@ -47,21 +48,23 @@ class StageFigures:
 
 
 def read_pools(experiment: Experiment, source: Source) -> Pools:
-    """All data; raises ValueError for labels outside the declared ones and for test recordings that are trained on."""
-    text, speech, test = (_read(corpora, source) for corpora in (experiment.data.text, experiment.data.speech, experiment.data.test))
+    """All data; raises InputError for labels outside the declared ones and for test recordings that are trained on."""
+    text, speech, test = (
+        _read(corpora, source) for corpora in (experiment.data.text, experiment.data.speech, experiment.data.test)
+    )
     everything = (*text, *speech, *test)
     experiment.task.check(everything)
     trained_on = {recording.path.resolve() for utterance in speech for recording in utterance.recordings}
     for example in (examples := as_speech(test)):
         if example.recording is not None and example.recording.path.resolve() in trained_on:
-            raise ValueError(f"{example.recording.path}: stands in the speech pool and in the test")
+            raise InputError(f"{example.recording.path}: stands in the speech pool and in the test")
     if not examples:
-        raise ValueError(f"{experiment.name}: the test holds no recordings; add some, or voices that speak its text")
+        raise InputError(f"{experiment.name}: the test holds no recordings; add some, or voices that speak its text")
     return Pools(text, speech, examples, Schema.of(utterance.frame for utterance in everything))
 
 
 def plan_cells(experiment: Experiment, pools: Pools) -> tuple[CellPlan, ...]:
-    """Each cell's speech and stages; raises ValueError when a pool or a budget is empty or too large."""
+    """Each cell's speech and stages; raises InputError when a pool or a budget is empty or too large."""
     return tuple(_plan_cell(experiment, pools, cell) for cell in experiment.cells())
 
 
@@ -109,13 +112,13 @@ def _read(corpora: Sequence[Corpus], source: Source) -> tuple[Utterance, ...]:
     if len({utterance.id for utterance in utterances}) < len(utterances):
         seen: set[str] = set()
         twice = next(u.id for u in utterances if u.id in seen or seen.add(u.id))  # type: ignore[func-returns-value]
-        raise ValueError(f"the id {twice!r} turns up twice in one pool")
+        raise InputError(f"the id {twice!r} turns up twice in one pool")
     return utterances
 
 
 def _plan_cell(experiment: Experiment, pools: Pools, cell: Cell) -> CellPlan:
     if cell.scheme.uses_text and not pools.text:
-        raise ValueError(f"{cell.name}: the text pool is empty; list corpora under data.text")
+        raise InputError(f"{cell.name}: the text pool is empty; list corpora under data.text")
     if cell.budget is None:
         speech: tuple[Utterance, ...] = ()
     else:

@@ -8,6 +8,7 @@ from eartune.architectures.load import load
 from eartune.audio import AUDIO_SUFFIXES, SAMPLE_RATE, read_audio
 from eartune.decoding import RowMaker, ask
 from eartune.experiment import Experiment
+from eartune.faults import InputError
 from eartune.files import read_json
 from eartune.schemes import Example
 from eartune.semantics import SemanticFrame
@@ -20,7 +21,7 @@ from eartune.utterance import Recording, Utterance
 def predict_files(run_dir: Path, paths: Sequence[Path]) -> list[dict[str, Any]]:
     """A row a recording, in the order given: file, text, status, and the frame's keys if one was read.
 
-    Raises ValueError, before anything is decoded, for a folder that is no model and for the first recording
+    Raises InputError, before anything is decoded, for a folder that is no model and for the first recording
     that cannot be heard.
     """
     experiment, weights, schema = read_run(run_dir)
@@ -45,7 +46,7 @@ def read_run(run_dir: Path) -> tuple[Experiment, Path | None, Schema]:
     if not (run_dir / "result.json").is_file():
         inside = sorted(path.parent.name for path in run_dir.glob("*/result.json"))
         hint = f"; models in it: {', '.join(inside)}" if inside else ""
-        raise ValueError(f"{run_dir}: is not the folder of a finished model{hint}")
+        raise InputError(f"{run_dir}: is not the folder of a finished model{hint}")
     experiment = Experiment.model_validate(read_json(run_dir / "settings.json"))
     stages = read_json(run_dir / "plan.json")["stages"]
     labels = read_json(run_dir / "labels.json")
@@ -61,7 +62,7 @@ def find_recordings(paths: Sequence[Path]) -> Iterator[Path]:
             continue
         inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in AUDIO_SUFFIXES)
         if not inside:
-            raise ValueError(f"{path}: holds no recording ({', '.join(AUDIO_SUFFIXES)})")
+            raise InputError(f"{path}: holds no recording ({', '.join(AUDIO_SUFFIXES)})")
         yield from inside
 
 

@@ -1,6 +1,6 @@
 """Run an experiment: every cell that is not finished is trained, decoded, scored and written down; then the report.
 
-    experiment -> pools -> cells -> [stages -> predictions -> canary -> scores -> result.json] -> report
+experiment -> pools -> cells -> [stages -> predictions -> canary -> scores -> result.json] -> report
 """
 
 import gc
@@ -61,9 +61,7 @@ def run_cell(
     rows = RowMaker(model, experiment.task, experiment.architecture.instruction)
     started = time.monotonic()
     show = watch(progress, f"{plan.cell.name}: answers", decode_units(pools))
-    predictions = decode(
-        model, pools.test, rows, pools.schema, experiment.decoding, folder / "predictions.jsonl", show
-    )
+    predictions = decode(model, pools.test, rows, pools.schema, experiment.decoding, folder / "predictions.jsonl", show)
     progress.done(decode_units(pools))
     seconds = {"train": sum(stage.seconds() for stage in stages), "decode": time.monotonic() - started}
     scores = score(pools.test, predictions)
@@ -172,14 +170,14 @@ def is_finished(folder: Path, expected: str) -> bool:
     if not (folder / "result.json").exists():
         return False
     result = read_json(folder / "result.json")
-    return result["status"] == "finished" and result["made_with"].get("fingerprint") == expected
+    return bool(result["status"] == "finished" and result["made_with"].get("fingerprint") == expected)
 
 
 def clear_outdated(folder: Path, expected: str) -> None:
     """Predictions of other settings under the same name are not taken up."""
     note = folder / "fingerprint.json"
     if note.exists() and read_json(note)["fingerprint"] != expected:
-        for name in ("predictions.jsonl", ".predictions.jsonl.part", "scores.json", "result.json"):
+        for name in ("predictions.jsonl", "predictions.part.jsonl", "scores.json", "result.json"):
             (folder / name).unlink(missing_ok=True)
     write_json(note, {"fingerprint": expected})
 

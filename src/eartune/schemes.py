@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from eartune.faults import InputError
 from eartune.settings import Section
 from eartune.utterance import Recording, Utterance
 
@@ -59,10 +60,10 @@ class Stage:
 
 
 def as_text(pool: Sequence[Utterance]) -> tuple[Example, ...]:
-    """Every utterance as its words; raises ValueError for one whose words nobody wrote down."""
+    """Every utterance as its words; raises InputError for one whose words nobody wrote down."""
     for utterance in pool:
         if utterance.text is None:
-            raise ValueError(f"{utterance.id}: stands in a text pool but has no text")
+            raise InputError(f"{utterance.id}: stands in a text pool but has no text")
     return tuple(Example(utterance) for utterance in pool)
 
 

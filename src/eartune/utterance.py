@@ -1,15 +1,15 @@
 """A row of a corpus, and how it is written to and read from a manifest.
 
-    {"id":"ab12","text":"a small latte","language":"en","intent":"orderDrink",
-     "entities":[{"type":"size","filler":"small"}],"recordings":[{"file":"ab12.flac"}]}
+{"id":"ab12","text":"a small latte","language":"en","intent":"orderDrink",
+ "entities":[{"type":"size","filler":"small"}],"recordings":[{"file":"ab12.flac"}]}
 """
-
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eartune.faults import InputError
 from eartune.files import read_lines, write_lines
 from eartune.semantics import Entity, SemanticFrame
 
@@ -45,12 +45,12 @@ def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
 
 
 def read_manifest(path: Path) -> tuple[Utterance, ...]:
-    """The utterances of a manifest; raises ValueError naming file and row for anything that does not fit."""
+    """The utterances of a manifest; raises InputError naming file and row for anything that does not fit."""
     utterances = tuple(_utterance(row, place, path.parent) for place, row in read_lines(path))
     seen: set[str] = set()
     for utterance in utterances:
         if utterance.id in seen:
-            raise ValueError(f"{path}: the id {utterance.id!r} stands in more than one row; ids must be unique")
+            raise InputError(f"{path}: the id {utterance.id!r} stands in more than one row; ids must be unique")
         seen.add(utterance.id)
     return utterances
 
@@ -67,18 +67,19 @@ def read_frame(row: dict[str, Any], place: str) -> SemanticFrame:
     """The frame in a row with scenario and action, or intent, and entities; `place` opens the error's sentence."""
     entities = row.get("entities", [])
     if not isinstance(entities, list) or not all(_is_entity(entity) for entity in entities):
-        raise ValueError(f'{place}: "entities" must be a list of {{"type": ..., "filler": ...}} with text in both')
+        raise InputError(f'{place}: "entities" must be a list of {{"type": ..., "filler": ...}} with text in both')
     pairs = tuple(Entity(entity["type"], entity["filler"]) for entity in entities)
     if isinstance(row.get("scenario"), str) and isinstance(row.get("action"), str):
         return SemanticFrame.of(row["scenario"], row["action"], pairs)
     if isinstance(row.get("intent"), str):
         return SemanticFrame(row["intent"], pairs)
-    raise ValueError(f'{place}: needs "scenario" and "action", or "intent", as text')
+    raise InputError(f'{place}: needs "scenario" and "action", or "intent", as text')
 
 
 def _row(utterance: Utterance, folder: Path) -> dict[str, Any]:
     recordings = [
-        {"file": _relative(r.path, folder), "seconds": round(r.seconds, 3)} | ({"speaker": r.speaker} if r.speaker else {})
+        {"file": _relative(r.path, folder), "seconds": round(r.seconds, 3)}
+        | ({"speaker": r.speaker} if r.speaker else {})
         for r in utterance.recordings
     ]
     head = {"id": utterance.id, "text": utterance.text, "language": utterance.language}
@@ -89,17 +90,17 @@ def _utterance(row: dict[str, Any], place: str, folder: Path) -> Utterance:
     text = row.get("text")
     recordings = tuple(_recording(r, place, folder) for r in row.get("recordings", ()))
     if not isinstance(row.get("id"), str) or not row["id"]:
-        raise ValueError(f'{place}: needs an "id", as text')
+        raise InputError(f'{place}: needs an "id", as text')
     if text is not None and (not isinstance(text, str) or not text.strip()):
-        raise ValueError(f'{place}: "text" is empty; leave the key out where nobody wrote the words down')
+        raise InputError(f'{place}: "text" is empty; leave the key out where nobody wrote the words down')
     if text is None and not recordings:
-        raise ValueError(f'{place}: has neither "text" nor "recordings"')
+        raise InputError(f'{place}: has neither "text" nor "recordings"')
     return Utterance(row["id"], text, str(row.get("language", "und")), read_frame(row, place), recordings)
 
 
 def _recording(row: Any, place: str, folder: Path) -> Recording:
     if not isinstance(row, dict) or not isinstance(row.get("file"), str):
-        raise ValueError(f'{place}: each of "recordings" needs a "file", as text')
+        raise InputError(f'{place}: each of "recordings" needs a "file", as text')
     path = folder / row["file"]
     if isinstance(row.get("seconds"), int | float):
         return Recording(path, float(row["seconds"]), row.get("speaker"))

@@ -1,7 +1,7 @@
 """Where a run keeps things, and the keys by which it knows what is done.
 
-    runs/coffee/stages/<key>/     train.jsonl, checkpoint-N/, weights.safetensors, stage.json
-    runs/coffee/<cell>/           settings.json, selection.json, plan.json, predictions.jsonl, scores.json, result.json
+runs/coffee/stages/<key>/     train.jsonl, checkpoint-N/, weights.safetensors, stage.json
+runs/coffee/<cell>/           settings.json, selection.json, plan.json, predictions.jsonl, scores.json, result.json
 """
 
 import hashlib

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 from transformers import AutoTokenizer, Qwen2AudioForConditionalGeneration, WhisperFeatureExtractor
+from transformers.utils import logging
 
 from eartune.architectures.qwen2_audio import Qwen2Audio
 from eartune.architectures.settings import Architecture
@@ -14,6 +15,7 @@ POCKET = "pocket"
 
 def load(settings: Architecture) -> Qwen2Audio:
     """The model in evaluation mode, on the GPU if there is one."""
+    logging.disable_progress_bar()  # ours is shown instead
     folder = pocket_folder() if settings.checkpoint == POCKET else settings.checkpoint
     on_gpu = torch.cuda.is_available()
     model = Qwen2AudioForConditionalGeneration.from_pretrained(

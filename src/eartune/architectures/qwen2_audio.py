@@ -43,7 +43,7 @@ class TrimmedEncoder(Qwen2AudioEncoder):
     mel keeps `MARGIN_FRAMES` frames of real silence to the right of each clip.
     """
 
-    def forward(  # type: ignore[override]
+    def forward(
         self, input_features: Tensor, attention_mask: Tensor | None = None, **kwargs: object
     ) -> BaseModelOutput:
         """Mel (clips, bins, frames), frames even, to states (clips, frames // 4, width)."""
@@ -79,7 +79,8 @@ class Qwen2Audio:
     @property
     def module(self) -> nn.Module:
         """All weights."""
-        return self.model
+        module: nn.Module = self.model
+        return module
 
     # --- input ---------------------------------------------------------------------------------------------
 

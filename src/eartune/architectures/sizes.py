@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eartune.architectures.settings import Architecture
+from eartune.faults import InputError
 from eartune.files import read_json
 from eartune.schemes import Component
 
@@ -47,7 +48,7 @@ def size_of(architecture: Architecture) -> Size:
     config = Path(architecture.checkpoint) / "config.json"
     if not config.is_file():
         known = ", ".join(KNOWN)
-        raise ValueError(f"{architecture.checkpoint}: neither a folder with a config.json nor one of {known}")
+        raise InputError(f"{architecture.checkpoint}: neither a folder with a config.json nor one of {known}")
     return count(read_dimensions(config))
 
 

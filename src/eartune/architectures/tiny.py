@@ -17,7 +17,13 @@ CHAT_SPECIALS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 def tiny_qwen2_audio(seed: int = 0, dtype: torch.dtype = torch.float32) -> Qwen2Audio:
     """Qwen2-Audio with two layers a side; weights are scaled up so that attention is not nearly uniform."""
     tokenizer = byte_tokenizer()
-    audio = {"d_model": 32, "encoder_layers": 2, "encoder_attention_heads": 2, "encoder_ffn_dim": 64, "num_mel_bins": 80}
+    audio = {
+        "d_model": 32,
+        "encoder_layers": 2,
+        "encoder_attention_heads": 2,
+        "encoder_ffn_dim": 64,
+        "num_mel_bins": 80,
+    }
     text = {
         "model_type": "qwen2",
         "vocab_size": len(tokenizer),

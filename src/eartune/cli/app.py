@@ -5,6 +5,7 @@ import sys
 import typer
 
 from eartune.cli import check, doctor, listing, predict, report, run, score
+from eartune.faults import InputError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,7 +26,7 @@ def main() -> None:
     """Run a command; what is wrong with the input is said in one sentence."""
     try:
         app()
-    except ValueError as error:
+    except InputError as error:
         print(f"eartune: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from eartune.cli.console import console as terminal
 from rich.table import Table
 
 from eartune.budget import describe
+from eartune.cli.console import console as terminal
 from eartune.cli.options import DataRoot, ExperimentFile, RunsRoot
 from eartune.corpora import Source
 from eartune.experiment import Experiment, read_experiment
@@ -22,7 +22,9 @@ def check(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsR
     plans = plan_cells(settings, pools)
     console = terminal()
     console.print(f"[bold]{settings.name}[/]  {settings.question}")
-    console.print(f"text: {len(pools.text)} utterances   speech: {describe(pools.speech)}   test: {len(pools.test)} recordings")
+    console.print(
+        f"text: {len(pools.text)} utterances   speech: {describe(pools.speech)}   test: {len(pools.test)} recordings"
+    )
     console.print(
         f"labels: {len(pools.schema.intents)} intents, {len(pools.schema.entity_types)} entity types   "
         f"architecture: {settings.architecture.checkpoint}",

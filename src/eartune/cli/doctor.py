@@ -9,7 +9,6 @@ import typer
 from rich.console import Console
 
 from eartune.cli.console import console as terminal
-
 from eartune.provenance import installed_version
 
 TESTED = {"torch": ("2.11", "2.13"), "transformers": ("5.17", "5.23"), "peft": ("0.21", "0.21")}
@@ -39,7 +38,9 @@ def doctor() -> None:
     for package, module in POCKET.items():
         there = importlib.util.find_spec(module) is not None
         _say(console, there, f"{package} {'' if there else 'is not installed; '}needed for the pocket checkpoint only")
-    device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none; the pocket checkpoint runs on the CPU"
+    device = (
+        torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none; the pocket checkpoint runs on the CPU"
+    )
     _say(console, True, f"accelerator: {device}")
     free = shutil.disk_usage(Path.cwd()).free / 1e9
     faults += _say(console, free > 5, f"{free:.0f} GB free on this disk")

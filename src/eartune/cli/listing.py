@@ -1,19 +1,21 @@
 """`eartune list`: what there is."""
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from eartune.cli.console import console as terminal
-
 from eartune.corpora import CORPORA
 from eartune.corpora.grammar import BUNDLED
 from eartune.experiment import read_experiment
 from eartune.schemes import SCHEMES
 
 
-def list_all(folder: Path = typer.Option(Path("experiments"), help="Where experiments lie.")) -> None:
+def list_all(
+    folder: Annotated[Path, typer.Option(help="Where experiments lie.")] = Path("experiments"),
+) -> None:
     """Show the experiments, corpora, schemes and architectures there are.
 
     Example: eartune list
@@ -28,7 +30,9 @@ def list_all(folder: Path = typer.Option(Path("experiments"), help="Where experi
         first = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
         console.print(f"  {path.stem}  {first}")
     _print(console, "schemes", {kind.model_fields["type"].default: kind for kind in SCHEMES})
-    console.print("[bold]architectures[/]\n  qwen2-audio  checkpoint: pocket, Qwen/Qwen2-Audio-7B-Instruct, or a folder")
+    console.print(
+        "[bold]architectures[/]\n  qwen2-audio  checkpoint: pocket, Qwen/Qwen2-Audio-7B-Instruct, or a folder"
+    )
 
 
 def _print(console: Console, title: str, kinds: dict[str, type]) -> None:

@@ -9,7 +9,9 @@ from eartune.files import json_line, write_text
 
 
 def predict(
-    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A model's folder, such as runs/demo/text-only-seed0.")],
+    run_dir: Annotated[
+        Path, typer.Argument(metavar="RUN_DIR", help="A model's folder, such as runs/demo/text-only-seed0.")
+    ],
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Recordings, or folders of them.")],
     out: Annotated[Path | None, typer.Option(help="Where to write; the terminal if left out.")] = None,
 ) -> None:

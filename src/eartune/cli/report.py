@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from eartune.cli.console import console as terminal
 
+from eartune.cli.console import console as terminal
 from eartune.report import read_results, terminal_table, write_report
 
 

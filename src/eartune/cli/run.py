@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from eartune.cli.console import console as terminal
-
 from eartune.cli.options import DataRoot, ExperimentFile, RunsRoot
 from eartune.experiment import read_experiment
 from eartune.report import read_results, terminal_table

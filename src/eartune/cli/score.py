@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from eartune.cli.console import console as terminal
 from rich.table import Table
 
+from eartune.cli.console import console as terminal
+from eartune.faults import InputError
 from eartune.metrics import DEFINITIONS, Answered, Score, evaluate
 from eartune.semantics import SemanticFrame
 from eartune.tasks.prediction import Prediction, read_predictions
@@ -15,7 +16,9 @@ from eartune.utterance import Utterance, read_manifest
 
 
 def score(
-    predictions: Annotated[Path, typer.Argument(metavar="PREDICTIONS", help="JSON lines, as run and predict write them.")],
+    predictions: Annotated[
+        Path, typer.Argument(metavar="PREDICTIONS", help="JSON lines, as run and predict write them.")
+    ],
     reference: Annotated[Path, typer.Option(help="The manifest with the right answers.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
 ) -> None:
@@ -26,7 +29,9 @@ def score(
     answered, missing, unparsable = join(read_manifest(reference), read_predictions(predictions), predictions)
     scores = evaluate(answered)
     if as_json:
-        print(json.dumps(summary(scores) | {"missing": missing, "unparsable": unparsable, "n": len(answered)}, indent=1))
+        print(
+            json.dumps(summary(scores) | {"missing": missing, "unparsable": unparsable, "n": len(answered)}, indent=1)
+        )
         return
     table = Table(box=None, pad_edge=False)
     for title in ("metric", "score", "95 % interval", "definition"):
@@ -49,7 +54,7 @@ def join(
 ) -> tuple[list[Answered], int, int]:
     """References with their predictions, by file where a row names one and by id otherwise.
 
-    Raises ValueError when a prediction fits no reference or two fit the same.
+    Raises InputError when a prediction fits no reference or two fit the same.
     """
     expected: dict[str, tuple[str, SemanticFrame]] = {}
     aliases: dict[str, str] = {}
@@ -62,9 +67,9 @@ def join(
     for prediction in predictions:
         key = Path(prediction.file).name if prediction.file else aliases.get(prediction.id, prediction.id)
         if key not in expected:
-            raise ValueError(f"{path}: {key!r} is not in the reference; is it of another corpus or split?")
+            raise InputError(f"{path}: {key!r} is not in the reference; is it of another corpus or split?")
         if key in found:
-            raise ValueError(f"{path}: {key!r} is predicted twice")
+            raise InputError(f"{path}: {key!r} is predicted twice")
         found[key] = prediction
     answered = [
         Answered(frame, found[key].frame if key in found else None, cluster)

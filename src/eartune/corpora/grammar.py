@@ -20,13 +20,16 @@ import yaml
 from pydantic import Field
 
 from eartune.corpora.source import Source, voiced
+from eartune.faults import InputError
 from eartune.semantics import Entity, SemanticFrame
 from eartune.settings import Section
 from eartune.speech.voices import PicoVoice
 from eartune.utterance import Utterance
 
 BUNDLED = Path(__file__).with_name("grammars")
-_PIECE = re.compile(r"\[(?P<choice>[^\]]*)\]|\((?P<optional>[^)]*)\)|\$(?P<slot>[\w.]+):(?P<name>\w+)|(?P<words>[^\[($]+)")
+_PIECE = re.compile(
+    r"\[(?P<choice>[^\]]*)\]|\((?P<optional>[^)]*)\)|\$(?P<slot>[\w.]+):(?P<name>\w+)|(?P<words>[^\[($]+)"
+)
 
 
 class GrammarCorpus(Section):
@@ -42,13 +45,13 @@ class GrammarCorpus(Section):
     """If any, every sentence is also spoken by one of them: synthetic speech."""
 
     def load(self, source: Source) -> tuple[Utterance, ...]:
-        """The utterances; raises ValueError when the grammar has fewer different sentences."""
+        """The utterances; raises InputError when the grammar has fewer different sentences."""
         path = BUNDLED / f"{self.grammar}.yaml"
         grammar = read_grammar(path if path.is_file() else source.data / self.grammar)
         stop = self.start + self.sentences
         found = list(islice(grammar.sentences(self.seed), self.start, stop))
         if len(found) < self.sentences:
-            raise ValueError(f"the grammar {self.grammar} has only {self.start + len(found)} sentences, not {stop}")
+            raise InputError(f"the grammar {self.grammar} has only {self.start + len(found)} sentences, not {stop}")
         name = Path(self.grammar).stem
         utterances = tuple(Utterance(_identify(name, text), text, "en", frame) for text, frame in found)
         return voiced(utterances, self.voices, source)
@@ -96,20 +99,22 @@ class Grammar:
 
 
 def read_grammar(path: Path) -> Grammar:
-    """A grammar from a file; raises ValueError naming file and place for anything that does not fit."""
+    """A grammar from a file; raises InputError naming file and place for anything that does not fit."""
     if not path.is_file():
-        raise ValueError(f"{path}: no such grammar")
+        raise InputError(f"{path}: no such grammar")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         context = content["context"]
         expressions = tuple((intent, text) for intent, texts in context["expressions"].items() for text in texts)
         slots = {slot: tuple(str(value) for value in values) for slot, values in (context.get("slots") or {}).items()}
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path}: not a grammar with context, expressions and slots ({_first_line(error)})") from error
+        raise InputError(f"{path}: not a grammar with context, expressions and slots ({_first_line(error)})") from error
     for intent, text in expressions:
         used = {piece["slot"] for piece in _PIECE.finditer(text) if piece["slot"]}
         if used - slots.keys():
-            raise ValueError(f"{path}: {intent}: {text!r} names slot {min(used - slots.keys())!r}, which is not defined")
+            raise InputError(
+                f"{path}: {intent}: {text!r} names slot {min(used - slots.keys())!r}, which is not defined"
+            )
     return Grammar(expressions, slots)
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from eartune.audio import audio_seconds
 from eartune.corpora.source import Source
+from eartune.faults import InputError
 from eartune.files import read_lines
 from eartune.semantics import Entity, SemanticFrame
 from eartune.settings import Section
@@ -39,7 +40,7 @@ class PicovoiceCorpus(Section):
 def _utterance(row: dict[str, Any], place: str, recordings: Path) -> Utterance:
     file, intent, slots = row.get("file"), row.get("intent"), row.get("slots")
     if not isinstance(file, str) or not isinstance(intent, str) or not isinstance(slots, dict):
-        raise ValueError(f'{place}: needs "file" and "intent" as text and "slots" as an object')
+        raise InputError(f'{place}: needs "file" and "intent" as text and "slots" as an object')
     frame = SemanticFrame(intent, tuple(Entity(slot, str(value)) for slot, value in slots.items()))
     path = recordings / file
     return Utterance(Path(file).stem, None, "en", frame, (Recording(path, audio_seconds(path)),))

@@ -1,4 +1,4 @@
-"""The answer in plain language: sentences that claim no more than the intervals allow, left out where cells are missing.
+"""The answer in plain language: sentences that claim no more than intervals allow, left out where cells are missing.
 
 Two intervals that overlap are called a draw, which is cautious; only a gap between them is called a difference.
 """
@@ -28,12 +28,15 @@ def answer(rows: Sequence[Row], metric: str) -> str:
     scored = [_Scored(row, score) for row in rows if (score := row.score(metric)) is not None]
     if not scored:
         return "No cell finished, so there is no answer yet."
-    all_speech = _first(scored, "direct-mixing", all_speech=True)
+    spoken = sorted((found for found in scored if found.row.budget), key=lambda found: found.row.share)
+    all_speech = next(
+        (found for found in spoken if found.row.uses_all_speech and found.row.scheme == "direct-mixing"), None
+    )
     parts = [
         *_without_speech(scored, metric),
         *_with_all_speech(all_speech, _first(scored, "text-only"), metric),
-        *_at_budgets(scored, all_speech, metric),
-        *_gain_over_text(scored),
+        *_at_budgets([found for found in spoken if not found.row.uses_all_speech], all_speech, metric),
+        *_gain_over_text(spoken, _first(scored, "text-only")),
     ]
     return " ".join(parts)
 
@@ -57,45 +60,46 @@ def _with_all_speech(all_speech: _Scored | None, text: _Scored | None, metric: s
     return [f"{told}."]
 
 
-def _at_budgets(scored: Sequence[_Scored], all_speech: _Scored | None, metric: str) -> list[str]:
-    """A sentence or two for each of the smallest budgets, since those are what an experiment is about."""
-    spoken = [found for found in scored if found.row.budget is not None and not found.row.uses_all_speech]
-    budgets = dict.fromkeys(found.row.budget for found in sorted(spoken, key=lambda found: found.row.share))
-    sentences: list[str] = []
-    for budget in list(budgets)[:BUDGETS_TOLD]:
-        own = [found for found in spoken if found.row.budget == budget]
-        own.sort(key=lambda found: found.row.scheme != "curriculum")
-        sentences += [_reached(own, all_speech, metric), *_comparison(own)]
+def _at_budgets(spoken: Sequence[_Scored], all_speech: _Scored | None, metric: str) -> list[str]:
+    """A sentence for each of the smallest budgets, since those are what an experiment is about."""
+    budgets = list(dict.fromkeys(found.row.budget for found in spoken))[:BUDGETS_TOLD]
+    groups = [[found for found in spoken if found.row.budget == budget] for budget in budgets]
+    return [*(_reached(group, all_speech, metric) for group in groups), *_comparison(groups)]
+
+
+def _reached(group: Sequence[_Scored], all_speech: _Scored | None, metric: str) -> str:
+    first, *others = sorted(group, key=lambda found: found.row.scheme != "curriculum")
+    told = [f"{first.scheme} reaches {_value(first)} {metric_name(metric)}"]
+    told += [f"{other.scheme} {_value(other)}" for other in others]
+    if all_speech is not None and all_speech.score.value > 0:
+        parts = [f"{_part(found, all_speech)}" for found in (first, *others)]
+        parts[0] += " of what all speech gives"
+        told = [f"{reached} ({part})" for reached, part in zip(told, parts, strict=True)]
+    return f"With {_speech(first.row)} ({_amount(first.row)}) {', '.join(told)}."
+
+
+def _comparison(groups: Sequence[Sequence[_Scored]]) -> list[str]:
+    """Curriculum against direct mixing, the question of the paper, at the budgets that have both."""
+    pairs = [(_first(group, "curriculum"), _first(group, "direct-mixing")) for group in groups]
+    both = [(curriculum, mixing) for curriculum, mixing in pairs if curriculum and mixing]
+    draws = [curriculum for curriculum, mixing in both if _overlap(curriculum.score, mixing.score)]
+    sentences = [_difference(curriculum, mixing) for curriculum, mixing in both if curriculum not in draws]
+    if draws:
+        budgets = listed([_short(found.row.budget) for found in draws])
+        sentences.append(
+            f"The intervals of the curriculum and direct mixing at {budgets} overlap: "
+            f"with {_test_size(draws[0])} this test cannot tell them apart."
+        )
     return sentences
 
 
-def _reached(own: Sequence[_Scored], all_speech: _Scored | None, metric: str) -> str:
-    first, *others = own
-    told = [f"{first.scheme} reaches {_value(first)} {metric_name(metric)}"]
-    if all_speech is not None and all_speech.score.value > 0:
-        told[0] += f", {_part(first, all_speech)} of what all speech gives"
-        told += [f"{other.scheme} {_value(other)}, {_part(other, all_speech)}" for other in others]
-    else:
-        told += [f"{other.scheme} {_value(other)}" for other in others]
-    return f"With {_speech(first.row)} ({_amount(first.row)}) {'; '.join(told)}."
+def _difference(one: _Scored, other: _Scored) -> str:
+    better, worse = (one, other) if one.score.low > other.score.high else (other, one)
+    return f"At {_short(one.row.budget)} the interval of {better.scheme} lies wholly above that of {worse.scheme}."
 
 
-def _comparison(own: Sequence[_Scored]) -> list[str]:
-    """Curriculum against direct mixing, the question of the paper."""
-    curriculum, mixing = _first(own, "curriculum"), _first(own, "direct-mixing")
-    if curriculum is None or mixing is None:
-        return []
-    if _overlap(curriculum.score, mixing.score):
-        test = _test_size(curriculum)
-        return [f"The intervals of the curriculum and direct mixing overlap: with {test} this test cannot tell them apart."]
-    better, worse = (curriculum, mixing) if curriculum.score.low > mixing.score.high else (mixing, curriculum)
-    return [f"The interval of {better.scheme} lies wholly above that of {worse.scheme}."]
-
-
-def _gain_over_text(scored: Sequence[_Scored]) -> list[str]:
+def _gain_over_text(spoken: Sequence[_Scored], text: _Scored | None) -> list[str]:
     """The least speech that is certain to help."""
-    text = _first(scored, "text-only")
-    spoken = sorted((found for found in scored if found.row.budget is not None), key=lambda found: found.row.share)
     if text is None or not spoken:
         return []
     better = [found for found in spoken if found.score.low > text.score.high]
@@ -103,12 +107,13 @@ def _gain_over_text(scored: Sequence[_Scored]) -> list[str]:
         return ["No interval with speech lies wholly above that of text-only tuning: this test does not show a gain."]
     least = better[0].row.budget
     schemes = listed([found.scheme for found in better if found.row.budget == least])
-    return [f"The smallest budget whose interval lies wholly above that of text-only tuning is {_short(least)} ({schemes})."]
+    return [
+        f"The smallest budget whose interval lies wholly above that of text-only tuning is {_short(least)} ({schemes})."
+    ]
 
 
-def _first(scored: Sequence[_Scored], scheme: str, all_speech: bool | None = None) -> _Scored | None:
-    own = (found for found in scored if found.row.scheme == scheme)
-    return next((found for found in own if all_speech is None or found.row.uses_all_speech == all_speech), None)
+def _first(scored: Sequence[_Scored], scheme: str) -> _Scored | None:
+    return next((found for found in scored if found.row.scheme == scheme), None)
 
 
 def _overlap(one: Score, other: Score) -> bool:

@@ -14,10 +14,10 @@ def warnings(results: Sequence[RunResult]) -> tuple[str, ...]:
     found = []
     if failed:
         share = f"{len(failed)} of {counted(len(results), 'cell')}"
-        found.append(f"{share} failed and stand in no score: {listed(failed)}.")
+        found.append(f"{share} failed, and no score includes them: {listed(failed)}.")
     if deaf:
         cells = counted(len(deaf), "cell")
-        found.append(f"{cells} did not pass the listening check; do not read as understanding of speech: {listed(deaf)}.")
+        found.append(f"{cells} failed the listening check; no understanding of speech is shown by {listed(deaf)}.")
     return tuple(found)
 
 
@@ -28,8 +28,9 @@ def notes(rows: Sequence[Row], results: Sequence[RunResult]) -> tuple[str, ...]:
         *_test(results),
         "Overlapping intervals do not show that two schemes are equal, only that this test is too small to tell.",
         *_seeds(rows),
-        "An answer counts as parsed when its status is OK or UNKNOWN_LABEL.",
+        "Parsed is the per cent of answers whose status is OK or UNKNOWN_LABEL.",
         *_times(results),
+        *_failures(rows),
     )
 
 
@@ -54,3 +55,8 @@ def _times(results: Sequence[RunResult]) -> list[str]:
     if not decoding:
         return []
     return [f"Training time is the mean of a line's cells; decoding took {duration(sum(decoding))} for all cells."]
+
+
+def _failures(rows: Sequence[Row]) -> list[str]:
+    partly = any(row.failed for row in rows)
+    return ["Where seeds are, say, 1 of 2, the others failed and stand in no number."] if partly else []

@@ -1,6 +1,6 @@
 """The report of a run: one HTML file that needs nothing else, the same in Markdown, and the curve as a file.
 
-    */result.json -> rows -> answer, curve, table -> curve.svg, report.md, report.html
+*/result.json -> rows -> answer, curve, table -> curve.svg, report.md, report.html
 """
 
 from collections.abc import Sequence
@@ -12,14 +12,15 @@ from markupsafe import Markup
 from eartune.files import write_text
 from eartune.metrics import DEFINITIONS
 from eartune.report.answer import answer
-from eartune.report.curve import build_curve, draw
+from eartune.report.curve import draw
+from eartune.report.layout import build_curve
 from eartune.report.notes import notes, warnings
 from eartune.report.origin import told_once
 from eartune.report.result import RunResult, read_results
 from eartune.report.row import STATUSES, join_seeds, parsed_share
 from eartune.report.table import Table, build_table, markdown_table, metrics_of
 from eartune.report.templates import html_template, markdown_template
-from eartune.report.wording import metric_name, percent
+from eartune.report.wording import percent
 
 METRICS_SHOWN = 3  # more would be a table to scroll; every score is in the cells' result.json
 
@@ -112,7 +113,7 @@ def _answers(finished: Sequence[RunResult]) -> Table:
         (result.name, *(str(result.answers.get(status, 0)) for status in STATUSES), percent(parsed_share(result) or 0))
         for result in finished
     ]
-    return Table(("cell", *STATUSES, "parsed %"), tuple(lines), left=1)
+    return Table(("cell", *STATUSES, "parsed"), tuple(lines), left=1)
 
 
 def _listening(heard: Sequence[RunResult]) -> Table:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
+from eartune.faults import InputError
 from eartune.files import read_json, write_json
 from eartune.metrics import Score
 
@@ -54,7 +55,7 @@ class RunResult:
 
     def __post_init__(self) -> None:
         if self.finished and self.main_metric not in self.scores:
-            raise ValueError(f"{self.name} is finished but has no score {self.main_metric!r}")
+            raise InputError(f"{self.name} is finished but has no score {self.main_metric!r}")
 
     @property
     def finished(self) -> bool:
@@ -69,10 +70,10 @@ def write_result(folder: Path, result: RunResult) -> None:
 
 
 def read_results(run_folder: Path) -> tuple[RunResult, ...]:
-    """The results of all cells of a run, by folder name; raises ValueError naming the file that does not fit."""
+    """The results of all cells of a run, by folder name; raises InputError naming the file that does not fit."""
     paths = sorted(run_folder.glob(f"*/{FILE}"))
     if not paths:
-        raise ValueError(f"{run_folder}: holds no */{FILE}, so there is nothing to report")
+        raise InputError(f"{run_folder}: holds no */{FILE}, so there is nothing to report")
     return tuple(_read(path) for path in paths)
 
 
@@ -84,14 +85,14 @@ def _read(path: Path) -> RunResult:
         fault = error.errors()[0]
         where = ".".join(str(part) for part in fault["loc"])
         message = fault["msg"].removeprefix("Value error, ")
-        raise ValueError(f"{path}: {where}: {message}" if where else f"{path}: {message}") from error
+        raise InputError(f"{path}: {where}: {message}" if where else f"{path}: {message}") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"{path}: scores: {error}") from error
+        raise InputError(f"{path}: scores: {error}") from error
 
 
 def _scores(written: Any) -> dict[str, Score]:
     if not isinstance(written, Mapping):
-        raise ValueError(f"must be an object of scores, not {written!r}")
+        raise InputError(f"must be an object of scores, not {written!r}")
     return {key: Score.from_json(score) for key, score in written.items()}
 
 

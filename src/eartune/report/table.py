@@ -17,7 +17,7 @@ WANTED_FIRST = ("slu_f1", "slot_f1", "entity_f1", "intent_accuracy", "exact_matc
 
 @dataclass(frozen=True)
 class Table:
-    """Text in cells; the first `left` columns are names, all others numbers."""
+    """Text in cells; the first `left` columns are words, all others numbers."""
 
     headings: tuple[str, ...]
     lines: tuple[tuple[str, ...], ...]
@@ -25,9 +25,9 @@ class Table:
 
     @property
     def width(self) -> int:
-        """Characters of its longest line in a terminal, with two between columns."""
+        """Characters of a line in the terminal: two between columns, one at the end."""
         columns = zip(self.headings, *self.lines, strict=True)
-        return sum(max(map(len, column)) + 2 for column in columns)
+        return sum(max(map(len, column)) + 2 for column in columns) - 1
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def build_table(rows: Sequence[Row], metrics: Sequence[str]) -> Table:
         _Column("seeds", _seeds),
         *(_metric_column(metric) for metric in metrics),
         _Column("n", lambda row: _n(row, metrics[0])),
-        _Column("parsed %", lambda row: _mean(row, parsed_share, percent)),
+        _Column("parsed", lambda row: _mean(row, parsed_share, percent)),
         _Column("hours", lambda row: _mean(row, lambda result: result.speech_hours, hours)),
         _Column("training", lambda row: _mean(row, lambda result: result.seconds.get("train"), duration)),
     ]
@@ -65,7 +65,7 @@ def metrics_of(results: Sequence[RunResult]) -> tuple[str, ...]:
 def terminal_table(results: Sequence[RunResult]) -> RichTable:
     """With as many metrics as 100 columns hold, so that no line wraps."""
     table = _widest(join_seeds(results), metrics_of(results))
-    shown = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0), title=Text(results[0].experiment))
+    shown = RichTable(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), title=Text(results[0].experiment))
     for place, heading in enumerate(table.headings):
         # A scheme of the user's own may have any name; it is the one column that gives way.
         shown.add_column(heading, justify="left" if place < table.left else "right", no_wrap=place > 0)
@@ -106,8 +106,8 @@ def _metric_column(metric: str) -> _Column:
 
 
 def _seeds(row: Row) -> str:
-    failed = f"{len(row.failed)} failed" if row.failed else ""
-    return failed if not row.finished else f"{len(row.finished)}, {failed}" if failed else str(len(row.finished))
+    finished, failed = len(row.finished), len(row.failed)
+    return f"{finished} of {finished + failed}" if failed else str(finished)
 
 
 def _n(row: Row, metric: str) -> str:

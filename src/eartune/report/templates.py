@@ -12,41 +12,33 @@ from eartune.report.wording import metric_name, percent
 
 def svg_template() -> Template:
     """The curve."""
-    return _escaping_markup().get_template("curve.svg.j2")
+    return _environment(of_markup=True).get_template("curve.svg.j2")
 
 
 def html_template() -> Template:
     """The page."""
-    return _escaping_markup().get_template("page.html.j2")
+    return _environment(of_markup=True).get_template("page.html.j2")
 
 
 def markdown_template() -> Template:
     """The page as Markdown."""
-    return _escaping_markdown().get_template("page.md.j2")
+    return _environment(of_markup=False).get_template("page.md.j2")
+
+
+def _escaped(value: object) -> object:
+    return value if isinstance(value, Markup) else escape_markdown(str(value))
 
 
 @cache
-def _escaping_markup() -> Environment:
-    return _environment(autoescape=True)
-
-
-@cache
-def _escaping_markdown() -> Environment:
-    def finalize(value: object) -> object:
-        return value if isinstance(value, Markup) else escape_markdown(str(value))
-
-    return _environment(autoescape=False, finalize=finalize)
-
-
-def _environment(**options: object) -> Environment:
-    # A misspelled name must be an error, not a hole in the page.
+def _environment(of_markup: bool) -> Environment:
     environment = Environment(
         loader=PackageLoader("eartune.report", "."),
-        undefined=StrictUndefined,
+        undefined=StrictUndefined,  # a misspelled name must be an error, not a hole in the page
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        **options,
+        autoescape=of_markup,
+        finalize=None if of_markup else _escaped,
     )
     environment.filters |= {"metric_name": metric_name, "percent": percent, "parsed_share": parsed_share}
     return environment

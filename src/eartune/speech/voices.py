@@ -13,9 +13,9 @@ import numpy as np
 from pydantic import Field
 
 from eartune.audio import SAMPLE_RATE, Wave, audio_seconds, write_audio
+from eartune.faults import InputError
 from eartune.settings import Section
 from eartune.utterance import Recording, Utterance
-
 
 CHARACTERS_A_SECOND = 15  # Pico's rate over English sentences, for plans made before anything is spoken
 
@@ -41,14 +41,13 @@ class PicoVoice(Section):
         return f"{self.engine}:{self.name} speed {self.speed:g} pitch {self.pitch:g}"
 
     def speak(self, text: str) -> Wave:
-        """The text as a 16 kHz mono wave; raises ValueError saying what to install."""
+        """The text as a 16 kHz mono wave; raises InputError saying what to install."""
         try:
             from py_nanotts import NanoTTS
         except ImportError as error:
-            raise ValueError("a pico voice needs the package py-nanotts: pip install 'eartune[pocket]'") from error
+            raise InputError("a pico voice needs the package py-nanotts: pip install 'eartune[pocket]'") from error
         pcm = NanoTTS().speak(text, voice=self.name, speed=self.speed, pitch=self.pitch)
-        return np.frombuffer(pcm, np.int16).astype(np.float32) / 32768
-
+        return np.frombuffer(pcm, np.int16).astype(np.float32) / np.float32(32768)
 
 
 def spoken(
@@ -68,7 +67,7 @@ def _pick(utterance: Utterance, voices: Sequence[PicoVoice]) -> PicoVoice:
 
 def _recording(utterance: Utterance, voice: PicoVoice, folder: Path, render: bool) -> Recording:
     if utterance.text is None:
-        raise ValueError(f"{utterance.id}: has no text that a voice could speak")
+        raise InputError(f"{utterance.id}: has no text that a voice could speak")
     content = hashlib.sha256(f"{voice.label}\n{utterance.text}".encode()).hexdigest()[:20]
     path = folder / f"{content}.flac"
     if path.exists():

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eartune.faults import InputError
 from eartune.files import read_lines, write_lines
 from eartune.semantics import SemanticFrame
 from eartune.tasks.slu import ParseStatus
@@ -33,20 +34,20 @@ def write_predictions(path: Path, predictions: Iterable[Prediction]) -> None:
 
 
 def read_predictions(path: Path) -> tuple[Prediction, ...]:
-    """The predictions in a file; raises ValueError naming file and row for anything that does not fit."""
+    """The predictions in a file; raises InputError naming file and row for anything that does not fit."""
     predictions = tuple(_prediction(row, place) for place, row in read_lines(path))
     if not predictions:
-        raise ValueError(f"{path}: holds no predictions")
+        raise InputError(f"{path}: holds no predictions")
     return predictions
 
 
 def _prediction(row: dict[str, Any], place: str) -> Prediction:
     key = row.get("id", row.get("file"))
     if not isinstance(key, str):
-        raise ValueError(f'{place}: needs an "id" (or a "file"), as text')
+        raise InputError(f'{place}: needs an "id" (or a "file"), as text')
     has_frame = "intent" in row or "scenario" in row
     status = row.get("status", "OK" if has_frame else "NOT_JSON")
     if status not in ParseStatus.__members__:
-        raise ValueError(f"{place}: the status {status!r} is none of {', '.join(ParseStatus.__members__)}")
+        raise InputError(f"{place}: the status {status!r} is none of {', '.join(ParseStatus.__members__)}")
     frame = read_frame(row, place) if has_frame else None
     return Prediction(key, row.get("file"), str(row.get("text", "")), ParseStatus(status), frame)

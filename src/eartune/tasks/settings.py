@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Literal
 
+from eartune.faults import InputError
 from eartune.settings import Section
 from eartune.utterance import Utterance
 
@@ -22,7 +23,7 @@ class SluTask(Section):
         """Raise ValueError for the first label outside the declared ones."""
         for utterance in utterances:
             if self.intents is not None and utterance.frame.intent not in self.intents:
-                raise ValueError(f"{utterance.id}: the intent {utterance.frame.intent!r} is not among task.intents")
+                raise InputError(f"{utterance.id}: the intent {utterance.frame.intent!r} is not among task.intents")
             for entity in utterance.frame.entities:
                 if self.entity_types is not None and entity.type not in self.entity_types:
-                    raise ValueError(f"{utterance.id}: the entity type {entity.type!r} is not among task.entity_types")
+                    raise InputError(f"{utterance.id}: the entity type {entity.type!r} is not among task.entity_types")

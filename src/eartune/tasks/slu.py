@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
+from eartune.faults import InputError
 from eartune.semantics import Entity, SemanticFrame
 
 # The wording is that of Fig. 1(a) of arXiv 2509.15389 as its replication quotes it.
@@ -37,11 +38,11 @@ class Schema:
 
     @classmethod
     def of(cls, frames: Iterable[SemanticFrame]) -> "Schema":
-        """The labels that occur in some frames; raises ValueError when only some have a scenario."""
+        """The labels that occur in some frames; raises InputError when only some have a scenario."""
         frames = tuple(frames)
         with_scenario = {frame.scenario is not None for frame in frames}
         if len(with_scenario) > 1:
-            raise ValueError("some utterances have scenario and action, some an intent alone; a task needs one kind")
+            raise InputError("some utterances have scenario and action, some an intent alone; a task needs one kind")
         return cls(
             intents=frozenset(frame.intent for frame in frames),
             entity_types=frozenset(entity.type for frame in frames for entity in frame.entities),
@@ -61,11 +62,7 @@ def instruction(has_scenario: bool) -> str:
 def target(frame: SemanticFrame, entity_order: Literal["said", "by-type"] = "said") -> str:
     """The answer to learn: compact single-line JSON, no ASCII escapes, keys in the paper's order."""
     ordered = frame.entities if entity_order == "said" else sorted(frame.entities, key=lambda e: (e.type, e.filler))
-    label = (
-        {"intent": frame.intent}
-        if frame.scenario is None
-        else {"scenario": frame.scenario, "action": frame.action}
-    )
+    label = {"intent": frame.intent} if frame.scenario is None else {"scenario": frame.scenario, "action": frame.action}
     entities = [{entity.type: entity.filler} for entity in ordered]
     return json.dumps(label | {"entities": entities}, ensure_ascii=False, separators=(",", ":"))
 
@@ -100,9 +97,11 @@ def _frame(value: Any, has_scenario: bool) -> SemanticFrame | None:
     keys = {"scenario", "action", "entities"} if has_scenario else {"intent", "entities"}
     if not isinstance(value, dict) or set(value) != keys or not isinstance(value["entities"], list):
         return None
+    if not all(isinstance(item, dict) for item in value["entities"]):
+        return None
+    pairs = [pair for item in value["entities"] for pair in item.items()]
     labels = [value[key] for key in sorted(keys - {"entities"})]
-    pairs = [pair for item in value["entities"] for pair in (item.items() if isinstance(item, dict) else [(None, None)])]
-    if not all(isinstance(text, str) for text in labels) or not all(isinstance(filler, str) for _, filler in pairs):
+    if not all(isinstance(text, str) for text in [*labels, *(filler for _, filler in pairs)]):
         return None
     entities = tuple(Entity(_writable(kind), _writable(filler)) for kind, filler in pairs)
     if has_scenario:

@@ -23,9 +23,7 @@ class Journal(TrainerCallback):
         self.checkpoint_seconds = checkpoint_seconds
         self.saved_at = time.monotonic()
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Ask for a checkpoint when the last is old enough."""
         if time.monotonic() - self.saved_at >= self.checkpoint_seconds and state.global_step < state.max_steps:
             control.should_save = True
@@ -42,7 +40,7 @@ class Journal(TrainerCallback):
         """One line a step: loss, gradient norm, learning rate."""
         if logs is None or "loss" not in logs:
             return
-        kept = {key: logs[key] for key in ("loss", "grad_norm", "learning_rate") if key in logs}
+        kept: dict[str, Any] = {key: logs[key] for key in ("loss", "grad_norm", "learning_rate") if key in logs}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as lines:
             lines.write(json_line({"step": state.global_step, **kept}))

@@ -1,6 +1,6 @@
 """One loop for all schemes: a thin subclass of transformers.Trainer that trains one stage.
 
-    stage -> planned global batches -> micro-batches -> one loss over all their answer tokens -> one step
+stage -> planned global batches -> micro-batches -> one loss over all their answer tokens -> one step
 """
 
 import random
@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from eartune.architectures.audio_llm import AudioLLM
 from eartune.batches import Batch, Row
@@ -21,8 +21,6 @@ from eartune.schemes import Example, Modality, Stage
 from eartune.settings import Training
 from eartune.training.names import WEIGHTS
 from eartune.training.optimizer import MasterAdamW
-
-
 
 GlobalBatch = list[Batch]
 
@@ -68,7 +66,7 @@ def train_stage(
         ),
         callbacks=[journal],
     )
-    trainer.remove_callback("PrinterCallback")
+    trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
 
 

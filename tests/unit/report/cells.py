@@ -54,12 +54,12 @@ def heard(result: RunResult, listens: bool) -> RunResult:
     """The same cell with its listening check."""
     found = "swapping clips changes its answers by {} nats a token; silence scores {} where speech scores 71.0%"
     sentence = (
-        f"It listens: {found.format('2.31', '4.0%')}." if listens else f"IT DOES NOT LISTEN: {found.format('0.00', '71.0%')}."
+        f"It listens: {found.format('2.31', '4.0%')}."
+        if listens
+        else f"IT DOES NOT LISTEN: {found.format('0.00', '71.0%')}."
     )
     swapped, silence = (2.31, 0.04) if listens else (0.0, 0.71)
-    return replace(
-        result, listening={"listens": listens, "swapped": swapped, "silence": silence, "sentence": sentence}
-    )
+    return replace(result, listening={"listens": listens, "swapped": swapped, "silence": silence, "sentence": sentence})
 
 
 def coffee() -> tuple[RunResult, ...]:

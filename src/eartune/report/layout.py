@@ -1,0 +1,138 @@
+"""Where everything on the curve stands: the main metric over the speech used, on a logarithmic axis.
+
+rows -> axes -> lines (schemes with budgets) and levels (schemes without) -> labels moved apart
+"""
+
+from collections.abc import Sequence
+
+from eartune.metrics import Score
+from eartune.report.axis import Axis, Tick, round_bounds, spread
+from eartune.report.curve import BOTTOM, HEIGHT, INSET, LEFT, TOP, WIDTH, Curve, Label, Level, Line, Point
+from eartune.report.row import Row
+from eartune.report.wording import counted, hours, metric_name, percent, with_interval
+
+LABEL_GAP = 20.0
+LEADER, SWATCH = 30.0, 26.0  # from the frame to a label's swatch, and from there to its text
+LETTER = 7.4  # no font is measured: the mean width of a letter at 13 px, rounded up
+TICK_GAP = 46.0
+
+ALL_SPEECH = "100 % speech"
+BELOW = " ↓ below"
+_LOOKS = {"curriculum": "curriculum", "direct-mixing": "mixing", "text-only": "text", "untuned": "untuned"}
+_SPARE_LOOKS = ("third", "fourth", "fifth")
+
+
+def build_curve(rows: Sequence[Row], metric: str) -> Curve | None:
+    """None when no finished cell used speech, for then there is nothing to draw a curve of."""
+    scored = [(row, score) for row in rows if (score := row.score(metric)) is not None]
+    spoken = [(row, score) for row, score in scored if row.budget is not None and row.share > 0]
+    if not spoken:
+        return None
+    y_axis, step = _score_axis(scored)
+    levels = _levels(scored, metric, y_axis)
+    right = _right_edge([row.scheme for row, _ in spoken] + [level.label for level in levels])
+    x_axis = _share_axis([row.share for row, _ in spoken], right)
+    lines = _lines(spoken, metric, x_axis, y_axis)
+    return Curve(
+        metric=metric_name(metric),
+        pool=max(result.pool_utterances for row, _ in spoken for result in row.finished),
+        right=right,
+        lines=lines,
+        levels=levels,
+        labels=_labels(lines, levels, right),
+        x_ticks=_share_ticks([row for row, _ in spoken], x_axis),
+        y_ticks=_score_ticks(y_axis, step),
+        description=" ".join(f"{point.title}." for line in lines for point in line.points)
+        + "".join(f" {level.title}." for level in levels),
+    )
+
+
+def _lines(spoken: Sequence[tuple[Row, Score]], metric: str, x_axis: Axis, y_axis: Axis) -> tuple[Line, ...]:
+    schemes = list(dict.fromkeys(row.scheme for row, _ in spoken))
+    spare = [scheme for scheme in schemes if scheme not in _LOOKS]
+    lines = []
+    for scheme in schemes:
+        look = _LOOKS.get(scheme) or _SPARE_LOOKS[spare.index(scheme) % len(_SPARE_LOOKS)]
+        own = [(row, score) for row, score in spoken if row.scheme == scheme]
+        lines.append(Line(scheme, look, tuple(_point(row, score, metric, x_axis, y_axis) for row, score in own)))
+    return tuple(lines)
+
+
+def _point(row: Row, score: Score, metric: str, x_axis: Axis, y_axis: Axis) -> Point:
+    return Point(
+        x=x_axis.place(row.share),
+        y=y_axis.place(score.value),
+        low=y_axis.place(max(score.low, y_axis.low)),
+        high=y_axis.place(min(score.high, y_axis.high)),
+        title=_title(f"{row.scheme} at {row.budget}", row, score, metric),
+    )
+
+
+def _levels(scored: Sequence[tuple[Row, Score]], metric: str, y_axis: Axis) -> tuple[Level, ...]:
+    flat = [(row.scheme, _LOOKS.get(row.scheme, "other"), row, score) for row, score in scored if row.budget is None]
+    for row, score in scored:
+        if row.scheme == "direct-mixing" and row.uses_all_speech:
+            flat.append((ALL_SPEECH, "all", row, score))
+    return tuple(
+        Level(
+            label=f"{name} {percent(score.value)}" + (BELOW if score.value < y_axis.low else ""),
+            look=look,
+            y=None if score.value < y_axis.low else y_axis.place(score.value),
+            title=_title(name, row, score, metric),
+        )
+        for name, look, row, score in flat
+    )
+
+
+def _title(name: str, row: Row, score: Score, metric: str) -> str:
+    speech = row.mean(lambda result: result.speech_hours) or 0.0
+    seeds = counted(len(row.finished), "seed")
+    return f"{name}: {metric_name(metric)} {with_interval(score, ' %')}, n = {score.n}, {hours(speech)} h, {seeds}"
+
+
+def _labels(lines: Sequence[Line], levels: Sequence[Level], right: float) -> tuple[Label, ...]:
+    """Each as near to the height of its line's end as the others allow."""
+    bottom = HEIGHT - BOTTOM
+    ends = [(line.scheme, line.look, line.points[-1].x, line.points[-1].y) for line in lines]
+    ends += [(level.label, level.look, right, bottom if level.y is None else level.y) for level in levels]
+    heights = spread([y for *_, y in ends], LABEL_GAP, TOP + LABEL_GAP / 2, bottom)
+    return tuple(Label(*end, y) for end, y in zip(ends, heights, strict=True))
+
+
+def _right_edge(texts: Sequence[str]) -> float:
+    """Where the frame ends, so that the longest label still fits."""
+    return WIDTH - LEADER - SWATCH - LETTER * max(map(len, texts)) - 8
+
+
+def _share_axis(shares: Sequence[float], right: float) -> Axis:
+    low, high = min(shares), max(shares)
+    if low == high:
+        low, high = low / 2, high * 2
+    return Axis(low, high, LEFT + INSET, right - INSET, logarithmic=True)
+
+
+def _score_axis(scored: Sequence[tuple[Row, Score]]) -> tuple[Axis, float]:
+    """Holds every interval, but the untuned model only where it does not squeeze all others into half the height."""
+    tuned = [bound for row, score in scored if row.scheme != "untuned" for bound in (score.low, score.high)]
+    untuned = [score.value for row, score in scored if row.scheme == "untuned"]
+    span = max(tuned) - min(tuned)
+    near = [value for value in untuned if min(tuned) - value <= span]
+    low, high, step = round_bounds(tuned + near)
+    return Axis(low, high, HEIGHT - BOTTOM, TOP), step
+
+
+def _score_ticks(axis: Axis, step: float) -> tuple[Tick, ...]:
+    values = [axis.low + step * count for count in range(round((axis.high - axis.low) / step) + 1)]
+    digits = 0 if step >= 0.01 else 1
+    return tuple(Tick(axis.place(value), f"{100 * value:.{digits}f}") for value in values)
+
+
+def _share_ticks(rows: Sequence[Row], axis: Axis) -> tuple[Tick, ...]:
+    """One at each budget, smallest first; one that would run into the tick before it is left out."""
+    ticks: list[Tick] = []
+    for row in sorted(rows, key=lambda row: row.share):
+        at = axis.place(row.share)
+        if not ticks or at - ticks[-1].at >= TICK_GAP:
+            speech = row.mean(lambda result: result.speech_hours) or 0.0
+            ticks.append(Tick(at, str(row.budget), f"{hours(speech)} h"))
+    return tuple(ticks)
