@@ -27,6 +27,7 @@ AUDIO_TOKEN = "<|AUDIO|>"
 AUDIO_SPECIALS = (AUDIO_TOKEN, "<|audio_bos|>", "<|audio_eos|>")
 HOP_SAMPLES = 160  # one mel frame, 10 ms
 MARGIN_FRAMES = 4  # the two convolutions look 2 frames past the last valid one; 4 leaves room for evening out
+LONGEST_FRAMES = 3000  # 30 s, where the position embeddings end
 IGNORED = -100
 COMPONENTS = {
     Component.AUDIO_ENCODER: ("model.audio_tower.",),
@@ -87,7 +88,7 @@ class Qwen2Audio:
     def features(self, wave: Wave) -> Clip:
         """The log-mel of one 16 kHz clip at its own length, bit-identical to the start of the 30 s mel."""
         n_frames = -(-len(wave) // HOP_SAMPLES)
-        width = n_frames + MARGIN_FRAMES + n_frames % 2
+        width = min(n_frames + MARGIN_FRAMES + n_frames % 2, LONGEST_FRAMES)
         extracted = self.mel_extractor(
             np.asarray(wave),
             sampling_rate=SAMPLE_RATE,

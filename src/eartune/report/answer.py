@@ -8,9 +8,19 @@ from dataclasses import dataclass
 
 from eartune.metrics import Score
 from eartune.report.row import Row
-from eartune.report.wording import capitalised, counted, hours, listed, metric_name, scheme_in_prose, with_interval
+from eartune.report.wording import (
+    PERCENT,
+    capitalised,
+    counted,
+    hours,
+    listed,
+    metric_name,
+    scheme_in_prose,
+    with_interval,
+)
 
-BUDGETS_TOLD = 3
+BUDGETS_TOLD = 3  # the table has the others
+SCHEMES_TOLD = 2
 
 
 @dataclass(frozen=True)
@@ -68,7 +78,7 @@ def _at_budgets(spoken: Sequence[_Scored], all_speech: _Scored | None, metric: s
 
 
 def _reached(group: Sequence[_Scored], all_speech: _Scored | None, metric: str) -> str:
-    first, *others = sorted(group, key=lambda found: found.row.scheme != "curriculum")
+    first, *others = sorted(group, key=lambda found: found.row.scheme != "curriculum")[:SCHEMES_TOLD]
     told = [f"{first.scheme} reaches {_value(first)} {metric_name(metric)}"]
     told += [f"{other.scheme} {_value(other)}" for other in others]
     if all_speech is not None and all_speech.score.value > 0:
@@ -121,11 +131,11 @@ def _overlap(one: Score, other: Score) -> bool:
 
 
 def _value(found: _Scored) -> str:
-    return with_interval(found.score, " %")
+    return with_interval(found.score, PERCENT)
 
 
 def _part(found: _Scored, whole: _Scored) -> str:
-    return f"{100 * found.score.value / whole.score.value:.0f} %"
+    return f"{100 * found.score.value / whole.score.value:.0f}{PERCENT}"
 
 
 def _speech(row: Row) -> str:
@@ -135,7 +145,7 @@ def _speech(row: Row) -> str:
 
 def _short(budget: str | None) -> str:
     """As written, with a space before a percent sign."""
-    return str(budget).replace("%", " %")
+    return str(budget).replace("%", PERCENT)
 
 
 def _amount(row: Row) -> str:

@@ -9,12 +9,13 @@ from eartune.metrics import Score
 from eartune.report.axis import Axis, Tick, round_bounds, spread
 from eartune.report.curve import BOTTOM, HEIGHT, INSET, LEFT, TOP, WIDTH, Curve, Label, Level, Line, Point
 from eartune.report.row import Row
-from eartune.report.wording import counted, hours, metric_name, percent, with_interval
+from eartune.report.wording import PERCENT, counted, hours, metric_name, percent, with_interval
 
 LABEL_GAP = 20.0
 LEADER, SWATCH = 30.0, 26.0  # from the frame to a label's swatch, and from there to its text
 LETTER = 7.4  # no font is measured: the mean width of a letter at 13 px, rounded up
 TICK_GAP = 46.0
+WHISKER_GAP = 8.0
 
 ALL_SPEECH = "100 % speech"
 BELOW = " ↓ below"
@@ -48,19 +49,23 @@ def build_curve(rows: Sequence[Row], metric: str) -> Curve | None:
 
 
 def _lines(spoken: Sequence[tuple[Row, Score]], metric: str, x_axis: Axis, y_axis: Axis) -> tuple[Line, ...]:
-    schemes = list(dict.fromkeys(row.scheme for row, _ in spoken))
+    schemes = dict.fromkeys(row.scheme for row, _ in spoken)
+    groups = {scheme: [(row, score) for row, score in spoken if row.scheme == scheme] for scheme in schemes}
     spare = [scheme for scheme in schemes if scheme not in _LOOKS]
+    alone = [scheme for scheme, own in groups.items() if len(own) == 1]
     lines = []
-    for scheme in schemes:
+    for scheme, own in groups.items():
         look = _LOOKS.get(scheme) or _SPARE_LOOKS[spare.index(scheme) % len(_SPARE_LOOKS)]
-        own = [(row, score) for row, score in spoken if row.scheme == scheme]
-        lines.append(Line(scheme, look, tuple(_point(row, score, metric, x_axis, y_axis) for row, score in own)))
+        # The whiskers of schemes with one budget would hide each other.
+        aside = (alone.index(scheme) - (len(alone) - 1) / 2) * WHISKER_GAP if scheme in alone else 0.0
+        points = tuple(_point(row, score, metric, x_axis.place(row.share) + aside, y_axis) for row, score in own)
+        lines.append(Line(scheme, look, points))
     return tuple(lines)
 
 
-def _point(row: Row, score: Score, metric: str, x_axis: Axis, y_axis: Axis) -> Point:
+def _point(row: Row, score: Score, metric: str, x: float, y_axis: Axis) -> Point:
     return Point(
-        x=x_axis.place(row.share),
+        x=x,
         y=y_axis.place(score.value),
         low=y_axis.place(max(score.low, y_axis.low)),
         high=y_axis.place(min(score.high, y_axis.high)),
@@ -87,7 +92,7 @@ def _levels(scored: Sequence[tuple[Row, Score]], metric: str, y_axis: Axis) -> t
 def _title(name: str, row: Row, score: Score, metric: str) -> str:
     speech = row.mean(lambda result: result.speech_hours) or 0.0
     seeds = counted(len(row.finished), "seed")
-    return f"{name}: {metric_name(metric)} {with_interval(score, ' %')}, n = {score.n}, {hours(speech)} h, {seeds}"
+    return f"{name}: {metric_name(metric)} {with_interval(score, PERCENT)}, n = {score.n}, {hours(speech)} h, {seeds}"
 
 
 def _labels(lines: Sequence[Line], levels: Sequence[Level], right: float) -> tuple[Label, ...]:

@@ -14,7 +14,7 @@ def warnings(results: Sequence[RunResult]) -> tuple[str, ...]:
     found = []
     if failed:
         share = f"{len(failed)} of {counted(len(results), 'cell')}"
-        found.append(f"{share} failed, and no score includes them: {listed(failed)}.")
+        found.append(f"Failed: {share}, which no score includes: {listed(failed)}.")
     if deaf:
         cells = counted(len(deaf), "cell")
         found.append(f"{cells} failed the listening check; no understanding of speech is shown by {listed(deaf)}.")

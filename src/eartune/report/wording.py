@@ -3,6 +3,7 @@
 from eartune.metrics import Score
 
 ABSENT = "–"  # noqa: RUF001  (an en dash: a hyphen would read as a minus sign)
+PERCENT = "\u00a0%"  # a line must not break before the sign
 _ACRONYMS = {"f1": "F1", "slu": "SLU", "wer": "WER", "cer": "CER", "json": "JSON"}
 _PROSE = {
     "untuned": "the untuned model",

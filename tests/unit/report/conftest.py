@@ -1,6 +1,9 @@
-"""Hand-written results: the experiment that the report's tests are about."""
+"""Hand-written results for the tests of the report."""
 
+from collections.abc import Callable
 from dataclasses import replace
+
+import pytest
 
 from eartune.metrics import Score
 from eartune.report.result import RunResult
@@ -14,7 +17,7 @@ def score(value: float, half_width: float = 0.04, n: int = 100) -> Score:
     return Score(value, max(0.0, value - half_width), min(1.0, value + half_width), n)
 
 
-def cell(scheme: str, budget: str | None, slot_f1: float, *, share: float = 0.0, seed: int = 0) -> RunResult:
+def make_cell(scheme: str, budget: str | None, slot_f1: float, *, share: float = 0.0, seed: int = 0) -> RunResult:
     """A finished cell that heard `share` of the pool."""
     slug = "" if budget is None else f"-{budget.replace('%', 'pct')}"
     return RunResult(
@@ -41,16 +44,16 @@ def cell(scheme: str, budget: str | None, slot_f1: float, *, share: float = 0.0,
         listening=None,
         seconds={"train": 600 * share + 30, "decode": 12.5},
         settings={"scheme": {"type": scheme}, "decoding": {"beams": 3}},
-        made_with={"git commit": "1a2b3c4", "date": "2025-11-22", "versions": {"eartune": "0.1", "torch": "2.13.0"}},
+        made_with={"git commit": "1a2b3c4", "date": "2026-11-22", "versions": {"eartune": "0.1", "torch": "2.13.0"}},
     )
 
 
-def failed(result: RunResult, error: str) -> RunResult:
+def _failed(result: RunResult, error: str) -> RunResult:
     """The same cell had it failed: no score is left of it."""
     return replace(result, status="failed", error=error, scores={}, answers={}, seconds={}, listening=None)
 
 
-def heard(result: RunResult, listens: bool) -> RunResult:
+def _heard(result: RunResult, listens: bool) -> RunResult:
     """The same cell with its listening check."""
     found = "swapping clips changes its answers by {} nats a token; silence scores {} where speech scores 71.0%"
     sentence = (
@@ -62,16 +65,23 @@ def heard(result: RunResult, listens: bool) -> RunResult:
     return replace(result, listening={"listens": listens, "swapped": swapped, "silence": silence, "sentence": sentence})
 
 
+@pytest.fixture
+def cell() -> Callable[..., RunResult]:
+    """`make_cell`, which tests cannot import from here."""
+    return make_cell
+
+
+@pytest.fixture
 def coffee() -> tuple[RunResult, ...]:
     """Eight finished cells, two of them seeds of one, and a failed one."""
     return (
-        cell("untuned", None, 0.03),
-        heard(cell("text-only", None, 0.712), listens=True),
-        cell("direct-mixing", "5%", 0.801, share=0.05),
-        cell("direct-mixing", "20%", 0.842, share=0.2),
-        cell("direct-mixing", "100%", 0.881, share=1),
-        heard(cell("curriculum", "5%", 0.843, share=0.05), listens=True),
-        cell("curriculum", "5%", 0.835, share=0.05, seed=1),
-        heard(cell("curriculum", "20%", 0.862, share=0.2), listens=False),
-        failed(cell("curriculum", "100%", 0.5, share=1), "CUDA out of memory | 24 GB were not enough"),
+        make_cell("untuned", None, 0.03),
+        _heard(make_cell("text-only", None, 0.712), listens=True),
+        make_cell("direct-mixing", "5%", 0.801, share=0.05),
+        make_cell("direct-mixing", "20%", 0.842, share=0.2),
+        make_cell("direct-mixing", "100%", 0.881, share=1),
+        _heard(make_cell("curriculum", "5%", 0.843, share=0.05), listens=True),
+        make_cell("curriculum", "5%", 0.835, share=0.05, seed=1),
+        _heard(make_cell("curriculum", "20%", 0.862, share=0.2), listens=False),
+        _failed(make_cell("curriculum", "100%", 0.5, share=1), "CUDA out of memory | 24 GB were not enough"),
     )

@@ -1,0 +1,52 @@
+"""Results are read back as written, and a file that does not fit is named in one sentence."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from eartune.report import read_results, write_result
+
+
+def test_results_are_read_back_as_written(tmp_path: Path, coffee):
+    for result in coffee:
+        write_result(tmp_path / result.name, result)
+    assert read_results(tmp_path) == tuple(sorted(coffee, key=lambda result: result.name))
+
+
+def test_a_run_without_results_is_refused(tmp_path: Path):
+    with pytest.raises(ValueError, match=r"holds no \*/result.json"):
+        read_results(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"seed": "first"}, "result.json: seed: Input should be a valid integer"),
+        ({"status": "done"}, "result.json: status: Input should be 'finished' or 'failed'"),
+        ({"sede": 0}, "result.json: sede: Unexpected keyword argument"),
+        ({"scores": []}, r"result.json: scores: must be an object of scores, not \[\]"),
+        ({"scores": {"slot_f1": {"value": 0.5}}}, "result.json: scores: .*missing"),
+        ({"scores": {}}, "result.json: curriculum-5pct-seed0 is finished but has no score 'slot_f1'"),
+    ],
+)
+def test_a_malformed_result_is_named(tmp_path: Path, cell, change, sentence):
+    folder = tmp_path / "curriculum-5pct-seed0"
+    write_result(folder, cell("curriculum", "5%", 0.8, share=0.05))
+    row = json.loads((folder / "result.json").read_text())
+    (folder / "result.json").write_text(json.dumps(row | change))
+    with pytest.raises(ValueError, match=sentence):
+        read_results(tmp_path)
+
+
+def test_a_file_that_is_not_json_is_named(tmp_path: Path):
+    (tmp_path / "cell").mkdir()
+    (tmp_path / "cell" / "result.json").write_text("{")
+    with pytest.raises(ValueError, match=r"cell/result.json: is not JSON"):
+        read_results(tmp_path)
+
+
+def test_a_finished_cell_without_its_main_score_cannot_be_made(cell):
+    with pytest.raises(ValueError, match="finished but has no score 'slot_f1'"):
+        replace(cell("untuned", None, 0.1), scores={})

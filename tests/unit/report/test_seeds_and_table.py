@@ -1,0 +1,70 @@
+"""Cells are joined over seeds, ordered, and shown so that they fit a terminal."""
+
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from eartune.metrics import over_seeds
+from eartune.report import terminal_table
+from eartune.report.row import join_seeds
+from eartune.report.table import build_table, markdown_table
+
+
+def test_schemes_have_their_order_and_budgets_ascend_by_the_speech_they_use(coffee, cell):
+    own = cell("my-scheme", "2h", 0.8, share=0.4)
+    rows = join_seeds([own, *reversed(coffee)])
+    assert [(row.scheme, row.budget) for row in rows] == [
+        ("untuned", None),
+        ("text-only", None),
+        ("direct-mixing", "5%"),
+        ("direct-mixing", "20%"),
+        ("direct-mixing", "100%"),
+        ("curriculum", "5%"),
+        ("curriculum", "20%"),
+        ("curriculum", "100%"),
+        ("my-scheme", "2h"),
+    ]
+
+
+def test_seeds_are_joined_by_over_seeds(cell):
+    seeds = [cell("curriculum", "5%", value, share=0.05, seed=seed) for seed, value in enumerate((0.8, 0.84))]
+    (row,) = join_seeds(seeds)
+    assert row.score("slot_f1") == over_seeds([seed.scores["slot_f1"] for seed in seeds])
+    assert build_table([row], ["slot_f1"]).lines[0][2] == "2"
+
+
+def test_a_failed_seed_is_counted_but_never_averaged(coffee):
+    good = coffee[5]
+    bad = replace(coffee[6], status="failed", error="stopped")
+    (row,) = join_seeds([good, bad])
+    assert row.score("slot_f1") == good.scores["slot_f1"]
+    assert build_table([row], ["slot_f1"]).lines[0][2:4] == ("1 of 2", "84.3 [80.3, 88.3]")
+
+
+def test_a_failed_line_has_no_number(coffee):
+    table = build_table(join_seeds(coffee), ["slot_f1"])
+    assert table.lines[-1] == ("curriculum", "100%", "0 of 1", "failed", "–", "–", "–", "–")  # noqa: RUF001
+
+
+@pytest.mark.parametrize("seeds", [1, 12])
+def test_no_line_of_the_terminal_is_wrapped_or_cut_at_100_columns(coffee, seeds):
+    many = [replace(result, seed=seed, scores=_slurp_scores(result)) for result in coffee for seed in range(seeds)]
+    console = Console(width=100, no_color=True)
+    with console.capture() as capture:
+        console.print(terminal_table(many))
+    lines = capture.get().splitlines()
+    assert len(lines) == 3 + 8  # title, heading, rule, lines
+    assert all("…" not in line for line in lines)
+    assert "slot F1 %" in lines[1]
+
+
+def test_markdown_cells_cannot_break_the_table(cell):
+    text = markdown_table(build_table(join_seeds([cell("a|b<script>", None, 0.5)]), ["slot_f1"]))
+    assert "a\\|b&lt;script&gt;" in text
+
+
+def _slurp_scores(result):
+    score = result.scores.get("slot_f1")
+    names = ("scenario_f1", "action_f1", "intent_f1", "intent_accuracy", "entity_f1", "slu_f1", "slot_f1")
+    return dict.fromkeys(names, score) if score else {}

@@ -1,0 +1,168 @@
+"""Training: the same whatever the micro-batch, wherever it is cut, and in the order that was planned."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import TrainerControl
+
+from eartune.architectures.qwen2_audio import Qwen2Audio
+from eartune.architectures.tiny import tiny_qwen2_audio
+from eartune.audio import write_audio
+from eartune.decoding import RowMaker
+from eartune.files import read_lines
+from eartune.schemes import Component, Example, Modality, Stage
+from eartune.semantics import Entity, SemanticFrame
+from eartune.settings import Lora, Training
+from eartune.tasks.settings import SluTask
+from eartune.training.journal import Journal
+from eartune.training.optimizer import MasterAdamW
+from eartune.training.stage_trainer import load_weights, plan_batches, save_weights, train_stage
+from eartune.utterance import Recording, Utterance
+
+
+@pytest.fixture
+def examples(tmp_path: Path) -> tuple[Example, ...]:
+    """Five typed and three spoken examples with answers of very different length."""
+    found = []
+    for i in range(8):
+        entities = tuple(Entity("item", "word " * i) for _ in range(i % 3))
+        utterance = Utterance(f"u{i}", f"say {i}", "en", SemanticFrame(f"intent{i}", entities))
+        recording = None
+        if i >= 5:
+            path = tmp_path / f"{i}.wav"
+            write_audio(path, np.random.default_rng(i).standard_normal(6000 + 900 * i).astype(np.float32) * 0.1)
+            recording = Recording(path, 0.5)
+        found.append(Example(utterance, recording))
+    return tuple(found)
+
+
+def stage(examples: tuple[Example, ...], epochs: int = 1, rate: float = 1e-3) -> Stage:
+    return Stage("mixed", examples, epochs, rate, 0.0, tuple(Component))
+
+
+class Cut(Exception):
+    """Stands for a power failure."""
+
+
+class CutJournal(Journal):
+    """A journal after whose n-th step the power fails; checkpoints are taken at every step."""
+
+    def __init__(self, path: Path, cut_after: int) -> None:
+        super().__init__(path, lambda *_: None, checkpoint_seconds=0.0)
+        self.cut_after = cut_after
+
+    def on_step_begin(self, args: object, state: object, control: TrainerControl, **kwargs: object) -> None:
+        if state.global_step == self.cut_after:  # type: ignore[attr-defined]
+            raise Cut
+
+
+def train(model: Qwen2Audio, what: Stage, folder: Path, journal: Journal | None = None, **settings: object) -> None:
+    rows = RowMaker(model, SluTask(), "after")
+    training = Training(**({"batch_size": 8, "micro_batch_size": 8} | settings))
+    train_stage(model, what, rows.to_learn, training, 0, folder, journal or Journal(folder / "train.jsonl", lambda *_: None))
+
+
+def weights(model: Qwen2Audio) -> torch.Tensor:
+    return torch.cat([value.detach().flatten().float() for value in model.module.parameters()])
+
+
+def test_one_step_is_the_same_for_8x1_4x2_2x4_and_1x8(examples: tuple[Example, ...], tmp_path: Path) -> None:
+    """Stock Qwen2-Audio under the stock trainer: the gradient is four times too large at 2x4."""
+    spoken = tuple(example for example in examples for _ in range(1) if example.modality is Modality.SPEECH)
+    typed = tuple(example for example in examples if example.modality is Modality.TEXT)
+    for group in (typed, spoken):
+        start = weights(tiny_qwen2_audio())
+        updates, norms = [], []
+        for micro in (8, 4, 2, 1):
+            model = tiny_qwen2_audio()
+            folder = tmp_path / f"{group[0].modality}-{micro}"
+            train(model, stage(group), folder, micro_batch_size=micro, max_grad_norm=1e9)
+            updates.append(weights(model) - start)
+            norms.append(next(read_lines(folder / "train.jsonl"))[1]["grad_norm"])
+        assert all(abs(norm / norms[0] - 1) < 1e-4 for norm in norms)
+        # AdamW's first step is nearly the sign of the gradient, so compare it where the gradient is not rounding noise.
+        for update in updates[1:]:
+            assert (torch.sign(update) == torch.sign(updates[0])).float().mean() > 0.999
+
+
+def test_a_cut_run_goes_on_to_the_same_weights(examples: tuple[Example, ...], tmp_path: Path) -> None:
+    whole, cut, resumed = tiny_qwen2_audio(), tiny_qwen2_audio(), tiny_qwen2_audio()
+    plan = stage(examples, epochs=3)
+    train(whole, plan, tmp_path / "whole", batch_size=3)
+    with pytest.raises(Cut):
+        train(cut, plan, tmp_path / "cut", CutJournal(tmp_path / "cut" / "train.jsonl", 4), batch_size=3)
+    train(resumed, plan, tmp_path / "cut", batch_size=3)
+    assert torch.equal(weights(resumed), weights(whole))
+    steps = [row["step"] for _, row in read_lines(tmp_path / "cut" / "train.jsonl")]
+    assert steps == list(range(1, 10))
+
+
+def test_weights_files_hold_what_was_trained_in_any_stage(tmp_path: Path) -> None:
+    model = tiny_qwen2_audio()
+    model.parts.add_lora(Lora(rank=2), seed=0)
+    model.parts.set_trainable((Component.MODALITY_ADAPTER,))
+    model.parts.set_trainable((Component.LANGUAGE_MODEL,))
+    with torch.no_grad():
+        for _, value in model.parts.trained():
+            value.add_(0.5)
+    save_weights(model, tmp_path / "weights.safetensors")
+    again = tiny_qwen2_audio()
+    again.parts.add_lora(Lora(rank=2), seed=9)
+    load_weights(again, tmp_path / "weights.safetensors")
+    assert torch.equal(weights(again), weights(model))
+    assert len(list(again.parts.trained())) == 2 * 14 + 2  # LoRA pairs, and the adapter's weight and bias
+
+
+def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
+    model = tiny_qwen2_audio()
+    model.parts.add_lora(Lora(rank=2), seed=0)
+    model.parts.set_trainable((Component.LANGUAGE_MODEL,))
+    save_weights(model, tmp_path / "weights.safetensors")
+    with pytest.raises(ValueError, match="which the model does not have"):
+        load_weights(tiny_qwen2_audio(), tmp_path / "weights.safetensors")
+
+
+def test_the_plan_shows_every_example_once_an_epoch_one_modality_a_batch(examples: tuple[Example, ...]) -> None:
+    plan = plan_batches(stage(examples, epochs=2), batch_size=2, seed=1)
+    assert all(len({example.modality for example in batch}) == 1 for batch in plan)
+    shown = [example.utterance.id for batch in plan for example in batch]
+    assert sorted(shown[:8]) == sorted(shown[8:]) == sorted(example.utterance.id for example in examples)
+    assert plan == plan_batches(stage(examples, epochs=2), batch_size=2, seed=1)
+    assert plan != plan_batches(stage(examples, epochs=2), batch_size=2, seed=2)
+
+
+def test_bfloat16_weights_learn_at_the_papers_rate_only_through_masters() -> None:
+    """Pure bfloat16 AdamW at 5e-6 rounds nearly every step away."""
+
+    def moved(optimizer_class: type[torch.optim.Optimizer]) -> float:
+        torch.manual_seed(0)
+        parameter = torch.nn.Parameter((torch.randn(4000) * 0.02).bfloat16())
+        start = parameter.detach().float().clone()
+        optimizer = optimizer_class([parameter], lr=5e-6, weight_decay=0.0)  # type: ignore[call-arg]
+        for _ in range(100):
+            parameter.grad = torch.ones_like(parameter)
+            optimizer.step()
+            optimizer.zero_grad()
+        return float((parameter.detach().float() - start).mean().abs())
+
+    assert moved(MasterAdamW) == pytest.approx(100 * 5e-6, rel=0.1)
+    assert moved(torch.optim.AdamW) < 0.2 * 100 * 5e-6
+
+
+def test_the_optimizer_goes_on_from_its_saved_masters() -> None:
+    def run(cut: bool) -> torch.Tensor:
+        torch.manual_seed(0)
+        parameter = torch.nn.Parameter(torch.randn(100).bfloat16())
+        optimizer = MasterAdamW([parameter], lr=1e-4)
+        for step in range(6):
+            if cut and step == 3:
+                saved = optimizer.state_dict()
+                optimizer = MasterAdamW([parameter], lr=1e-4)
+                optimizer.load_state_dict(saved)
+            parameter.grad = torch.full_like(parameter, 0.1 * step)
+            optimizer.step()
+        return parameter.detach()
+
+    assert torch.equal(run(cut=True), run(cut=False))
