@@ -61,7 +61,9 @@ class CutJournal(Journal):
 def train(model: Qwen2Audio, what: Stage, folder: Path, journal: Journal | None = None, **settings: object) -> None:
     rows = RowMaker(model, SluTask(), "after")
     training = Training(**({"batch_size": 8, "micro_batch_size": 8} | settings))
-    train_stage(model, what, rows.to_learn, training, 0, folder, journal or Journal(folder / "train.jsonl", lambda *_: None))
+    train_stage(
+        model, what, rows.to_learn, training, 0, folder, journal or Journal(folder / "train.jsonl", lambda *_: None)
+    )
 
 
 def weights(model: Qwen2Audio) -> torch.Tensor:

@@ -1,0 +1,156 @@
+"""A whole experiment on the real classes at toy size: it finishes, does nothing twice, goes on where it was cut."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+import eartune.run as run_module
+from eartune.architectures.tiny import tiny_qwen2_audio
+from eartune.audio import write_audio
+from eartune.experiment import Experiment
+from eartune.predict import predict_files
+from eartune.report import read_results
+from eartune.run import run
+from eartune.semantics import Entity, SemanticFrame
+from eartune.utterance import Recording, Utterance, write_manifest
+
+FRAMES = (
+    SemanticFrame.of("light", "on", [Entity("room", "hall")]),
+    SemanticFrame.of("light", "off", [Entity("room", "bath")]),
+    SemanticFrame.of("music", "play"),
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny checkpoint and three manifests; the "speech" is noise."""
+    folder = tmp_path_factory.mktemp("data")
+    tiny_qwen2_audio().save(folder / "tiny")
+    for name, count in (("text", 12), ("speech", 6), ("test", 4)):
+        rows = []
+        for i in range(count):
+            recordings = ()
+            if name != "text":
+                path = folder / "recordings" / f"{name}{i}.wav"
+                write_audio(path, np.random.default_rng(i).standard_normal(4000 + 100 * i).astype(np.float32) * 0.1)
+                recordings = (Recording(path, (4000 + 100 * i) / 16_000),)
+            rows.append(Utterance(f"{name}{i}", f"request {i}", "en", FRAMES[i % 3], recordings))
+        write_manifest(folder / f"{name}.jsonl", rows)
+    return folder
+
+
+def experiment(data: Path, **grid: object) -> Experiment:
+    schemes = [
+        {"type": "untuned"},
+        {"type": "text-only", "epochs": 2, "learning_rate": 1e-3},
+        {"type": "direct-mixing", "epochs": 1, "learning_rate": 1e-3},
+        {"type": "curriculum", "text_learning_rate": 1e-3, "speech_learning_rate": 1e-3},
+    ]
+    pool = {name: [{"corpus": "manifest", "path": f"{name}.jsonl"}] for name in ("text", "speech", "test")}
+    return Experiment.model_validate(
+        {
+            "name": "tiny",
+            "question": "Does it run?",
+            "data": pool,
+            "architecture": {"type": "qwen2-audio", "checkpoint": str(data / "tiny"), "precision": "float32"},
+            "grid": {"schemes": schemes, "budgets": ["50%", "100%"]} | grid,
+            "training": {"batch_size": 4, "micro_batch_size": 2},
+            "decoding": {"beams": 2, "max_new_tokens": 5, "batch_size": 3},
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return run(experiment(data), data, tmp_path_factory.mktemp("runs"), Console(quiet=True))
+
+
+def contents(folder: Path) -> dict[str, float]:
+    """When each file was last written."""
+    return {str(path.relative_to(folder)): path.stat().st_mtime for path in folder.rglob("*") if path.is_file()}
+
+
+def test_every_cell_has_a_result_and_a_row_in_the_report(finished: Path) -> None:
+    results = read_results(finished)
+    assert sorted(result.name for result in results) == [
+        "curriculum-100pct-seed0",
+        "curriculum-50pct-seed0",
+        "direct-mixing-100pct-seed0",
+        "direct-mixing-50pct-seed0",
+        "text-only-seed0",
+        "untuned-seed0",
+    ]
+    page = (finished / "report.html").read_text()
+    for result in results:
+        assert result.status == "finished" and result.test == {"recordings": 4, "sentences": 4}
+        assert result.scheme in page
+        predictions = (finished / result.name / "predictions.jsonl").read_text().splitlines()
+        assert [json.loads(line)["id"] for line in predictions] == ["test0", "test1", "test2", "test3"]
+
+
+def test_cells_share_their_text_stage(finished: Path) -> None:
+    """Text-only with the curriculum's text settings, and both curricula, need one text stage between them."""
+    stages = sorted(path.name.split("-")[0] for path in (finished / "stages").iterdir())
+    assert stages == ["mixed"] * 4 + ["text"]
+
+
+def test_a_second_run_does_nothing_again(finished: Path, data: Path) -> None:
+    before = {name: when for name, when in contents(finished).items() if not name.startswith(("report", "curve"))}
+    run(experiment(data), data, finished.parent, Console(quiet=True))
+    after = {name: when for name, when in contents(finished).items() if not name.startswith(("report", "curve"))}
+    assert after == before
+
+
+def test_a_cut_run_goes_on_to_the_same_answers(
+    finished: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut when the third cell has answered but nothing of it is scored."""
+    calls = []
+
+    def cut(*arguments: object) -> None:
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+
+    real = run_module.score
+    monkeypatch.setattr(run_module, "score", lambda *args: (cut(), real(*args))[1])
+    with pytest.raises(KeyboardInterrupt):
+        run(experiment(data), data, tmp_path, Console(quiet=True))
+    monkeypatch.undo()
+    again = run(experiment(data), data, tmp_path, Console(quiet=True))
+    for result in read_results(finished):
+        answers = [(folder / result.name / "predictions.jsonl").read_text() for folder in (finished, again)]
+        assert answers[0] == answers[1]
+
+
+def test_other_settings_under_the_same_name_are_run_anew(finished: Path, data: Path, tmp_path: Path) -> None:
+    only = [{"type": "text-only", "epochs": 1, "learning_rate": 1e-3}]
+    first = run(experiment(data, schemes=only), data, tmp_path, Console(quiet=True))
+    before = (first / "text-only-seed0" / "result.json").read_text()
+    changed = [{"type": "text-only", "epochs": 2, "learning_rate": 1e-3}]
+    run(experiment(data, schemes=changed), data, tmp_path, Console(quiet=True))
+    after = json.loads((first / "text-only-seed0" / "result.json").read_text())
+    assert after["made_with"]["fingerprint"] != json.loads(before)["made_with"]["fingerprint"]
+
+
+def test_predict_answers_in_the_order_given(finished: Path, data: Path) -> None:
+    first, second = data / "recordings" / "test3.wav", data / "recordings" / "test0.wav"
+    rows = predict_files(finished / "curriculum-50pct-seed0", [first, second])
+    assert [row["file"] for row in rows] == [str(first), str(second)]
+    assert all(list(row)[:3] == ["file", "text", "status"] for row in rows)
+    written = (finished / "curriculum-50pct-seed0" / "predictions.jsonl").read_text()
+    stored = [json.loads(line) for line in written.splitlines()]
+    assert [row["text"] for row in rows] == [stored[3]["text"], stored[0]["text"]]
+
+
+def test_predict_says_which_models_a_run_holds(finished: Path, data: Path) -> None:
+    with pytest.raises(ValueError, match="models in it: curriculum-100pct-seed0"):
+        predict_files(finished, [data / "recordings" / "test0.wav"])
+
+
+def test_the_paper_scale_settings_survive_the_round_trip(finished: Path) -> None:
+    written = json.loads((finished / "untuned-seed0" / "settings.json").read_text())
+    assert Experiment.model_validate(written).grid.budgets[0].amount == 50
