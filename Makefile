@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`. Each builds .venv if it is missing.
-.PHONY: demo test check format golden clean
+.PHONY: demo test check format golden clean pocket
 PIP = .venv/bin/pip install -q --disable-pip-version-check
 
 .venv/ready: pyproject.toml
@@ -29,3 +29,7 @@ golden: .venv/ready
 
 clean:
 	rm -rf .venv runs
+
+pocket: .venv/ready
+	$(PIP) -e '.[align]'
+	PYTHONPATH=pocket .venv/bin/python pocket/make.py

@@ -1,8 +1,28 @@
 """Options and fixtures of the whole suite."""
 
+import os
+import sys
+from pathlib import Path
+
+import hypothesis
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # for `from builders import ...`
+
+# No deadline: on a busy machine it would fail tests at random. Derandomised: a suite that fails, fails again.
+hypothesis.settings.register_profile("eartune", deadline=None, derandomize=True, max_examples=50)
+hypothesis.settings.load_profile("eartune")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--update` writes golden files anew; read the diff before committing it."""
     parser.addoption("--update", action="store_true", default=False, help="write golden files anew")
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """The folder of public corpora; tests that need it are skipped where it is not."""
+    root = Path(os.environ.get("EARTUNE_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not root.is_dir():
+        pytest.skip(f"no corpora at {root}; EARTUNE_DATA may name another folder")
+    return root

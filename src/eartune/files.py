@@ -10,22 +10,14 @@ from eartune.faults import InputError
 
 def read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """The objects of a JSON-lines file, each with its place, "FILE, row N", for error messages."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not UTF-8 text ({error.reason} at byte {error.start})") from error
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(_read_text(path).split("\n"), start=1):
         if line.strip():
             yield f"{path}, row {number}", _object(line, f"{path}, row {number}")
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """The one object of a JSON file."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    return _object(path.read_text(encoding="utf-8"), str(path))
+    return _object(_read_text(path), str(path))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -49,6 +41,15 @@ def write_json(path: Path, value: Any) -> None:
 def json_line(row: dict[str, Any]) -> str:
     """A row as it stands in a JSON-lines file."""
     return json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def _read_text(path: Path) -> str:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-8 text ({error.reason} at byte {error.start})") from error
 
 
 def _object(text: str, place: str) -> dict[str, Any]:

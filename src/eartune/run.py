@@ -6,13 +6,15 @@ experiment -> pools -> cells -> [stages -> predictions -> canary -> scores -> re
 import gc
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.table import Table
 
 from eartune.architectures.settings import Architecture
+from eartune.audio import read_audio
 from eartune.corpora import Source
 from eartune.experiment import Experiment
 from eartune.files import read_json, write_json
@@ -21,7 +23,7 @@ from eartune.plan import CellPlan, Pools, plan_cells, read_pools
 from eartune.progress import RunProgress
 from eartune.provenance import made_with
 from eartune.report import RunResult, write_report, write_result
-from eartune.schemes import Example, Modality
+from eartune.schemes import Component, Example, Modality
 from eartune.tasks.prediction import Prediction
 from eartune.workspace import StageFolder, cell_fingerprint, stage_folders, write_plan
 
@@ -36,6 +38,7 @@ def run(experiment: Experiment, data: Path, runs: Path, console: Console) -> Pat
     pools = read_pools(experiment, Source(data, runs / "speech"))
     plans = plan_cells(experiment, pools)
     base = base_fingerprint(experiment.architecture)
+    check_recordings(plans, pools)
     keys = [cell_fingerprint(experiment, plan, pools, base) for plan in plans]
     open_plans = [plan for plan, key in zip(plans, keys, strict=True) if not is_finished(root / plan.cell.name, key)]
     console.print(f"{experiment.name}: {len(plans)} models, {len(plans) - len(open_plans)} of them finished")
@@ -44,6 +47,13 @@ def run(experiment: Experiment, data: Path, runs: Path, console: Console) -> Pat
             run_cell(experiment, plan, pools, root, base, progress)
     write_report(root)
     return root
+
+
+def check_recordings(plans: Sequence[CellPlan], pools: Pools) -> None:
+    """Read every recording that will be heard, before any work: a bad one should not end a run after hours."""
+    spoken = {recording.path: None for plan in plans for u in plan.speech for recording in u.recordings}
+    for path in spoken | {example.recording.path: None for example in pools.test if example.recording is not None}:
+        read_audio(path)
 
 
 def run_cell(
@@ -98,6 +108,8 @@ def trained_model(
             continue
         started = time.monotonic()
         show = watch(progress, f"{plan.cell.name}: {stage.name} stage", units)
+        model.parts.set_trainable(stage.trainable)
+        progress.console.print(trained_parts(f"{plan.cell.name}, {stage.name} stage", model.parts.counts()))
         journal = Journal(stored.path / "train.jsonl", show)
         train_stage(model, stage, rows.to_learn, experiment.training, plan.cell.seed, stored.path, journal)
         save_weights(model, stored.weights)
@@ -105,6 +117,14 @@ def trained_model(
         write_json(stored.path / "stage.json", {"seconds": time.monotonic() - started, "components": trains})
         progress.done(units)
     return model
+
+
+def trained_parts(title: str, counts: dict[Component, tuple[int, int]]) -> Table:
+    """What a stage trains and what it leaves frozen, by component."""
+    table = Table("component", "parameters", "trained", title=title, title_justify="left", box=None, pad_edge=False)
+    for component, (total, trained) in counts.items():
+        table.add_row(component, f"{total / 1e6:.1f} M", f"{trained / 1e6:.1f} M" if trained else "frozen")
+    return table
 
 
 def score(examples: tuple[Example, ...], predictions: tuple[Prediction, ...]) -> dict[str, Score]:

@@ -4,6 +4,7 @@
  "entities":[{"type":"size","filler":"small"}],"recordings":[{"file":"ab12.flac"}]}
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,13 +47,13 @@ def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
 
 def read_manifest(path: Path) -> tuple[Utterance, ...]:
     """The utterances of a manifest; raises InputError naming file and row for anything that does not fit."""
-    utterances = tuple(_utterance(row, place, path.parent) for place, row in read_lines(path))
-    seen: set[str] = set()
-    for utterance in utterances:
-        if utterance.id in seen:
-            raise InputError(f"{path}: the id {utterance.id!r} stands in more than one row; ids must be unique")
-        seen.add(utterance.id)
-    return utterances
+    utterances: dict[str, Utterance] = {}
+    for place, row in read_lines(path):
+        utterance = _utterance(row, place, path.parent)
+        if utterance.id in utterances:
+            raise InputError(f"{place}: the id {utterance.id!r} stands in an earlier row too; ids must be unique")
+        utterances[utterance.id] = utterance
+    return tuple(utterances.values())
 
 
 def frame_fields(frame: SemanticFrame) -> dict[str, Any]:
@@ -87,8 +88,10 @@ def _row(utterance: Utterance, folder: Path) -> dict[str, Any]:
 
 
 def _utterance(row: dict[str, Any], place: str, folder: Path) -> Utterance:
-    text = row.get("text")
-    recordings = tuple(_recording(r, place, folder) for r in row.get("recordings", ()))
+    text, listed = row.get("text"), row.get("recordings", [])
+    if not isinstance(listed, list):
+        raise InputError(f'{place}: "recordings" must be a list of {{"file": ...}}')
+    recordings = tuple(_recording(r, place, folder) for r in listed)
     if not isinstance(row.get("id"), str) or not row["id"]:
         raise InputError(f'{place}: needs an "id", as text')
     if text is not None and (not isinstance(text, str) or not text.strip()):
@@ -101,9 +104,11 @@ def _utterance(row: dict[str, Any], place: str, folder: Path) -> Utterance:
 def _recording(row: Any, place: str, folder: Path) -> Recording:
     if not isinstance(row, dict) or not isinstance(row.get("file"), str):
         raise InputError(f'{place}: each of "recordings" needs a "file", as text')
-    path = folder / row["file"]
-    if isinstance(row.get("seconds"), int | float):
-        return Recording(path, float(row["seconds"]), row.get("speaker"))
+    path, seconds = folder / row["file"], row.get("seconds")
+    if seconds is not None:
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
+            raise InputError(f'{place}: {row["file"]}: "seconds" must be a number above 0, or left out to be measured')
+        return Recording(path, float(seconds), row.get("speaker"))
     from eartune.audio import audio_seconds  # soundfile is only needed where a manifest does not say how long
 
     return Recording(path, audio_seconds(path), row.get("speaker"))

@@ -42,7 +42,7 @@ def stage(examples: tuple[Example, ...], epochs: int = 1, rate: float = 1e-3) ->
     return Stage("mixed", examples, epochs, rate, 0.0, tuple(Component))
 
 
-class Cut(Exception):
+class PowerCutError(Exception):
     """Stands for a power failure."""
 
 
@@ -55,7 +55,7 @@ class CutJournal(Journal):
 
     def on_step_begin(self, args: object, state: object, control: TrainerControl, **kwargs: object) -> None:
         if state.global_step == self.cut_after:  # type: ignore[attr-defined]
-            raise Cut
+            raise PowerCutError
 
 
 def train(model: Qwen2Audio, what: Stage, folder: Path, journal: Journal | None = None, **settings: object) -> None:
@@ -93,7 +93,7 @@ def test_a_cut_run_goes_on_to_the_same_weights(examples: tuple[Example, ...], tm
     whole, cut, resumed = tiny_qwen2_audio(), tiny_qwen2_audio(), tiny_qwen2_audio()
     plan = stage(examples, epochs=3)
     train(whole, plan, tmp_path / "whole", batch_size=3)
-    with pytest.raises(Cut):
+    with pytest.raises(PowerCutError):
         train(cut, plan, tmp_path / "cut", CutJournal(tmp_path / "cut" / "train.jsonl", 4), batch_size=3)
     train(resumed, plan, tmp_path / "cut", batch_size=3)
     assert torch.equal(weights(resumed), weights(whole))

