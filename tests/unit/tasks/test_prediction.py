@@ -1,0 +1,67 @@
+"""Predictions are read as they were written; predictions of others need an id and labels."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import frame
+
+from eartune.faults import InputError
+from eartune.tasks.prediction import Prediction, read_predictions, write_predictions
+from eartune.tasks.slu import ParseStatus
+
+ALARM = frame("alarm.set", "date:friday", "date:monday")
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    written = (
+        Prediction("u1", "u1.flac", '{"a":1}', ParseStatus.OK, ALARM),
+        Prediction("u2", None, "Köln", ParseStatus.NOT_JSON, None),
+        Prediction("u3", "u3.flac", "", ParseStatus.UNKNOWN_LABEL, frame("order")),
+    )
+    write_predictions(tmp_path / "predictions.jsonl", written)
+    assert read_predictions(tmp_path / "predictions.jsonl") == written
+
+
+@pytest.mark.parametrize(
+    ("row", "read"),
+    [
+        ({"id": "u1", "intent": "order"}, Prediction("u1", None, "", ParseStatus.OK, frame("order"))),
+        ({"file": "u1.wav", "intent": "order"}, Prediction("u1.wav", "u1.wav", "", ParseStatus.OK, frame("order"))),
+        ({"id": "u1"}, Prediction("u1", None, "", ParseStatus.NOT_JSON, None)),
+        ({"id": "u1", "status": "TRUNCATED"}, Prediction("u1", None, "", ParseStatus.TRUNCATED, None)),
+    ],
+    ids=["id", "file", "no labels", "status"],
+)
+def test_predictions_of_other_systems_are_read(tmp_path: Path, row: dict[str, Any], read: Prediction) -> None:
+    assert read_rows(tmp_path, row) == (read,)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ({"id": None}, 'needs an "id" (or a "file"), as text'),
+        ({"id": 5}, 'needs an "id" (or a "file"), as text'),
+        ({"file": 5}, '"file" must be text'),
+        ({"status": "FINE"}, "the status 'FINE' is none of OK, NOT_JSON, WRONG_SHAPE, TRUNCATED, UNKNOWN_LABEL"),
+        ({"status": ["OK"]}, "the status ['OK'] is none of"),
+        ({"intent": 5}, 'needs "scenario" and "action", or "intent", as text'),
+        ({"entities": [5]}, '"entities" must be a list'),
+    ],
+)
+def test_a_fault_is_named_with_file_and_row(tmp_path: Path, fault: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError) as raised:
+        read_rows(tmp_path, {"id": "u1", "intent": "order"}, {"id": "u2", "intent": "order"} | fault)
+    assert str(raised.value).startswith(f"{tmp_path / 'predictions.jsonl'}, row 2: ") and said in str(raised.value)
+
+
+def test_a_file_without_predictions_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="predictions.jsonl: holds no predictions"):
+        read_rows(tmp_path)
+
+
+def read_rows(folder: Path, *rows: dict[str, Any]) -> tuple[Prediction, ...]:
+    path = folder / "predictions.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return read_predictions(path)

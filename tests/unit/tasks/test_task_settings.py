@@ -1,0 +1,30 @@
+"""Labels that an experiment declares are the only ones its data may hold."""
+
+import pytest
+from builders import frame, utterance
+
+from eartune.faults import InputError
+from eartune.tasks.settings import SluTask
+
+DATA = [utterance("u1", "wake me", frame("alarm.set", "date:friday")), utterance("u2", "play", frame("music.play"))]
+
+
+def test_nothing_declared_allows_everything() -> None:
+    SluTask().check(DATA)
+
+
+def test_declared_labels_are_allowed_and_more_may_be_declared() -> None:
+    SluTask(intents=("alarm_set", "music_play", "news_query"), entity_types=("date", "time")).check(DATA)
+
+
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [
+        (SluTask(intents=("alarm_set",)), "u2: the intent 'music_play' is not among task.intents"),
+        (SluTask(entity_types=()), "u1: the entity type 'date' is not among task.entity_types"),
+    ],
+)
+def test_a_label_outside_is_named_with_its_utterance(task: SluTask, said: str) -> None:
+    with pytest.raises(InputError) as fault:
+        task.check(DATA)
+    assert str(fault.value) == said

@@ -1,0 +1,42 @@
+"""Sections: frozen, unknown keys refused with the nearest known one, faults in one sentence."""
+
+import pytest
+from pydantic import ValidationError
+
+from eartune.settings import Decoding, Lora, Section, Training, explain
+
+
+def fault(kind: type[Section], values: object) -> str:
+    with pytest.raises(ValidationError) as raised:
+        kind.model_validate(values)
+    return explain(raised.value, "demo.yaml")
+
+
+def test_a_section_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError):
+        Training().batch_size = 2  # type: ignore[misc]
+
+
+def test_the_defaults_are_the_papers() -> None:
+    assert Training().batch_size == 128 and Training().lora is None
+    assert Decoding().beams == 3
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"batchsize": 1}, "unknown key 'batchsize'; did you mean 'batch_size'?"),
+        ({"lora": {"rnk": 1}}, "lora: unknown key 'rnk'; did you mean 'rank'?"),
+        ({"lora": {"xyz": 1}}, "lora: unknown key 'xyz'; known are alpha, dropout, rank"),
+        ({3: 4}, "unknown key 3; known are batch_size, lora, max_grad_norm, micro_batch_size, weight_decay"),
+        ({"batch_size": 0}, "batch_size: input should be greater than or equal to 1"),
+        ({"batch_size": "many"}, "batch_size: input should be a valid integer, unable to parse string as an integer"),
+        ({"lora": {"dropout": 1.0}}, "lora.dropout: input should be less than 1"),
+    ],
+)
+def test_a_fault_is_one_sentence_with_file_and_place(values: object, said: str) -> None:
+    assert fault(Training, values) == f"demo.yaml: {said}"
+
+
+def test_the_first_of_many_faults_is_told() -> None:
+    assert fault(Lora, {"rank": 0, "alpha": 0}) == "demo.yaml: rank: input should be greater than or equal to 1"
