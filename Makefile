@@ -33,3 +33,4 @@ clean:
 pocket: .venv/ready
 	$(PIP) -e '.[align]'
 	PYTHONPATH=pocket .venv/bin/python pocket/make.py
+	.venv/bin/python pocket/transfer.py

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import torch
 from peft import LoraConfig, get_peft_model
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -41,10 +41,17 @@ class Example(NamedTuple):
 
 
 def align(
-    pocket: Qwen2Audio, sentences: list[Sentence], clips: dict[tuple[int, int], Clip], n_examples: int, work: Path
+    pocket: Qwen2Audio,
+    sentences: list[Sentence],
+    clips: dict[tuple[int, int], Clip],
+    n_examples: int,
+    work: Path,
+    shipped: Path | None,
 ) -> None:
     """Train up to `n_examples` in all and leave `pocket.safetensors` in the work folder."""
     prepare(pocket)
+    if shipped is not None:
+        put_back(pocket, load_file(shipped))
     batches = plan(sentences, clips, n_examples)
     optimizer = MasterAdamW(pocket.model.parameters(), lr=LEARNING_RATE, weight_decay=0.0, betas=(0.9, 0.98))
     state_file = work / "align.pt"
@@ -82,6 +89,13 @@ def prepare(pocket: Qwen2Audio) -> None:
     get_peft_model(pocket.model, lora, autocast_adapter_dtype=False)
     pocket.model.model.multi_modal_projector.requires_grad_(True)
     pocket.model.set_attn_implementation({"text_config": "eager"})  # faster than sdpa for short rows on a CPU
+
+
+def put_back(pocket: Qwen2Audio, shipped: dict[str, Tensor]) -> None:
+    """Adapter and LoRA as an earlier alignment left them."""
+    with torch.no_grad():
+        for name, parameter in trained_parameters(pocket):
+            parameter.copy_(shipped[name.replace(".default.weight", "")])
 
 
 def plan(sentences: list[Sentence], clips: dict[tuple[int, int], Clip], n_examples: int) -> list[list[Example]]:

@@ -33,9 +33,9 @@ def main() -> None:
     clips = read_shards(options.work / "states")
     pocket = build_pocket(trained=None)
     start_adapter(pocket, sentences, clips, options.work / "adapter.pt")
-    align(pocket, sentences, clips, options.examples, options.work)
+    align(pocket, sentences, clips, options.examples, options.work, TRAINED if options.go_on else None)
     shutil.copy(options.work / "pocket.safetensors", TRAINED)
-    report_word_errors(build_pocket(), sentences, clips, options.work / "word_errors.json")
+    report_word_errors(build_pocket(), sentences, clips, Path("results/pocket/word_errors.json"))
 
 
 def read_options() -> argparse.Namespace:
@@ -45,6 +45,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, default=Path(".cache/pocket"))
     parser.add_argument("--takes", type=int, default=1, help="readings of each sentence, each by another voice")
     parser.add_argument("--examples", type=int, default=45_000, help="alignment examples, about 0.12 s each")
+    parser.add_argument("--go-on", action="store_true", help="start from the weights that are shipped")
     return parser.parse_args()
 
 

@@ -42,14 +42,22 @@ def to_mono_16k(samples: npt.NDArray[np.float32], rate: int) -> Wave:
 
 def check_wave(wave: Wave, name: str) -> Wave:
     """The wave itself, if a model can hear it; otherwise a ValueError that starts with `name`."""
-    seconds = len(wave) / SAMPLE_RATE
-    if not len(wave):
-        raise InputError(f"{name}: holds no samples")
     if not np.isfinite(wave).all():
         raise InputError(f"{name}: holds samples that are not finite (NaN or infinity)")
+    _check_seconds(len(wave) / SAMPLE_RATE, name)
+    return wave
+
+
+def check_header(path: Path) -> None:
+    """Raise InputError for a file whose header already shows that no model can hear it."""
+    _check_seconds(audio_seconds(path), str(path))
+
+
+def _check_seconds(seconds: float, name: str) -> None:
+    if not seconds:
+        raise InputError(f"{name}: holds no samples")
     if not MIN_SECONDS <= seconds <= MAX_SECONDS:
         raise InputError(f"{name}: is {seconds:.2f} s long; {MIN_SECONDS} to {MAX_SECONDS:.0f} s can be heard")
-    return wave
 
 
 def write_audio(path: Path, wave: Wave) -> None:

@@ -59,7 +59,7 @@ class Budget(NamedTuple):
 def parse_budget(written: Any) -> Budget:
     """A budget from its text; raises InputError that shows how to write one."""
     match = _WRITTEN.fullmatch(str(written))
-    if match is None:
+    if match is None or (match[2].startswith("utterance") and "." in match[1]):
         raise InputError(f"{written!r} is no speech budget; write one as 5%, 2h or 200 utterances")
     amount, unit = float(match[1]), match[2]
     if unit == "%" and amount > 100:

@@ -48,7 +48,7 @@ class Grid(Section):
 class Experiment(Section):
     """A question, and all that is needed to answer it."""
 
-    name: str = Field(pattern=r"[a-z0-9][a-z0-9-]*")
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     question: str
     task: SluTask = SluTask()
     data: Data

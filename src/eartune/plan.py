@@ -52,6 +52,7 @@ def read_pools(experiment: Experiment, source: Source) -> Pools:
     text, speech, test = (
         _read(corpora, source) for corpora in (experiment.data.text, experiment.data.speech, experiment.data.test)
     )
+    speech = tuple(utterance for utterance in speech if utterance.recordings)  # a budget counts what can be heard
     everything = (*text, *speech, *test)
     experiment.task.check(everything)
     trained_on = {recording.path.resolve() for utterance in speech for recording in utterance.recordings}

@@ -75,7 +75,7 @@ def as_speech(pool: Sequence[Utterance]) -> tuple[Example, ...]:
 class NamedScheme(Section):
     """What all schemes share: a name, for grids that hold the same scheme with different settings."""
 
-    name: str | None = Field(default=None, pattern=r"[a-z0-9][a-z0-9.-]*")
+    name: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9.-]*$")
     type: str
 
     @property
@@ -118,7 +118,7 @@ class DirectMixing(NamedScheme):
     epochs: int = Field(default=3, ge=1)
     learning_rate: float = Field(default=5e-6, gt=0)
     warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
-    trainable: tuple[Component, ...] = EVERYTHING
+    trainable: tuple[Component, ...] = Field(default=EVERYTHING, min_length=1)
     """What the stage trains; sources on the paper disagree between everything and the language model alone."""
     uses_text: ClassVar[bool] = True
     uses_speech: ClassVar[bool] = True
@@ -139,7 +139,7 @@ class Curriculum(NamedScheme):
     speech_epochs: int = Field(default=1, ge=1)
     speech_learning_rate: float = Field(default=3e-6, gt=0)
     speech_warmup_ratio: float = Field(default=0.02, ge=0, lt=1)
-    trainable: tuple[Component, ...] = EVERYTHING
+    trainable: tuple[Component, ...] = Field(default=EVERYTHING, min_length=1)
     """What the speech stage trains; the text stage trains the language model."""
     uses_text: ClassVar[bool] = True
     uses_speech: ClassVar[bool] = True

@@ -46,9 +46,7 @@ def test_budgets_nest_whatever_their_units(of: tuple[Utterance, ...], one: Budge
 
 
 @given(of=POOLS, budget=BUDGETS, order=st.randoms(use_true_random=False))
-def test_the_order_of_the_rows_does_not_matter(
-    of: tuple[Utterance, ...], budget: Budget, order: random.Random
-) -> None:
+def test_the_order_of_the_rows_does_not_matter(of: tuple[Utterance, ...], budget: Budget, order: random.Random) -> None:
     mixed = tuple(order.sample(of, len(of)))
     assert taken(budget, mixed) == taken(budget, of)
 
@@ -78,7 +76,7 @@ def test_the_choice_is_pinned() -> None:
     assert names(parse_budget("5 utterances").select(pool(100), 0)) == PINNED
 
 
-PINNED = ["u18", "u56", "u41", "u24", "u5"]
+PINNED = ["u47", "u72", "u37", "u93", "u65"]
 
 
 def test_another_seed_chooses_others() -> None:
@@ -92,8 +90,11 @@ def test_the_training_seed_does_not_change_the_choice_and_the_selection_seed_doe
         (plan.cell.seed, selection): names(plan.speech)
         for selection in (0, 1)
         for plan in plan_cells(
-            experiment(grid={"schemes": [{"type": "direct-mixing"}], "budgets": ["20%"], "seeds": [0, 1, 2]}
-                       | {"selection_seed": selection}), pools,
+            experiment(
+                grid={"schemes": [{"type": "direct-mixing"}], "budgets": ["20%"], "seeds": [0, 1, 2]}
+                | {"selection_seed": selection}
+            ),
+            pools,
         )
     }
     assert chosen[0, 0] == chosen[1, 0] == chosen[2, 0] != chosen[0, 1] == chosen[2, 1]

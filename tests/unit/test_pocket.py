@@ -54,7 +54,9 @@ def test_the_towers_state_is_that_of_the_library_by_name(monkeypatch: pytest.Mon
     """A random Whisper written in CTranslate2's names (queries, keys and values fused) comes back as itself."""
     torch.manual_seed(0)
     sizes = {"d_model": 16, "encoder_layers": 6, "encoder_attention_heads": 2, "encoder_ffn_dim": 24}
-    encoder = WhisperModel(WhisperConfig(**sizes, decoder_layers=1, decoder_attention_heads=2, decoder_ffn_dim=8)).encoder
+    encoder = WhisperModel(
+        WhisperConfig(**sizes, decoder_layers=1, decoder_attention_heads=2, decoder_ffn_dim=8)
+    ).encoder
     state = encoder.half().state_dict()
     variables = {
         "encoder/position_encodings/encodings": state["embed_positions.weight"],

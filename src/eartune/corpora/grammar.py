@@ -89,13 +89,13 @@ class Grammar:
             elif piece["optional"] is not None:
                 words.append(piece["optional"].strip() if draw.random() < 0.5 else "")
             elif piece["slot"] is not None:
-                filler = draw.choice(self.slots[piece["slot"]])
+                filler = " ".join(draw.choice(self.slots[piece["slot"]]).lower().split())  # as the text will have it
                 words.append(filler)
                 entities.append(Entity(piece["name"], filler))
             else:
                 words.append(piece["words"].strip())
         text = re.sub(r"\ba (?=[aeiou])", "an ", " ".join(" ".join(words).split()).lower())
-        return re.sub(r"\ban (?=[^aeiou])", "a ", text), _labelled(intent, entities)
+        return re.sub(r"\ban (?=[^aeiou])(?!hour)", "a ", text), _labelled(intent, entities)
 
 
 def read_grammar(path: Path) -> Grammar:
@@ -105,17 +105,35 @@ def read_grammar(path: Path) -> Grammar:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         context = content["context"]
-        expressions = tuple((intent, text) for intent, texts in context["expressions"].items() for text in texts)
-        slots = {slot: tuple(str(value) for value in values) for slot, values in (context.get("slots") or {}).items()}
+        written = [(str(intent), texts) for intent, texts in context["expressions"].items()]
+        named = [(str(slot), values) for slot, values in (context.get("slots") or {}).items()]
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not a grammar with context, expressions and slots ({_first_line(error)})") from error
+    expressions = tuple((intent, text) for intent, texts in written for text in _texts(texts, f"{path}: {intent}"))
+    slots = {slot: _texts(values, f"{path}: slot {slot}") for slot, values in named}
+    if not expressions:
+        raise InputError(f"{path}: holds no expressions")
     for intent, text in expressions:
-        used = {piece["slot"] for piece in _PIECE.finditer(text) if piece["slot"]}
-        if used - slots.keys():
-            raise InputError(
-                f"{path}: {intent}: {text!r} names slot {min(used - slots.keys())!r}, which is not defined"
-            )
+        _check_expression(text, slots, f"{path}: {intent}")
     return Grammar(expressions, slots)
+
+
+def _texts(values: Any, place: str) -> tuple[str, ...]:
+    if not isinstance(values, list) or not values:
+        raise InputError(f"{place}: must be a list of texts")
+    for value in values:
+        if not isinstance(value, str):  # YAML reads a bare yes or off as true or false
+            raise InputError(f"{place}: {value!r} is not text; put it in quotes")
+    return tuple(values)
+
+
+def _check_expression(text: str, slots: dict[str, tuple[str, ...]], place: str) -> None:
+    unread = _PIECE.sub(lambda piece: piece["choice"] or piece["optional"] or piece["words"] or "", text)
+    if re.search(r"[\[\]()$]", unread):
+        raise InputError(f"{place}: {text!r} cannot be read; write [a, b], (a) and $slot:name side by side, not nested")
+    undefined = {piece["slot"] for piece in _PIECE.finditer(text) if piece["slot"]} - slots.keys()
+    if undefined:
+        raise InputError(f"{place}: {text!r} names slot {min(undefined)!r}, which is not defined")
 
 
 def _labelled(intent: str, entities: list[Entity]) -> SemanticFrame:

@@ -2,8 +2,8 @@
 
 from typing import Literal
 
+from eartune.audio import check_header
 from eartune.corpora.source import Source, voiced
-from eartune.faults import InputError
 from eartune.settings import Section
 from eartune.speech.voices import PicoVoice
 from eartune.utterance import Utterance, read_manifest
@@ -18,10 +18,9 @@ class ManifestCorpus(Section):
     """If any, every row's text is spoken by one of them instead of its recordings: synthetic speech."""
 
     def load(self, source: Source) -> tuple[Utterance, ...]:
-        """Every row."""
+        """Every row; raises InputError for a row, or a recording's header, that does not fit."""
         utterances = read_manifest(source.data / self.path)
         for utterance in utterances if not self.voices else ():
             for recording in utterance.recordings:
-                if not recording.path.is_file():
-                    raise InputError(f"{source.data / self.path}: {utterance.id}: {recording.path}: no such recording")
+                check_header(recording.path)  # what would otherwise come to light after hours of training
         return voiced(utterances, self.voices, source)

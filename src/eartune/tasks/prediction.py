@@ -45,9 +45,12 @@ def _prediction(row: dict[str, Any], place: str) -> Prediction:
     key = row.get("id", row.get("file"))
     if not isinstance(key, str):
         raise InputError(f'{place}: needs an "id" (or a "file"), as text')
+    file = row.get("file")
+    if file is not None and not isinstance(file, str):
+        raise InputError(f'{place}: "file" must be text, not {file!r}')
     has_frame = "intent" in row or "scenario" in row
     status = row.get("status", "OK" if has_frame else "NOT_JSON")
-    if status not in ParseStatus.__members__:
+    if not isinstance(status, str) or status not in ParseStatus.__members__:
         raise InputError(f"{place}: the status {status!r} is none of {', '.join(ParseStatus.__members__)}")
     frame = read_frame(row, place) if has_frame else None
-    return Prediction(key, row.get("file"), str(row.get("text", "")), ParseStatus(status), frame)
+    return Prediction(key, file, str(row.get("text", "")), ParseStatus(status), frame)

@@ -1,6 +1,7 @@
 """Spoken language understanding as a task: what is asked, the answer to learn, and how an answer is read."""
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,6 +17,8 @@ SCENARIO_ACTION_INSTRUCTION = (
     _ASK.format(fields="scenario, action,") + '{"scenario": "<string>", "action": "<string>", ' + _ENTITIES
 )
 INTENT_INSTRUCTION = _ASK.format(fields="intent") + '{"intent": "<string>", ' + _ENTITIES
+
+_CUT_ESCAPE = re.compile(r"(?<!\\)(\\\\)*\\u[0-9a-fA-F]{0,4}$")
 
 
 class ParseStatus(StrEnum):
@@ -89,7 +92,8 @@ def _ends_early(answer: str, error: json.JSONDecodeError) -> bool:
     """Whether the answer is the beginning of a JSON object that was cut off."""
     if not answer.lstrip().startswith("{"):
         return False
-    return error.pos >= len(answer.rstrip()) or error.msg.startswith("Unterminated string")
+    in_a_string = error.msg.startswith("Unterminated string") or _CUT_ESCAPE.search(answer) is not None
+    return in_a_string or error.pos >= len(answer.rstrip())
 
 
 def _frame(value: Any, has_scenario: bool) -> SemanticFrame | None:

@@ -1,0 +1,87 @@
+"""Audio at its true length against the 30 s pad, same weights, in one run: python benchmarks/trimmed_audio.py
+
+Writes benchmarks/trimmed_audio.json: for clips of some lengths, milliseconds of mel and encoder either way (median of
+several calls, taken in turns), their ratio, and the largest difference of hidden states and logits in float32.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers.models.qwen2_audio.modeling_qwen2_audio import Qwen2AudioEncoder
+
+from eartune.architectures.qwen2_audio import Qwen2Audio, TrimmedEncoder
+from eartune.audio import SAMPLE_RATE
+from eartune.batches import Batch, Row
+from eartune.checkpoints.pocket import build_pocket
+from eartune.files import write_json
+from eartune.prompts import render
+from eartune.provenance import made_with
+
+SECONDS = (2.0, 4.0, 8.0)
+ROUNDS = 7
+
+
+def main() -> None:
+    """Measure the pocket checkpoint, whose tower is Whisper base."""
+    pocket = build_pocket()
+    pocket.model.float()
+    rows = [compare(pocket, seconds) for seconds in SECONDS]
+    write_json(Path(__file__).with_suffix(".json"), {"rows": rows, "made_with": made_with()})
+    for row in rows:
+        print(row)
+
+
+@torch.no_grad()
+def compare(pocket: Qwen2Audio, seconds: float) -> dict[str, float]:
+    """One clip of noise, trimmed and padded."""
+    wave = (np.random.default_rng(0).standard_normal(round(seconds * SAMPLE_RATE)) * 0.1).astype(np.float32)
+    row = Row(render("Repeat the sentence.", None), pocket.features(wave), None)
+    batch = pocket.collate([row])
+    full = pocket.mel_extractor(wave, sampling_rate=SAMPLE_RATE, return_tensors="pt")["input_features"]
+    padded = Batch(batch.input_ids, batch.attention_mask, batch.labels, full, batch.n_frames)
+    tower = pocket.model.model.audio_tower
+
+    def trimmed_forward() -> None:
+        tower.__class__ = TrimmedEncoder
+        clip = pocket.features(wave)
+        pocket.encode(clip.mel[None], batch.n_frames)
+
+    def padded_forward() -> None:
+        tower.__class__ = Qwen2AudioEncoder
+        mel = pocket.mel_extractor(wave, sampling_rate=SAMPLE_RATE, return_tensors="pt")["input_features"]
+        pocket.encode(mel, batch.n_frames)
+
+    ours, stock = in_turns(trimmed_forward, padded_forward)
+    tower.__class__ = Qwen2AudioEncoder
+    stock_hidden = pocket.hidden(padded)
+    tower.__class__ = TrimmedEncoder
+    hidden = pocket.hidden(batch)
+    return {
+        "seconds": seconds,
+        "trimmed_ms": round(ours * 1000, 2),
+        "padded_ms": round(stock * 1000, 2),
+        "ratio": round(stock / ours, 1),
+        "hidden_difference": float((hidden - stock_hidden).abs().max()),
+        "hidden_scale": float(stock_hidden.abs().mean()),
+        "logit_difference": float((pocket.head(hidden) - pocket.head(stock_hidden)).abs().max()),
+    }
+
+
+def in_turns(*calls: Callable[[], None]) -> list[float]:
+    """Median seconds of each call, measured in turns so that a busy moment hits all of them."""
+    taken: list[list[float]] = [[] for _ in calls]
+    for round_number in range(ROUNDS + 1):
+        for call, times in zip(calls, taken, strict=True):
+            started = time.perf_counter()
+            call()
+            if round_number:  # the first warms up
+                times.append(time.perf_counter() - started)
+    return [statistics.median(times) for times in taken]
+
+
+if __name__ == "__main__":
+    main()

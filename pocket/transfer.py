@@ -1,0 +1,49 @@
+"""How much of what is learned from typed text carries over to speech: python pocket/transfer.py
+
+Takes the demo's text-only model (training it if `eartune run experiments/demo.yaml` has not), asks it the same
+held-out requests typed and spoken in the held-out voice, and writes results/pocket/transfer.json.
+"""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from eartune.corpora import Source
+from eartune.decoding import RowMaker, decode
+from eartune.experiment import read_experiment
+from eartune.files import write_json
+from eartune.plan import plan_cells, read_pools
+from eartune.progress import RunProgress
+from eartune.provenance import made_with
+from eartune.run import base_fingerprint, score, trained_model
+from eartune.schemes import Example
+from eartune.workspace import stage_folders
+
+RUNS = Path("runs")
+
+
+def main() -> None:
+    """Score speech over score typed."""
+    experiment = read_experiment(Path("experiments/demo.yaml"))
+    pools = read_pools(experiment, Source(Path("data"), RUNS / "speech"))
+    plan = next(plan for plan in plan_cells(experiment, pools) if plan.cell.scheme.type == "text-only")
+    stages = stage_folders(experiment, plan, RUNS / experiment.name, base_fingerprint(experiment.architecture))
+    with RunProgress(Console(), 1.0) as progress:
+        model = trained_model(experiment, plan, stages, progress)
+    rows = RowMaker(model, experiment.task, experiment.architecture.instruction)
+    found = {}
+    for name, examples in {"typed": tuple(Example(e.utterance) for e in pools.test), "spoken": pools.test}.items():
+        path = RUNS / "transfer" / stages[-1].path.name / f"{name}.jsonl"
+        predictions = decode(model, examples, rows, pools.schema, experiment.decoding, path, lambda done, total: None)
+        found[name] = {key: value.to_json() for key, value in score(examples, predictions).items()}
+    ratios = {
+        key: found["spoken"][key]["value"] / found["typed"][key]["value"] for key in ("intent_accuracy", "slu_f1")
+    }
+    write_json(Path("results/pocket/transfer.json"), {"spoken_over_typed": ratios, **found, "made_with": made_with()})
+    for key, ratio in ratios.items():
+        typed, spoken = found["typed"][key]["value"], found["spoken"][key]["value"]
+        print(f"{key}: typed {typed:.3f}, spoken {spoken:.3f}, transfer {ratio:.2f}")
+
+
+if __name__ == "__main__":
+    main()
