@@ -31,7 +31,8 @@ class RunProgress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        if self.console.is_terminal:
+            self._bar.stop()
 
     def within(self, what: str, units: float, part: float) -> None:
         """A piece of `units` is done to the given part."""

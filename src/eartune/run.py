@@ -7,6 +7,7 @@ import gc
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from eartune.files import read_json, write_json
 from eartune.metrics import Answered, Score, evaluate
 from eartune.plan import CellPlan, Pools, plan_cells, read_pools
 from eartune.progress import RunProgress
-from eartune.provenance import made_with
+from eartune.provenance import made_with, peak_memory_gb
 from eartune.report import RunResult, write_report, write_result
 from eartune.schemes import Component, Example, Modality
 from eartune.tasks.prediction import Prediction
@@ -29,7 +30,6 @@ from eartune.workspace import StageFolder, cell_fingerprint, stage_folders, writ
 
 if TYPE_CHECKING:
     from eartune.architectures.audio_llm import AudioLLM
-    from eartune.listening import Listening
 
 
 def run(experiment: Experiment, data: Path, runs: Path, console: Console) -> Path:
@@ -59,14 +59,34 @@ def check_recordings(plans: Sequence[CellPlan], pools: Pools) -> None:
 def run_cell(
     experiment: Experiment, plan: CellPlan, pools: Pools, root: Path, base: str, progress: RunProgress
 ) -> None:
-    """One model: train its stages, decode the test, ask whether it listens, score, write the result."""
+    """One model, from its stages to its result; what goes wrong is written down as such and raised."""
+    key = cell_fingerprint(experiment, plan, pools, base)
+    folder = root / plan.cell.name
+    stages = stage_folders(experiment, plan, root, base)
+    clear_outdated(folder, key)
+    write_plan(folder, experiment, plan, pools.schema, stages)
+    result = unfinished_result(experiment, plan, pools, key)
+    try:
+        write_result(folder, make_model(experiment, plan, pools, folder, stages, result, progress))
+    except Exception as error:
+        write_result(folder, replace(result, error=f"{type(error).__name__}: {error}"))
+        raise
+    gc.collect()
+
+
+def make_model(
+    experiment: Experiment,
+    plan: CellPlan,
+    pools: Pools,
+    folder: Path,
+    stages: tuple[StageFolder, ...],
+    result: RunResult,
+    progress: RunProgress,
+) -> RunResult:
+    """Train the stages, decode the test, ask whether it listens, score; the finished result."""
     from eartune.decoding import RowMaker, decode
     from eartune.listening import listen
 
-    folder = root / plan.cell.name
-    stages = stage_folders(experiment, plan, root, base)
-    clear_outdated(folder, cell_fingerprint(experiment, plan, pools, base))
-    write_plan(folder, experiment, plan, pools.schema, stages)
     model = trained_model(experiment, plan, stages, progress)
     rows = RowMaker(model, experiment.task, experiment.architecture.instruction)
     started = time.monotonic()
@@ -75,14 +95,19 @@ def run_cell(
     progress.done(decode_units(pools))
     seconds = {"train": sum(stage.seconds() for stage in stages), "decode": time.monotonic() - started}
     scores = score(pools.test, predictions)
-    metric = main_metric(scores)
-    listening = listen(model, pools.test, rows, pools.schema, metric, experiment.decoding)
     write_json(folder / "scores.json", {name: value.to_json() for name, value in scores.items()})
-    write_result(folder, result_of(experiment, plan, pools, predictions, scores, listening, seconds, base))
+    listening = listen(model, pools.test, rows, pools.schema, result.main_metric, experiment.decoding)
     if not listening.listens:
         progress.console.print(f"[bold red]{plan.cell.name}: {listening.sentence}[/]")
-    del model, rows
-    gc.collect()
+    return replace(
+        result,
+        status="finished",
+        scores=scores,
+        answers=dict(Counter(prediction.status.value for prediction in predictions)),
+        listening=listening.to_json(),  # type: ignore[arg-type]
+        seconds={name: round(value, 1) for name, value in seconds.items()},
+        made_with=result.made_with | {"peak_memory_gb": round(peak_memory_gb(), 2)},
+    )
 
 
 def trained_model(
@@ -135,22 +160,8 @@ def score(examples: tuple[Example, ...], predictions: tuple[Prediction, ...]) ->
     )
 
 
-def main_metric(scores: dict[str, Score]) -> str:
-    """What curves are drawn of: SLU-F1 where there are scenario and action, slot F1 where there are not."""
-    return "slu_f1" if "slu_f1" in scores else "slot_f1"
-
-
-def result_of(
-    experiment: Experiment,
-    plan: CellPlan,
-    pools: Pools,
-    predictions: tuple[Prediction, ...],
-    scores: dict[str, Score],
-    listening: "Listening",
-    seconds: dict[str, float],
-    base: str,
-) -> RunResult:
-    """The numbers of a finished cell."""
+def unfinished_result(experiment: Experiment, plan: CellPlan, pools: Pools, key: str) -> RunResult:
+    """The result of a cell as long as it has none: what was asked, and no score."""
     cell = plan.cell
     return RunResult(
         experiment=experiment.name,
@@ -159,20 +170,20 @@ def result_of(
         scheme=cell.scheme.label,
         budget=None if cell.budget is None else str(cell.budget),
         seed=cell.seed,
-        status="finished",
+        status="failed",
         error=None,
-        main_metric=main_metric(scores),
-        scores=scores,
-        answers=dict(Counter(prediction.status.value for prediction in predictions)),
+        main_metric="slu_f1" if pools.schema.has_scenario else "slot_f1",
+        scores={},
+        answers={},
         text_utterances=len(pools.text) if cell.scheme.uses_text else 0,
         speech_utterances=len(plan.speech),
         speech_hours=round(sum(utterance.seconds for utterance in plan.speech) / 3600, 4),
         pool_utterances=len(pools.speech),
         test={"recordings": len(pools.test), "sentences": len({e.utterance.id for e in pools.test})},
-        listening=listening.to_json(),  # type: ignore[arg-type]
-        seconds={name: round(value, 1) for name, value in seconds.items()},
+        listening=None,
+        seconds={},
         settings=experiment.model_dump(mode="json"),
-        made_with=made_with() | {"fingerprint": cell_fingerprint(experiment, plan, pools, base)},
+        made_with=made_with() | {"fingerprint": key},
     )
 
 

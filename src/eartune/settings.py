@@ -63,6 +63,8 @@ def explain(error: ValidationError, name: str) -> str:
         tags = [tag.strip(" '") for tag in first["ctx"]["expected_tags"].split(",")]
         key = first["ctx"]["discriminator"].strip("'")
         message = f"unknown {key} {first['ctx']['tag']!r}{_nearest(first['ctx']['tag'], tags)}"
+    elif first["type"] == "union_tag_not_found":
+        message = f"needs the key {first['ctx']['discriminator']}"
     return f"{name}: {place + ': ' if place else ''}{message[0].lower()}{message[1:]}"
 
 

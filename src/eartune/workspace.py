@@ -70,8 +70,9 @@ def stage_key(experiment: Experiment, stage: Stage, seed: int, before: str) -> s
 def cell_fingerprint(experiment: Experiment, plan: CellPlan, pools: Pools, base: str) -> str:
     """A digest of all that the cell's result follows from."""
     stages = [folder.path.name for folder in stage_folders(experiment, plan, Path(), base)]
+    asked = [experiment.architecture.model_dump(mode="json"), experiment.task.model_dump(mode="json")]
     decoding = experiment.decoding.model_dump(mode="json", exclude={"batch_size"})
-    return digest([base, stages, decoding, [example_key(example) for example in pools.test]])
+    return digest([base, stages, asked, decoding, [example_key(example) for example in pools.test]])
 
 
 def example_key(example: Example) -> list[Any]:

@@ -154,3 +154,16 @@ def test_predict_says_which_models_a_run_holds(finished: Path, data: Path) -> No
 def test_the_paper_scale_settings_survive_the_round_trip(finished: Path) -> None:
     written = json.loads((finished / "untuned-seed0" / "settings.json").read_text())
     assert Experiment.model_validate(written).grid.budgets[0].amount == 50
+
+
+def test_a_failed_cell_is_written_down_as_failed_and_has_no_score(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def explode(*arguments: object) -> None:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(run_module, "score", explode)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        run(experiment(data, schemes=[{"type": "untuned"}]), data, tmp_path, Console(quiet=True))
+    (result,) = read_results(tmp_path / "tiny")
+    assert (result.status, result.error, result.scores) == ("failed", "RuntimeError: out of memory", {})

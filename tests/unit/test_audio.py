@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from builders import sound_file, tone
 
+from builders import sound_file, tone
 from eartune.audio import SAMPLE_RATE, audio_seconds, check_wave, read_audio, to_mono_16k, write_audio
 from eartune.faults import InputError
 

@@ -6,10 +6,10 @@ import subprocess
 import sys
 
 import pytest
-from builders import experiment, pool, utterance
 from hypothesis import given
 from hypothesis import strategies as st
 
+from builders import experiment, pool, utterance
 from eartune.budget import Budget, describe, parse_budget
 from eartune.faults import InputError
 from eartune.plan import Pools, plan_cells
@@ -170,7 +170,7 @@ def test_a_budget_that_the_pool_cannot_give_is_refused(written: str, said: str) 
 
 @pytest.mark.parametrize("written", ["100%", "2h", "1 utterance"])
 def test_nothing_can_be_taken_from_an_empty_pool(written: str) -> None:
-    with pytest.raises(InputError, match="the pool holds 0 utterances, 0.00 h"):
+    with pytest.raises(InputError, match=r"the pool holds 0 utterances, 0.00 h"):
         parse_budget(written).select((), 0)
 
 

@@ -1,9 +1,9 @@
 """Schemes are lists of stages: what each shows, for how long, at which rate, training what."""
 
 import pytest
-from builders import pool, utterance
 from pydantic import ValidationError
 
+from builders import pool, utterance
 from eartune.faults import InputError
 from eartune.schemes import (
     EVERYTHING,
@@ -88,7 +88,7 @@ def test_settings_reach_the_stages() -> None:
 def test_an_utterance_without_words_in_a_text_pool_is_refused_by_id(
     scheme: TextOnly | DirectMixing | Curriculum,
 ) -> None:
-    with pytest.raises(InputError, match="^u9: stands in a text pool but has no text$"):
+    with pytest.raises(InputError, match=r"^u9: stands in a text pool but has no text$"):
         scheme.stages((*TEXT, utterance("u9", None, None, 1.0)), SPEECH)
 
 

@@ -13,7 +13,7 @@ app = typer.Typer(
     add_completion=False,
     help="Adapt an audio LLM to your spoken-language-understanding task from text and a little speech.",
 )
-app.command("list", help="Show the experiments, corpora, schemes and architectures there are.")(listing.list_all)
+app.command("list")(listing.list_all)
 app.command("check")(check.check)
 app.command("run")(run.run)
 app.command("score")(score.score)

@@ -1,6 +1,7 @@
 """`eartune score`: predictions against references, without a model."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +27,9 @@ def score(
 
     Example: eartune score predictions.jsonl --reference manifest.jsonl --json
     """
-    answered, missing, unparsable = join(read_manifest(reference), read_predictions(predictions), predictions)
+    references = read_manifest(reference)
+    check_references(references, reference)
+    answered, missing, unparsable = join(references, read_predictions(predictions), predictions)
     scores = evaluate(answered)
     if as_json:
         print(
@@ -47,6 +50,16 @@ def summary(scores: dict[str, Score]) -> dict[str, object]:
     """Metric names to values, and their intervals under `intervals`."""
     intervals = {name: {"low": value.low, "high": value.high} for name, value in scores.items()}
     return {name: value.value for name, value in scores.items()} | {"intervals": intervals}
+
+
+def check_references(references: tuple[Utterance, ...], path: Path) -> None:
+    """Raise InputError for rows of two kinds, and for two recordings of one name, by which answers are found."""
+    if len({utterance.frame.scenario is None for utterance in references}) > 1:
+        raise InputError(f"{path}: some rows have scenario and action, some an intent alone; score them apart")
+    names = Counter(recording.path.name for utterance in references for recording in utterance.recordings)
+    for name, times in names.items():
+        if times > 1:
+            raise InputError(f"{path}: two recordings are called {name!r}, so that an answer could be to either")
 
 
 def join(

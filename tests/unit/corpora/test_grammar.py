@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from builders import frame
 from pydantic import ValidationError
 
+from builders import frame
 from eartune.corpora import GrammarCorpus, Source
 from eartune.corpora.grammar import BUNDLED, Grammar, read_grammar
 from eartune.faults import InputError

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from builders import sound_file
 
+from builders import sound_file
 from eartune.corpora import ManifestCorpus, Source
 from eartune.faults import InputError
 

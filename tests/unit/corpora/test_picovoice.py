@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from builders import frame, sound_file
 
+from builders import frame, sound_file
 from eartune.corpora import PicovoiceCorpus, Source
 from eartune.faults import InputError
 from eartune.utterance import Utterance

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from builders import pool, tone, utterance
 
+from builders import pool, tone, utterance
 from eartune.audio import Wave
 from eartune.faults import InputError
 from eartune.speech.voices import PicoVoice, spoken
@@ -67,7 +67,7 @@ def test_a_plan_knows_the_length_of_what_is_there_already(tmp_path: Path) -> Non
 
 
 def test_an_utterance_without_words_cannot_be_spoken(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="^u1: has no text that a voice could speak$"):
+    with pytest.raises(InputError, match=r"^u1: has no text that a voice could speak$"):
         spoken([utterance("u1", None, None, 1.0)], [Whistle()], tmp_path)
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import frame
 
+from builders import frame
 from eartune.faults import InputError
 from eartune.tasks.prediction import Prediction, read_predictions, write_predictions
 from eartune.tasks.slu import ParseStatus
@@ -57,7 +57,7 @@ def test_a_fault_is_named_with_file_and_row(tmp_path: Path, fault: dict[str, Any
 
 
 def test_a_file_without_predictions_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="predictions.jsonl: holds no predictions"):
+    with pytest.raises(InputError, match=r"predictions.jsonl: holds no predictions"):
         read_rows(tmp_path)
 
 

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from builders import frame
 from hypothesis import given
 from hypothesis import strategies as st
 
+from builders import frame
 from eartune.faults import InputError
 from eartune.semantics import Entity, SemanticFrame
 from eartune.tasks.slu import ParseStatus, Schema, instruction, parse, target

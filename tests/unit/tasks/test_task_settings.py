@@ -1,8 +1,8 @@
 """Labels that an experiment declares are the only ones its data may hold."""
 
 import pytest
-from builders import frame, utterance
 
+from builders import frame, utterance
 from eartune.faults import InputError
 from eartune.tasks.settings import SluTask
 

@@ -1,0 +1,50 @@
+"""What needs no model starts without torch, in a fraction of a second."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SRC = ROOT / "src"
+NEEDS_TORCH = (
+    *("architectures.audio_llm", "architectures.load", "architectures.parts", "architectures.qwen2_audio"),
+    *("architectures.tiny", "batches", "checkpoints", "decoding", "listening", "predict"),
+    *("training.journal", "training.optimizer", "training.stage_trainer"),
+)
+MODULES = [".".join(path.relative_to(SRC).with_suffix("").parts) for path in (SRC / "eartune").rglob("*.py")]
+LIGHT = sorted(
+    name.removesuffix(".__init__") for name in MODULES if not name.removeprefix("eartune.").startswith(NEEDS_TORCH)
+)
+HEAVY = {"torch", "transformers", "peft", "accelerate", "scipy", "pandas"}
+
+COMMAND = """
+import sys
+from eartune.cli.app import main
+sys.argv = {argv}
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+"""
+
+
+def heavy_after(program: str) -> str:
+    """The heavy packages that a program has imported when it is through."""
+    program += f"\nimport sys\nprint('heavy:', sorted({HEAVY!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()[-1].removeprefix("heavy: ")
+
+
+def test_everything_but_the_model_is_imported_without_torch() -> None:
+    assert heavy_after("\n".join(f"import {name}" for name in LIGHT)) == "[]"
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [["list"], ["check", "--help"], ["check", "experiments/demo.yaml"], ["score", "--help"], ["report", "--help"]],
+)
+def test_a_command_without_a_model_runs_without_torch(argv: list[str]) -> None:
+    assert heavy_after(COMMAND.format(argv=["eartune", *argv])) == "[]"

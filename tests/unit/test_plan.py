@@ -1,0 +1,171 @@
+"""Pools are checked against each other, and stages are counted, before any weight is loaded."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from builders import experiment, frame, pool, sound_file, utterance
+from eartune.architectures.sizes import size_of
+from eartune.corpora import Source
+from eartune.experiment import Experiment
+from eartune.faults import InputError
+from eartune.plan import Pools, figures, plan_cells, read_pools, trainable_parameters
+from eartune.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, Component, as_speech
+from eartune.settings import Lora
+from eartune.tasks.slu import Schema
+from eartune.utterance import Recording, Utterance, write_manifest
+
+
+def recorded(folder: Path, *rows: Utterance) -> tuple[Utterance, ...]:
+    """The rows with half a second of tone each."""
+    return tuple(replace(row, recordings=(Recording(sound_file(folder / f"{row.id}.wav"), 0.5),)) for row in rows)
+
+
+def write_data(folder: Path, **pools: tuple[Utterance, ...]) -> Source:
+    """Manifests of four texts, two spoken ones and one test recording, or of what is given instead."""
+    usual = {
+        "text": pool(4),
+        "speech": recorded(folder, *pool(2, prefix="s")),
+        "test": recorded(folder, *pool(1, prefix="t")),
+    }
+    for name, rows in (usual | pools).items():
+        write_manifest(folder / f"{name}.jsonl", rows)
+    return Source(folder, folder / "speech", render=False)
+
+
+def test_pools_are_what_the_manifests_hold(tmp_path: Path) -> None:
+    pools = read_pools(experiment(), write_data(tmp_path))
+    assert [len(pools.text), len(pools.speech), len(pools.test)] == [4, 2, 1]
+    assert pools.schema == Schema(frozenset({"alarm_set"}), frozenset({"date"}), has_scenario=True)
+
+
+def test_the_speech_pool_holds_only_what_can_be_heard(tmp_path: Path) -> None:
+    """One manifest may serve as text and as speech; a budget of half its speech is not half its rows."""
+    mixed = (*recorded(tmp_path, *pool(2, prefix="s")), *pool(6, prefix="only-text-"))
+    pools = read_pools(experiment(), write_data(tmp_path, text=mixed, speech=mixed))
+    assert [len(pools.text), len(pools.speech)] == [8, 2]
+    plans = {plan.cell.name: plan for plan in plan_cells(experiment(), pools)}
+    assert len(plans["direct-mixing-50pct-seed0"].speech) == 1
+
+
+def test_a_test_recording_in_the_speech_pool_is_refused(tmp_path: Path) -> None:
+    speech = recorded(tmp_path, *pool(2, prefix="s"))
+    source = write_data(tmp_path, speech=speech, test=(replace(speech[1], id="t1"),))
+    with pytest.raises(InputError, match=r"s1\.wav: stands in the speech pool and in the test$"):
+        read_pools(experiment(), source)
+
+
+def test_a_test_recording_under_another_path_is_still_the_same(tmp_path: Path) -> None:
+    speech = recorded(tmp_path, *pool(2, prefix="s"))
+    (tmp_path / "link").symlink_to(tmp_path)
+    source = write_data(tmp_path, speech=speech)
+    (tmp_path / "test.jsonl").write_text(
+        '{"id":"t1","intent":"a","scenario":"alarm","action":"set","recordings":[{"file":"link/s0.wav","seconds":0.5}]}'
+    )
+    with pytest.raises(InputError, match=r"s0\.wav: stands in the speech pool and in the test$"):
+        read_pools(experiment(), source)
+
+
+def test_a_test_without_recordings_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^alarms: the test holds no recordings"):
+        read_pools(experiment(), write_data(tmp_path, test=pool(1, prefix="t")))
+
+
+def test_an_id_twice_in_one_pool_is_refused(tmp_path: Path) -> None:
+    twice = [{"corpus": "manifest", "path": "text.jsonl"}] * 2
+    with pytest.raises(InputError, match=r"^the id 'u0' turns up twice in one pool$"):
+        read_pools(experiment(data__text=twice), write_data(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [
+        ({"intents": ["alarm_query"]}, "u0: the intent 'alarm_set' is not among task.intents"),
+        ({"entity_types": ["time"]}, "u0: the entity type 'date' is not among task.entity_types"),
+    ],
+    ids=["intent", "entity type"],
+)
+def test_labels_outside_the_declared_ones_are_refused(tmp_path: Path, task: dict[str, object], said: str) -> None:
+    with pytest.raises(InputError) as fault:
+        read_pools(experiment(task=task), write_data(tmp_path))
+    assert str(fault.value) == said
+
+
+def test_scenarios_in_one_pool_and_none_in_another_are_refused(tmp_path: Path) -> None:
+    source = write_data(tmp_path, text=(utterance("u0", "a latte", frame("orderDrink")),))
+    with pytest.raises(InputError, match="some utterances have scenario and action, some an intent alone"):
+        read_pools(experiment(), source)
+
+
+def in_memory(text: int = 10, speech: int = 6) -> Pools:
+    """A pool of texts, one of utterances with two recordings each (90 s together), one test recording."""
+    spoken = pool(speech, 30.0, 60.0, prefix="s")
+    return Pools(pool(text), spoken, as_speech(pool(1, 1.0, prefix="t")), Schema.of(u.frame for u in pool(1)))
+
+
+def test_an_empty_text_pool_is_refused_where_text_is_used() -> None:
+    with pytest.raises(InputError, match=r"^text-only-seed0: the text pool is empty; list corpora under data\.text$"):
+        plan_cells(experiment(), in_memory(text=0))
+    assert len(plan_cells(experiment(grid__schemes=[{"type": "untuned"}]), in_memory(text=0))) == 1
+
+
+def test_a_budget_larger_than_the_pool_is_refused() -> None:
+    with pytest.raises(InputError, match=r"^the speech budget 7 utterances is more than there is: the pool holds 6"):
+        plan_cells(experiment(grid__budgets=["7 utterances"]), in_memory())
+
+
+def planned(settings: Experiment) -> dict[str, list[tuple[int, int, float, int, int]]]:
+    """By cell: the figures of its stages."""
+    return {
+        plan.cell.name: [
+            (f.text_examples, f.speech_examples, f.speech_hours, f.epochs, f.steps)
+            for f in (figures(stage, settings) for stage in plan.stages)
+        ]
+        for plan in plan_cells(settings, in_memory())
+    }
+
+
+def test_stages_in_numbers() -> None:
+    """10 texts are 3 batches of 4; 3 of 6 utterances are 6 recordings, 2 batches; a batch has one modality."""
+    assert planned(experiment(grid__budgets=["50%"])) == {
+        "untuned-seed0": [],
+        "text-only-seed0": [(10, 0, 0, 3, 9)],
+        "direct-mixing-50pct-seed0": [(10, 6, 0.075, 3, 15)],
+        "curriculum-50pct-seed0": [(10, 0, 0, 2, 6), (10, 6, 0.075, 1, 5)],
+    }
+
+
+def test_every_budget_shows_all_text_and_exactly_its_speech() -> None:
+    for plan in plan_cells(experiment(grid__budgets=["1 utterance", "50%", "100%"]), in_memory()):
+        shown = [e.recording for stage in plan.stages[-1:] for e in stage.examples if e.recording is not None]
+        assert shown == [recording for u in plan.speech for recording in u.recordings]
+        for stage in plan.stages:
+            assert [e.utterance for e in stage.examples if e.recording is None] == list(pool(10))
+
+
+POCKET = size_of(experiment().architecture)
+
+
+@pytest.mark.parametrize(
+    ("components", "lora", "trained"),
+    [
+        (LANGUAGE_MODEL_ONLY, None, 162_830_016),
+        (EVERYTHING, None, 162_830_016 + 295_488 + 20_590_592),
+        (LANGUAGE_MODEL_ONLY, Lora(rank=16), 16 * 305_280),
+        ((Component.MODALITY_ADAPTER, Component.LANGUAGE_MODEL), Lora(rank=8), 295_488 + 8 * 305_280),
+        ((Component.MODALITY_ADAPTER,), Lora(rank=8), 295_488),
+    ],
+)
+def test_parameters_that_train(components: tuple[Component, ...], lora: Lora | None, trained: int) -> None:
+    assert trainable_parameters(POCKET, components, lora) == trained
+
+
+def test_memory_of_a_text_stage_by_hand() -> None:
+    """bfloat16: 2 bytes a weight, 14 a trained one, and activations of 2 rows of 300 tokens, 30 layers, width 576."""
+    plans = {plan.cell.name: plan for plan in plan_cells(experiment(), in_memory())}
+    (stage,) = plans["text-only-seed0"].stages
+    weights, trained = 162_830_016 + 295_488 + 20_590_592, 162_830_016
+    assert figures(stage, experiment()).memory_gb == pytest.approx(
+        (2 * weights + 14 * trained + 34 * 30 * 576 * 300 * 2) / 1e9
+    )
