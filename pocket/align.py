@@ -18,6 +18,7 @@ from eartune.batches import Clip, Row
 from eartune.checkpoints.pocket import LORA_ALPHA_OVER_RANK
 from eartune.prompts import render
 from eartune.training.optimizer import MasterAdamW
+from hearing import Clips
 from sentences import Sentence
 from tasks import draw_question
 
@@ -31,10 +32,10 @@ SAVE_SECONDS = 240
 
 
 class Example(NamedTuple):
-    """A planned example: which sentence, which take of it (None: typed), what is asked."""
+    """A planned example: the sentence, a clip of it (None: typed), what is asked."""
 
-    index: int
-    take: int | None
+    sentence: Sentence
+    clip: Clip | None
     instruction: str
     answer: str
     length: int  # about, in tokens
@@ -43,7 +44,7 @@ class Example(NamedTuple):
 def align(
     pocket: Qwen2Audio,
     sentences: list[Sentence],
-    clips: dict[tuple[int, int], Clip],
+    clips: Clips,
     n_examples: int,
     work: Path,
     shipped: Path | None,
@@ -65,7 +66,7 @@ def align(
     for step in range(done, len(batches)):
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * schedule(step, len(batches))
-        losses.append(take_step(pocket, [make_row(example, sentences, clips) for example in batches[step]], optimizer))
+        losses.append(take_step(pocket, [make_row(example) for example in batches[step]], optimizer))
         if step % 20 == 19:
             left = (time.time() - started) / (step + 1 - done) * (len(batches) - step - 1)
             print(
@@ -98,30 +99,28 @@ def put_back(pocket: Qwen2Audio, shipped: dict[str, Tensor]) -> None:
             parameter.copy_(shipped[name.replace(".default.weight", "")])
 
 
-def plan(sentences: list[Sentence], clips: dict[tuple[int, int], Clip], n_examples: int) -> list[list[Example]]:
+def plan(sentences: list[Sentence], clips: Clips, n_examples: int) -> list[list[Example]]:
     """Batches of examples of like length; the n-th example is the same whatever comes after it."""
     draw = random.Random(7)
-    usable = sorted(key for key in clips if not sentences[key[1]].held_out)
-    typed = [i for i, sentence in enumerate(sentences) if not sentence.held_out]
-    labelled = [i for i in typed if sentences[i].frame is not None]
+    known = {sentence.text: sentence for sentence in sentences if not sentence.held_out}
+    spoken = sorted(key for key in clips if key[1] in known)
+    typed = list(known.values())
+    labelled = [sentence for sentence in typed if sentence.frame is not None]
     examples = []
-    spoken_order: list[tuple[int, int]] = []
+    waiting: list[tuple[int, str]] = []
     for _ in range(n_examples):
         if draw.random() < SPOKEN_SHARE:
-            if not spoken_order:
-                spoken_order = draw.sample(usable, len(usable))
-            take, index = spoken_order.pop()
-            length = clips[take, index].n_tokens
+            if not waiting:
+                waiting = draw.sample(spoken, len(spoken))
+            take, text = waiting.pop()
+            sentence, clip = known[text], clips[take, text]
         else:
-            take, index = None, draw.choice(labelled if draw.random() < 0.5 else typed)
-            length = len(sentences[index].text) // 4
-        asked, answer = draw_question(sentences[index], take is not None, draw)
-        examples.append(Example(index, take, asked, answer, length + 30 + (len(asked) + len(answer)) // 3))
-    return [
-        batch
-        for start in range(0, n_examples, 640)
-        for batch in bucket(examples[start : start + 640], random.Random(start))
-    ]
+            sentence, clip = draw.choice(labelled if draw.random() < 0.5 else typed), None
+        asked, answer = draw_question(sentence, clip is not None, draw)
+        content = clip.n_tokens if clip is not None else len(sentence.text) // 4
+        examples.append(Example(sentence, clip, asked, answer, content + 30 + (len(asked) + len(answer)) // 3))
+    chunks = [(start, examples[start : start + 640]) for start in range(0, n_examples, 640)]
+    return [batch for start, chunk in chunks for batch in bucket(chunk, random.Random(start))]
 
 
 def bucket(examples: list[Example], draw: random.Random) -> list[list[Example]]:
@@ -135,11 +134,10 @@ def bucket(examples: list[Example], draw: random.Random) -> list[list[Example]]:
     return [batch for batch in batches if batch]
 
 
-def make_row(example: Example, sentences: list[Sentence], clips: dict[tuple[int, int], Clip]) -> Row:
+def make_row(example: Example) -> Row:
     """The example as the model sees it."""
-    if example.take is None:
-        return Row(render(example.instruction, sentences[example.index].text), None, example.answer)
-    return Row(render(example.instruction, None), clips[example.take, example.index], example.answer)
+    text = example.sentence.text if example.clip is None else None
+    return Row(render(example.instruction, text), example.clip, example.answer)
 
 
 def take_step(pocket: Qwen2Audio, rows: list[Row], optimizer: MasterAdamW) -> float:

@@ -3,6 +3,7 @@
 sentence -> voice -> room -> mel -> encoder -> shard-NNNN.safetensors, one tensor (audio tokens, 512) a clip
 """
 
+import hashlib
 import random
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -17,38 +18,43 @@ from eartune.architectures.qwen2_audio import Qwen2Audio
 from eartune.batches import Clip
 from eartune.checkpoints.pocket import build_pocket
 from sentences import Sentence
-from voices import draw_take, speak
+from voices import Take, draw_take, speak
 
 SHARD = 200
 _listener: Qwen2Audio  # each worker's own
+
+Clips = dict[tuple[int, str], Clip]  # by take and text
 
 
 def encode_all(sentences: list[Sentence], folder: Path, take: int, workers: int) -> None:
     """Write the shards of one take of every sentence that are not there yet."""
     folder.mkdir(parents=True, exist_ok=True)
-    jobs = [
-        (sentences[start : start + SHARD], start, take, shard_path(folder, take, start))
-        for start in range(0, len(sentences), SHARD)
-        if not shard_path(folder, take, start).exists()
-    ]
+    shards = [sentences[start : start + SHARD] for start in range(0, len(sentences), SHARD)]
+    jobs = [(shard, take, path) for shard in shards if not (path := shard_path(folder, take, shard)).exists()]
     with ProcessPoolExecutor(workers, initializer=_start) as pool:
         for _ in tqdm(pool.map(_encode_shard, jobs), total=len(jobs), desc=f"speech, take {take}", unit="shard"):
             pass
 
 
-def shard_path(folder: Path, take: int, start: int) -> Path:
-    """Where a shard of one take lies."""
-    return folder / f"take{take}-{start:05d}.safetensors"
+def shard_path(folder: Path, take: int, shard: list[Sentence]) -> Path:
+    """Where a shard of one take lies; its name changes with its sentences."""
+    content = hashlib.sha256("\n".join(sentence.text for sentence in shard).encode()).hexdigest()
+    return folder / f"take{take}-{content[:16]}.safetensors"
 
 
-def read_shards(folder: Path) -> dict[tuple[int, int], Clip]:
-    """All encoded clips by (take, index of the sentence)."""
+def read_shards(sentences: list[Sentence], folder: Path, takes: int) -> Clips:
+    """All encoded clips."""
     clips = {}
-    for path in sorted(folder.glob("take*.safetensors")):
-        take = int(path.name[4 : path.name.index("-")])
-        for index, states in load_file(path).items():
-            clips[take, int(index)] = Clip(mel=None, n_frames=0, n_tokens=len(states), states=states)
+    for take in range(takes):
+        for start in range(0, len(sentences), SHARD):
+            for text, states in load_file(shard_path(folder, take, sentences[start : start + SHARD])).items():
+                clips[take, text] = Clip(mel=None, n_frames=0, n_tokens=len(states), states=states)
     return clips
+
+
+def take_of(sentence: Sentence, take: int) -> Take:
+    """How a sentence is spoken in one take: always the same."""
+    return draw_take(random.Random(f"{sentence.text}/{take}"), sentence.held_out)
 
 
 def _start() -> None:
@@ -57,19 +63,19 @@ def _start() -> None:
     _listener = build_pocket(trained=None)
 
 
-def _encode_shard(job: tuple[list[Sentence], int, int, Path]) -> None:
-    sentences, start, take, path = job
-    states = {str(start + i): hear(_listener, sentence, start + i, take) for i, sentence in enumerate(sentences)}
+def _encode_shard(job: tuple[list[Sentence], int, Path]) -> None:
+    sentences, take, path = job
     half_done = path.with_suffix(".part")
-    save_file(states, half_done)
+    save_file({sentence.text: hear(_listener, sentence, take) for sentence in sentences}, half_done)
     half_done.replace(path)
 
 
-def hear(listener: Qwen2Audio, sentence: Sentence, index: int, take: int) -> torch.Tensor:
+def hear(listener: Qwen2Audio, sentence: Sentence, take: int) -> torch.Tensor:
     """One take of one sentence as the encoder's states, (audio tokens, 512) float16."""
-    voice = draw_take(random.Random(f"{index}/{take}"), sentence.held_out)
-    wave = record(speak(sentence.text, voice), np.random.default_rng([index, take]))
-    clip = listener.features(wave)
+    spoken = speak(sentence.text, take_of(sentence, take))
+    seed = int(hashlib.sha256(f"{sentence.text}/{take}".encode()).hexdigest()[:8], 16)
+    clip = listener.features(record(spoken, np.random.default_rng(seed)))
+    assert clip.mel is not None
     with torch.no_grad():
         states = listener.encode(clip.mel[None], torch.tensor([clip.n_frames]))
     return states[0, : clip.n_tokens].to(torch.float16)

@@ -15,9 +15,8 @@ import torch
 from adapter import fit_adapter
 from align import align
 from eartune.architectures.qwen2_audio import Qwen2Audio
-from eartune.batches import Clip
 from eartune.checkpoints.pocket import TRAINED, build_pocket
-from hearing import encode_all, read_shards
+from hearing import Clips, encode_all, read_shards
 from sentences import Sentence, gather
 from wer import report_word_errors
 
@@ -30,7 +29,7 @@ def main() -> None:
     sentences = gather(options.data)
     for take in range(options.takes):
         encode_all(sentences, options.work / "states", take, workers=2)
-    clips = read_shards(options.work / "states")
+    clips = read_shards(sentences, options.work / "states", options.takes)
     pocket = build_pocket(trained=None)
     start_adapter(pocket, sentences, clips, options.work / "adapter.pt")
     align(pocket, sentences, clips, options.examples, options.work, TRAINED if options.go_on else None)
@@ -49,16 +48,13 @@ def read_options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def start_adapter(
-    pocket: Qwen2Audio, sentences: list[Sentence], clips: dict[tuple[int, int], Clip], path: Path
-) -> None:
+def start_adapter(pocket: Qwen2Audio, sentences: list[Sentence], clips: Clips, path: Path) -> None:
     """Put the closed-form adapter into the model; solved once, then kept."""
     if not path.exists():
-        heard = [(key, clip.states) for key, clip in clips.items() if not sentences[key[1]].held_out]
-        heard = heard[:: max(1, len(heard) // ADAPTER_CLIPS)]
-        tokens = [pocket.tokenizer(sentences[key[1]].text)["input_ids"] for key, _ in heard]
-        embeddings = pocket.model.get_input_embeddings().weight.detach()
-        torch.save(fit_adapter([states for _, states in heard if states is not None], tokens, embeddings), path)
+        chosen = [sentence.text for sentence in sentences if not sentence.held_out][:ADAPTER_CLIPS]
+        states = [clip.states for text in chosen if (clip := clips[0, text]).states is not None]
+        tokens = [pocket.tokenizer(text)["input_ids"] for text in chosen]
+        torch.save(fit_adapter(states, tokens, pocket.model.get_input_embeddings().weight.detach()), path)
     weight, bias = torch.load(path, weights_only=True)
     linear = pocket.model.model.multi_modal_projector.linear
     with torch.no_grad():

@@ -22,13 +22,13 @@ class Budget(NamedTuple):
     unit: Unit
 
     def __str__(self) -> str:
-        number = f"{self.amount:g}"
+        number = f"{self.amount:.12g}"
         return f"{number} utterances" if self.unit == "utterances" else f"{number}{self.unit}"
 
     @property
     def slug(self) -> str:
         """The budget in a folder's name."""
-        return f"{self.amount:g}{ {'%': 'pct', 'h': 'h', 'utterances': 'utt'}[self.unit] }"
+        return f"{self.amount:.12g}{ {'%': 'pct', 'h': 'h', 'utterances': 'utt'}[self.unit] }"
 
     def select(self, pool: Sequence[Utterance], seed: int) -> tuple[Utterance, ...]:
         """The utterances that may be heard, with all their recordings; at least one, at most the pool.

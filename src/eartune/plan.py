@@ -91,6 +91,7 @@ def figures(stage: Stage, experiment: Experiment) -> StageFigures:
 def trainable_parameters(size: Size, components: Sequence[Component], lora: Lora | None) -> int:
     """How many parameters a stage trains."""
     counts = dict(size.parameters)
+    counts[Component.AUDIO_ENCODER] -= size.positions
     if lora is not None:
         counts[Component.LANGUAGE_MODEL] = lora.rank * size.lora_features
     return sum(counts[component] for component in components)

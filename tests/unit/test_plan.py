@@ -151,7 +151,7 @@ POCKET = size_of(experiment().architecture)
     ("components", "lora", "trained"),
     [
         (LANGUAGE_MODEL_ONLY, None, 162_830_016),
-        (EVERYTHING, None, 162_830_016 + 295_488 + 20_590_592),
+        (EVERYTHING, None, 162_830_016 + 295_488 + 20_590_592 - 1500 * 512),  # not the sinusoids
         (LANGUAGE_MODEL_ONLY, Lora(rank=16), 16 * 305_280),
         ((Component.MODALITY_ADAPTER, Component.LANGUAGE_MODEL), Lora(rank=8), 295_488 + 8 * 305_280),
         ((Component.MODALITY_ADAPTER,), Lora(rank=8), 295_488),

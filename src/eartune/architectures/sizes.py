@@ -32,6 +32,8 @@ class Size:
     parameters: dict[Component, int]
     lora_features: int
     """Inputs plus outputs of all linear layers that LoRA wraps: its parameters are rank times this."""
+    positions: int
+    """Of the encoder's parameters, the sinusoids, which are never trained."""
     layers: int
     width: int
 
@@ -87,6 +89,7 @@ def count(d: Dimensions) -> Size:
             Component.LANGUAGE_MODEL: d.layers * layer + d.width + 2 * d.vocabulary * d.width,
         },
         lora_features=d.layers * (2 * 2 * d.width + 2 * (d.width + d.key_value_width) + 3 * (d.width + d.inner)),
+        positions=1500 * d.audio_width,
         layers=d.layers,
         width=d.width,
     )

@@ -114,5 +114,5 @@ def _frame(value: Any, has_scenario: bool) -> SemanticFrame | None:
 
 
 def _writable(text: str) -> str:
-    """JSON may escape half a surrogate pair, which no file can hold; it becomes the replacement character."""
+    """JSON may escape half a surrogate pair, which no file can hold; it becomes a question mark."""
     return text.encode("utf-8", "replace").decode("utf-8")
