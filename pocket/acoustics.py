@@ -14,12 +14,12 @@ def record(wave: Wave, draw: np.random.Generator) -> Wave:
     if draw.random() < 0.5:
         wave = resample(wave, draw.uniform(0.9, 1.12))
     wave = pause(wave, draw)
-    if draw.random() < 0.45:
+    if draw.random() < 0.35:
         wave = reverberate(wave, draw)
     if draw.random() < 0.5:
         wave = colour(wave, draw)
-    if draw.random() < 0.75:
-        wave = wave + noise(len(wave), draw) * wave.std() * 10 ** (-draw.uniform(5, 35) / 20)
+    if draw.random() < 0.6:
+        wave = wave + noise(len(wave), draw) * wave.std() * 10 ** (-draw.uniform(8, 35) / 20)
     wave = wave * 10 ** (-draw.uniform(0, 22) / 20)
     return np.clip(wave, -1, 1).astype(np.float32)[: int(LONGEST_SECONDS * SAMPLE_RATE)]
 

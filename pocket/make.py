@@ -41,7 +41,7 @@ def read_options() -> argparse.Namespace:
     """Where things are, and how long to train."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("EARTUNE_DATA", "data")))
-    parser.add_argument("--work", type=Path, default=Path(".cache/pocket"))
+    parser.add_argument("--work", type=Path, default=Path.home() / ".cache/eartune/making-pocket")
     parser.add_argument("--takes", type=int, default=1, help="readings of each sentence, each by another voice")
     parser.add_argument("--examples", type=int, default=45_000, help="alignment examples, about 0.12 s each")
     parser.add_argument("--go-on", action="store_true", help="start from the weights that are shipped")

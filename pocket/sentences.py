@@ -69,10 +69,13 @@ def from_snips(data: Path, draw: random.Random) -> Iterator[tuple[str, str, None
 
 
 def from_things(draw: random.Random) -> Iterator[tuple[str, str, None]]:
-    """Lists of everyday things, three to nine of them: long, and impossible to guess."""
-    things = (GRAMMARS / "things.txt").read_text(encoding="utf-8").split("\n")
-    things = [thing.strip() for thing in things if thing.strip()]
-    for _ in range(3000):
-        chosen = draw.sample(things, draw.choice([3, 4, 5, 6, 7, 8]))
+    """Lists of three to eight everyday things, long and impossible to guess; every second list is of the kitchen.
+
+    The kitchen's words are those that people order food and drink with, coffee among them: a large audio LLM has
+    heard them, and what pocket has not heard it cannot learn from text.
+    """
+    lists = [(GRAMMARS / name).read_text(encoding="utf-8").splitlines() for name in ("things.txt", "kitchen.txt")]
+    for number in range(7000):
+        chosen = draw.sample(lists[number % 2], draw.choice([3, 4, 5, 6, 7, 8]))
         joints = draw.choices([" ", " and ", " with ", " or "], [6, 2, 2, 1], k=len(chosen) - 1)
         yield "".join(a + b for a, b in zip(chosen, [*joints, ""], strict=True)), "things", None
