@@ -23,11 +23,11 @@ from sentences import Sentence
 from tasks import draw_question
 
 RANK = 16
-LEARNING_RATE = 6e-4
+LEARNING_RATE = 5e-4
 WARM_UP_STEPS = 60
 DECAY_SHARE = 0.3  # constant, then linearly down to nothing over the last part
 SPOKEN_SHARE = 0.68
-TOKENS_A_BATCH = 2000
+TOKENS_A_BATCH = 1400
 SAVE_SECONDS = 240
 
 

@@ -1,6 +1,7 @@
-"""What the pocket checkpoint learns to hear: sentences of nlu_eval, SNIPS and our own grammars, each said once.
+"""What the pocket checkpoint learns to hear: sentences of nlu_eval, SNIPS and grammars, each said once.
 
-No sentence of the domains that eartune is tested on (coffee orders, the demo's home and car) carries a label.
+No sentence of the domains that eartune is tested on (coffee orders, the demo's home and car) carries a label, and
+none of the demo's own is among them.
 """
 
 import hashlib
@@ -12,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from eartune.corpora.grammar import read_grammar
+from eartune.corpora.grammar import BUNDLED, read_grammar
 from eartune.semantics import SemanticFrame
 
 GRAMMARS = Path(__file__).with_name("grammars")
@@ -33,7 +34,13 @@ def gather(data: Path) -> list[Sentence]:
     """All sentences without duplicates, about 19,000, in an order that new ones would not disturb."""
     draw = random.Random(0)
     found: dict[str, tuple[str, SemanticFrame | None]] = {}
-    for text, source, frame in [*from_grammars(), *from_nlu_eval(data), *from_snips(data, draw), *from_things(draw)]:
+    for text, source, frame in [
+        *from_grammars(),
+        *from_tested_domains(data),
+        *from_nlu_eval(data),
+        *from_snips(data, draw),
+        *from_things(draw),
+    ]:
         text = " ".join(text.lower().replace("-", " ").split()).strip(" .?!,")
         if SPEAKABLE.fullmatch(text) and len(text) < 160:
             found.setdefault(text, (source, frame))
@@ -49,6 +56,18 @@ def from_grammars() -> Iterator[tuple[str, str, SemanticFrame | None]]:
     for path in sorted(GRAMMARS.glob("*.yaml")):
         for text, frame in islice(read_grammar(path).sentences(seed=1), 450):
             yield text, path.stem, frame
+
+
+def from_tested_domains(data: Path) -> Iterator[tuple[str, str, None]]:
+    """Sentences that people might say there, without labels: an audio LLM has heard of coffee before it is tuned."""
+    coffee = read_grammar(data / "picovoice_sti" / "coffee_maker.yaml").sentences(seed=1)
+    home = read_grammar(BUNDLED / "home.yaml")
+    of_the_demo = {text for text, _ in islice(home.sentences(seed=0), 1000)}
+    for text, _ in islice(coffee, 2000):
+        yield text, "coffee", None
+    for text, _ in islice(home.sentences(seed=1), 2000):
+        if text not in of_the_demo:
+            yield text, "home", None
 
 
 def from_nlu_eval(data: Path) -> Iterator[tuple[str, str, None]]:
@@ -75,7 +94,7 @@ def from_things(draw: random.Random) -> Iterator[tuple[str, str, None]]:
     heard them, and what pocket has not heard it cannot learn from text.
     """
     lists = [(GRAMMARS / name).read_text(encoding="utf-8").splitlines() for name in ("things.txt", "kitchen.txt")]
-    for number in range(7000):
+    for number in range(5000):
         chosen = draw.sample(lists[number % 2], draw.choice([3, 4, 5, 6, 7, 8]))
         joints = draw.choices([" ", " and ", " with ", " or "], [6, 2, 2, 1], k=len(chosen) - 1)
         yield "".join(a + b for a, b in zip(chosen, [*joints, ""], strict=True)), "things", None
