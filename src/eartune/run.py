@@ -4,6 +4,7 @@ experiment -> pools -> cells -> [stages -> predictions -> canary -> scores -> re
 """
 
 import gc
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -140,6 +141,8 @@ def trained_model(
         save_weights(model, stored.weights)
         trains = {str(part): {"parameters": a, "trained": b} for part, (a, b) in model.parts.counts().items()}
         write_json(stored.path / "stage.json", {"seconds": time.monotonic() - started, "components": trains})
+        for checkpoint in stored.path.glob("checkpoint-*"):
+            shutil.rmtree(checkpoint)  # several times the size of the weights, and of no use any more
         progress.done(units)
     return model
 

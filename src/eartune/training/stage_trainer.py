@@ -3,6 +3,7 @@
 stage -> planned global batches -> micro-batches -> one loss over all their answer tokens -> one step
 """
 
+import os
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from eartune.architectures.audio_llm import AudioLLM
 from eartune.batches import Batch, Row
+from eartune.faults import InputError
 from eartune.schemes import Example, Modality, Stage
 from eartune.settings import Training
 from eartune.training.names import WEIGHTS
@@ -34,7 +36,12 @@ def train_stage(
     folder: Path,
     journal: TrainerCallback,
 ) -> None:
-    """Train the stage's trainable components in place; checkpoints in `folder` are taken up if there are any."""
+    """Train the stage's trainable components in place; checkpoints in `folder` are taken up if there are any.
+
+    One process: on several, each would take other global batches, so that is refused.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise InputError("eartune trains in one process; start it without torchrun or accelerate launch")
     model.parts.set_trainable(stage.trainable)
     plan = plan_batches(stage, settings.batch_size, seed)
     arguments = TrainingArguments(
@@ -71,7 +78,7 @@ def train_stage(
 
 
 def plan_batches(stage: Stage, batch_size: int, seed: int) -> list[tuple[Example, ...]]:
-    """Every global batch of every epoch, in order: one modality each, of like length inside, shuffled.
+    """Every global batch of every epoch, in order: one modality each, shuffled.
 
     Batches of one modality need no dummy audio on any process and are padded least.
     """
