@@ -31,7 +31,8 @@ def main() -> None:
         encode_all(sentences, options.work / "states", take, workers=2)
     clips = read_shards(sentences, options.work / "states", options.takes)
     pocket = build_pocket(trained=None)
-    start_adapter(pocket, sentences, clips, options.work / "adapter.pt")
+    if not options.go_on:
+        start_adapter(pocket, sentences, clips, options.work / "adapter.pt")
     align(pocket, sentences, clips, options.examples, options.work, TRAINED if options.go_on else None)
     shutil.copy(options.work / "pocket.safetensors", TRAINED)
     report_word_errors(build_pocket(), sentences, clips, Path("results/pocket/word_errors.json"))
