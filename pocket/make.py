@@ -45,7 +45,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, default=Path.home() / ".cache/eartune/making-pocket")
     parser.add_argument("--takes", type=int, default=1, help="readings of each sentence, each by another voice")
     parser.add_argument("--sentences", type=int, help="use only the first so many, for a trial")
-    parser.add_argument("--examples", type=int, default=45_000, help="alignment examples, about 0.12 s each")
+    parser.add_argument("--examples", type=int, default=45_000, help="alignment examples, about 0.17 s each")
     parser.add_argument("--go-on", action="store_true", help="start from the weights that are shipped")
     return parser.parse_args()
 

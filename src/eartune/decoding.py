@@ -52,7 +52,7 @@ def decode(
     if path.exists():
         return read_predictions(path)
     part = path.with_suffix(".part.jsonl")
-    done = {_key(prediction.id, prediction.file): prediction for prediction in _decoded_so_far(part)}
+    done = {(prediction.id, prediction.file): prediction for prediction in _decoded_so_far(part)}
     open_ones = sorted((e for e in examples if _example_key(e) not in done), key=_length)
     path.parent.mkdir(parents=True, exist_ok=True)
     model.module.eval()
@@ -60,7 +60,7 @@ def decode(
         for start in range(0, len(open_ones), decoding.batch_size):
             batch = open_ones[start : start + decoding.batch_size]
             for prediction in ask(model, batch, rows, schema, decoding):
-                done[_key(prediction.id, prediction.file)] = prediction
+                done[(prediction.id, prediction.file)] = prediction
                 written.write(json_line(prediction.to_json()))
             written.flush()
             progress(len(done), len(examples))
@@ -103,9 +103,5 @@ def _file(example: Example) -> str | None:
     return None if example.recording is None else example.recording.path.name
 
 
-def _key(utterance_id: str, file: str | None) -> tuple[str, str | None]:
-    return utterance_id, file
-
-
 def _example_key(example: Example) -> tuple[str, str | None]:
-    return _key(example.utterance.id, _file(example))
+    return example.utterance.id, _file(example)
