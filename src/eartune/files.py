@@ -21,7 +21,9 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write under a temporary name, then rename, so that no half file is ever seen."""
+    """Write under a temporary name, then rename, so that no half file is ever seen; the same text is left alone."""
+    if path.exists() and path.read_bytes() == text.encode("utf-8"):
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     half_done = path.with_name(f".{path.name}.part")
     half_done.write_text(text, encoding="utf-8")

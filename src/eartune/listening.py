@@ -94,4 +94,4 @@ def _score(
         Answered(example.utterance.frame, parse(answer, schema)[0], example.utterance.id)
         for example, answer in zip(examples, answers, strict=True)
     ]
-    return evaluate(answered, resamples=1)[metric].value
+    return evaluate(answered, resamples=0)[metric].value

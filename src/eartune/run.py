@@ -25,8 +25,10 @@ from eartune.plan import CellPlan, Pools, plan_cells, read_pools
 from eartune.progress import RunProgress
 from eartune.provenance import made_with, peak_memory_gb
 from eartune.report import RunResult, write_report, write_result
+from eartune.report.differences import PREDICTIONS, REFERENCES
 from eartune.schemes import Component, Example, Modality
 from eartune.tasks.prediction import Prediction
+from eartune.utterance import write_manifest
 from eartune.workspace import StageFolder, cell_fingerprint, stage_folders, write_plan
 
 if TYPE_CHECKING:
@@ -43,11 +45,18 @@ def run(experiment: Experiment, data: Path, runs: Path, console: Console) -> Pat
     keys = [cell_fingerprint(experiment, plan, pools, base) for plan in plans]
     open_plans = [plan for plan, key in zip(plans, keys, strict=True) if not is_finished(root / plan.cell.name, key)]
     console.print(f"{experiment.name}: {len(plans)} models, {len(plans) - len(open_plans)} of them finished")
+    write_references(root, pools)
     with RunProgress(console, sum(cell_units(plan, pools) for plan in open_plans)) as progress:
         for plan in open_plans:
             run_cell(experiment, plan, pools, root, base, progress)
     write_report(root)
     return root
+
+
+def write_references(root: Path, pools: Pools) -> None:
+    """The test as a manifest beside the cells' predictions, for the report and for `score` and `compare`."""
+    tested = {example.utterance.id: example.utterance for example in pools.test}
+    write_manifest(root / REFERENCES, tested.values())
 
 
 def check_recordings(plans: Sequence[CellPlan], pools: Pools) -> None:
@@ -92,7 +101,7 @@ def make_model(
     rows = RowMaker(model, experiment.task, experiment.architecture.instruction)
     started = time.monotonic()
     show = watch(progress, f"{plan.cell.name}: answers", decode_units(pools))
-    predictions = decode(model, pools.test, rows, pools.schema, experiment.decoding, folder / "predictions.jsonl", show)
+    predictions = decode(model, pools.test, rows, pools.schema, experiment.decoding, folder / PREDICTIONS, show)
     progress.done(decode_units(pools))
     seconds = {"train": sum(stage.seconds() for stage in stages), "decode": time.monotonic() - started}
     scores = score(pools.test, predictions)

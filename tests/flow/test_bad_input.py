@@ -139,12 +139,12 @@ SCORE_FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda folder: write_predictions(folder, "coffee1", "coffee2"),
         "predictions.jsonl: 'coffee1' is not in the reference; is it of another corpus or split?",
     ),
-    "predicted twice": (
-        lambda folder: write_predictions(folder, "test0", "test1", "test0"),
-        "predictions.jsonl: 'test0.wav' is predicted twice",
-    ),
     "missing reference": (remove("test.jsonl"), "test.jsonl: no such file"),
-    "empty reference": (text("test.jsonl", ""), "predictions.jsonl: 'test0' is not in the reference"),
+    "empty reference": (text("test.jsonl", ""), "test.jsonl: holds no references"),
+    "empty filler": (
+        edit("test.jsonl", entities=[{"type": "date", "filler": " "}]),
+        "test.jsonl: 'test1' has an entity without words",
+    ),
     "bad reference": (edit("test.jsonl", scenario=None), 'test.jsonl, row 2: needs "scenario" and "action"'),
     "two kinds of frames": (
         edit("test.jsonl", scenario=None, intent="set"),
@@ -277,11 +277,32 @@ def test_the_installed_command_says_it_the_same_way(
     assert len(done.stderr.splitlines()) == 1 and done.stderr.startswith("eartune: ")
 
 
-def test_an_utterance_of_many_recordings_is_predicted_by_file(
+def test_answers_that_name_no_file_are_answers_to_sentences(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """An id would not say which of its recordings was heard."""
+    """Text was shown, so a sentence of two recordings is answered once."""
     both = replace(utterance("test0"), recordings=tuple(Recording(folder / f"test{i}.wav", 0.5) for i in range(2)))
     write_manifest(folder / "test.jsonl", [both])
-    (line,) = complaint(SCORE, monkeypatch, capfd)
-    assert line == "eartune: predictions.jsonl: 'test0' is not in the reference; is it of another corpus or split?"
+    write_predictions(folder, "test0")
+    found = scored(monkeypatch, capfd)
+    assert [found[name] for name in FAULTS] == [0, 0, 0, 0] and (found["n"], found["intent_accuracy"]) == (1, 1)
+
+
+def test_what_is_answered_twice_is_counted_and_is_wrong(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_predictions(folder, "test0", "test1", "test0", "elsewhere")
+    found = scored(monkeypatch, capfd)
+    assert [found[name] for name in FAULTS] == [0, 0, 1, 1] and (found["n"], found["intent_accuracy"]) == (2, 0.5)
+
+
+FAULTS = ("missing", "unparsable", "duplicated", "unknown")
+
+
+def scored(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    monkeypatch.setattr(sys, "argv", ["eartune", *SCORE, "--json"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert not end.value.code
+    found: dict[str, Any] = json.loads(capfd.readouterr().out)
+    return found

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from eartune.cli import check, doctor, listing, predict, report, run, score
+from eartune.cli import check, compare, doctor, listing, predict, report, run, score
 from eartune.faults import InputError
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ app.command("list")(listing.list_all)
 app.command("check")(check.check)
 app.command("run")(run.run)
 app.command("score")(score.score)
+app.command("compare")(compare.compare_systems)
 app.command("report")(report.report)
 app.command("predict")(predict.predict)
 app.command("doctor")(doctor.doctor)

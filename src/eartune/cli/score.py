@@ -1,92 +1,166 @@
 """`eartune score`: predictions against references, without a model."""
 
 import json
-from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from eartune.cli.answers import (
+    FormatOption,
+    ModeOption,
+    PartitionOption,
+    ReferenceFile,
+    faults_in_words,
+    matched_answers,
+    no_garbage_collection,
+)
 from eartune.cli.console import console as terminal
-from eartune.faults import InputError
-from eartune.metrics import DEFINITIONS, Answered, Score, evaluate
-from eartune.semantics import SemanticFrame
-from eartune.tasks.prediction import Prediction, read_predictions
-from eartune.utterance import Utterance, read_manifest
+from eartune.metrics import (
+    DEFINITIONS,
+    MASSIVE_DEFINITIONS,
+    Average,
+    Mode,
+    Score,
+    evaluate,
+    evaluate_by_label,
+)
+from eartune.scoring.match import Cluster, Matched, Stratum, answered
+from eartune.scoring.quality import AnswerQuality, answer_quality, repaired
+from eartune.scoring.reference import read_references
+
+Scores = dict[str, Score]
 
 
 def score(
-    predictions: Annotated[
-        Path, typer.Argument(metavar="PREDICTIONS", help="JSON lines, as run and predict write them.")
-    ],
-    reference: Annotated[Path, typer.Option(help="The manifest with the right answers.")],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+    predictions: Annotated[Path, typer.Argument(metavar="PREDICTIONS", help="JSON lines, one answer each.")],
+    reference: ReferenceFile,
+    format: FormatOption = "manifest",
+    mode: ModeOption = "strict",
+    average: Annotated[Average, typer.Option(help="Over all entities and labels, or over labels.")] = "micro",
+    cluster: Annotated[Cluster, typer.Option(help="What intervals draw again.")] = "sentence",
+    stratify: Annotated[Stratum | None, typer.Option(help="Draw within these groups only.")] = None,
+    partition: PartitionOption = "test",
+    by_label: Annotated[bool, typer.Option("--by-label", help="Each label by itself, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
 ) -> None:
-    """Score predictions, strictly: what is missing or does not parse counts as wrong.
+    """Score predictions: every metric with its 95 % interval, and what kind of answers they are.
 
     Example: eartune score predictions.jsonl --reference manifest.jsonl --json
     """
-    references = read_manifest(reference)
-    check_references(references, reference)
-    answered, missing, unparsable = join(references, read_predictions(predictions), predictions)
-    scores = evaluate(answered)
+    with no_garbage_collection():
+        references = read_references(reference, format, partition)
+        matched = matched_answers(predictions, references, format, mode)
+        rows = answered(matched.pairs, cluster, stratify)
+        scores = evaluate(rows, mode=mode, average=average)
+        labels = evaluate_by_label(rows, mode=mode) if by_label else {}
+        quality = answer_quality(matched.pairs)
+        forgiven = repaired_scores(matched, mode, average)
     if as_json:
+        shape = {"mode": mode, "average": average, "format": format}
         print(
-            json.dumps(summary(scores) | {"missing": missing, "unparsable": unparsable, "n": len(answered)}, indent=1)
+            json.dumps(summary(scores) | faults(matched) | shape | details(scores, labels, quality, forgiven), indent=1)
         )
         return
-    table = Table(box=None, pad_edge=False)
-    for title in ("metric", "score", "95 % interval", "definition"):
-        table.add_column(title)
-    for name, value in scores.items():
-        table.add_row(name, f"{value.value:.4f}", f"{value.low:.4f} to {value.high:.4f}", DEFINITIONS[name])
-    console = terminal()
-    console.print(table)
-    console.print(f"n {len(answered)}, missing {missing}, unparsable {unparsable}")
+    definitions = MASSIVE_DEFINITIONS if format == "massive" else DEFINITIONS
+    show(terminal(), scores, labels, definitions, matched, quality, forgiven, mode, average)
 
 
-def summary(scores: dict[str, Score]) -> dict[str, object]:
+def repaired_scores(matched: Matched, mode: Mode, average: Average) -> Scores:
+    """The scores had a forgiving reader read the answers; empty where it reads none that the strict one does not."""
+    pairs = repaired(matched.pairs)
+    if [pair.is_answered for pair in pairs] == [pair.is_answered for pair in matched.pairs]:
+        return {}
+    return evaluate(answered(pairs), mode=mode, average=average, resamples=0)
+
+
+def summary(scores: Scores) -> dict[str, Any]:
     """Metric names to values, and their intervals under `intervals`."""
     intervals = {name: {"low": value.low, "high": value.high} for name, value in scores.items()}
     return {name: value.value for name, value in scores.items()} | {"intervals": intervals}
 
 
-def check_references(references: tuple[Utterance, ...], path: Path) -> None:
-    """Raise InputError for rows of two kinds, and for two recordings of one name, by which answers are found."""
-    if len({utterance.frame.scenario is None for utterance in references}) > 1:
-        raise InputError(f"{path}: some rows have scenario and action, some an intent alone; score them apart")
-    names = Counter(recording.path.name for utterance in references for recording in utterance.recordings)
-    for name, times in names.items():
-        if times > 1:
-            raise InputError(f"{path}: two recordings are called {name!r}, so that an answer could be to either")
+def faults(matched: Matched) -> dict[str, int]:
+    """What went wrong before any metric, and how many rows there are."""
+    return {
+        "missing": matched.missing,
+        "unparsable": matched.unparsable,
+        "duplicated": matched.duplicated,
+        "unknown": matched.unknown,
+        "n": len(matched.pairs),
+    }
 
 
-def join(
-    references: tuple[Utterance, ...], predictions: tuple[Prediction, ...], path: Path
-) -> tuple[list[Answered], int, int]:
-    """References with their predictions, by file where a row names one and by id otherwise.
+def details(scores: Scores, labels: dict[str, Scores], quality: AnswerQuality, forgiven: Scores) -> dict[str, Any]:
+    """Precision, recall and counts, and what kind of answers they are."""
+    found: dict[str, Any] = {"details": {name: value.to_json() for name, value in scores.items()}}
+    found["answers"] = quality.to_json()
+    if forgiven:
+        found["repaired"] = {name: value.value for name, value in forgiven.items()}
+    if labels:
+        found["by_label"] = {m: {label: s.to_json() for label, s in of.items()} for m, of in labels.items()}
+    return found
 
-    Raises InputError when a prediction fits no reference or two fit the same.
-    """
-    expected: dict[str, tuple[str, SemanticFrame]] = {}
-    aliases: dict[str, str] = {}
-    for utterance in references:
-        for key in [recording.path.name for recording in utterance.recordings] or [utterance.id]:
-            expected[key] = (utterance.id, utterance.frame)
-        if len(utterance.recordings) == 1:
-            aliases[utterance.id] = utterance.recordings[0].path.name
-    found: dict[str, Prediction] = {}
-    for prediction in predictions:
-        key = Path(prediction.file).name if prediction.file else aliases.get(prediction.id, prediction.id)
-        if key not in expected:
-            raise InputError(f"{path}: {key!r} is not in the reference; is it of another corpus or split?")
-        if key in found:
-            raise InputError(f"{path}: {key!r} is predicted twice")
-        found[key] = prediction
-    answered = [
-        Answered(frame, found[key].frame if key in found else None, cluster)
-        for key, (cluster, frame) in expected.items()
-    ]
-    unparsable = sum(prediction.frame is None for prediction in found.values())
-    return answered, len(expected) - len(found), unparsable
+
+def show(
+    console: Console,
+    scores: Scores,
+    labels: dict[str, Scores],
+    definitions: dict[str, str],
+    matched: Matched,
+    quality: AnswerQuality,
+    forgiven: Scores,
+    mode: Mode,
+    average: Average,
+) -> None:
+    """The same for a reader."""
+    console.print(f"{mode}, {average}: {faults_in_words(matched)}")
+    console.print(score_table(scores, forgiven, definitions))
+    for metric, of_metric in labels.items():
+        console.print(label_table(metric, of_metric))
+    for line in quality_lines(quality):
+        console.print(line, markup=False)
+
+
+def score_table(scores: Scores, forgiven: Scores, definitions: dict[str, str]) -> Table:
+    """A line a metric; the forgiving reader's value stands apart."""
+    table = Table(box=None, pad_edge=False)
+    titles = ("metric", "score", "95 % interval", *(("repaired",) if forgiven else ()), "definition")
+    for title in titles:
+        table.add_column(title, no_wrap=title != "definition")
+    for name, value in scores.items():
+        kind = (f"{forgiven[name].value:.4f}",) if forgiven else ()
+        table.add_row(name, f"{value.value:.4f}", f"{value.low:.4f} to {value.high:.4f}", *kind, definitions[name])
+    return table
+
+
+def label_table(metric: str, scores: Scores) -> Table:
+    """A line a label, the most frequent first."""
+    table = Table(title=metric, title_justify="left", box=None, pad_edge=False)
+    for title in ("label", "F1", "95 % interval", "precision", "recall", "TP", "FP", "FN"):
+        table.add_column(title, justify="left" if title == "label" else "right", no_wrap=True)
+    for label, s in sorted(
+        scores.items(), key=lambda item: -((item[1].true_positives or 0) + (item[1].false_negatives or 0))
+    ):
+        fractions = (s.value, s.precision or 0.0, s.recall or 0.0)
+        counts = (s.true_positives or 0.0, s.false_positives or 0.0, s.false_negatives or 0.0)
+        f, p, r = (f"{value:.4f}" for value in fractions)
+        table.add_row(Text(label), f, f"{s.low:.4f} to {s.high:.4f}", p, r, *(f"{count:.6g}" for count in counts))
+    return table
+
+
+def quality_lines(quality: AnswerQuality) -> list[str]:
+    """What kind of answers they are, in words."""
+    lines = ["answers: " + ", ".join(f"{count:,} {status}" for status, count in quality.statuses.items())]
+    if quality.unknown_labels:
+        named = ", ".join(f"{label} ({count})" for label, count in list(quality.unknown_labels.items())[:8])
+        lines.append(f"labels that no reference has: {len(quality.unknown_labels)}, such as {named}")
+    if quality.checked:
+        lines.append(
+            f"fillers that occur nowhere in the reference's words: {quality.invented:,} of {quality.checked:,} "
+            f"({quality.invented_share:.1%})"
+        )
+    return lines

@@ -1,8 +1,24 @@
-"""How well predicted frames agree with the references: counts per utterance, scores with intervals per corpus."""
+"""How well predicted frames agree with the references: marks per utterance, scores with intervals per corpus."""
 
+from eartune.metrics.compare import Changes, Difference, changes, compare, holm
 from eartune.metrics.confidence import over_seeds
-from eartune.metrics.definitions import DEFINITIONS
-from eartune.metrics.evaluate import Answered, Average, Mode, evaluate
+from eartune.metrics.definitions import DEFINITIONS, MASSIVE_DEFINITIONS
+from eartune.metrics.evaluate import Answered, Average, Mode, evaluate, evaluate_by_label
 from eartune.metrics.score import Score
 
-__all__ = ["DEFINITIONS", "Answered", "Average", "Mode", "Score", "evaluate", "over_seeds"]
+__all__ = [
+    "DEFINITIONS",
+    "MASSIVE_DEFINITIONS",
+    "Answered",
+    "Average",
+    "Changes",
+    "Difference",
+    "Mode",
+    "Score",
+    "changes",
+    "compare",
+    "evaluate",
+    "evaluate_by_label",
+    "holm",
+    "over_seeds",
+]

@@ -17,6 +17,10 @@ DEFINITIONS: dict[str, str] = {
         "Share of utterances whose intent is right; comparable with published intent accuracy (IC) on SLURP, MASSIVE, "
         "Speech-MASSIVE, ITALIC and SNIPS, where papers count unanswered utterances in the same way."
     ),
+    "intent_macro_f1": (
+        "Mean over the intents of each intent's F1, whatever the average asked for; comparable with the macro F1 that "
+        "ITALIC and other intent corpora report beside accuracy (sklearn's, over the labels seen)."
+    ),
     "entity_f1": (
         "F1 of entities with the exact type and filler, the entities row of SLURP's scorer; comparable with published "
         "SLURP entity F1 of exact spans, not with MASSIVE's slot F1, which goes by token positions."
@@ -40,5 +44,17 @@ DEFINITIONS: dict[str, str] = {
     "exact_match": (
         "Share of utterances with the right intent and exactly the gold (type, filler) pairs, in any order; comparable "
         "with frame or command accuracy that matches values as text, not with MASSIVE's exact match over tokens."
+    ),
+}
+
+# On MASSIVE's files, slots are token positions, and two of the names above mean what MASSIVE means by them.
+MASSIVE_DEFINITIONS: dict[str, str] = DEFINITIONS | {
+    "slot_f1": (
+        "Micro or macro F1 of slots found at the same tokens with the same label; micro is MASSIVE's slot micro-F1 "
+        "(seqeval), comparable with it for MASSIVE and Speech-MASSIVE, not with SLU-F1. Slots whose words do not stand "
+        "in the reference count as spurious."
+    ),
+    "exact_match": (
+        "Share of utterances with the right intent and every token labelled right: MASSIVE's exact match accuracy."
     ),
 }

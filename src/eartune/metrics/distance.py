@@ -5,12 +5,16 @@ code point is not the same accent written as two.
 """
 
 import re
+from functools import lru_cache
 
 from rapidfuzz.distance import Levenshtein
 
 _SPACE_RUN = re.compile(r"\s\s+")
+# The recordings of a sentence bring the same pairs again and again; 100,000 pairs take about 20 MB.
+_remembered = lru_cache(maxsize=100_000)
 
 
+@_remembered
 def word_distance(gold: str, predicted: str) -> float:
     """The word error rate: edits per gold word, 0 or more, and above 1 where the prediction is long enough."""
     gold_words = _words(gold)
@@ -19,6 +23,7 @@ def word_distance(gold: str, predicted: str) -> float:
     return Levenshtein.distance(gold_words, _words(predicted)) / len(gold_words)
 
 
+@_remembered
 def character_distance(gold: str, predicted: str) -> float:
     """Edits per character of the longer filler, from 0 to 1; two empty fillers are 1 apart, as officially."""
     longer = max(len(gold), len(predicted))

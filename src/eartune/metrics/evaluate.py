@@ -1,46 +1,51 @@
 """All metrics of a set of predictions.
 
-references + predictions -> counts per utterance -> table per metric -> value, and interval by resampling -> Score
+references + predictions -> marks per utterance -> table per metric -> value, and interval by resampling -> Score
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal, get_args
 
 import numpy as np
 
 from eartune.metrics.confidence import Interval, f1_intervals
-from eartune.metrics.counts import LabelCounts
-from eartune.metrics.entities import char_counts, span_counts, word_counts
-from eartune.metrics.exact_match import exact_match_counts
-from eartune.metrics.intent import action_counts, intent_accuracy_counts, intent_counts, scenario_counts
+from eartune.metrics.entities import char_marks, span_marks, word_marks
+from eartune.metrics.exact_match import exact_match_marks
+from eartune.metrics.intent import action_marks, intent_accuracy_marks, intent_marks, scenario_marks
+from eartune.metrics.marks import UTTERANCE, Marks
+from eartune.metrics.resampling import Clusters
 from eartune.metrics.score import Score
-from eartune.metrics.slu_f1 import slu_counts
-from eartune.metrics.table import Table, count_table, f1, precision, recall, without_labels
+from eartune.metrics.table import Counts, Table, count_table, f1, precision, recall, sum_tables
 from eartune.semantics import SemanticFrame
 
 Mode = Literal["strict", "official"]
 Average = Literal["micro", "macro"]
-Measure = Callable[[SemanticFrame, SemanticFrame | None], LabelCounts]
+Measure = Callable[[SemanticFrame, SemanticFrame | None], Marks]
+Measures = dict[str, tuple[Measure, ...]]
+"""What is counted for each metric; where that is more than one thing, F1 is that of the summed counts."""
 
-SCENARIO_MEASURES: dict[str, Measure] = {
-    "scenario_f1": scenario_counts,
-    "action_f1": action_counts,
-    "intent_f1": intent_counts,
-    "intent_accuracy": intent_accuracy_counts,
-    "entity_f1": span_counts,
-    "word_f1": word_counts,
-    "char_f1": char_counts,
-    "slu_f1": slu_counts,
-    "exact_match": exact_match_counts,
+SCENARIO_MEASURES: Measures = {
+    "scenario_f1": (scenario_marks,),
+    "action_f1": (action_marks,),
+    "intent_f1": (intent_marks,),
+    "intent_accuracy": (intent_accuracy_marks,),
+    "intent_macro_f1": (intent_marks,),
+    "entity_f1": (span_marks,),
+    "word_f1": (word_marks,),
+    "char_f1": (char_marks,),
+    "slu_f1": (word_marks, char_marks),  # the F1 of the sums, not the mean of the two F1s
+    "exact_match": (exact_match_marks,),
 }
 # Corpora of a single domain, such as coffee orders and SNIPS, name no scenario and no action.
-INTENT_MEASURES: dict[str, Measure] = {
-    "intent_accuracy": intent_accuracy_counts,
-    "slot_f1": span_counts,
-    "exact_match": exact_match_counts,
+INTENT_MEASURES: Measures = {
+    "intent_accuracy": (intent_accuracy_marks,),
+    "intent_macro_f1": (intent_marks,),
+    "slot_f1": (span_marks,),
+    "exact_match": (exact_match_marks,),
 }
-ACCURACIES = ("intent_accuracy", "exact_match")
+ALWAYS_MACRO = "intent_macro_f1"
 
 
 @dataclass(frozen=True)
@@ -48,11 +53,13 @@ class Answered:
     """An utterance and what was made of it; `predicted` is None where there was no answer, or none that parses.
 
     Utterances of one `cluster` are not independent of each other: on SLURP, the recordings of one sentence.
+    Intervals of stratified tests draw clusters within their `stratum`.
     """
 
     reference: SemanticFrame
     predicted: SemanticFrame | None
     cluster: str
+    stratum: str = ""
 
 
 def evaluate(
@@ -69,29 +76,49 @@ def evaluate(
     SLURP's scorer does, which flatters a system that answers only what is easy. Of nothing at all the score is 0, as
     the official scorer prints, with the interval 0 to 1. A macro average is one over the labels seen in references or
     predictions; its resamples see fewer rare labels, so its interval is biased, and is stretched to hold the value.
+    Without resamples every interval is 0 to 1.
     """
     rows = tuple(rows)
-    _refuse_unknown(mode, average, resamples)
-    measures = _measures(rows)
-    scored = [row for row in rows if mode == "strict" or row.predicted is not None]
-    tables = _tables(scored, measures, average)
-    intervals = f1_intervals(list(tables.values()), resamples, seed)
-    return {
-        name: _score(name, table, interval, len(scored))
-        for (name, table), interval in zip(tables.items(), intervals, strict=True)
-    }
+    refuse_unknown(mode, average, resamples)
+    measures = measures_of(rows)
+    scored = [row for row in rows if is_scored(row, mode)]
+    clusters = clusters_of(scored)
+    tables = metric_tables(scored, clusters, measures, average)
+    return _scores(tables, clusters, len(scored), resamples, seed)
 
 
-def _refuse_unknown(mode: str, average: str, resamples: int) -> None:
+def evaluate_by_label(
+    rows: Iterable[Answered], *, mode: Mode = "strict", resamples: int = 10_000, seed: int = 0
+) -> dict[str, dict[str, Score]]:
+    """The F1 of each label by metric name; metrics that only ask whether an utterance is right have no labels."""
+    rows = tuple(rows)
+    refuse_unknown(mode, "macro", resamples)
+    scored = [row for row in rows if is_scored(row, mode)]
+    clusters = clusters_of(scored)
+    found = {}
+    for name, table in metric_tables(scored, clusters, measures_of(rows), "macro").items():
+        alone = {
+            label: Table((label,), table.counts[:, [place]])
+            for place, label in enumerate(table.labels)
+            if table.counts[:, place].any()
+        }
+        if alone and table.labels != (UTTERANCE,) and name != ALWAYS_MACRO:
+            found[name] = _scores(alone, clusters, len(scored), resamples, seed)
+    return found
+
+
+def refuse_unknown(mode: str, average: str, resamples: int) -> None:
+    """Raise ValueError for a choice that does not exist."""
     if mode not in get_args(Mode):
         raise ValueError(f"the mode {mode!r} is not known; use one of {', '.join(get_args(Mode))}")
     if average not in get_args(Average):
         raise ValueError(f"the average {average!r} is not known; use one of {', '.join(get_args(Average))}")
-    if resamples < 1:
-        raise ValueError(f"an interval needs 1 resample at least, not {resamples}")
+    if resamples < 0:
+        raise ValueError(f"there cannot be {resamples} resamples")
 
 
-def _measures(rows: Sequence[Answered]) -> dict[str, Measure]:
+def measures_of(rows: Sequence[Answered]) -> Measures:
+    """The metrics that apply; raises ValueError where there are no rows, or rows of two kinds."""
     if not rows:
         raise ValueError("there is nothing to evaluate: the list of utterances is empty")
     with_scenario = sum(row.reference.scenario is not None for row in rows)
@@ -103,22 +130,46 @@ def _measures(rows: Sequence[Answered]) -> dict[str, Measure]:
     return SCENARIO_MEASURES if with_scenario else INTENT_MEASURES
 
 
-def _tables(rows: Sequence[Answered], measures: dict[str, Measure], average: Average) -> dict[str, Table]:
-    # Sorted, so that the draws, and with them the intervals, do not depend on the order of the rows.
-    places = {cluster: place for place, cluster in enumerate(sorted({row.cluster for row in rows}))}
-    clusters = [places[row.cluster] for row in rows]
-    tables = {
-        name: count_table([measure(row.reference, row.predicted) for row in rows], clusters, len(places))
-        for name, measure in measures.items()
+def is_scored(row: Answered, mode: Mode) -> bool:
+    """Whether a row counts at all."""
+    return mode == "strict" or row.predicted is not None
+
+
+def clusters_of(rows: Sequence[Answered]) -> Clusters:
+    """The clusters of the rows, within their strata."""
+    return Clusters.of((row.cluster, row.stratum) for row in rows)
+
+
+def metric_tables(
+    rows: Sequence[Answered], clusters: Clusters, measures: Measures, average: Average
+) -> dict[str, Table]:
+    """Each metric's counts by cluster, and by label where the average wants labels apart."""
+    marks = {
+        measure: [measure(row.reference, row.predicted) for row in rows]
+        for measure in dict.fromkeys(chain.from_iterable(measures.values()))
     }
-    return tables if average == "macro" else {name: without_labels(table) for name, table in tables.items()}
+    tables = {}
+    for name, parts in measures.items():
+        apart = average == "macro" or name == ALWAYS_MACRO
+        tables[name] = sum_tables([count_table(marks[m], clusters.of_row, clusters.count, apart) for m in parts])
+    return tables
 
 
-def _score(name: str, table: Table, interval: Interval, n: int) -> Score:
-    counts = table.sum(axis=0)
-    value = float(np.nan_to_num(f1(counts)))
+def value_of(counts: Counts) -> float:
+    """The F1 of summed counts, shape (labels, 3); 0 where nothing was counted."""
+    return float(np.nan_to_num(f1(counts)))
+
+
+def _scores(tables: dict[str, Table], clusters: Clusters, n: int, resamples: int, seed: int) -> dict[str, Score]:
+    intervals = f1_intervals(list(tables.values()), clusters.strata, resamples, seed)
+    return {name: _score(table, i, n) for (name, table), i in zip(tables.items(), intervals, strict=True)}
+
+
+def _score(table: Table, interval: Interval, n: int) -> Score:
+    counts = table.counts.sum(axis=0)
+    value = value_of(counts)
     low, high = min(interval[0], value), max(interval[1], value)
-    if name in ACCURACIES:
+    if table.labels == (UTTERANCE,):
         return Score(value, low, high, n)
     hits, spurious, missed = (float(total) for total in counts.sum(axis=0))
     return Score(

@@ -2,14 +2,18 @@
 
 from collections import Counter
 
-from eartune.metrics.counts import LabelCounts, accuracy_counts
+from eartune.metrics.marks import Marks, accuracy_marks
 from eartune.semantics import SemanticFrame
 
 
-def exact_match_counts(reference: SemanticFrame, predicted: SemanticFrame | None) -> LabelCounts:
-    """Right if the intent is, and each (type, filler) is said as often as it is gold, in any order."""
-    return accuracy_counts(
-        predicted is not None
-        and predicted.intent == reference.intent
-        and Counter(predicted.entities) == Counter(reference.entities)
-    )
+def is_exact(reference: SemanticFrame, predicted: SemanticFrame | None) -> bool:
+    """Whether the intent is right, and each (type, filler) is said as often as it is gold, in any order."""
+    if predicted is None or predicted.intent != reference.intent:
+        return False
+    said, gold = predicted.entities, reference.entities
+    return said == gold or (len(said) == len(gold) and Counter(said) == Counter(gold))
+
+
+def exact_match_marks(reference: SemanticFrame, predicted: SemanticFrame | None) -> Marks:
+    """A hit if the frame is exact."""
+    return accuracy_marks(is_exact(reference, predicted))

@@ -1,12 +1,14 @@
-"""The answer in plain language: sentences that claim no more than intervals allow, left out where cells are missing.
+"""The answer in plain language: sentences that claim no more than the test allows, left out where cells are missing.
 
-Two intervals that overlap are called a draw, which is cautious; only a gap between them is called a difference.
+Where the answers are at hand, paired tests decide what differs. Where only scores are, intervals must: two that
+overlap are called a draw, which is cautious, and only a gap between them is called a difference.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eartune.metrics import Score
+from eartune.report.differences import Compared, find, in_words
 from eartune.report.row import Row
 from eartune.report.wording import (
     PERCENT,
@@ -33,7 +35,7 @@ class _Scored:
         return scheme_in_prose(self.row.scheme)
 
 
-def answer(rows: Sequence[Row], metric: str) -> str:
+def answer(rows: Sequence[Row], metric: str, compared: Sequence[Compared] = ()) -> str:
     """No speech, all speech, the budgets between them, and from where on speech is certain to help."""
     scored = [_Scored(row, score) for row in rows if (score := row.score(metric)) is not None]
     if not scored:
@@ -45,8 +47,8 @@ def answer(rows: Sequence[Row], metric: str) -> str:
     parts = [
         *_without_speech(scored, metric),
         *_with_all_speech(all_speech, _first(scored, "text-only"), metric),
-        *_at_budgets([found for found in spoken if not found.row.uses_all_speech], all_speech, metric),
-        *_gain_over_text(spoken, _first(scored, "text-only")),
+        *_at_budgets([found for found in spoken if not found.row.uses_all_speech], all_speech, metric, compared),
+        *_gain_over_text(spoken, _first(scored, "text-only"), compared),
     ]
     return " ".join(parts)
 
@@ -70,11 +72,13 @@ def _with_all_speech(all_speech: _Scored | None, text: _Scored | None, metric: s
     return [f"{told}."]
 
 
-def _at_budgets(spoken: Sequence[_Scored], all_speech: _Scored | None, metric: str) -> list[str]:
+def _at_budgets(
+    spoken: Sequence[_Scored], all_speech: _Scored | None, metric: str, compared: Sequence[Compared]
+) -> list[str]:
     """A sentence for each of the smallest budgets, since those are what an experiment is about."""
     budgets = list(dict.fromkeys(found.row.budget for found in spoken))[:BUDGETS_TOLD]
     groups = [[found for found in spoken if found.row.budget == budget] for budget in budgets]
-    return [*(_reached(group, all_speech, metric) for group in groups), *_comparison(groups)]
+    return [*(_reached(group, all_speech, metric) for group in groups), *_comparison(groups, compared)]
 
 
 def _reached(group: Sequence[_Scored], all_speech: _Scored | None, metric: str) -> str:
@@ -88,10 +92,13 @@ def _reached(group: Sequence[_Scored], all_speech: _Scored | None, metric: str) 
     return f"With {_speech(first.row)} ({_amount(first.row)}) {', '.join(told)}."
 
 
-def _comparison(groups: Sequence[Sequence[_Scored]]) -> list[str]:
+def _comparison(groups: Sequence[Sequence[_Scored]], compared: Sequence[Compared]) -> list[str]:
     """Curriculum against direct mixing, the question of the paper, at the budgets that have both."""
     pairs = [(_first(group, "curriculum"), _first(group, "direct-mixing")) for group in groups]
     both = [(curriculum, mixing) for curriculum, mixing in pairs if curriculum and mixing]
+    paired = [(c, one) for c, mixing in both if (one := find(compared, mixing.row, c.row))]
+    if paired:
+        return [f"At {_short(curriculum.row.budget)} {in_words(one)}." for curriculum, one in paired]
     draws = [curriculum for curriculum, mixing in both if _overlap(curriculum.score, mixing.score)]
     sentences = [_difference(curriculum, mixing) for curriculum, mixing in both if curriculum not in draws]
     if draws:
@@ -108,10 +115,13 @@ def _difference(one: _Scored, other: _Scored) -> str:
     return f"At {_short(one.row.budget)} the interval of {better.scheme} lies wholly above that of {worse.scheme}."
 
 
-def _gain_over_text(spoken: Sequence[_Scored], text: _Scored | None) -> list[str]:
+def _gain_over_text(spoken: Sequence[_Scored], text: _Scored | None, compared: Sequence[Compared]) -> list[str]:
     """The least speech that is certain to help."""
     if text is None or not spoken:
         return []
+    paired = [(found, one) for found in spoken if (one := find(compared, text.row, found.row))]
+    if paired:
+        return _paired_gain([found for found, one in paired if one.is_shown and one.difference.value > 0])
     better = [found for found in spoken if found.score.low > text.score.high]
     if not better:
         return ["No interval with speech lies wholly above that of text-only tuning: this test does not show a gain."]
@@ -119,6 +129,16 @@ def _gain_over_text(spoken: Sequence[_Scored], text: _Scored | None) -> list[str
     schemes = listed([found.scheme for found in better if found.row.budget == least])
     return [
         f"The smallest budget whose interval lies wholly above that of text-only tuning is {_short(least)} ({schemes})."
+    ]
+
+
+def _paired_gain(better: Sequence[_Scored]) -> list[str]:
+    if not better:
+        return ["In paired tests no amount of speech is shown to be better than text-only tuning."]
+    least = better[0].row.budget
+    schemes = listed([found.scheme for found in better if found.row.budget == least])
+    return [
+        f"The smallest budget that paired tests show to be better than text-only tuning is {_short(least)} ({schemes})."
     ]
 
 

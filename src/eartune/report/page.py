@@ -13,6 +13,7 @@ from eartune.files import write_text
 from eartune.metrics import DEFINITIONS
 from eartune.report.answer import answer
 from eartune.report.curve import draw
+from eartune.report.differences import Compared, compare_rows, difference_notes, differences_table
 from eartune.report.layout import build_curve
 from eartune.report.notes import notes, warnings
 from eartune.report.origin import told_once
@@ -37,6 +38,8 @@ class Page:
     curve: Markup | None
     table: Table
     notes: tuple[str, ...]
+    differences: Table | None
+    difference_notes: tuple[str, ...]
     results: tuple[RunResult, ...]
     definitions: tuple[tuple[str, str], ...]
     settings: tuple[tuple[str, str], ...]
@@ -60,7 +63,8 @@ class Page:
 
 def write_report(run_folder: Path) -> Path:
     """Write curve.svg, report.md and report.html into the run's folder; the path of the last."""
-    page = build_page(read_results(run_folder))
+    results = read_results(run_folder)
+    page = build_page(results, compare_rows(run_folder, join_seeds(results), results[0].main_metric))
     if page.curve:
         write_text(run_folder / "curve.svg", str(page.curve))
     write_text(run_folder / "report.md", markdown(page))
@@ -68,7 +72,7 @@ def write_report(run_folder: Path) -> Path:
     return run_folder / "report.html"
 
 
-def build_page(results: Sequence[RunResult]) -> Page:
+def build_page(results: Sequence[RunResult], compared: Sequence[Compared] = ()) -> Page:
     """Everything that is said, before it has a form."""
     rows = join_seeds(results)
     metrics = metrics_of(results)[:METRICS_SHOWN]
@@ -76,12 +80,14 @@ def build_page(results: Sequence[RunResult]) -> Page:
     return Page(
         experiment=results[0].experiment,
         question=results[0].question,
-        answer=answer(rows, metrics[0]),
+        answer=answer(rows, metrics[0], compared),
         warnings=warnings(results),
         main_metric=metrics[0],
         curve=Markup(draw(curve)) if curve else None,
         table=build_table(rows, metrics),
         notes=notes(rows, results),
+        differences=differences_table(compared) if compared else None,
+        difference_notes=difference_notes(compared),
         results=tuple(result for row in rows for result in row.finished + row.failed),
         definitions=tuple((metric, DEFINITIONS[metric]) for metric in metrics if metric in DEFINITIONS),
         settings=told_once([result.settings for result in results]),
@@ -98,6 +104,7 @@ def markdown(page: Page) -> str:
     """The same in words and tables, the curve as a link."""
     tables = {
         "scores": page.table,
+        "differences": page.differences or Table((), (), left=0),
         "answers": _answers(page.finished),
         "listening": _listening(page.heard),
         "origin": Table(("made with", "value"), page.made_with, left=2),

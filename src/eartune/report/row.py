@@ -22,6 +22,11 @@ class Row:
     finished: tuple[RunResult, ...]
     failed: tuple[RunResult, ...]
 
+    @property
+    def key(self) -> tuple[str, str | None]:
+        """What tells it from the other rows."""
+        return self.scheme, self.budget
+
     def score(self, metric: str) -> Score | None:
         """Over the seeds that have it; None when none has."""
         scores = [result.scores[metric] for result in self.finished if metric in result.scores]

@@ -49,8 +49,14 @@ def _prediction(row: dict[str, Any], place: str) -> Prediction:
     if file is not None and not isinstance(file, str):
         raise InputError(f'{place}: "file" must be text, not {file!r}')
     has_frame = "intent" in row or "scenario" in row
+    status = read_status(row, place, has_frame)
+    frame = read_frame(row, place) if has_frame else None
+    return Prediction(key, file, str(row.get("text", "")), status, frame)
+
+
+def read_status(row: dict[str, Any], place: str, has_frame: bool) -> ParseStatus:
+    """The status of a row; of rows that name none, whether they hold a frame."""
     status = row.get("status", "OK" if has_frame else "NOT_JSON")
     if not isinstance(status, str) or status not in ParseStatus.__members__:
         raise InputError(f"{place}: the status {status!r} is none of {', '.join(ParseStatus.__members__)}")
-    frame = read_frame(row, place) if has_frame else None
-    return Prediction(key, file, str(row.get("text", "")), ParseStatus(status), frame)
+    return ParseStatus(status)

@@ -107,12 +107,12 @@ def _frame(value: Any, has_scenario: bool) -> SemanticFrame | None:
     labels = [value[key] for key in sorted(keys - {"entities"})]
     if not all(isinstance(text, str) for text in [*labels, *(filler for _, filler in pairs)]):
         return None
-    entities = tuple(Entity(_writable(kind), _writable(filler)) for kind, filler in pairs)
+    entities = tuple(Entity(writable(kind), writable(filler)) for kind, filler in pairs)
     if has_scenario:
-        return SemanticFrame.of(_writable(value["scenario"]), _writable(value["action"]), entities)
-    return SemanticFrame(_writable(value["intent"]), entities)
+        return SemanticFrame.of(writable(value["scenario"]), writable(value["action"]), entities)
+    return SemanticFrame(writable(value["intent"]), entities)
 
 
-def _writable(text: str) -> str:
+def writable(text: str) -> str:
     """JSON may escape half a surrogate pair, which no file can hold; it becomes a question mark."""
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -62,6 +62,7 @@ def train_stage(
         remove_unused_columns=False,
         use_cpu=not torch.cuda.is_available(),
     )
+    arguments._n_gpu = min(1, arguments.n_gpu)  # several would bring DataParallel, which cannot split a planned batch
     trainer = StageTrainer(
         model=Learner(model),
         args=arguments,

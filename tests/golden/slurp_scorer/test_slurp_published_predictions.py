@@ -4,18 +4,17 @@ The predictions and the scorer's numbers are not part of the repository: they ar
 EARTUNE_DATA names, else in ../shared/data beside the repository.
 """
 
-import json
 import os
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from eartune.files import read_json, read_lines
-from eartune.metrics import Answered, Average, Score, evaluate
-from eartune.semantics import Entity, SemanticFrame
-from eartune.utterance import read_frame
+from eartune.files import read_json
+from eartune.metrics import Average, Score, evaluate
+from eartune.scoring.match import Matched, answered, match
+from eartune.scoring.predictions import read_answers
+from eartune.scoring.reference import Reference, read_references
 
 DATA = Path(os.environ.get("EARTUNE_DATA") or Path(__file__).parents[4] / "shared/data")
 
@@ -47,6 +46,8 @@ def test_official_mode_gives_the_official_numbers(file: str, average: Average) -
         assert official_fields(scores[name]) == exactly(expected[official_name]), name
     missing, gold_rows = expected["_missing"]
     assert scores["slu_f1"].n == gold_rows - missing
+    found = matched(file)
+    assert (len(found.pairs), found.missing, found.duplicated, found.unknown) == (gold_rows, missing, 0, 0)
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -59,7 +60,7 @@ def test_accuracy_is_the_official_micro_f1(file: str) -> None:
     ("file", "accuracy", "slu_f1"), [("google_hermit", 69.57, 64.64), ("google_sfid", 68.29, 62.55)]
 )
 def test_strict_mode_counts_what_was_not_predicted(file: str, accuracy: float, slu_f1: float) -> None:
-    scores = evaluate(answered(file), mode="strict", resamples=10)
+    scores = evaluate(answered(matched(file).pairs), mode="strict", resamples=10)
     assert scores["intent_accuracy"].n == 13_078
     assert round(100 * scores["intent_accuracy"].value, 2) == accuracy
     assert round(100 * scores["slu_f1"].value, 2) == slu_f1
@@ -81,7 +82,7 @@ def test_intervals_are_those_of_an_independent_bootstrap(
 
 
 def test_intervals_by_recording_are_the_narrow_ones_of_an_independent_bootstrap() -> None:
-    rows = [Answered(row.reference, row.predicted, str(n)) for n, row in enumerate(answered("google_hermit"))]
+    rows = answered(matched("google_hermit").pairs, cluster="recording")
     scores = evaluate(rows, mode="official", resamples=RESAMPLES)
     assert percent_interval(scores["intent_accuracy"]) == pytest.approx((72.61, 74.20), abs=0.25)
     assert percent_interval(scores["slu_f1"]) == pytest.approx((65.25, 66.76), abs=0.25)
@@ -89,35 +90,19 @@ def test_intervals_by_recording_are_the_narrow_ones_of_an_independent_bootstrap(
 
 @cache
 def official_scores(file: str, average: Average) -> dict[str, Score]:
-    return evaluate(answered(file), mode="official", average=average, resamples=RESAMPLES)
+    return evaluate(answered(matched(file).pairs), mode="official", average=average, resamples=RESAMPLES)
 
 
 @cache
-def answered(file: str) -> list[Answered]:
-    """The gold rows, one per sentence or per recording as the file's predictions are, with their predictions."""
-    key = "slurp_id" if file.startswith("gold") else "file"
-    predictions = {
-        row[key]: read_frame(row, place)
-        for place, row in read_lines(DATA / f"slurp_predictions/{file}_predictions.jsonl")
-    }
-    return [
-        Answered(gold_frame(row), predictions.get(name), cluster=str(row["slurp_id"]))
-        for row in gold_rows()
-        for name in ([str(row["slurp_id"])] if key == "slurp_id" else [r["file"] for r in row["recordings"]])
-    ]
+def matched(file: str) -> Matched:
+    """The gold, one row per sentence or per recording as the file's predictions are, with the predictions."""
+    path = DATA / f"slurp_predictions/{file}_predictions.jsonl"
+    return match(gold(), read_answers(path, "slurp", {}, "official"), path, "official")
 
 
 @cache
-def gold_rows() -> list[dict[str, Any]]:
-    text = (DATA / "slurp_devtest/test.jsonl").read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines()]
-
-
-def gold_frame(row: dict[str, Any]) -> SemanticFrame:
-    """Fillers come from the tokens, lower-cased, as in the official scorer; never from the annotated sentence."""
-    words = {token["id"]: token["surface"].lower() for token in row["tokens"]}
-    entities = [Entity(e["type"], " ".join(words[place] for place in e["span"])) for e in row["entities"]]
-    return SemanticFrame.of(row["scenario"], row["action"], entities)
+def gold() -> tuple[Reference, ...]:
+    return read_references(DATA / "slurp_devtest/test.jsonl", "slurp")
 
 
 def official_fields(score: Score) -> dict[str, float | None]:

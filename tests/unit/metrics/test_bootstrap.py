@@ -10,60 +10,70 @@ import numpy as np
 import pytest
 
 from eartune.metrics import Score, over_seeds
-from eartune.metrics.confidence import _STUDENT_T, f1_intervals
+from eartune.metrics.confidence import _STUDENT_T, Interval, f1_intervals
 from eartune.metrics.table import Table
 
 
-def tables_of(clusters: int, labels: int = 1, seed: int = 0) -> Table:
-    return np.random.default_rng(seed).integers(0, 6, size=(clusters, labels, 3)).astype(float)
+def table_of(clusters: int, labels: int = 1, seed: int = 0) -> Table:
+    counts = np.random.default_rng(seed).integers(0, 6, size=(clusters, labels, 3)).astype(float)
+    return Table(tuple(f"label{place}" for place in range(labels)), counts)
+
+
+def intervals(*tables: Table, resamples: int = 300, seed: int = 0) -> list[Interval]:
+    """Of tables whose clusters lie in one stratum."""
+    return f1_intervals(tables, [len(tables[0].counts)], resamples, seed)
 
 
 def test_interval_agrees_with_a_slow_bootstrap() -> None:
-    table = tables_of(clusters=60)
-    [interval] = f1_intervals([table], resamples=10_000, seed=3)
-    assert interval == pytest.approx(slow_interval(table[:, 0].tolist(), resamples=3_000), abs=0.01)
+    table = table_of(clusters=60)
+    [interval] = intervals(table, resamples=10_000, seed=3)
+    assert interval == pytest.approx(slow_interval(table.counts[:, 0].tolist(), resamples=3_000), abs=0.01)
 
 
 def test_macro_interval_agrees_with_a_slow_bootstrap_over_the_labels_seen() -> None:
-    table = tables_of(clusters=30, labels=4)
-    table[1:, 3] = 0  # a label of one cluster only: absent from a third of the draws
-    [interval] = f1_intervals([table], resamples=10_000, seed=3)
-    assert interval == pytest.approx(slow_interval(table.reshape(30, -1).tolist(), resamples=3_000), abs=0.015)
+    table = table_of(clusters=30, labels=4)
+    table.counts[1:, 3] = 0  # a label of one cluster only: absent from a third of the draws
+    [interval] = intervals(table, resamples=10_000, seed=3)
+    assert interval == pytest.approx(slow_interval(table.counts.reshape(30, -1).tolist(), resamples=3_000), abs=0.015)
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:
-    table = tables_of(clusters=50)
-    first, again, other = (f1_intervals([table], resamples=500, seed=seed) for seed in (1, 1, 2))
+    table = table_of(clusters=50)
+    first, again, other = (intervals(table, resamples=500, seed=seed) for seed in (1, 1, 2))
     assert first == again
     assert first != other
 
 
 def test_tables_side_by_side_get_the_intervals_they_get_alone() -> None:
-    one, three = tables_of(clusters=40), tables_of(clusters=40, labels=3, seed=1)
-    together = f1_intervals([one, three], resamples=300, seed=0)
-    alone = [f1_intervals([table], resamples=300, seed=0)[0] for table in (one, three)]
+    one, three = table_of(clusters=40), table_of(clusters=40, labels=3, seed=1)
+    together = intervals(one, three)
+    alone = [intervals(table)[0] for table in (one, three)]
     assert np.array(together) == pytest.approx(np.array(alone))
 
 
 def test_draws_without_anything_to_count_are_left_out() -> None:
-    table = np.zeros((5, 1, 3))
-    table[0, 0, 0] = 1  # a perfect answer in one cluster of five; a third of the draws miss it
-    assert f1_intervals([table], resamples=200, seed=0) == [(1, 1)]
+    table = Table(("all",), np.zeros((5, 1, 3)))
+    table.counts[0, 0, 0] = 1  # a perfect answer in one cluster of five; a third of the draws miss it
+    assert intervals(table) == [(1, 1)]
 
 
-@pytest.mark.parametrize("clusters", [0, 4])
-def test_where_nothing_was_counted_nothing_is_known(clusters: int) -> None:
-    assert f1_intervals([np.zeros((clusters, 1, 3))], resamples=50, seed=0) == [(0, 1)]
+@pytest.mark.parametrize(("clusters", "strata"), [(0, []), (4, [4]), (4, [1, 3])])
+def test_where_nothing_was_counted_nothing_is_known(clusters: int, strata: list[int]) -> None:
+    assert f1_intervals([Table(("all",), np.zeros((clusters, 1, 3)))], strata, resamples=50, seed=0) == [(0, 1)]
+
+
+def test_without_resamples_nothing_is_known() -> None:
+    assert intervals(table_of(clusters=4), table_of(clusters=4), resamples=0) == [(0, 1), (0, 1)]
 
 
 def test_a_whole_test_set_is_resampled_in_seconds_and_little_memory() -> None:
-    tables = [tables_of(clusters=4_000, seed=seed) for seed in range(9)]
+    tables = [table_of(clusters=4_000, seed=seed) for seed in range(9)]
     started = time.process_time()
-    f1_intervals(tables, resamples=10_000, seed=0)
+    intervals(*tables, resamples=10_000)
     assert time.process_time() - started < 6  # 0.6 s on one core, otherwise idle
 
     tracemalloc.start()
-    f1_intervals(tables, resamples=1_000, seed=0)
+    intervals(*tables, resamples=1_000)
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak_bytes < 200e6

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eartune.metrics import DEFINITIONS, Answered, Score, evaluate
+from eartune.metrics import DEFINITIONS, MASSIVE_DEFINITIONS, Answered, Score, evaluate
 from eartune.metrics.confidence import f1_intervals
-from eartune.metrics.evaluate import INTENT_MEASURES, SCENARIO_MEASURES, _tables
+from eartune.metrics.evaluate import INTENT_MEASURES, SCENARIO_MEASURES, clusters_of, metric_tables
 from eartune.semantics import Entity, SemanticFrame
 
 SET = SemanticFrame.of("alarm", "set", [Entity("date", "friday")])
@@ -46,12 +46,14 @@ def test_references_without_scenario_get_accuracy_slots_and_exact_match() -> Non
         [Answered(ORDER, ORDER, "1"), Answered(ORDER, half, "2"), Answered(ORDER, None, "3")], resamples=10
     )
     values = {name: score.value for name, score in scores.items()}
-    assert values == pytest.approx({"intent_accuracy": 2 / 3, "slot_f1": 2 * 3 / (3 + 6), "exact_match": 1 / 3})
+    assert values == pytest.approx(
+        {"intent_accuracy": 2 / 3, "intent_macro_f1": 4 / 5, "slot_f1": 2 * 3 / (3 + 6), "exact_match": 1 / 3}
+    )
     assert (scores["slot_f1"].precision, scores["slot_f1"].recall) == pytest.approx((1, 0.5))
 
 
 def test_every_metric_is_defined() -> None:
-    assert set(DEFINITIONS) == {*SCENARIO_MEASURES, *INTENT_MEASURES}
+    assert set(DEFINITIONS) == set(MASSIVE_DEFINITIONS) == {*SCENARIO_MEASURES, *INTENT_MEASURES}
 
 
 def test_strict_counts_a_missing_answer_as_missed_and_not_as_spurious() -> None:
@@ -73,6 +75,13 @@ def test_macro_weighs_labels_alike_also_those_that_were_only_predicted() -> None
     assert scores["intent_accuracy"].value == pytest.approx(2 / 3)
 
 
+@pytest.mark.parametrize("average", ["micro", "macro"])
+def test_the_macro_f1_of_intents_is_one_whatever_the_average(average: Any) -> None:
+    rows = [Answered(SET, SET, "1"), Answered(SET, SET, "2"), Answered(SET, QUERY, "3")]
+    score = evaluate(rows, average=average, resamples=10)["intent_macro_f1"]
+    assert (score.value, score.precision, counts(score)) == (pytest.approx(0.4), pytest.approx(0.5), (2, 1, 1))
+
+
 def test_without_any_entity_the_entity_scores_are_0_and_unknown() -> None:
     score = evaluate([Answered(QUERY, QUERY, "1")], resamples=10)["slu_f1"]
     assert (score.value, score.low, score.high, score.n) == (0, 0, 1, 1)
@@ -89,9 +98,9 @@ def test_without_any_entity_the_entity_scores_are_0_and_unknown() -> None:
             "the mode 'lenient' is not known; use one of strict, official",
         ),
         ([Answered(SET, SET, "1")], {"average": "weighted"}, "the average 'weighted' is not known"),
-        ([Answered(SET, SET, "1")], {"resamples": 0}, "an interval needs 1 resample at least, not 0"),
+        ([Answered(SET, SET, "1")], {"resamples": -1}, "there cannot be -1 resamples"),
     ],
-    ids=["empty", "mixed corpora", "unknown mode", "unknown average", "no resamples"],
+    ids=["empty", "mixed corpora", "unknown mode", "unknown average", "fewer than no resamples"],
 )
 def test_what_cannot_be_evaluated_is_refused(rows: list[Answered], choices: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
@@ -109,10 +118,13 @@ def test_values_and_intervals_are_fractions_in_order(rows: list[Answered], mode:
 @given(rows=corpora)
 def test_micro_percentiles_hold_the_value_without_being_stretched(rows: list[Answered]) -> None:
     # Macro's need not: a draw lacks some of the rare labels, and is scored without them.
-    tables = _tables(rows, SCENARIO_MEASURES, "micro")
-    intervals = f1_intervals(list(tables.values()), resamples=400, seed=0)
-    for score, (low, high) in zip(evaluate(rows, resamples=1).values(), intervals, strict=True):
-        assert low - 1e-12 <= score.value <= high + 1e-12
+    clusters = clusters_of(rows)
+    tables = metric_tables(rows, clusters, SCENARIO_MEASURES, "micro")
+    del tables["intent_macro_f1"]
+    intervals = f1_intervals(list(tables.values()), clusters.strata, resamples=400, seed=0)
+    scores = evaluate(rows, resamples=1)
+    for name, (low, high) in zip(tables, intervals, strict=True):
+        assert low - 1e-12 <= scores[name].value <= high + 1e-12
 
 
 @few

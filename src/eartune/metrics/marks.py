@@ -1,0 +1,49 @@
+"""Hits and errors of one utterance, each under its label; the score of a corpus comes from their sums."""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+
+class Mark(NamedTuple):
+    """Floats, because a distance metric counts a filler that is half wrong as half an error."""
+
+    label: str
+    true_positives: float
+    false_positives: float
+    false_negatives: float
+
+
+Marks = list[Mark]
+
+# One label for all utterances, where a metric asks only whether they are right.
+UTTERANCE = "utterance"
+
+# A corpus has a few hundred labels and a hundred thousand marks, so equal ones are made once.
+_made_once = lru_cache(maxsize=10_000)
+
+
+@_made_once
+def hit(label: str) -> Mark:
+    """Gold and predicted."""
+    return Mark(label, 1.0, 0.0, 0.0)
+
+
+@_made_once
+def spurious(label: str) -> Mark:
+    """Predicted but not gold."""
+    return Mark(label, 0.0, 1.0, 0.0)
+
+
+@_made_once
+def missed(label: str) -> Mark:
+    """Gold but not predicted."""
+    return Mark(label, 0.0, 0.0, 1.0)
+
+
+def accuracy_marks(right: bool) -> Marks:
+    """An error on both sides if wrong, so that precision, recall and F1 are all the accuracy."""
+    return _RIGHT if right else _WRONG
+
+
+_RIGHT = [Mark(UTTERANCE, 1.0, 0.0, 0.0)]
+_WRONG = [Mark(UTTERANCE, 0.0, 1.0, 1.0)]

@@ -1,0 +1,1 @@
+"""Files of predictions against files of references: read, matched, and made ready for the metrics."""
