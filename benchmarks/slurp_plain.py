@@ -8,6 +8,7 @@ import json
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 
 import jiwer
 import textdistance
@@ -17,13 +18,11 @@ def main(gold_file: str, predictions_file: str) -> None:
     """Print the micro F1s and the seconds they took, reading included."""
     started = time.process_time()
     gold = {}
-    for line in open(gold_file, encoding="utf-8"):
-        row = json.loads(line)
+    for row in map(json.loads, Path(gold_file).read_text(encoding="utf-8").splitlines()):
         for recording in row["recordings"]:
             gold[recording["file"]] = gold_of(row)
     predictions = {}
-    for line in open(predictions_file, encoding="utf-8"):
-        row = json.loads(line)
+    for row in map(json.loads, Path(predictions_file).read_text(encoding="utf-8").splitlines()):
         predictions[row["file"]] = row
     sums = {name: Counter() for name in ("scenario_f1", "action_f1", "intent_f1", "entity_f1", "word_f1", "char_f1")}
     for key, right in gold.items():
@@ -68,7 +67,9 @@ def distances(sums: Counter, gold: list, said: list, distance) -> None:
     """Entities of the right type, with as much error as their fillers are apart."""
     left = list(gold)
     for entity in said:
-        rivals = [(distance(g["filler"], entity["filler"]), n) for n, g in enumerate(left) if g["type"] == entity["type"]]
+        rivals = [
+            (distance(g["filler"], entity["filler"]), n) for n, g in enumerate(left) if g["type"] == entity["type"]
+        ]
         if rivals:
             apart, place = min(rivals)
             del left[place]

@@ -30,7 +30,7 @@ def main() -> None:
     stages = stage_folders(experiment, plan, RUNS / experiment.name, base_fingerprint(experiment.architecture))
     with RunProgress(Console(), 1.0) as progress:
         model = trained_model(experiment, plan, stages, progress)
-    rows = RowMaker(model, experiment.task, experiment.architecture.instruction)
+    rows = RowMaker(model, experiment.task, experiment.architecture)
     found = {}
     for name, examples in {"typed": tuple(Example(e.utterance) for e in pools.test), "spoken": pools.test}.items():
         path = RUNS / "transfer" / stages[-1].path.name / f"{name}.jsonl"

@@ -12,6 +12,10 @@ from eartune.faults import InputError
 SAMPLE_RATE = 16_000
 MIN_SECONDS = 0.1  # below this Qwen2-Audio may see a single audio token and take a code path that crashes
 MAX_SECONDS = 30.0  # Whisper's position embeddings end here
+FRAME_SAMPLES = 320  # 20 ms, over which a level is taken
+QUIET_DB = 35.0  # this far below the loud frames of a recording nobody is speaking
+SOUND_FRAMES = 3  # what is shorter than 60 ms is a click, not speech
+KEPT_SECONDS = 0.2  # of silence on either side, so that soft beginnings and ends of words are not lost
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 
 Wave = npt.NDArray[np.float32]
@@ -38,6 +42,23 @@ def to_mono_16k(samples: npt.NDArray[np.float32], rate: int) -> Wave:
     if rate == SAMPLE_RATE or not len(mono):
         return mono
     return np.asarray(soxr.resample(mono, rate, SAMPLE_RATE), dtype=np.float32)
+
+
+def cut_silence(wave: Wave) -> Wave:
+    """The wave without the silence before the first and after the last sound; what lies between is left alone.
+
+    Only what is far quieter than the recording's own loud parts goes, so noisy recordings stay as they are.
+    """
+    n_frames = len(wave) // FRAME_SAMPLES
+    power = np.square(wave[: n_frames * FRAME_SAMPLES], dtype=np.float64).reshape(n_frames, FRAME_SAMPLES).mean(axis=1)
+    loud = power > np.quantile(power, 0.95) * 10 ** (-QUIET_DB / 10) if n_frames else power > 0
+    runs = np.convolve(loud, np.ones(SOUND_FRAMES), mode="valid") == SOUND_FRAMES if n_frames else loud
+    starts = np.flatnonzero(runs)
+    if not len(starts):
+        return wave
+    margin = round(KEPT_SECONDS * SAMPLE_RATE)
+    first, last = starts[0] * FRAME_SAMPLES, (starts[-1] + SOUND_FRAMES) * FRAME_SAMPLES
+    return wave[max(0, first - margin) : last + margin]
 
 
 def check_wave(wave: Wave, name: str) -> Wave:

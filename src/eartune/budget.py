@@ -35,11 +35,11 @@ class Budget(NamedTuple):
 
         The pool is put in an order that depends on nothing but `seed` and the ids, and the budget takes from its
         start; so any smaller budget, whatever its unit, is a part of a larger one. Raises InputError when the
-        budget is empty or larger than the pool.
+        budget comes to nothing, unless it is 0, or is larger than the pool.
         """
         ordered = sorted(pool, key=lambda utterance: (_rank(utterance.id, seed), utterance.id))
         count = self._count(ordered)
-        if count == 0:
+        if count == 0 and self.amount:
             raise InputError(f"the speech budget {self} is empty: the pool holds {describe(ordered)}")
         if count > len(ordered):
             raise InputError(f"the speech budget {self} is more than there is: the pool holds {describe(ordered)}")
@@ -64,8 +64,6 @@ def parse_budget(written: Any) -> Budget:
     amount, unit = float(match[1]), match[2]
     if unit == "%" and amount > 100:
         raise InputError(f"{written!r} is more than all the speech; a budget in per cent is at most 100%")
-    if amount == 0:
-        raise InputError(f"{written!r} is no speech at all; that is what the text-only scheme is for")
     if unit.startswith("min"):
         return Budget(amount / 60, "h")
     return Budget(amount, "%" if unit == "%" else "h" if unit.startswith("h") else "utterances")

@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from eartune.architectures.audio_llm import AudioLLM
-from eartune.audio import read_audio
+from eartune.architectures.settings import Architecture
+from eartune.audio import cut_silence, read_audio
 from eartune.batches import Row
 from eartune.files import json_line
-from eartune.prompts import InstructionPosition, render
+from eartune.prompts import render
 from eartune.schemes import Example
 from eartune.settings import Decoding
 from eartune.tasks.prediction import Prediction, read_predictions, write_predictions
@@ -18,10 +19,11 @@ from eartune.tasks.slu import Schema, instruction, parse, target
 class RowMaker:
     """Examples to rows of one task for one model: prompt, clip, and the answer if it is to be learned."""
 
-    def __init__(self, model: AudioLLM, task: SluTask, position: InstructionPosition) -> None:
+    def __init__(self, model: AudioLLM, task: SluTask, architecture: Architecture) -> None:
         self.model = model
         self.task = task
-        self.position = position
+        self.position = architecture.instruction
+        self.cut_silence = architecture.cut_silence
 
     def to_learn(self, example: Example) -> Row:
         """The example with its answer."""
@@ -35,7 +37,8 @@ class RowMaker:
         asked = instruction(example.utterance.frame.scenario is not None)
         if example.recording is None:
             return Row(render(asked, example.utterance.text, self.position), None, answer)
-        clip = self.model.features(read_audio(example.recording.path))
+        wave = read_audio(example.recording.path)
+        clip = self.model.features(cut_silence(wave) if self.cut_silence else wave)
         return Row(render(asked, None, self.position), clip, answer)
 
 

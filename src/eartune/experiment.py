@@ -20,6 +20,9 @@ class Data(Section):
 
     text: tuple[Corpus, ...] = ()
     speech: tuple[Corpus, ...] = ()
+    """What budgets choose from."""
+    source_speech: tuple[Corpus, ...] = ()
+    """Speech of other languages, which every scheme with speech uses whole; a budget of 0% adds nothing to it."""
     test: tuple[Corpus, ...] = Field(min_length=1)
 
 
@@ -56,6 +59,15 @@ class Experiment(Section):
     grid: Grid
     training: Training = Training()
     decoding: Decoding = Decoding()
+
+    @model_validator(mode="after")
+    def _some_speech(self) -> "Experiment":
+        if not self.data.source_speech and any(budget.amount == 0 for budget in self.grid.budgets):
+            raise InputError(
+                "a budget of 0% is no speech at all; that is what the text-only scheme is for, "
+                "or list speech of other languages under data.source_speech"
+            )
+        return self
 
     def cells(self) -> tuple["Cell", ...]:
         """The models of the grid: by seed, then in the order of schemes and budgets."""

@@ -7,17 +7,20 @@ from typing import Any
 
 from eartune.faults import InputError
 
+LFS_POINTER = "version https://git-lfs"
+"""How the stand-in begins that a clone without Git LFS leaves for a large file."""
+
 
 def read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """The objects of a JSON-lines file, each with its place, "FILE, row N", for error messages."""
-    for number, line in enumerate(_read_text(path).split("\n"), start=1):
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():
             yield f"{path}, row {number}", _object(line, f"{path}, row {number}")
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """The one object of a JSON file."""
-    return _object(_read_text(path), str(path))
+    return _object(read_text(path), str(path))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -45,13 +48,17 @@ def json_line(row: dict[str, Any]) -> str:
     return json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """A file's text; raises InputError where there is none, or not in UTF-8, or only a Git LFS pointer to it."""
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:
-        return path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not UTF-8 text ({error.reason} at byte {error.start})") from error
+    if text.startswith(LFS_POINTER):
+        raise InputError(f"{path}: is a Git LFS pointer, not the file itself; fetch that with git lfs pull")
+    return text
 
 
 def _object(text: str, place: str) -> dict[str, Any]:

@@ -23,6 +23,8 @@ class Pools:
     speech: tuple[Utterance, ...]
     test: tuple[Example, ...]
     schema: Schema
+    source_speech: tuple[Utterance, ...] = ()
+    """Of other languages, free of any budget."""
 
 
 @dataclass(frozen=True)
@@ -49,19 +51,21 @@ class StageFigures:
 
 def read_pools(experiment: Experiment, source: Source) -> Pools:
     """All data; raises InputError for labels outside the declared ones and for test recordings that are trained on."""
-    text, speech, test = (
-        _read(corpora, source) for corpora in (experiment.data.text, experiment.data.speech, experiment.data.test)
+    data = experiment.data
+    text, speech, source_speech, test = (
+        _read(corpora, source) for corpora in (data.text, data.speech, data.source_speech, data.test)
     )
     speech = tuple(utterance for utterance in speech if utterance.recordings)  # a budget counts what can be heard
-    everything = (*text, *speech, *test)
+    everything = (*text, *speech, *source_speech, *test)
     experiment.task.check(everything)
-    trained_on = {recording.path.resolve() for utterance in speech for recording in utterance.recordings}
+    heard = (*speech, *source_speech)
+    trained_on = {recording.path.resolve() for utterance in heard for recording in utterance.recordings}
     for example in (examples := as_speech(test)):
         if example.recording is not None and example.recording.path.resolve() in trained_on:
             raise InputError(f"{example.recording.path}: stands in the speech pool and in the test")
     if not examples:
         raise InputError(f"{experiment.name}: the test holds no recordings; add some, or voices that speak its text")
-    return Pools(text, speech, examples, Schema.of(utterance.frame for utterance in everything))
+    return Pools(text, speech, examples, Schema.of(utterance.frame for utterance in everything), source_speech)
 
 
 def plan_cells(experiment: Experiment, pools: Pools) -> tuple[CellPlan, ...]:
@@ -125,4 +129,4 @@ def _plan_cell(experiment: Experiment, pools: Pools, cell: Cell) -> CellPlan:
         speech: tuple[Utterance, ...] = ()
     else:
         speech = cell.budget.select(pools.speech, experiment.grid.selection_seed)
-    return CellPlan(cell, speech, tuple(cell.scheme.stages(pools.text, speech)))
+    return CellPlan(cell, speech, tuple(cell.scheme.stages(pools.text, (*pools.source_speech, *speech))))

@@ -33,7 +33,7 @@ def predict_files(run_dir: Path, paths: Sequence[Path]) -> list[dict[str, Any]]:
             model.parts.add_lora(experiment.training.lora, seed=0)
         load_weights(model, weights)
     model.module.eval()
-    rows = RowMaker(model, experiment.task, experiment.architecture.instruction)
+    rows = RowMaker(model, experiment.task, experiment.architecture)
     size = experiment.decoding.batch_size
     batches = [examples[start : start + size] for start in range(0, len(examples), size)]
     predictions = [p for batch in batches for p in ask(model, batch, rows, schema, experiment.decoding)]

@@ -2,13 +2,13 @@
 
 import os
 import platform
-import resource
 import subprocess
-import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from eartune.memory import peak_memory_gb
 
 PACKAGES = ("eartune", "torch", "transformers", "peft", "accelerate", "numpy", "soundfile", "soxr")
 
@@ -31,12 +31,6 @@ def installed_version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-def peak_memory_gb() -> float:
-    """The most memory this process ever held."""
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return kilobytes / (1e9 if sys.platform == "darwin" else 1e6)  # macOS counts bytes
 
 
 def _processor() -> str:

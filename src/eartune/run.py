@@ -3,7 +3,6 @@
 experiment -> pools -> cells -> [stages -> predictions -> canary -> scores -> result.json] -> report
 """
 
-import gc
 import shutil
 import time
 from collections import Counter
@@ -20,10 +19,11 @@ from eartune.audio import read_audio
 from eartune.corpora import Source
 from eartune.experiment import Experiment
 from eartune.files import read_json, write_json
+from eartune.memory import give_memory_back, peak_memory_gb
 from eartune.metrics import Answered, Score, evaluate
 from eartune.plan import CellPlan, Pools, plan_cells, read_pools
 from eartune.progress import RunProgress
-from eartune.provenance import made_with, peak_memory_gb
+from eartune.provenance import made_with
 from eartune.report import RunResult, write_report, write_result
 from eartune.report.differences import PREDICTIONS, REFERENCES
 from eartune.schemes import Component, Example, Modality
@@ -61,7 +61,8 @@ def write_references(root: Path, pools: Pools) -> None:
 
 def check_recordings(plans: Sequence[CellPlan], pools: Pools) -> None:
     """Read every recording that will be heard, before any work: a bad one should not end a run after hours."""
-    spoken = {recording.path: None for plan in plans for u in plan.speech for recording in u.recordings}
+    heard = [utterance for plan in plans for utterance in (*plan.speech, *pools.source_speech)]
+    spoken = {recording.path: None for utterance in heard for recording in utterance.recordings}
     for path in spoken | {example.recording.path: None for example in pools.test if example.recording is not None}:
         read_audio(path)
 
@@ -81,7 +82,7 @@ def run_cell(
     except Exception as error:
         write_result(folder, replace(result, error=f"{type(error).__name__}: {error}"))
         raise
-    gc.collect()
+    give_memory_back()
 
 
 def make_model(
@@ -98,7 +99,7 @@ def make_model(
     from eartune.listening import listen
 
     model = trained_model(experiment, plan, stages, progress)
-    rows = RowMaker(model, experiment.task, experiment.architecture.instruction)
+    rows = RowMaker(model, experiment.task, experiment.architecture)
     started = time.monotonic()
     show = watch(progress, f"{plan.cell.name}: answers", decode_units(pools))
     predictions = decode(model, pools.test, rows, pools.schema, experiment.decoding, folder / PREDICTIONS, show)
@@ -135,7 +136,7 @@ def trained_model(
     done = [stage for stage in stages if stage.is_done]
     if done:
         load_weights(model, done[-1].weights)
-    rows = RowMaker(model, experiment.task, experiment.architecture.instruction)
+    rows = RowMaker(model, experiment.task, experiment.architecture)
     for stage, stored in zip(plan.stages, stages, strict=True):
         units = train_units(stage.examples, stage.epochs)
         if stored.is_done:

@@ -3,6 +3,7 @@
 The defaults are those of arXiv 2509.15389 where known; docs/design.md says which are not.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -72,6 +73,13 @@ def as_speech(pool: Sequence[Utterance]) -> tuple[Example, ...]:
     return tuple(Example(utterance, recording) for utterance in pool for recording in utterance.recordings)
 
 
+def mixed(text: Sequence[Utterance], speech: Sequence[Utterance], least_speech: float) -> tuple[Example, ...]:
+    """Every text once, and every recording as many times as give speech at least that share of the examples."""
+    typed, spoken = as_text(text), as_speech(speech)
+    times = math.ceil(least_speech / (1 - least_speech) * len(typed) / len(spoken)) if spoken else 1
+    return typed + spoken * max(1, times)
+
+
 class NamedScheme(Section):
     """What all schemes share: a name, for grids that hold the same scheme with different settings."""
 
@@ -120,12 +128,14 @@ class DirectMixing(NamedScheme):
     warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
     trainable: tuple[Component, ...] = Field(default=EVERYTHING, min_length=1)
     """What the stage trains; sources on the paper disagree between everything and the language model alone."""
+    least_speech: float = Field(default=0, ge=0, lt=1)
+    """The least share of speech in an epoch. Fewer recordings are shown several times; 0, as in the paper, once."""
     uses_text: ClassVar[bool] = True
     uses_speech: ClassVar[bool] = True
 
     def stages(self, text: Sequence[Utterance], speech: Sequence[Utterance]) -> list[Stage]:
         """One stage of both."""
-        examples = as_text(text) + as_speech(speech)
+        examples = mixed(text, speech, self.least_speech)
         return [Stage("mixed", examples, self.epochs, self.learning_rate, self.warmup_ratio, self.trainable)]
 
 
@@ -141,12 +151,14 @@ class Curriculum(NamedScheme):
     speech_warmup_ratio: float = Field(default=0.02, ge=0, lt=1)
     trainable: tuple[Component, ...] = Field(default=EVERYTHING, min_length=1)
     """What the speech stage trains; the text stage trains the language model."""
+    least_speech: float = Field(default=0, ge=0, lt=1)
+    """The least share of speech in an epoch. Fewer recordings are shown several times; 0, as in the paper, once."""
     uses_text: ClassVar[bool] = True
     uses_speech: ClassVar[bool] = True
 
     def stages(self, text: Sequence[Utterance], speech: Sequence[Utterance]) -> list[Stage]:
         """A stage of text, then one of both."""
-        both = as_text(text) + as_speech(speech)
+        both = mixed(text, speech, self.least_speech)
         return [
             _text_stage(text, self.text_epochs, self.text_learning_rate, self.text_warmup_ratio),
             Stage(

@@ -67,13 +67,14 @@ def frame_fields(frame: SemanticFrame) -> dict[str, Any]:
 def read_frame(row: dict[str, Any], place: str) -> SemanticFrame:
     """The frame in a row with scenario and action, or intent, and entities; `place` opens the error's sentence."""
     entities = row.get("entities", [])
-    if not isinstance(entities, list) or not all(_is_entity(entity) for entity in entities):
+    if not isinstance(entities, list) or not all(map(_is_entity, entities)):
         raise InputError(f'{place}: "entities" must be a list of {{"type": ..., "filler": ...}} with text in both')
-    pairs = tuple(Entity(entity["type"], entity["filler"]) for entity in entities)
-    if isinstance(row.get("scenario"), str) and isinstance(row.get("action"), str):
-        return SemanticFrame.of(row["scenario"], row["action"], pairs)
-    if isinstance(row.get("intent"), str):
-        return SemanticFrame(row["intent"], pairs)
+    pairs = tuple([Entity(entity["type"], entity["filler"]) for entity in entities])
+    scenario, action, intent = row.get("scenario"), row.get("action"), row.get("intent")
+    if isinstance(scenario, str) and isinstance(action, str):
+        return SemanticFrame.of(scenario, action, pairs)
+    if isinstance(intent, str):
+        return SemanticFrame(intent, pairs)
     raise InputError(f'{place}: needs "scenario" and "action", or "intent", as text')
 
 
@@ -115,7 +116,7 @@ def _recording(row: Any, place: str, folder: Path) -> Recording:
 
 
 def _is_entity(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(value.get(key), str) for key in ("type", "filler"))
+    return isinstance(value, dict) and isinstance(value.get("type"), str) and isinstance(value.get("filler"), str)
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -1,11 +1,10 @@
 """`score` and `compare` on small files of every format: what they print, and how long a large one takes."""
 
-import gc
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +47,7 @@ def write(path: str, *rows: dict[str, Any]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """References in three formats, the answers of two systems by recording, and one by MASSIVE's own writing."""
     monkeypatch.chdir(tmp_path)
     for format, row in (("manifest", manifest_row), ("slurp", slurp_row), ("massive", massive_row)):
@@ -59,8 +58,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     write("a.jsonl", *(row | labels("alarm.set", "date:day 1") for row in rows))
     own = [{"id": str(n), "pred_intent": "alarm_set", "pred_annot_utt": f"on [date : day {n}]"} for n in range(5)]
     write("own.jsonl", *own[:4], own[4] | {"pred_annot_utt": "on day [date : 4]"})
-    yield tmp_path
-    gc.enable()  # the commands switch it off, for processes that end with them
+    return tmp_path
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from builders import sound_file, tone
-from eartune.audio import SAMPLE_RATE, audio_seconds, check_wave, read_audio, to_mono_16k, write_audio
+from eartune.audio import SAMPLE_RATE, audio_seconds, check_wave, cut_silence, read_audio, to_mono_16k, write_audio
 from eartune.faults import InputError
 
 # mp3 is written in whole frames of 1152 samples, with the coder's delay before and after.
@@ -116,3 +116,44 @@ def with_a(value: float) -> np.ndarray:
     wave = tone(0.5)[:, 0].copy()
     wave[100] = value
     return wave
+
+
+def silent(seconds: float, level: float = 1e-4) -> np.ndarray:
+    """Hiss, 70 dB below the tone."""
+    return (level * np.random.default_rng(0).standard_normal(round(seconds * SAMPLE_RATE))).astype(np.float32)
+
+
+SPOKEN = np.concatenate([tone(0.5)[:, 0], silent(0.4), tone(0.3)[:, 0]])
+
+
+def test_silence_before_and_after_is_cut_and_silence_between_stays() -> None:
+    cut = cut_silence(np.concatenate([silent(1.2), SPOKEN, silent(4.0)]))
+    assert len(cut) / SAMPLE_RATE == pytest.approx(0.2 + 1.2 + 0.2, abs=0.05)
+    start = np.flatnonzero(np.abs(cut) > 0.01)[0]
+    assert np.array_equal(cut[start : start + len(SPOKEN) - 10], SPOKEN[1:][: len(SPOKEN) - 10])
+
+
+def test_where_there_is_little_silence_nothing_is_cut() -> None:
+    wave = np.concatenate([silent(0.15), SPOKEN, silent(0.15)])
+    assert np.array_equal(cut_silence(wave), wave)
+
+
+def test_a_click_is_not_speech() -> None:
+    click = np.zeros(160, np.float32) + 0.9
+    cut = cut_silence(np.concatenate([SPOKEN, silent(2.0), click, silent(1.0)]))
+    assert len(cut) / SAMPLE_RATE == pytest.approx(1.2 + 0.2, abs=0.05)
+
+
+def test_a_noisy_recording_is_left_alone() -> None:
+    wave = np.concatenate([silent(1.0, 0.05), SPOKEN + silent(1.2, 0.05), silent(1.0, 0.05)])
+    assert np.array_equal(cut_silence(wave), wave)
+
+
+@pytest.mark.parametrize("wave", [np.zeros(8_000, np.float32), silent(0.5), np.zeros(100, np.float32)])
+def test_of_silence_alone_nothing_is_cut(wave: np.ndarray) -> None:
+    assert np.array_equal(cut_silence(wave), wave)
+
+
+def test_cutting_twice_is_cutting_once() -> None:
+    once = cut_silence(np.concatenate([silent(1.0), SPOKEN, silent(2.0)]))
+    assert np.array_equal(cut_silence(once), once)

@@ -76,6 +76,10 @@ def test_settings_survive_their_json() -> None:
         ({"grid__budgets": []}, "grid: the scheme 'direct-mixing' needs budgets, such as [5%, 100%]"),
         ({"grid__budgets": None}, "grid: the scheme 'direct-mixing' needs budgets, such as [5%, 100%]"),
         ({"grid__budgets": ["5%", "much"]}, "grid.budgets.1: 'much' is no speech budget; write one as 5%, 2h or"),
+        (
+            {"grid__budgets": ["0%"]},
+            "a budget of 0% is no speech at all; that is what the text-only scheme is for, or list speech of other",
+        ),
         ({"grid__budgets": ["150%"]}, "grid.budgets.0: '150%' is more than all the speech"),
         ({"grid__seeds": []}, "grid.seeds: tuple should have at least 1 item"),
         (
@@ -84,7 +88,7 @@ def test_settings_survive_their_json() -> None:
         ),
         (
             {"data__text": [{"corpus": "librispeech"}]},
-            "data.text.0: unknown corpus 'librispeech'; known are grammar, manifest, picovoice",
+            "data.text.0: unknown corpus 'librispeech'; known are fluent, grammar, italic, manifest, massive",
         ),
         ({"data__text": [{"path": "a.jsonl"}]}, "data.text.0: needs the key 'corpus'"),
         ({"data__text": [{"corpus": "manifest"}]}, "data.text.0.manifest.path: field required"),

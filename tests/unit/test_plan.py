@@ -144,6 +144,24 @@ def test_every_budget_shows_all_text_and_exactly_its_speech() -> None:
             assert [e.utterance for e in stage.examples if e.recording is None] == list(pool(10))
 
 
+def test_source_speech_is_used_whole_at_every_budget_and_alone_at_0() -> None:
+    source = pool(2, 1.0, prefix="fr")
+    settings = experiment(
+        grid__budgets=["0%", "50%"], data__source_speech=[{"corpus": "manifest", "path": "french.jsonl"}]
+    )
+    heard = {
+        plan.cell.name: [e.utterance.id for e in plan.stages[-1].examples if e.recording is not None]
+        for plan in plan_cells(settings, replace(in_memory(), source_speech=source))
+        if plan.stages
+    }
+    assert heard["text-only-seed0"] == []
+    assert heard["direct-mixing-0pct-seed0"] == heard["curriculum-0pct-seed0"] == ["fr0", "fr1"]
+    assert len(heard["direct-mixing-50pct-seed0"]) == 2 + 2 * 3 and heard["direct-mixing-50pct-seed0"][:2] == [
+        "fr0",
+        "fr1",
+    ]
+
+
 POCKET = size_of(experiment().architecture)
 
 

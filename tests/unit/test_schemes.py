@@ -128,3 +128,15 @@ def test_a_name_that_is_no_folder_is_refused(name: str) -> None:
 def test_values_that_cannot_be_are_refused(values: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         DirectMixing.model_validate(values)
+
+
+@pytest.mark.parametrize(("least", "shown"), [(0, 1), (0.05, 1), (0.35, 3), (0.5, 5)])
+def test_few_recordings_are_shown_often_enough_to_be_the_least_share(least: float, shown: int) -> None:
+    """10 texts and 2 recordings: shown once, speech is a sixth of the examples."""
+    text, speech = pool(10), pool(2, 1.0, prefix="s")
+    for scheme in (DirectMixing(least_speech=least), Curriculum(least_speech=least)):
+        examples = scheme.stages(text, speech)[-1].examples
+        spoken = [example for example in examples if example.modality is Modality.SPEECH]
+        assert len(spoken) == 2 * shown and len(examples) == 10 + len(spoken)
+        assert len(spoken) >= least * len(examples)
+        assert {example.utterance.id for example in spoken} == {"s0", "s1"}

@@ -8,6 +8,7 @@ import torch
 from transformers import TrainerControl
 
 from eartune.architectures.qwen2_audio import Qwen2Audio
+from eartune.architectures.settings import Qwen2AudioSettings
 from eartune.architectures.tiny import tiny_qwen2_audio
 from eartune.audio import write_audio
 from eartune.decoding import RowMaker
@@ -59,7 +60,7 @@ class CutJournal(Journal):
 
 
 def train(model: Qwen2Audio, what: Stage, folder: Path, journal: Journal | None = None, **settings: object) -> None:
-    rows = RowMaker(model, SluTask(), "after")
+    rows = RowMaker(model, SluTask(), Qwen2AudioSettings(type="qwen2-audio"))
     training = Training(**({"batch_size": 8, "micro_batch_size": 8} | settings))
     train_stage(
         model, what, rows.to_learn, training, 0, folder, journal or Journal(folder / "train.jsonl", lambda *_: None)

@@ -16,6 +16,8 @@ class Qwen2AudioSettings(Section):
     """Of weights and computation; the optimizer keeps float32 copies of what it trains."""
     instruction: InstructionPosition = "after"
     """Where the instruction stands: after the content, as the paper's replication has it, or before."""
+    cut_silence: bool = False
+    """Leave out the silence before the first and after the last sound of each recording, all but 0.2 s."""
 
 
 Architecture = Qwen2AudioSettings  # a union by `type` once there is a second

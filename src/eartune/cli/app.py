@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from eartune.cli import check, compare, doctor, listing, predict, report, run, score
+from eartune.cli import check, compare, doctor, listing, predict, prepare, report, run, score
 from eartune.faults import InputError
 
 app = typer.Typer(
@@ -14,6 +14,7 @@ app = typer.Typer(
     help="Adapt an audio LLM to your spoken-language-understanding task from text and a little speech.",
 )
 app.command("list")(listing.list_all)
+app.command("prepare")(prepare.prepare_files)
 app.command("check")(check.check)
 app.command("run")(run.run)
 app.command("score")(score.score)

@@ -6,6 +6,7 @@ from rich.table import Table
 
 from eartune.budget import describe
 from eartune.cli.console import console as terminal
+from eartune.cli.licences import show_licences
 from eartune.cli.options import DataRoot, ExperimentFile, RunsRoot
 from eartune.corpora import Source
 from eartune.experiment import Experiment, read_experiment
@@ -23,8 +24,11 @@ def check(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsR
     plans = plan_cells(settings, pools)
     console = terminal()
     console.print(f"[bold]{settings.name}[/]  {settings.question}")
+    show_licences(settings, console)
+    source_speech = f"   source speech: {describe(pools.source_speech)}" if pools.source_speech else ""
     console.print(
-        f"text: {len(pools.text)} utterances   speech: {describe(pools.speech)}   test: {len(pools.test)} recordings"
+        f"text: {len(pools.text)} utterances   speech: {describe(pools.speech)}{source_speech}   "
+        f"test: {len(pools.test)} recordings"
     )
     console.print(
         f"labels: {len(pools.schema.intents)} intents, {len(pools.schema.entity_types)} entity types   "

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from eartune.cli.console import console as terminal
+from eartune.cli.licences import show_licences
 from eartune.cli.options import DataRoot, ExperimentFile, RunsRoot
 from eartune.experiment import read_experiment
 from eartune.report import read_results, terminal_table
@@ -16,7 +17,9 @@ def run(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsRoo
     from eartune.run import run as run_experiment
 
     console = terminal()
-    folder = run_experiment(read_experiment(experiment), data, runs, console)
+    settings = read_experiment(experiment)
+    show_licences(settings, console)
+    folder = run_experiment(settings, data, runs, console)
     results = read_results(folder)
     console.print(terminal_table(results))
     best = max((r for r in results if r.finished), key=lambda r: r.scores[r.main_metric].value)

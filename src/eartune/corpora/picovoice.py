@@ -7,7 +7,7 @@ The folder `picovoice_sti` holds labels.jsonl, recordings/ and coffee_maker.yaml
 
 import hashlib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from eartune.audio import audio_seconds
 from eartune.corpora.source import Source
@@ -24,6 +24,8 @@ speaker may be on both sides."""
 
 class PicovoiceCorpus(Section):
     """One split of the recordings."""
+
+    LICENCE: ClassVar[str] = "Picovoice speech-to-intent benchmark: Apache-2.0"
 
     corpus: Literal["picovoice"]
     split: Literal["train", "test"]

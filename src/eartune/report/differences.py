@@ -152,6 +152,6 @@ def in_words(one: Compared) -> str:
     """The comparison as a sentence."""
     value, low, high = (100 * v for v in (one.difference.value, one.difference.low, one.difference.high))
     names = scheme_in_prose(one.second.scheme), scheme_in_prose(one.first.scheme)
-    told = f"{abs(value):.1f} points {'above' if value >= 0 else 'below'} {names[1]}"
+    told = f"{abs(value):.1f} points {'above' if value >= 0 else 'below'} {names[1]} [{low:+.1f}, {high:+.1f}]"
     verdict = "a real difference" if one.is_shown else "which chance could bring"
-    return f"{names[0]} is {told} [{low:+.1f}, {high:+.1f}] in a paired test (p {_p(one.adjusted_p)}), {verdict}"
+    return f"{names[0]} is {told} in a paired test (p {_p(one.adjusted_p)} after Holm's correction), {verdict}"

@@ -8,8 +8,8 @@ import yaml
 from pydantic import ValidationError
 
 from builders import frame
-from eartune.corpora import GrammarCorpus, Source
-from eartune.corpora.grammar import BUNDLED, Grammar, read_grammar
+from eartune.corpora import Source
+from eartune.corpora.grammar import BUNDLED, Grammar, GrammarCorpus, read_grammar
 from eartune.faults import InputError
 from eartune.semantics import SemanticFrame
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from builders import sound_file
-from eartune.corpora import ManifestCorpus, Source
+from eartune.corpora import Source
+from eartune.corpora.manifest import ManifestCorpus
 from eartune.faults import InputError
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from builders import frame, sound_file
-from eartune.corpora import PicovoiceCorpus, Source
+from eartune.corpora import Source
+from eartune.corpora.picovoice import PicovoiceCorpus
 from eartune.faults import InputError
 from eartune.utterance import Utterance
 

@@ -1,0 +1,14 @@
+"""Under which licences an experiment's data come, said once before anything is done with them."""
+
+from rich.console import Console
+
+from eartune.experiment import Experiment
+
+
+def show_licences(experiment: Experiment, console: Console) -> None:
+    """One line a corpus; those that forbid commercial use stand out."""
+    pools = (experiment.data.text, experiment.data.speech, experiment.data.test)
+    for licence in dict.fromkeys(getattr(corpus, "LICENCE", None) for pool in pools for corpus in pool):
+        if licence:
+            restricted = "NON-COMMERCIAL" in licence or "ACADEMIC" in licence
+            console.print(f"[bold yellow]{licence}[/]" if restricted else f"[dim]{licence}[/]")

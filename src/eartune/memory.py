@@ -1,0 +1,24 @@
+"""How much memory this process holds, and how it gives back what a finished model leaves behind."""
+
+import ctypes
+import gc
+import platform
+import resource
+import sys
+
+
+def peak_memory_gb() -> float:
+    """The most memory this process ever held."""
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return kilobytes / (1e9 if sys.platform == "darwin" else 1e6)  # macOS counts bytes
+
+
+def give_memory_back() -> None:
+    """Collect garbage and hand freed memory to the system.
+
+    glibc keeps what a model freed, in pieces too small for the next one: on a CPU every model of a grid would take
+    about 1 GB more than the one before.
+    """
+    gc.collect()
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
