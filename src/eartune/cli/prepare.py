@@ -1,0 +1,163 @@
+"""`eartune prepare`: your own files become manifests, with what is wrong in them set aside."""
+
+import shlex
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from eartune.cli.console import console as terminal
+from eartune.faults import InputError
+from eartune.importing.imported import Imported
+from eartune.importing.messages import write_messages
+from eartune.importing.read import Shape, read_utterances
+from eartune.preparing.prepare import PROFILE, QUARANTINE, Prepared, in_words, prepare
+from eartune.preparing.profile import terminal_profile
+from eartune.preparing.split import distance_from_test, split_of, training_splits
+from eartune.progress import RunProgress
+from eartune.utterance import Utterance
+
+NO_TEXT = "  # no split has words in every row"
+NO_SPEECH = "  # no split has recordings to train on"
+NO_TEST = "  # needed: recordings that nothing is trained on; name their file with --split test=FILE"
+
+
+def prepare_files(
+    to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Where manifests and profile are written.")],
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="FILE", help="Rows of any shape; train, dev or test by name.")
+    ] = None,
+    split: Annotated[list[str] | None, typer.Option(metavar="NAME=FILE", help="A file whose split you name.")] = None,
+    shape: Annotated[Shape | None, typer.Option(help="What the files are, if it is not seen.")] = None,
+    columns: Annotated[
+        list[str] | None, typer.Option("--map", metavar="OURS=THEIRS", help="Which column is which, as in text=utt.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Write nothing if anything cannot be used.")] = False,
+    headers_only: Annotated[
+        bool, typer.Option("--headers-only", help="Do not listen for silence, clipping and damage; much faster.")
+    ] = False,
+    messages: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write chats for other fine-tuning tools, too.")
+    ] = None,
+) -> None:
+    """Make manifests of your own files: what cannot be used is set aside with the reason, and one page says what is.
+
+    Example: eartune prepare train.csv test.csv --to prepared --map text=sentence
+    """
+    console = terminal()
+    inputs = [(split_of(file.stem), file) for file in files or []]
+    inputs += [(name, Path(file)) for name, file in _pairs("--split", "NAME=FILE", split)]
+    _check_inputs(inputs, _outputs({name for name, _ in inputs}, to, messages))
+    told = dict(_pairs("--map", "OURS=THEIRS", columns))
+    splits = _read(inputs, shape, told, console)
+    prepared = _prepare(splits, to, strict, not headers_only, console)
+    console.print(terminal_profile(prepared.profile))
+    _say(console, *_outcome(prepared, to))
+    if messages:
+        _say(console, _write_messages(messages, prepared.splits))
+    _say(console, *next_lines(prepared.splits, to))
+
+
+def next_lines(splits: Mapping[str, Sequence[Utterance]], to: Path) -> list[str]:
+    """What to type now; its last line can be copied."""
+    if not any(splits.values()):
+        return [f"Nothing is left to train on or to test; {to / QUARANTINE} says why."]
+    told = "Next, with that in an experiment of your own (the README shows one), say mine.yaml:"
+    return ["", *data_section(splits), told, f"eartune check mine.yaml --data {shlex.quote(str(to))}"]
+
+
+def data_section(splits: Mapping[str, Sequence[Utterance]]) -> list[str]:
+    """The lines of an experiment's `data` for these manifests; a comment where something is missing."""
+    filled = {name: rows for name, rows in splits.items() if rows}
+    training = training_splits(filled)
+    text = [name for name in filled if name in training and all(row.text is not None for row in filled[name])]
+    spoken = {name: distance_from_test(name) for name, rows in filled.items() if any(row.recordings for row in rows)}
+    speech = [name for name in spoken if name in training]
+    held_out = [name for name in spoken if name not in training]
+    test = [name for name in held_out if spoken[name] == min(spoken[other] for other in held_out)]
+    pools = (("text:   ", text, NO_TEXT), ("speech: ", speech, NO_SPEECH), ("test:   ", test, NO_TEST))
+    return ["data:", *(f"  {key}[{_manifests(names)}]{'' if names else lacking}" for key, names, lacking in pools)]
+
+
+def _manifests(names: Iterable[str]) -> str:
+    return ", ".join(f"{{corpus: manifest, path: {name}.jsonl}}" for name in names)
+
+
+def _pairs(option: str, form: str, values: Iterable[str] | None) -> list[tuple[str, str]]:
+    parts = [value.partition("=") for value in values or []]
+    for left, equals, right in parts:
+        if not (left and equals and right):
+            raise InputError(f"{option} {left}{equals}{right}: must be {form}")
+    return [(left, right) for left, _, right in parts]
+
+
+def _outputs(splits: Collection[str], to: Path, messages: Path | None) -> set[Path]:
+    chats = _message_files(messages, splits).values() if messages else ()
+    return {path.resolve() for path in (*(to / f"{split}.jsonl" for split in splits), to / QUARANTINE, *chats)}
+
+
+def _check_inputs(inputs: Sequence[tuple[str, Path]], outputs: Collection[Path]) -> None:
+    """Raise InputError for no file, for one that is given twice, and for one that would be written over."""
+    if not inputs:
+        raise InputError("name the files to prepare: FILE, or --split NAME=FILE")
+    seen = set()
+    for _, file in inputs:
+        if file.resolve() in seen:
+            raise InputError(f"{file}: is given twice; a file is of one split")
+        if file.resolve() in outputs:
+            raise InputError(f"{file}: would be written over; name another folder or file to write to")
+        seen.add(file.resolve())
+
+
+def _read(
+    inputs: Iterable[tuple[str, Path]], shape: Shape | None, told: Mapping[str, str], console: Console
+) -> dict[str, Imported]:
+    """The files of each split, one after another; says what was taken for what."""
+    splits: dict[str, list[Imported]] = {}
+    for split, file in inputs:
+        imported = read_utterances(file, shape, told)
+        splits.setdefault(split, []).append(imported)
+        _say(console, _taken_for(file, split, imported))
+    return {split: _joined(parts) for split, parts in splits.items()}
+
+
+def _taken_for(file: Path, split: str, imported: Imported) -> str:
+    rows = len(imported.utterances) + len(imported.rejected)
+    columns = ", ".join(f"{ours}={theirs}" for ours, theirs in imported.columns.items())
+    return f"{file}: split {split}, {rows:,} rows" + (f", columns {columns} (--map changes that)" if columns else "")
+
+
+def _joined(parts: Sequence[Imported]) -> Imported:
+    utterances = chain.from_iterable(part.utterances for part in parts)
+    return Imported(tuple(utterances), tuple(chain.from_iterable(part.rejected for part in parts)), {})
+
+
+def _prepare(splits: Mapping[str, Imported], to: Path, strict: bool, samples: bool, console: Console) -> Prepared:
+    with RunProgress(console, 1) as bar:
+        return prepare(splits, to, strict, samples, lambda done, total: bar.within("listening", 1, done / total))
+
+
+def _outcome(prepared: Prepared, to: Path) -> list[str]:
+    lines = [f"set aside: {in_words(prepared.quarantined)}, see {to / QUARANTINE}"] if prepared.quarantined else []
+    return [*lines, f"written: {', '.join(f'{to / split}.jsonl' for split in prepared.splits)} and {to / PROFILE}"]
+
+
+def _message_files(path: Path, splits: Collection[str]) -> dict[str, Path]:
+    """A file a split where there are several: chats of a test must not be trained on."""
+    return {split: path if len(splits) == 1 else path.with_stem(f"{path.stem}-{split}") for split in splits}
+
+
+def _write_messages(path: Path, splits: Mapping[str, Sequence[Utterance]]) -> str:
+    files = _message_files(path, splits)
+    for split, file in files.items():
+        write_messages(file, splits[split])
+    return f"chats: {', '.join(map(str, files.values()))}"
+
+
+def _say(console: Console, *lines: str) -> None:
+    """As they are: no markup in file names, no line breaks in what is to be copied."""
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)

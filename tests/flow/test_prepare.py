@@ -1,0 +1,171 @@
+"""`prepare` on a small folder of somebody's own: what it prints and writes, and that `check` takes what comes out."""
+
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from builders import settings, sound_file
+from eartune.cli.app import main
+from eartune.cli.prepare import data_section
+from eartune.files import read_lines
+from eartune.utterance import Utterance, read_manifest
+
+Run = Callable[..., str]
+COMMAND = "prepare train.csv test.jsonl --to prepared --map audio=clip_path"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Six rows to train on, of which two cannot be used, and two of a test."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "clips").mkdir()
+    for n in range(8):
+        sound_file(tmp_path / "clips" / f"c{n}.wav", 0.5 + n / 10)
+    (tmp_path / "clips" / "c4.wav").write_text("no sound")
+    rows = [
+        {"id": f"u{n}", "utt": f"wake me on day {n}", "clip_path": f"clips/c{n}.wav", "intent": "alarm_set"}
+        for n in range(8)
+    ]
+    rows[5]["intent"] = ""
+    with Path("train.csv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows[:6])
+    Path("test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[6:]), encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command line in this process and returns what it printed; on stderr if it ends with another code."""
+
+    def eartune(line: str, code: int = 0) -> str:
+        monkeypatch.setattr(sys, "argv", ["eartune", *line.split()])
+        with pytest.raises(SystemExit) as end:
+            main()
+        out, err = capfd.readouterr()
+        assert (end.value.code or 0) == code and bool(err) == bool(code), err
+        return err if code else out
+
+    return eartune
+
+
+def ids(path: str) -> list[str]:
+    return [utterance.id for utterance in read_manifest(Path(path))]
+
+
+def test_it_says_what_it_took_for_what_what_there_is_and_what_comes_next(run: Run) -> None:
+    shown = run(COMMAND)
+    assert "train.csv: split train, 6 rows, columns id=id, text=utt, audio=clip_path, intent=intent" in shown
+    assert "test.jsonl: split test, 2 rows" in shown
+    assert "What there is" in shown and "Sampling rates and channels" in shown
+    assert "set aside: 2 rows (1 not-read and 1 unreadable), see prepared/quarantine.jsonl" in shown
+    assert shown.splitlines()[-1] == "eartune check mine.yaml --data prepared"
+    assert sorted(path.name for path in Path("prepared").iterdir()) == [
+        *("profile.md", "quarantine.jsonl", "test.jsonl", "train.jsonl")
+    ]
+    assert (ids("prepared/train.jsonl"), ids("prepared/test.jsonl")) == (["u0", "u1", "u2", "u3"], ["u6", "u7"])
+    aside = [row.get("id", row.get("place")) for _, row in read_lines(Path("prepared/quarantine.jsonl"))]
+    assert aside == ["train.csv, row 7", "u4"]  # rows as a spreadsheet numbers them
+
+
+def test_check_takes_what_it_is_told_to(run: Run) -> None:
+    lines = run(COMMAND).splitlines()
+    section = lines[lines.index("data:") : -2]
+    assert section == [
+        "data:",
+        "  text:   [{corpus: manifest, path: train.jsonl}]",
+        "  speech: [{corpus: manifest, path: train.jsonl}]",
+        "  test:   [{corpus: manifest, path: test.jsonl}]",
+    ]
+    experiment = settings() | yaml.safe_load("\n".join(section))
+    Path("mine.yaml").write_text(yaml.safe_dump(experiment), encoding="utf-8")
+    assert "text: 4 utterances" in run(lines[-1].removeprefix("eartune "))
+
+
+def test_one_file_is_one_split_and_splits_may_be_named(run: Run) -> None:
+    Path("train.csv").rename("orders.csv")
+    run("prepare orders.csv --to one --map audio=clip_path")
+    assert Path("one/all.jsonl").exists()
+    shown = run("prepare --split train=orders.csv --split held_out=test.jsonl --to two --map audio=clip_path")
+    assert "  test:   [{corpus: manifest, path: held_out.jsonl}]" in shown.splitlines()
+
+
+def test_files_of_one_split_are_joined(run: Run) -> None:
+    run("prepare train.csv --split train=test.jsonl --to prepared --map audio=clip_path")
+    assert ids("prepared/train.jsonl") == ["u0", "u1", "u2", "u3", "u6", "u7"]
+
+
+def test_what_is_missing_from_an_experiment_is_said() -> None:
+    def rows(text: str | None) -> list[Utterance]:
+        return [Utterance("a", text, "en", read_manifest(Path("m.jsonl"))[0].frame)]
+
+    Path("m.jsonl").write_text('{"id": "a", "text": "x", "intent": "y"}')
+    assert data_section({"all": rows("x")})[1:] == [
+        "  text:   [{corpus: manifest, path: all.jsonl}]",
+        "  speech: []  # no split has recordings to train on",
+        "  test:   []  # needed: recordings that nothing is trained on; name their file with --split test=FILE",
+    ]
+    assert data_section({"train": rows(None), "test": []})[1] == "  text:   []  # no split has words in every row"
+
+
+def test_where_nothing_is_left_nothing_comes_next(run: Run, folder: Path) -> None:
+    for n in range(8):
+        (folder / "clips" / f"c{n}.wav").write_bytes(b"")
+    shown = run(COMMAND).splitlines()
+    assert shown[-1] == "Nothing is left to train on or to test; prepared/quarantine.jsonl says why."
+    assert "data:" not in shown and len(list(read_lines(Path("prepared/quarantine.jsonl")))) == 8
+
+
+def test_chats_are_written_a_file_a_split(run: Run) -> None:
+    shown = run(f"{COMMAND} --messages chats.jsonl")
+    assert "chats: chats-train.jsonl, chats-test.jsonl" in shown and not Path("chats.jsonl").exists()
+    assert len(list(read_lines(Path("chats-train.jsonl")))) == 4
+    run("prepare test.jsonl --to alone --map audio=clip_path --messages chats.jsonl")
+    assert len(list(read_lines(Path("chats.jsonl")))) == 2
+
+
+def test_headers_only(run: Run) -> None:
+    assert "Only headers were read" in run(f"{COMMAND} --headers-only")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("prepare --to prepared", "name the files to prepare: FILE, or --split NAME=FILE"),
+        ("prepare gone.csv --to prepared", "gone.csv: no such file"),
+        ("prepare test.jsonl --to prepared --split train", "--split train: must be NAME=FILE"),
+        ("prepare test.jsonl --to prepared --split =train.csv", "--split =train.csv: must be NAME=FILE"),
+        ("prepare --to prepared --split a/b=test.jsonl --map audio=clip_path", "'a/b' cannot name a split"),
+        ("prepare test.jsonl --to prepared --map utt", "--map utt: must be OURS=THEIRS"),
+        ("prepare test.jsonl --to prepared --map text=words", "test.jsonl: has no column 'words' for text"),
+        ("prepare test.jsonl --to prepared --split train=./test.jsonl", "test.jsonl: is given twice"),
+        ("prepare test.jsonl --to . --map audio=clip_path", "test.jsonl: would be written over"),
+        ("prepare test.jsonl --to prepared --messages test.jsonl", "test.jsonl: would be written over"),
+        ("prepare test.jsonl --to train.csv --map audio=clip_path", "train.csv: is a file; name a folder"),
+        (f"{COMMAND} --strict", "2 rows (1 not-read and 1 unreadable) cannot be used, the first being train.csv, row"),
+    ],
+)
+def test_what_a_user_may_get_wrong_is_one_sentence_and_nothing_is_written(
+    run: Run, folder: Path, line: str, said: str
+) -> None:
+    before = contents(folder)
+    assert said in run(line, code=2).splitlines()[-1]
+    assert contents(folder) == before
+
+
+def test_the_verb_starts_without_torch() -> None:
+    program = "import sys, eartune.cli.prepare; print({'torch', 'transformers', 'scipy', 'pandas'} & set(sys.modules))"
+    done: Any = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("set()\n", "")
