@@ -16,7 +16,7 @@ import textdistance
 
 def main(gold_file: str, predictions_file: str) -> None:
     """Print the micro F1s and the seconds they took, reading included."""
-    started = time.process_time()
+    started = time.perf_counter()
     gold = {}
     for row in map(json.loads, Path(gold_file).read_text(encoding="utf-8").splitlines()):
         for recording in row["recordings"]:
@@ -30,7 +30,7 @@ def main(gold_file: str, predictions_file: str) -> None:
             add(sums, right, predictions[key])
     sums["slu_f1"] = sums["word_f1"] + sums["char_f1"]
     scores = {name: 2 * s["tp"] / (2 * s["tp"] + s["fp"] + s["fn"]) for name, s in sums.items()}
-    print(json.dumps({"seconds": time.process_time() - started, "scores": scores}))
+    print(json.dumps({"seconds": time.perf_counter() - started, "scores": scores}))
 
 
 def gold_of(row: dict) -> dict:
