@@ -50,10 +50,11 @@ def cut_silence(wave: Wave) -> Wave:
     Only what is far quieter than the recording's own loud parts goes, so noisy recordings stay as they are.
     """
     n_frames = len(wave) // FRAME_SAMPLES
+    if n_frames < SOUND_FRAMES:
+        return wave
     power = np.square(wave[: n_frames * FRAME_SAMPLES], dtype=np.float64).reshape(n_frames, FRAME_SAMPLES).mean(axis=1)
-    loud = power > np.quantile(power, 0.95) * 10 ** (-QUIET_DB / 10) if n_frames else power > 0
-    runs = np.convolve(loud, np.ones(SOUND_FRAMES), mode="valid") == SOUND_FRAMES if n_frames else loud
-    starts = np.flatnonzero(runs)
+    loud = power > np.quantile(power, 0.95) * 10 ** (-QUIET_DB / 10)
+    starts = np.flatnonzero(np.convolve(loud, np.ones(SOUND_FRAMES), mode="valid") == SOUND_FRAMES)
     if not len(starts):
         return wave
     margin = round(KEPT_SECONDS * SAMPLE_RATE)

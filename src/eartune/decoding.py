@@ -5,7 +5,7 @@ from pathlib import Path
 
 from eartune.architectures.audio_llm import AudioLLM
 from eartune.architectures.settings import Architecture
-from eartune.audio import cut_silence, read_audio
+from eartune.audio import Wave, cut_silence, read_audio
 from eartune.batches import Row
 from eartune.files import json_line
 from eartune.prompts import render
@@ -14,6 +14,7 @@ from eartune.settings import Decoding
 from eartune.tasks.prediction import Prediction, read_predictions, write_predictions
 from eartune.tasks.settings import SluTask
 from eartune.tasks.slu import Schema, instruction, parse, target
+from eartune.utterance import Recording
 
 
 class RowMaker:
@@ -33,12 +34,16 @@ class RowMaker:
         """The example with its answer left out."""
         return self._row(example, None)
 
+    def wave(self, recording: Recording) -> Wave:
+        """What the model hears of a recording."""
+        wave = read_audio(recording.path)
+        return cut_silence(wave) if self.cut_silence else wave
+
     def _row(self, example: Example, answer: str | None) -> Row:
         asked = instruction(example.utterance.frame.scenario is not None)
         if example.recording is None:
             return Row(render(asked, example.utterance.text, self.position), None, answer)
-        wave = read_audio(example.recording.path)
-        clip = self.model.features(cut_silence(wave) if self.cut_silence else wave)
+        clip = self.model.features(self.wave(example.recording))
         return Row(render(asked, None, self.position), clip, answer)
 
 

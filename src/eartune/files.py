@@ -7,8 +7,7 @@ from typing import Any
 
 from eartune.faults import InputError
 
-LFS_POINTER = "version https://git-lfs"
-"""How the stand-in begins that a clone without Git LFS leaves for a large file."""
+_LFS_POINTER, _LFS_POINTER_BYTES = b"version https://git-lfs", 200
 
 
 def read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -48,17 +47,23 @@ def json_line(row: dict[str, Any]) -> str:
     return json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
+def is_lfs_pointer(path: Path) -> bool:
+    """Whether a file is only the note that a clone without Git LFS leaves in the place of a large one."""
+    if not path.is_file() or path.stat().st_size >= _LFS_POINTER_BYTES:
+        return False
+    return path.read_bytes().startswith(_LFS_POINTER)
+
+
 def read_text(path: Path) -> str:
     """A file's text; raises InputError where there is none, or not in UTF-8, or only a Git LFS pointer to it."""
     if not path.is_file():
         raise InputError(f"{path}: no such file")
+    if is_lfs_pointer(path):
+        raise InputError(f"{path}: is a Git LFS pointer, not the file itself; fetch that with git lfs pull")
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not UTF-8 text ({error.reason} at byte {error.start})") from error
-    if text.startswith(LFS_POINTER):
-        raise InputError(f"{path}: is a Git LFS pointer, not the file itself; fetch that with git lfs pull")
-    return text
 
 
 def _object(text: str, place: str) -> dict[str, Any]:

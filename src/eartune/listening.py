@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from eartune.architectures.audio_llm import AudioLLM
-from eartune.audio import read_audio
 from eartune.batches import Row
 from eartune.decoding import RowMaker
 from eartune.metrics import Answered, evaluate
@@ -58,7 +57,7 @@ def listen(
     learned = [rows.to_learn(example) for example in chosen]
     swapped = [replace(row, clip=other.clip) for row, other in zip(learned, learned[1:] + learned[:1], strict=True)]
     silent = [
-        replace(row, clip=_silence(model, example), answer=None) for row, example in zip(learned, chosen, strict=True)
+        replace(row, clip=_silence(rows, example), answer=None) for row, example in zip(learned, chosen, strict=True)
     ]
     own = [replace(row, answer=None) for row in learned]
     change = (_log_probabilities(model, learned) - _log_probabilities(model, swapped)).abs().mean()
@@ -70,9 +69,9 @@ def listen(
     )
 
 
-def _silence(model: AudioLLM, example: Example) -> Any:
+def _silence(rows: RowMaker, example: Example) -> Any:
     assert example.recording is not None
-    return model.features(read_audio(example.recording.path) * 0)
+    return rows.model.features(rows.wave(example.recording) * 0)
 
 
 @torch.no_grad()

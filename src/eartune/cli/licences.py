@@ -7,7 +7,8 @@ from eartune.experiment import Experiment
 
 def show_licences(experiment: Experiment, console: Console) -> None:
     """One line a corpus; those that forbid commercial use stand out."""
-    pools = (experiment.data.text, experiment.data.speech, experiment.data.test)
+    data = experiment.data
+    pools = (data.text, data.speech, data.source_speech, data.test)
     for licence in dict.fromkeys(getattr(corpus, "LICENCE", None) for pool in pools for corpus in pool):
         if licence:
             restricted = "NON-COMMERCIAL" in licence or "ACADEMIC" in licence

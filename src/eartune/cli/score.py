@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -65,8 +64,13 @@ def score(
             json.dumps(summary(scores) | faults(matched) | shape | details(scores, labels, quality, forgiven), indent=1)
         )
         return
-    definitions = MASSIVE_DEFINITIONS if format == "massive" else DEFINITIONS
-    show(terminal(), scores, labels, definitions, matched, quality, forgiven, mode, average)
+    console = terminal()
+    console.print(f"{mode}, {average}: {faults_in_words(matched)}")
+    console.print(score_table(scores, forgiven, MASSIVE_DEFINITIONS if format == "massive" else DEFINITIONS))
+    for metric, of_metric in labels.items():
+        console.print(label_table(metric, of_metric))
+    for line in quality_lines(quality):
+        console.print(line, markup=False)
 
 
 def repaired_scores(matched: Matched, mode: Mode, average: Average) -> Scores:
@@ -103,26 +107,6 @@ def details(scores: Scores, labels: dict[str, Scores], quality: AnswerQuality, f
     if labels:
         found["by_label"] = {m: {label: s.to_json() for label, s in of.items()} for m, of in labels.items()}
     return found
-
-
-def show(
-    console: Console,
-    scores: Scores,
-    labels: dict[str, Scores],
-    definitions: dict[str, str],
-    matched: Matched,
-    quality: AnswerQuality,
-    forgiven: Scores,
-    mode: Mode,
-    average: Average,
-) -> None:
-    """The same for a reader."""
-    console.print(f"{mode}, {average}: {faults_in_words(matched)}")
-    console.print(score_table(scores, forgiven, definitions))
-    for metric, of_metric in labels.items():
-        console.print(label_table(metric, of_metric))
-    for line in quality_lines(quality):
-        console.print(line, markup=False)
 
 
 def score_table(scores: Scores, forgiven: Scores, definitions: dict[str, str]) -> Table:

@@ -19,16 +19,16 @@ from typing import IO, Literal, cast
 
 from eartune.corpora.download import Progress, check_space, is_inside
 from eartune.faults import InputError
+from eartune.files import is_lfs_pointer
 
 SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
 
 _DAMAGED = (
     *(tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error),
-    *(struct.error, UnicodeError, NotImplementedError),  # zipfile, where the fields of a header make no sense
+    *(struct.error, UnicodeError, NotImplementedError),  # what zipfile raises for headers that make no sense
 )
 _DISK_BLOCK = 4096  # what the smallest file takes up
 _DEFLATE_MAX_RATIO = 1032  # of what comes out of a gzip to what goes in
-_LFS_MAX_BYTES = 200
 
 
 def unpack(
@@ -61,13 +61,6 @@ def unpack(
     finally:
         shutil.rmtree(half_done, ignore_errors=True)
     return folder
-
-
-def is_lfs_pointer(path: Path) -> bool:
-    """Whether a file only stands for one that Git LFS was to fetch."""
-    if not path.is_file() or path.stat().st_size >= _LFS_MAX_BYTES:
-        return False
-    return path.read_bytes().startswith(b"version https://git-lfs")
 
 
 @dataclass(frozen=True)

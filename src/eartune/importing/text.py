@@ -5,11 +5,10 @@ import zlib
 from pathlib import Path
 
 from eartune.faults import InputError
-from eartune.files import LFS_POINTER
+from eartune.files import is_lfs_pointer
 
 _GZIP = b"\x1f\x8b"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_LFS = LFS_POINTER.encode()
 
 
 def refuse_unusable(path: Path) -> None:
@@ -18,9 +17,8 @@ def refuse_unusable(path: Path) -> None:
         raise InputError(f"{path}: is a folder; name the file in it that lists the rows")
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    with path.open("rb") as file:
-        if file.read(len(_LFS)) == _LFS:
-            raise InputError(f"{path}: is a Git LFS pointer, not the file itself; fetch that with git lfs pull")
+    if is_lfs_pointer(path):
+        raise InputError(f"{path}: is a Git LFS pointer, not the file itself; fetch that with git lfs pull")
 
 
 def read_text(path: Path) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 import soundfile
 
 from eartune.audio import MAX_SECONDS, Wave
+from eartune.files import is_lfs_pointer
 from eartune.preparing.finding import Rule, Treatment
 from eartune.utterance import Recording
 
@@ -30,7 +31,6 @@ CLIPPED_RUN = 3  # one or two samples at full scale are a peak, not a flat top
 CLIPPED_SHARE = 0.001  # of all samples; a few flat tops are in every loud recording and harm nobody
 STATED_SECONDS_OFF = 0.1  # rounding, and the padding that mp3 adds
 STATED_SHARE_OFF = 0.02  # of the measured length
-POINTER_BYTES, POINTER_START = 200, b"version https://git-lfs"
 UNKNOWN_LENGTH = 2**62  # frames; libsndfile's answer for a header without a length is 2**63 - 1
 CHUNK = 64  # files: long enough that passing them on costs nothing, short enough to stop soon
 
@@ -158,10 +158,9 @@ def _hear(path: Path, samples: bool) -> Heard:
 def _without_opening(path: Path) -> AudioFault | None:
     if not path.is_file():
         return AudioFault.MISSING
-    size = path.stat().st_size
-    if size < POINTER_BYTES and path.read_bytes().startswith(POINTER_START):
+    if is_lfs_pointer(path):
         return AudioFault.LFS_POINTER
-    return None if size else AudioFault.EMPTY
+    return None if path.stat().st_size else AudioFault.EMPTY
 
 
 def _open(path: Path, samples: bool) -> Heard:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
+from eartune.occurrence import absent_fillers
 from eartune.preparing.finding import Finding, Rule, Treatment
 from eartune.preparing.split import distance_from_test, training_splits
 from eartune.report.wording import listed
@@ -73,8 +74,6 @@ SIGNS = {
     TextFault.CONTROL_CHARACTER: re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"),  # tab and line ends are space
     TextFault.CHAT_MARKUP: re.compile(r"<\|[^|<>]*\|>"),
 }
-WITHOUT_SPACES = frozenset(("ja", "zh", "th", "km", "lo", "my"))  # where a value may stand anywhere
-_THEIR_LETTERS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 
 
 def check_rows(splits: Splits) -> Iterator[Finding]:
@@ -103,28 +102,9 @@ def text_faults(utterance: Utterance) -> Iterator[tuple[TextFault, str]]:
         yield TextFault.EMPTY_TEXT, ""
     yield from ((TextFault.EMPTY_FILLER, e.type) for e in utterance.frame.entities if not e.filler.split())
     yield from _strange_characters(utterance)
-    yield from ((TextFault.FILLER_ABSENT, filler) for filler in absent_fillers(utterance))
-
-
-def absent_fillers(utterance: Utterance) -> list[str]:
-    """Fillers whose words do not stand in the text one after another; case and punctuation do not matter."""
-    if utterance.text is None or not utterance.frame.entities:
-        return []
-    between = "" if _has_no_spaces(utterance.language, utterance.text) else " "
-    text = _padded(utterance.text, between)
-    return [e.filler for e in utterance.frame.entities if _padded(e.filler, between) not in text]
-
-
-def _has_no_spaces(language: str, text: str) -> bool:
-    if language == "und":  # nobody said
-        return bool(_THEIR_LETTERS.search(text))
-    return language.split("-")[0].casefold() in WITHOUT_SPACES
-
-
-def _padded(text: str, between: str) -> str:
-    """Its words alone, with the space between them also around them, so that only whole words are found."""
-    words = re.sub(r"[^\w\s]", " ", text.casefold()).split()
-    return between + between.join(words) + between if words else ""
+    if utterance.text is not None:
+        absent = absent_fillers(utterance.frame.entities, utterance.text, utterance.language)
+        yield from ((TextFault.FILLER_ABSENT, filler) for filler in absent)
 
 
 def _strange_characters(utterance: Utterance) -> Iterator[tuple[TextFault, str]]:

@@ -1,18 +1,15 @@
 """What kind of answers they are: can they be read, do they keep to the labels, do they make up values?"""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from eartune.occurrence import absent_fillers
 from eartune.scoring.match import Pair
 from eartune.scoring.positions import locate
 from eartune.tasks.repair import repair
 from eartune.tasks.slu import ParseStatus, Schema
-
-# Written without spaces, so that a value may stand anywhere.
-_WITHOUT_SPACES = ("ja", "zh", "th", "km", "lo", "my")
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,7 @@ def answer_quality(pairs: Sequence[Pair]) -> AnswerQuality:
         unknown.update(entity.type for entity in frame.entities if entity.type not in schema.entity_types)
         if text is not None and not pair.reference.tokens:
             checked += len(frame.entities)
-            invented += sum(not _occurs(entity.filler, text, pair.reference.language) for entity in frame.entities)
+            invented += len(absent_fillers(frame.entities, text, pair.reference.language))
     in_order = {status.value: statuses[status] for status in ParseStatus if statuses[status]}
     return AnswerQuality(sum(statuses.values()), in_order, dict(unknown.most_common()), invented, checked)
 
@@ -77,14 +74,3 @@ def _repair(pair: Pair) -> Pair:
     if frame and reference.tokens:
         frame = replace(frame, entities=locate(frame.entities, reference.tokens, reference.language))
     return replace(pair, prediction=replace(pair.prediction, frame=frame))
-
-
-def _occurs(filler: str, text: str, language: str) -> bool:
-    """Whether the words of a filler stand in the text one after another; case and punctuation do not matter."""
-    if language.startswith(_WITHOUT_SPACES):
-        return "".join(_plain(filler).split()) in "".join(_plain(text).split())
-    return f" {_plain(filler)} " in f" {_plain(text)} "
-
-
-def _plain(text: str) -> str:
-    return " ".join(re.sub(r"[^\w\s]", " ", text.casefold()).split())

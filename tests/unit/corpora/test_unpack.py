@@ -16,8 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eartune.corpora.unpack import is_lfs_pointer, unpack
+from eartune.corpora.unpack import unpack
 from eartune.faults import InputError
+from eartune.files import is_lfs_pointer
 
 FILES = {"slurp/train.jsonl": b'{"id":1}\n' * 50, "slurp/audio/a.flac": bytes(range(256)) * 20, "LICENSE": b""}
 TARS = ["a.tar", "a.tgz", "a.tar.gz", "A.TAR.GZ"]

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from builders import frame, utterance
+from eartune.occurrence import absent_fillers
 from eartune.preparing.finding import Finding, Treatment
-from eartune.preparing.text_faults import TEXT_RULES, TextFault, absent_fillers, check_rows, check_splits, text_faults
+from eartune.preparing.text_faults import TEXT_RULES, TextFault, check_rows, check_splits, text_faults
 from eartune.utterance import Recording, Utterance
 
 F = TextFault
@@ -117,11 +118,11 @@ def test_fillers_are_looked_for_as_whole_words_where_there_are_words(
 ) -> None:
     row = replace(said(text, language=language), frame=replace(frame(), entities=()))
     row = replace(row, frame=frame("a.b", f"x:{filler}"))
-    assert absent_fillers(row) == ([] if stands else [filler])
+    assert absent_fillers(row.frame.entities, text, language) == ([] if stands else [filler])
 
 
 def test_nothing_is_looked_for_where_nobody_wrote_the_words_down() -> None:
-    assert absent_fillers(said(None, "u1", "date:friday")) == []
+    assert faults(said(None, "u1", "date:friday")) == []
 
 
 def test_the_later_rows_of_an_id_are_found_within_a_split_only() -> None:
