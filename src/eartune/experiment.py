@@ -1,10 +1,11 @@
 """One YAML is one experiment: data, architecture, and a grid of schemes, speech budgets and seeds."""
 
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from eartune.architectures.settings import Architecture
 from eartune.budget import SpeechBudget
@@ -12,6 +13,7 @@ from eartune.corpora import Corpus
 from eartune.faults import InputError
 from eartune.schemes import Scheme
 from eartune.settings import Decoding, Section, Training, explain
+from eartune.speech.voices import Voice
 from eartune.tasks.settings import SluTask
 
 
@@ -23,7 +25,31 @@ class Data(Section):
     """What budgets choose from."""
     source_speech: tuple[Corpus, ...] = ()
     """Speech of other languages, which every scheme with speech uses whole; a budget of 0% adds nothing to it."""
+    synthetic_speech: tuple[Corpus, ...] = ()
+    """Text that voices speak, for schemes that say so; no budget limits it."""
     test: tuple[Corpus, ...] = Field(min_length=1)
+
+    @property
+    def corpora(self) -> tuple[Corpus, ...]:
+        """Those of all pools."""
+        return (*self.text, *self.speech, *self.source_speech, *self.synthetic_speech, *self.test)
+
+    @field_validator("synthetic_speech")
+    @classmethod
+    def _voices_speak(cls, corpora: tuple[Corpus, ...]) -> tuple[Corpus, ...]:
+        for corpus in corpora:
+            if not voices_of(corpus):
+                raise InputError(f"{corpus.corpus}: needs voices, such as [{{name: en-US}}], to be synthetic speech")
+        return corpora
+
+    @model_validator(mode="after")
+    def _other_voices_in_the_test(self) -> "Data":
+        trained = (*self.speech, *self.source_speech, *self.synthetic_speech)
+        heard = {voice.speaker for corpus in trained for voice in voices_of(corpus)}
+        for voice in chain.from_iterable(map(voices_of, self.test)):
+            if voice.speaker in heard:
+                raise InputError(f"the voice {voice.speaker} speaks in training and in the test; give the test others")
+        return self
 
 
 class Grid(Section):
@@ -69,6 +95,13 @@ class Experiment(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _some_synthetic_speech(self) -> "Experiment":
+        for scheme in self.grid.schemes:
+            if scheme.synthetic and not self.data.synthetic_speech:
+                raise InputError(f"the scheme {scheme.label!r} needs corpora with voices under data.synthetic_speech")
+        return self
+
     def cells(self) -> tuple["Cell", ...]:
         """The models of the grid: by seed, then in the order of schemes and budgets."""
         cells = []
@@ -92,6 +125,11 @@ class Cell:
         """Its folder: curriculum-5pct-seed0."""
         budget = [] if self.budget is None else [self.budget.slug]
         return "-".join([self.scheme.label, *budget, f"seed{self.seed}"])
+
+
+def voices_of(corpus: Corpus) -> tuple[Voice, ...]:
+    """The voices that speak a corpus; none where it has recordings of its own."""
+    return getattr(corpus, "voices", ())
 
 
 def read_experiment(path: Path) -> Experiment:

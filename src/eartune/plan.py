@@ -25,6 +25,8 @@ class Pools:
     schema: Schema
     source_speech: tuple[Utterance, ...] = ()
     """Of other languages, free of any budget."""
+    synthetic_speech: tuple[Utterance, ...] = ()
+    """Spoken by voices."""
 
 
 @dataclass(frozen=True)
@@ -52,20 +54,23 @@ class StageFigures:
 def read_pools(experiment: Experiment, source: Source) -> Pools:
     """All data; raises InputError for labels outside the declared ones and for test recordings that are trained on."""
     data = experiment.data
-    text, speech, source_speech, test = (
-        _read(corpora, source) for corpora in (data.text, data.speech, data.source_speech, data.test)
+    text, speech, source_speech, synthetic, test = (
+        _read(corpora, source)
+        for corpora in (data.text, data.speech, data.source_speech, data.synthetic_speech, data.test)
     )
     speech = tuple(utterance for utterance in speech if utterance.recordings)  # a budget counts what can be heard
-    everything = (*text, *speech, *source_speech, *test)
+    everything = (*text, *speech, *source_speech, *synthetic, *test)
     experiment.task.check(everything)
-    heard = (*speech, *source_speech)
+    heard = (*speech, *source_speech, *synthetic)
     trained_on = {recording.path.resolve() for utterance in heard for recording in utterance.recordings}
     for example in (examples := as_speech(test)):
         if example.recording is not None and example.recording.path.resolve() in trained_on:
             raise InputError(f"{example.recording.path}: stands in the speech pool and in the test")
     if not examples:
         raise InputError(f"{experiment.name}: the test holds no recordings; add some, or voices that speak its text")
-    return Pools(text, speech, examples, Schema.of(utterance.frame for utterance in everything), source_speech)
+    return Pools(
+        text, speech, examples, Schema.of(utterance.frame for utterance in everything), source_speech, synthetic
+    )
 
 
 def plan_cells(experiment: Experiment, pools: Pools) -> tuple[CellPlan, ...]:
@@ -129,4 +134,5 @@ def _plan_cell(experiment: Experiment, pools: Pools, cell: Cell) -> CellPlan:
         speech: tuple[Utterance, ...] = ()
     else:
         speech = cell.budget.select(pools.speech, experiment.grid.selection_seed)
-    return CellPlan(cell, speech, tuple(cell.scheme.stages(pools.text, (*pools.source_speech, *speech))))
+    synthetic = pools.synthetic_speech if cell.scheme.synthetic else ()
+    return CellPlan(cell, speech, tuple(cell.scheme.stages(pools.text, (*pools.source_speech, *speech), synthetic)))

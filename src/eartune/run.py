@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 def run(experiment: Experiment, data: Path, runs: Path, console: Console) -> Path:
     """Run what is not finished and return the folder of the run; safe to interrupt, and to call again."""
     root = runs / experiment.name
-    pools = read_pools(experiment, Source(data, runs / "speech"))
+    pools = spoken_pools(experiment, data, runs, console)
     plans = plan_cells(experiment, pools)
     base = base_fingerprint(experiment.architecture)
     check_recordings(plans, pools)
@@ -53,6 +54,13 @@ def run(experiment: Experiment, data: Path, runs: Path, console: Console) -> Pat
     return root
 
 
+def spoken_pools(experiment: Experiment, data: Path, runs: Path, console: Console) -> Pools:
+    """The pools, with everything spoken that voices are to speak."""
+    with RunProgress(console, 1) as progress:
+        source = Source(data, runs / "speech", progress=lambda done, of: progress.within("speaking", 1, done / of))
+        return read_pools(experiment, source)
+
+
 def write_references(root: Path, pools: Pools) -> None:
     """The test as a manifest beside the cells' predictions, for the report and for `score` and `compare`."""
     tested = {example.utterance.id: example.utterance for example in pools.test}
@@ -61,7 +69,8 @@ def write_references(root: Path, pools: Pools) -> None:
 
 def check_recordings(plans: Sequence[CellPlan], pools: Pools) -> None:
     """Read every recording that will be heard, before any work: a bad one should not end a run after hours."""
-    heard = [utterance for plan in plans for utterance in (*plan.speech, *pools.source_speech)]
+    budgeted = chain.from_iterable(plan.speech for plan in plans)
+    heard = [*budgeted, *pools.source_speech, *pools.synthetic_speech]
     spoken = {recording.path: None for utterance in heard for recording in utterance.recordings}
     for path in spoken | {example.recording.path: None for example in pools.test if example.recording is not None}:
         read_audio(path)

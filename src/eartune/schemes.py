@@ -1,4 +1,4 @@
-"""Training schemes: each turns a text pool and a speech pool into a list of stages, which is all a trainer sees.
+"""Training schemes: each turns pools of text and speech into a list of stages, which is all a trainer sees.
 
 The defaults are those of arXiv 2509.15389 where known; docs/design.md says which are not.
 """
@@ -24,6 +24,7 @@ class Component(StrEnum):
     LANGUAGE_MODEL = "language-model"
 
 
+Pool = Sequence[Utterance]
 EVERYTHING = tuple(Component)
 LANGUAGE_MODEL_ONLY = (Component.LANGUAGE_MODEL,)
 
@@ -60,7 +61,7 @@ class Stage:
     trainable: tuple[Component, ...]
 
 
-def as_text(pool: Sequence[Utterance]) -> tuple[Example, ...]:
+def as_text(pool: Pool) -> tuple[Example, ...]:
     """Every utterance as its words; raises InputError for one whose words nobody wrote down."""
     for utterance in pool:
         if utterance.text is None:
@@ -68,16 +69,16 @@ def as_text(pool: Sequence[Utterance]) -> tuple[Example, ...]:
     return tuple(Example(utterance) for utterance in pool)
 
 
-def as_speech(pool: Sequence[Utterance]) -> tuple[Example, ...]:
+def as_speech(pool: Pool) -> tuple[Example, ...]:
     """Every recording of every utterance."""
     return tuple(Example(utterance, recording) for utterance in pool for recording in utterance.recordings)
 
 
-def mixed(text: Sequence[Utterance], speech: Sequence[Utterance], least_speech: float) -> tuple[Example, ...]:
-    """Every text once, and every recording as many times as give speech at least that share of the examples."""
+def mixed(text: Pool, speech: Pool, synthetic: Pool, least_speech: float) -> tuple[Example, ...]:
+    """Every text once, every recording as many times as give speech that share beside text, then what voices said."""
     typed, spoken = as_text(text), as_speech(speech)
     times = math.ceil(least_speech / (1 - least_speech) * len(typed) / len(spoken)) if spoken else 1
-    return typed + spoken * max(1, times)
+    return typed + spoken * max(1, times) + as_speech(synthetic)
 
 
 class NamedScheme(Section):
@@ -98,8 +99,9 @@ class Untuned(NamedScheme):
     type: Literal["untuned"] = "untuned"
     uses_text: ClassVar[bool] = False
     uses_speech: ClassVar[bool] = False
+    synthetic: ClassVar[bool] = False
 
-    def stages(self, text: Sequence[Utterance], speech: Sequence[Utterance]) -> list[Stage]:
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
         """No stage at all."""
         return []
 
@@ -113,8 +115,9 @@ class TextOnly(NamedScheme):
     warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
     uses_text: ClassVar[bool] = True
     uses_speech: ClassVar[bool] = False
+    synthetic: ClassVar[bool] = False
 
-    def stages(self, text: Sequence[Utterance], speech: Sequence[Utterance]) -> list[Stage]:
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
         """One stage of text."""
         return [_text_stage(text, self.epochs, self.learning_rate, self.warmup_ratio)]
 
@@ -130,12 +133,14 @@ class DirectMixing(NamedScheme):
     """What the stage trains; sources on the paper disagree between everything and the language model alone."""
     least_speech: float = Field(default=0, ge=0, lt=1)
     """The least share of speech in an epoch. Fewer recordings are shown several times; 0, as in the paper, once."""
+    synthetic: bool = False
+    """Also learn from data.synthetic_speech, all of it."""
     uses_text: ClassVar[bool] = True
     uses_speech: ClassVar[bool] = True
 
-    def stages(self, text: Sequence[Utterance], speech: Sequence[Utterance]) -> list[Stage]:
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
         """One stage of both."""
-        examples = mixed(text, speech, self.least_speech)
+        examples = mixed(text, speech, synthetic, self.least_speech)
         return [Stage("mixed", examples, self.epochs, self.learning_rate, self.warmup_ratio, self.trainable)]
 
 
@@ -153,12 +158,14 @@ class Curriculum(NamedScheme):
     """What the speech stage trains; the text stage trains the language model."""
     least_speech: float = Field(default=0, ge=0, lt=1)
     """The least share of speech in an epoch. Fewer recordings are shown several times; 0, as in the paper, once."""
+    synthetic: bool = False
+    """Also learn from data.synthetic_speech, all of it."""
     uses_text: ClassVar[bool] = True
     uses_speech: ClassVar[bool] = True
 
-    def stages(self, text: Sequence[Utterance], speech: Sequence[Utterance]) -> list[Stage]:
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
         """A stage of text, then one of both."""
-        both = mixed(text, speech, self.least_speech)
+        both = mixed(text, speech, synthetic, self.least_speech)
         return [
             _text_stage(text, self.text_epochs, self.text_learning_rate, self.text_warmup_ratio),
             Stage(
@@ -167,9 +174,27 @@ class Curriculum(NamedScheme):
         ]
 
 
-def _text_stage(text: Sequence[Utterance], epochs: int, learning_rate: float, warmup_ratio: float) -> Stage:
+class SyntheticSpeech(NamedScheme):
+    """All text, and all of data.synthetic_speech: no recording is needed, and no budget is asked about."""
+
+    type: Literal["synthetic-speech"] = "synthetic-speech"
+    epochs: int = Field(default=3, ge=1)
+    learning_rate: float = Field(default=5e-6, gt=0)
+    warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
+    trainable: tuple[Component, ...] = Field(default=EVERYTHING, min_length=1)
+    uses_text: ClassVar[bool] = True
+    uses_speech: ClassVar[bool] = False
+    synthetic: ClassVar[bool] = True
+
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
+        """One stage of typed and spoken text."""
+        examples = mixed(text, (), synthetic, 0)
+        return [Stage("mixed", examples, self.epochs, self.learning_rate, self.warmup_ratio, self.trainable)]
+
+
+def _text_stage(text: Pool, epochs: int, learning_rate: float, warmup_ratio: float) -> Stage:
     return Stage("text", as_text(text), epochs, learning_rate, warmup_ratio, LANGUAGE_MODEL_ONLY)
 
 
-Scheme = Annotated[Untuned | TextOnly | DirectMixing | Curriculum, Field(discriminator="type")]
-SCHEMES = (Untuned, TextOnly, DirectMixing, Curriculum)
+Scheme = Annotated[Untuned | TextOnly | SyntheticSpeech | DirectMixing | Curriculum, Field(discriminator="type")]
+SCHEMES = (Untuned, TextOnly, SyntheticSpeech, DirectMixing, Curriculum)

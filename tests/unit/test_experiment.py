@@ -10,6 +10,11 @@ from eartune.experiment import read_experiment
 from eartune.faults import InputError
 
 
+def spoken_by(**voice: Any) -> dict[str, Any]:
+    """A corpus that a voice speaks."""
+    return {"corpus": "manifest", "path": "a.jsonl", "voices": [{"name": "en-US"} | voice]}
+
+
 def test_text_only_runs_once_per_seed_and_untuned_once() -> None:
     cells = experiment(grid__seeds=[0, 1], grid__budgets=["5%", "2h"]).cells()
     assert [cell.name for cell in cells] == [
@@ -93,6 +98,31 @@ def test_settings_survive_their_json() -> None:
         ({"data__text": [{"path": "a.jsonl"}]}, "data.text.0: needs the key 'corpus'"),
         ({"data__text": [{"corpus": "manifest"}]}, "data.text.0.manifest.path: field required"),
         ({"data__test": []}, "data.test: tuple should have at least 1 item"),
+        (
+            {"data__synthetic_speech": [{"corpus": "manifest", "path": "a.jsonl"}]},
+            "data.synthetic_speech: manifest: needs voices, such as [{name: en-US}], to be synthetic speech",
+        ),
+        ({"grid__schemes": [{"type": "synthetic-speech"}]}, "the scheme 'synthetic-speech' needs corpora with voices"),
+        (
+            {"grid__schemes": [{"type": "curriculum", "synthetic": True}]},
+            "the scheme 'curriculum' needs corpora with voices under data.synthetic_speech",
+        ),
+        (
+            {"data__synthetic_speech": [spoken_by(speed=0.8)], "data__test": [spoken_by(pitch=1.2)]},
+            "data: the voice pico:en-US speaks in training and in the test; give the test others",
+        ),
+        (
+            {"data__synthetic_speech": [spoken_by(engine="espeek")]},
+            "data.synthetic_speech.0.manifest.voices.0: unknown engine 'espeek'; known are command, pico",
+        ),
+        (
+            {"data__synthetic_speech": [spoken_by(engine="command", command="say {text}")]},
+            "data.synthetic_speech.0.manifest.voices.0.command.command: the command 'say {text}' must say {out} where",
+        ),
+        (
+            {"data__synthetic_speech": [spoken_by(engine="command", command="say 'a {out}")]},
+            'data.synthetic_speech.0.manifest.voices.0.command.command: the command "say \'a {out}" cannot be read',
+        ),
         ({"name": None}, "name: field required"),
         ({"name": "../elsewhere"}, "name: string should match pattern"),
         ({"name": "two words"}, "name: string should match pattern"),

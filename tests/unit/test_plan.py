@@ -162,6 +162,25 @@ def test_source_speech_is_used_whole_at_every_budget_and_alone_at_0() -> None:
     ]
 
 
+def test_synthetic_speech_goes_whole_to_the_schemes_that_ask_for_it_and_to_no_other() -> None:
+    settings = experiment(
+        grid__budgets=["50%"],
+        grid__schemes=[
+            *({"type": "text-only"}, {"type": "synthetic-speech"}, {"type": "curriculum"}),
+            {"type": "curriculum", "name": "both", "synthetic": True},
+        ],
+        data__synthetic_speech=[{"corpus": "grammar", "grammar": "home", "sentences": 2, "voices": [{}]}],
+    )
+    pools = replace(in_memory(), synthetic_speech=pool(2, 1.0, prefix="v"))
+    heard = {
+        plan.cell.name: {e.utterance.id[0] for e in plan.stages[-1].examples if e.recording is not None}
+        for plan in plan_cells(settings, pools)
+    }
+    assert heard["text-only-seed0"] == set() and heard["synthetic-speech-seed0"] == {"v"}
+    assert "v" not in heard["curriculum-50pct-seed0"]
+    assert heard["both-50pct-seed0"] == heard["curriculum-50pct-seed0"] | {"v"}
+
+
 POCKET = size_of(experiment().architecture)
 
 

@@ -16,6 +16,7 @@ from eartune.schemes import (
     Modality,
     NamedScheme,
     Stage,
+    SyntheticSpeech,
     TextOnly,
     Untuned,
     as_speech,
@@ -48,6 +49,19 @@ def test_the_curriculum_is_a_text_stage_and_then_both() -> None:
     first, second = Curriculum().stages(TEXT, SPEECH)
     assert (first,) == tuple(TextOnly(epochs=2).stages(TEXT, SPEECH))
     assert second.examples == DirectMixing().stages(TEXT, SPEECH)[0].examples
+
+
+def test_synthetic_speech_needs_no_recording_and_shows_what_voices_said_once() -> None:
+    (stage,) = SyntheticSpeech().stages(TEXT, (), SPEECH)
+    assert stage == DirectMixing().stages(TEXT, SPEECH)[0]
+
+
+def test_synthetic_speech_beside_recordings_is_shown_once_and_is_not_counted_as_speech() -> None:
+    """6 texts; of 2 recordings 3 times each, half of what is not synthetic is speech; 3 synthetic ones come after."""
+    recordings, voices = pool(2, 1.0, prefix="r"), pool(3, 1.0, prefix="v")
+    for scheme in (DirectMixing(least_speech=0.5), Curriculum(least_speech=0.5)):
+        spoken = shown(scheme.stages(TEXT, recordings, voices)[-1], Modality.SPEECH)
+        assert [example.utterance.id for example in spoken] == ["r0", "r1"] * 3 + ["v0", "v1", "v2"]
 
 
 @pytest.mark.parametrize(
@@ -103,14 +117,19 @@ def test_an_utterance_without_recordings_gives_no_speech() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "uses_text", "uses_speech"),
-    [(Untuned, False, False), (TextOnly, True, False), (DirectMixing, True, True), (Curriculum, True, True)],
+    [
+        *((Untuned, False, False), (TextOnly, True, False), (SyntheticSpeech, True, False)),
+        *((DirectMixing, True, True), (Curriculum, True, True)),
+    ],
 )
 def test_what_a_scheme_uses(kind: type[TextOnly], uses_text: bool, uses_speech: bool) -> None:
     assert (kind.uses_text, kind.uses_speech) == (uses_text, uses_speech)
 
 
 def test_a_scheme_is_called_by_its_name_or_else_by_its_type() -> None:
-    assert [kind().label for kind in SCHEMES] == ["untuned", "text-only", "direct-mixing", "curriculum"]
+    assert [kind().label for kind in SCHEMES] == [
+        *("untuned", "text-only", "synthetic-speech", "direct-mixing", "curriculum")
+    ]
     assert TextOnly(name="long").label == "long"
 
 

@@ -25,9 +25,8 @@ def check(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsR
     console = terminal()
     console.print(f"[bold]{settings.name}[/]  {settings.question}")
     show_licences(settings, console)
-    source_speech = f"   source speech: {describe(pools.source_speech)}" if pools.source_speech else ""
     console.print(
-        f"text: {len(pools.text)} utterances   speech: {describe(pools.speech)}{source_speech}   "
+        f"text: {len(pools.text)} utterances   speech: {describe(pools.speech)}   {more_speech(pools)}"
         f"test: {len(pools.test)} recordings"
     )
     console.print(
@@ -38,6 +37,12 @@ def check(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsR
     console.print(resolution(pools))
     console.print(stage_table(settings, plans))
     console.print(f"{len(plans)} models. Next: eartune run {experiment}")
+
+
+def more_speech(pools: Pools) -> str:
+    """The speech that no budget limits, if there is any."""
+    named = (("source speech", pools.source_speech), ("synthetic speech", pools.synthetic_speech))
+    return "".join(f"{name}: {describe(pool)}   " for name, pool in named if pool)
 
 
 def resolution(pools: Pools) -> str:

@@ -7,9 +7,7 @@ from eartune.experiment import Experiment
 
 def show_licences(experiment: Experiment, console: Console) -> None:
     """One line a corpus; those that forbid commercial use stand out."""
-    data = experiment.data
-    pools = (data.text, data.speech, data.source_speech, data.test)
-    for licence in dict.fromkeys(getattr(corpus, "LICENCE", None) for pool in pools for corpus in pool):
+    for licence in dict.fromkeys(getattr(corpus, "LICENCE", None) for corpus in experiment.data.corpora):
         if licence:
             restricted = "NON-COMMERCIAL" in licence or "ACADEMIC" in licence
             console.print(f"[bold yellow]{licence}[/]" if restricted else f"[dim]{licence}[/]")

@@ -23,7 +23,7 @@ from eartune.corpora.source import Source, voiced
 from eartune.faults import InputError
 from eartune.semantics import Entity, SemanticFrame
 from eartune.settings import Section
-from eartune.speech.voices import PicoVoice
+from eartune.speech.voices import Voice
 from eartune.utterance import Utterance
 
 BUNDLED = Path(__file__).with_name("grammars")
@@ -41,7 +41,7 @@ class GrammarCorpus(Section):
     sentences: int = Field(ge=1)
     start: int = Field(default=0, ge=0)
     seed: int = 0
-    voices: tuple[PicoVoice, ...] = ()
+    voices: tuple[Voice, ...] = ()
     """If any, every sentence is also spoken by one of them: synthetic speech."""
 
     def load(self, source: Source) -> tuple[Utterance, ...]:

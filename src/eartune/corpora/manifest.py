@@ -5,7 +5,7 @@ from typing import Literal
 from eartune.audio import check_header
 from eartune.corpora.source import Source, voiced
 from eartune.settings import Section
-from eartune.speech.voices import PicoVoice
+from eartune.speech.voices import Voice
 from eartune.utterance import Utterance, read_manifest
 
 
@@ -14,7 +14,7 @@ class ManifestCorpus(Section):
 
     corpus: Literal["manifest"]
     path: str
-    voices: tuple[PicoVoice, ...] = ()
+    voices: tuple[Voice, ...] = ()
     """If any, every row's text is spoken by one of them instead of its recordings: synthetic speech."""
 
     def load(self, source: Source) -> tuple[Utterance, ...]:

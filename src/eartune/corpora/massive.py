@@ -16,7 +16,7 @@ from eartune.faults import InputError
 from eartune.files import read_lines
 from eartune.semantics import Entity, SemanticFrame
 from eartune.settings import Section
-from eartune.speech.voices import PicoVoice
+from eartune.speech.voices import Voice
 from eartune.utterance import Utterance
 
 OUTSIDE = "Other"
@@ -33,7 +33,7 @@ class MassiveCorpus(Section):
     locale: str
     split: Literal["train", "dev", "test"]
     folder: str = "massive"
-    voices: tuple[PicoVoice, ...] = ()
+    voices: tuple[Voice, ...] = ()
     """If any, every sentence is spoken by one of them: synthetic speech."""
 
     def load(self, source: Source) -> tuple[Utterance, ...]:

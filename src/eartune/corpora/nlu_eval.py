@@ -16,7 +16,7 @@ from eartune.faults import InputError
 from eartune.files import read_lines
 from eartune.semantics import Entity, SemanticFrame
 from eartune.settings import Section
-from eartune.speech.voices import PicoVoice
+from eartune.speech.voices import Voice
 from eartune.utterance import Utterance, read_frame
 
 # As SLURP's tokens part them, without which "jessica's" would never equal the gold "jessica 's".
@@ -32,7 +32,7 @@ class NluEvalCorpus(Section):
     with_slurp_test: bool = False
     """Also the 2,178 sentences that stand in SLURP's devel or test, which would leak if those are tested."""
     folder: str = "nlu_eval"
-    voices: tuple[PicoVoice, ...] = ()
+    voices: tuple[Voice, ...] = ()
     """If any, every sentence is spoken by one of them: synthetic speech."""
 
     def load(self, source: Source) -> tuple[Utterance, ...]:

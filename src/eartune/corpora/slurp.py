@@ -21,7 +21,7 @@ from eartune.faults import InputError
 from eartune.files import read_lines
 from eartune.semantics import Entity, SemanticFrame
 from eartune.settings import Section
-from eartune.speech.voices import PicoVoice
+from eartune.speech.voices import Voice
 from eartune.utterance import Recording, Utterance
 
 Take = dict[str, Any]
@@ -38,7 +38,7 @@ class SlurpCorpus(Section):
     recordings: Literal["all", "headset", "best", "one"] = "all"
     """All as the official scorer wants; only close-talk; the one of least word error rate; one drawn by its name."""
     folder: str = "slurp"
-    voices: tuple[PicoVoice, ...] = ()
+    voices: tuple[Voice, ...] = ()
     """If any, every sentence is spoken by one of them instead of its recordings: synthetic speech."""
 
     def load(self, source: Source) -> tuple[Utterance, ...]:

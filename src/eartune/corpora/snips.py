@@ -15,7 +15,7 @@ from eartune.corpora.spoken_form import as_heard
 from eartune.faults import InputError
 from eartune.semantics import Entity, SemanticFrame
 from eartune.settings import Section
-from eartune.speech.voices import PicoVoice
+from eartune.speech.voices import Voice
 from eartune.utterance import Utterance
 
 INTENTS = (
@@ -34,7 +34,7 @@ class SnipsCorpus(Section):
     folder: str = "snips_cc0"
     as_heard: bool = True
     """Lower case without punctuation, which nobody can hear; false leaves the text as it was typed."""
-    voices: tuple[PicoVoice, ...] = ()
+    voices: tuple[Voice, ...] = ()
     """If any, every sentence is spoken by one of them: synthetic speech."""
 
     def load(self, source: Source) -> tuple[Utterance, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from eartune.speech.voices import PicoVoice, spoken
+from eartune.speech.voices import Progress, Voice, spoken
 from eartune.utterance import Utterance
 
 
@@ -15,8 +15,9 @@ class Source:
     data: Path
     speech: Path
     render: bool = True
+    progress: Progress = lambda spoken, of: None
 
 
-def voiced(utterances: Sequence[Utterance], voices: Sequence[PicoVoice], source: Source) -> tuple[Utterance, ...]:
+def voiced(utterances: Sequence[Utterance], voices: Sequence[Voice], source: Source) -> tuple[Utterance, ...]:
     """The utterances, spoken if there are voices."""
-    return spoken(utterances, voices, source.speech, source.render) if voices else tuple(utterances)
+    return spoken(utterances, voices, source.speech, source.render, source.progress) if voices else tuple(utterances)

@@ -22,7 +22,7 @@ from eartune.faults import InputError
 from eartune.files import read_text
 from eartune.semantics import Entity, SemanticFrame
 from eartune.settings import Section
-from eartune.speech.voices import PicoVoice
+from eartune.speech.voices import Voice
 from eartune.utterance import Utterance
 
 
@@ -37,7 +37,7 @@ class XsidCorpus(Section):
     folder: str = "xsid"
     as_heard: bool = True
     """Lower case without punctuation, which nobody can hear; false leaves the text as it was typed."""
-    voices: tuple[PicoVoice, ...] = ()
+    voices: tuple[Voice, ...] = ()
     """If any, every sentence is spoken by one of them: synthetic speech."""
 
     def load(self, source: Source) -> tuple[Utterance, ...]:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from builders import pool, tone, utterance
+from builders import pool, sound_file, tone, utterance
 from eartune.audio import Wave
 from eartune.faults import InputError
-from eartune.speech.voices import PicoVoice, spoken
+from eartune.speech.voices import CommandVoice, PicoVoice, spoken
 
 
 @dataclass
@@ -79,3 +79,74 @@ def test_without_the_engine_the_user_is_told_what_to_install(monkeypatch: pytest
     monkeypatch.setitem(sys.modules, "py_nanotts", None)
     with pytest.raises(InputError, match=r"pip install 'eartune\[pocket\]'"):
         PicoVoice().speak("good morning")
+
+
+def test_what_is_there_already_is_not_counted_as_work(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    spoken(pool(1), [Whistle()], tmp_path)
+    spoken(pool(3), [Whistle()], tmp_path, progress=lambda done, of: told.append((done, of)))
+    assert told == [(1, 2), (2, 2)]
+
+
+def test_words_that_stand_twice_are_spoken_once(tmp_path: Path) -> None:
+    voice = Whistle()
+    spoken([utterance("u1", "good morning"), utterance("u2", "good morning")], [voice], tmp_path)
+    assert voice.said == ["good morning"]
+
+
+def test_a_voice_that_fails_stops_the_others_and_what_was_spoken_stays(tmp_path: Path) -> None:
+    class Hoarse(Whistle):
+        def speak(self, text: str) -> Wave:
+            if text == "ahem":
+                raise InputError("no voice today")
+            return super().speak(text)
+
+    rows = [*pool(1), utterance("u9", "ahem"), *pool(200, prefix="later")]
+    voice = Hoarse()
+    with pytest.raises(InputError, match="no voice today"):
+        spoken(rows, [voice], tmp_path)
+    assert 1 <= len(list(tmp_path.iterdir())) == len(voice.said) < 100
+
+
+def engine(code: str, tmp_path: Path) -> CommandVoice:
+    """A voice of a text-to-speech command: a script that finds `text`, `standard_input` and `out`."""
+    script = tmp_path / "say it.py"  # the name has a space, as folders of users do
+    script.write_text(
+        "import shutil, sys, time\nfrom pathlib import Path\n"
+        f"text, out, standard_input = sys.argv[1], sys.argv[2], sys.stdin.read()\n{code}\n"
+    )
+    return CommandVoice(engine="command", name="robot", command=f"'{sys.executable}' '{script}' {{text}} {{out}}")
+
+
+def test_any_command_can_speak(tmp_path: Path) -> None:
+    sound = sound_file(tmp_path / "sound.wav", seconds=0.5, rate=22_050)
+    code = f"assert text == standard_input == 'it\\'s {{out}} \u00e9; $HOME'; shutil.copy({str(sound)!r}, out)"
+    (heard,) = spoken([utterance("u1", "it's {out} \u00e9; $HOME")], [engine(code, tmp_path)], tmp_path / "speech")
+    assert heard.recordings[0].seconds == pytest.approx(0.5, abs=0.01)
+    assert heard.recordings[0].speaker is not None and heard.recordings[0].speaker.startswith("robot by ")
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("sys.exit('no such voice:\\n Vicki')", "^the voice robot could not say 'good morning': no such voice: Vicki$"),
+        ("sys.exit(3)", "^the voice robot could not say 'good morning': exit status 3$"),
+        ("pass", "^the voice robot wrote no file at {out}, asked to say 'good morning'$"),
+        ("Path(out).write_text('RIFF')", "^the voice robot, asked to say 'good morning': .*not a readable wav"),
+    ],
+)
+def test_a_command_that_fails_is_named_with_what_it_said(tmp_path: Path, code: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        engine(code, tmp_path).speak("good morning")
+
+
+def test_a_command_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eartune.speech.voices.SPEAK_SECONDS", 0.2)
+    with pytest.raises(InputError, match=r"^the voice robot took over 0\.2 s to say 'good morning'$"):
+        engine("time.sleep(60)", tmp_path).speak("good morning")
+
+
+def test_a_command_that_is_not_there_is_named() -> None:
+    voice = CommandVoice(engine="command", name="robot", command="no-such-engine {out}")
+    with pytest.raises(InputError, match="needs the command no-such-engine, which is not there"):
+        voice.speak("good morning")
