@@ -26,6 +26,7 @@ def notes(rows: Sequence[Row], results: Sequence[RunResult]) -> tuple[str, ...]:
     return (
         "Scores are percent; brackets hold the 95 % interval; n is the number of test utterances scored.",
         *_test(results),
+        *_synthetic(results),
         "Overlapping intervals do not show that two schemes are equal, only that this test is too small to tell.",
         *_seeds(rows),
         "Parsed is the per cent of answers whose status is OK or UNKNOWN_LABEL.",
@@ -37,6 +38,17 @@ def notes(rows: Sequence[Row], results: Sequence[RunResult]) -> tuple[str, ...]:
 def _test(results: Sequence[RunResult]) -> list[str]:
     sizes = dict.fromkeys(tuple(result.test.items()) for result in results if result.test)
     return [f"The test: {listed([f'{count:,} {name}' for name, count in size])}." for size in sizes]
+
+
+def _synthetic(results: Sequence[RunResult]) -> list[str]:
+    """Who spoke what, where text-to-speech voices did; names as in the experiment's YAML."""
+    told: dict[str, dict[str, None]] = {}
+    for result in results:
+        for pool, corpora in result.settings.get("data", {}).items():
+            for voice in (voice for corpus in corpora for voice in corpus.get("voices", ())):
+                told.setdefault(pool, {})[f"{voice['engine']}:{voice['name']}"] = None
+    spoken = [f"{pool} by {listed(list(voices))}" for pool, voices in told.items()]
+    return [f"Synthetic, spoken by machines and not by people: {'; '.join(spoken)}."] if spoken else []
 
 
 def _seeds(rows: Sequence[Row]) -> list[str]:

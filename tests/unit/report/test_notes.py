@@ -1,0 +1,19 @@
+"""What stands below a table, so that nobody takes its numbers for more than they are."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from eartune.report.notes import notes
+from eartune.report.result import RunResult
+
+
+def test_who_spoke_is_said_where_it_was_a_machine(cell: Callable[..., RunResult]) -> None:
+    british, american = {"engine": "pico", "name": "en-GB"}, {"engine": "command", "name": "joe", "command": "x"}
+    data = {"text": [{}], "speech": [{"voices": [british | {"speed": 0.9}, british]}], "test": [{"voices": [american]}]}
+    result = replace(cell("text-only", None, 0.7), settings={"data": data})
+    told = [note for note in notes((), (result, result)) if "Synthetic" in note]
+    assert told == ["Synthetic, spoken by machines and not by people: speech by pico:en-GB; test by command:joe."]
+
+
+def test_nothing_is_called_synthetic_where_people_spoke(coffee: tuple[RunResult, ...]) -> None:
+    assert "ynthetic" not in " ".join(notes((), coffee))
