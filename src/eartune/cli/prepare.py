@@ -1,7 +1,8 @@
-"""`eartune prepare`: your own files become manifests, with what is wrong in them set aside."""
+"""`eartune prepare`: your own files, or a public corpus, become manifests, with what is wrong in them set aside."""
 
 import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,9 @@ import typer
 from rich.console import Console
 
 from eartune.cli.console import console as terminal
+from eartune.cli.options import DataRoot
+from eartune.cli.prepare_corpus import NamedCorpus, download, named_corpus, read_corpus
+from eartune.corpora.catalogue import CATALOGUE
 from eartune.faults import InputError
 from eartune.importing.imported import Imported
 from eartune.importing.messages import write_messages
@@ -28,7 +32,8 @@ NO_TEST = "  # needed: recordings that nothing is trained on; name their file wi
 def prepare_files(
     to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Where manifests and profile are written.")],
     files: Annotated[
-        list[Path] | None, typer.Argument(metavar="FILE", help="Rows of any shape; train, dev or test by name.")
+        list[Path] | None,
+        typer.Argument(metavar="FILE|CORPUS", help="Rows of any shape; train, dev or test by name. Or a corpus."),
     ] = None,
     split: Annotated[list[str] | None, typer.Option(metavar="NAME=FILE", help="A file whose split you name.")] = None,
     shape: Annotated[Shape | None, typer.Option(help="What the files are, if it is not seen.")] = None,
@@ -42,17 +47,37 @@ def prepare_files(
     messages: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write chats for other fine-tuning tools, too.")
     ] = None,
+    data: DataRoot = Path("data"),
+    settings: Annotated[
+        list[str] | None, typer.Option("--with", metavar="KEY=VALUE", help="A corpus: a setting, as in locale=de-DE.")
+    ] = None,
+    fetch: Annotated[bool, typer.Option("--download", help="A corpus: fetch what is not there yet.")] = False,
+    text_only: Annotated[
+        bool,
+        typer.Option("--text-only", help="A corpus: its words alone; sound is not used, nor fetched if it lies apart."),
+    ] = False,
 ) -> None:
     """Make manifests of your own files: what cannot be used is set aside with the reason, and one page says what is.
 
     Example: eartune prepare train.csv test.csv --to prepared --map text=sentence
+
+    The name of a corpus in the place of files prepares that, from the data root; --download fetches it first.
+
+    Example: eartune prepare massive --with locale=de-DE --download --to prepared
     """
     console = terminal()
-    inputs = [(split_of(file.stem), file) for file in files or []]
-    inputs += [(name, Path(file)) for name, file in _pairs("--split", "NAME=FILE", split)]
-    _check_inputs(inputs, _outputs({name for name, _ in inputs}, to, messages))
-    told = dict(_pairs("--map", "OURS=THEIRS", columns))
-    splits = _read(inputs, shape, told, console)
+    if corpus := _corpus(files or [], dict(_pairs("--with", "KEY=VALUE", settings)), data, fetch, text_only):
+        if split or shape or columns:
+            raise InputError(f"--split, --shape and --map are for files of your own, not for the corpus {corpus.name}")
+        _check_outside(corpus.folder, _outputs(corpus.splits, to, messages))
+        if fetch:
+            download(corpus, console, partial(_say, console))
+        splits = read_corpus(corpus, partial(_say, console))
+    else:
+        inputs = [(split_of(file.stem), file) for file in files or []]
+        inputs += [(name, Path(file)) for name, file in _pairs("--split", "NAME=FILE", split)]
+        _check_inputs(inputs, _outputs({name for name, _ in inputs}, to, messages))
+        splits = _read(inputs, shape, dict(_pairs("--map", "OURS=THEIRS", columns)), console)
     prepared = _prepare(splits, to, strict, not headers_only, console)
     console.print(terminal_profile(prepared.profile))
     _say(console, *_outcome(prepared, to))
@@ -84,6 +109,26 @@ def data_section(splits: Mapping[str, Sequence[Utterance]]) -> list[str]:
 
 def _manifests(names: Iterable[str]) -> str:
     return ", ".join(f"{{corpus: manifest, path: {name}.jsonl}}" for name in names)
+
+
+def _corpus(
+    files: Sequence[Path], settings: Mapping[str, str], data: Path, fetch: bool, text_only: bool
+) -> NamedCorpus | None:
+    """The corpus that is named; None where files are."""
+    if len(files) == 1 and str(files[0]) in CATALOGUE and not files[0].is_file():
+        return named_corpus(str(files[0]), settings, data, text_only)
+    known = ", ".join(CATALOGUE)
+    if settings or fetch or text_only:
+        raise InputError(f"--with, --download and --text-only are for one corpus by its name: {known}")
+    if len(files) == 1 and not files[0].suffix and not files[0].exists():
+        raise InputError(f"{files[0]}: is neither a file nor a corpus; corpora are {known}")
+    return None
+
+
+def _check_outside(corpus: Path, outputs: Iterable[Path]) -> None:
+    """Raise InputError for what would be written among the files of a corpus, some of which are called the same."""
+    if any(path.is_relative_to(corpus.resolve()) for path in outputs):
+        raise InputError(f"{corpus}: is where the corpus itself lies; name another folder to write to")
 
 
 def _pairs(option: str, form: str, values: Iterable[str] | None) -> list[tuple[str, str]]:

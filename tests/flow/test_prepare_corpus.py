@@ -1,0 +1,409 @@
+"""`prepare CORPUS` end to end: from a folder, or from a server on this machine with small files in true layouts."""
+
+import hashlib
+import io
+import json
+import re
+import sys
+import tarfile
+import threading
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from builders import tone
+from eartune.audio import write_audio
+from eartune.cli.app import main
+from eartune.corpora import catalogue
+from eartune.corpora.catalogue import WebFile
+from eartune.corpora.snips import INTENTS
+from eartune.utterance import Utterance, read_manifest
+
+Run = Callable[..., str]
+
+
+class Server(ThreadingHTTPServer):
+    """Sends `files` by their paths; a path in `broken` gets no further than so many bytes."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.files: dict[str, bytes] = {}
+        self.broken: dict[str, int] = {}
+        self.asked: list[tuple[str, str | None]] = []  # path and Range of each GET
+
+    @property
+    def sent(self) -> list[str]:
+        """The names of the files that were asked for; listings are none."""
+        return [
+            path.rpartition("/")[2] for path, _ in self.asked if not re.search("/api/[^/]+/[^/]+(/.+/tree|$)", path)
+        ]
+
+    def zenodo(self, number: int, files: Mapping[str, bytes]) -> None:
+        """A record and its listing."""
+        listed = []
+        for name, content in files.items():
+            self.files[f"/records/{number}/{name}"] = content
+            checksum = f"md5:{hashlib.md5(content).hexdigest()}"
+            links = {"self": f"{self.url}/records/{number}/{name}"}
+            listed.append({"key": name, "size": len(content), "checksum": checksum, "links": links})
+        self.files[f"/api/records/{number}"] = json.dumps({"files": listed}).encode()
+
+    def hub(self, dataset: str, folder: str, files: Mapping[str, bytes]) -> None:
+        """A folder of a data set and its listing."""
+        listed = []
+        for name, content in files.items():
+            path = f"{folder}/{name}"
+            self.files[f"/datasets/{dataset}/resolve/main/{path}"] = content
+            lfs = {"oid": hashlib.sha256(content).hexdigest(), "size": len(content)}
+            listed.append({"type": "file", "path": path, "size": len(content), "lfs": lfs})
+        self.files[f"/api/datasets/{dataset}/tree/main/{folder}"] = json.dumps(listed).encode()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up is no news here."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+    def do_HEAD(self) -> None:
+        self._answer(False)
+
+    def do_GET(self) -> None:
+        self.server.asked.append((self.path, self.headers["Range"]))
+        self._answer(True)
+
+    def _answer(self, with_body: bool) -> None:
+        content = self.server.files.get(self.path)
+        if content is None:
+            self.send_error(404)
+            return
+        start = int((self.headers["Range"] or "bytes=0-")[6:-1])
+        self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        self.send_header("Content-Length", str(len(content) - start))
+        self.send_header("ETag", f'"{hashlib.md5(content).hexdigest()}"')
+        self.end_headers()
+        if with_body:
+            self.wfile.write(content[start : self.server.broken.get(self.path)])
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """All that the catalogue asks for is asked of this server, and nobody waits for it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.delenv("EARTUNE_DATA", raising=False)
+    monkeypatch.setattr("eartune.corpora.download.time.sleep", lambda seconds: None)
+    with Server() as server:
+        for base in ("GITHUB", "HUB", "ZENODO"):
+            monkeypatch.setattr(catalogue, base, server.url)
+        monkeypatch.setattr(catalogue, "MASSIVE", WebFile(f"{server.url}/massive-1.1.tar.gz"))
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def run(server: Server, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Prepares what a command line says and returns what it printed; on stderr if it ends with another code."""
+
+    def prepare(line: str, code: int = 0) -> str:
+        server.asked.clear()
+        monkeypatch.setattr(sys, "argv", ["eartune", "prepare", *line.split(), "--to", "prepared", "--headers-only"])
+        with pytest.raises(SystemExit) as end:
+            main()
+        out, err = capfd.readouterr()
+        assert (end.value.code or 0) == code and bool(err) == bool(code), err
+        return err if code else out
+
+    return prepare
+
+
+def prepared(split: str) -> tuple[Utterance, ...]:
+    return read_manifest(Path("prepared") / f"{split}.jsonl")
+
+
+def sound(seconds: float, suffix: str = ".wav") -> bytes:
+    path = Path(f"sound{suffix}")
+    write_audio(path, tone(seconds)[:, 0])
+    content = path.read_bytes()
+    path.unlink()
+    return content
+
+
+def tarball(files: Mapping[str, bytes]) -> bytes:
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w:gz") as tar:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return whole.getvalue()
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return whole.getvalue()
+
+
+def lines(*rows: Mapping[str, Any]) -> bytes:
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+# What is on the server
+
+
+def serve_snips(server: Server) -> None:
+    folder = "/sonos/nlu-benchmark/b86ac7f1577868c42158d0dec77db50956046696/2017-06-custom-intent-engines"
+    for intent in INTENTS:
+        for name, words in (("train_{}_full.json", "please "), ("validate_{}.json", "now ")):
+            rows = [{"data": [{"text": words}, {"text": f"Do {intent}", "entity": "what"}]}]
+            server.files[f"{folder}/{intent}/{name.format(intent)}"] = json.dumps({intent: rows}).encode()
+
+
+SLURP = "/pswietojanski/slurp/8eb16545762be97ace75334109d73824217311f1/dataset/slurp"
+
+
+def serve_slurp(server: Server) -> None:
+    for number, split in enumerate(("train", "train_synthetic", "devel", "test")):
+        tokens = [{"id": 0, "surface": "wake"}, {"id": 1, "surface": split}]
+        row: dict[str, Any] = {"slurp_id": number, "scenario": "alarm", "action": "set", "tokens": tokens}
+        row |= {"recordings": [{"file": f"{split}.flac", "wer": 0.0}], "entities": [{"type": "date", "span": [1]}]}
+        server.files[f"{SLURP}/{split}.jsonl"] = lines(row)
+    real = {f"slurp_real/{split}.flac": sound(0.5, ".flac") for split in ("train", "devel", "test")}
+    synth = {"slurp_synth/train_synthetic.flac": sound(0.75, ".flac")}
+    archives = {"slurp_real.tar.gz": tarball(real), "slurp_synth.tar.gz": tarball(synth)}
+    server.zenodo(4274930, archives | {"LICENSE.txt": b"non-commercial"})
+
+
+def massive_row(number: int, partition: str, **more: Any) -> dict[str, Any]:
+    row = {"id": str(number), "partition": partition, "scenario": "alarm", "intent": "alarm_set"}
+    return row | {"utt": f"um {number} uhr", "annot_utt": f"um [time : {number} uhr]"} | more
+
+
+def serve_massive(server: Server) -> None:
+    files = {"1.1/LICENSE": b"CC BY 4.0"}
+    for locale in ("de-DE", "it-IT"):
+        rows = [massive_row(n, part, locale=locale) for n, part in enumerate(("train", "dev", "test"), start=1)]
+        files[f"1.1/data/{locale}.jsonl"] = lines(*rows)
+    server.files["/massive-1.1.tar.gz"] = tarball(files)
+
+
+def serve_italic(server: Server) -> None:
+    serve_massive(server)
+    files = {f"ITALIC/recordings/{number}.wav": sound(number / 2) for number in (1, 2, 3)}
+    for number, split in enumerate(("train", "validation", "test"), start=1):
+        row = {"id": number, "utt": f"alle {number}", "intent": "alarm_set", "speaker_id": number}
+        files[f"ITALIC/massive_{split}.json"] = lines(row)
+    server.zenodo(8040649, {"dataset.zip": zipped(files), "README.md": b"ITALIC"})
+
+
+def parquet(number: int, split: str) -> bytes:
+    whole = io.BytesIO()
+    row = massive_row(number, split, locale="fr-FR", scenario_str="alarm", intent_str="alarm_set", speaker_id="s")
+    row |= {"path": f"{split}/a.wav", "audio": {"bytes": sound(0.5), "path": None}}
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist([row]), whole)
+    return whole.getvalue()
+
+
+def serve_speech_massive(server: Server) -> None:
+    for locale, splits in (("fr-FR", ("train", "train_115", "validation")), ("ko-KR", ("train_115", "validation"))):
+        shards = {f"{split}-00000-of-00001.parquet": parquet(n, split) for n, split in enumerate(splits, start=1)}
+        server.hub("FBK-MT/Speech-MASSIVE", locale, shards)
+        server.hub("FBK-MT/Speech-MASSIVE-test", locale, {"test-00000-of-00001.parquet": parquet(9, "test")})
+
+
+# Fetched, prepared, and not fetched again
+
+
+@pytest.mark.parametrize(
+    ("name", "serve", "splits", "n_files", "n_recordings"),
+    [
+        ("snips", serve_snips, {"train": 7, "validation": 7}, 14, 0),
+        ("slurp", serve_slurp, {"train": 1, "train_synthetic": 1, "devel": 1, "test": 1}, 6, 4),
+        ("massive --with locale=de-DE", serve_massive, {"train": 1, "dev": 1, "test": 1}, 1, 0),
+        ("italic", serve_italic, {"train": 1, "validation": 1, "test": 1}, 3, 3),
+        (
+            *("speech-massive --with locale=fr-FR", serve_speech_massive),
+            *({"train": 1, "train_115": 1, "validation": 1, "test": 1}, 4, 4),
+        ),
+    ],
+    ids=["snips", "slurp", "massive", "italic", "speech-massive"],
+)
+def test_a_corpus_is_fetched_once_and_prepared(
+    server: Server, run: Run, name: str, serve: Callable[[Server], None], splits: dict[str, int], n_files: int,
+    n_recordings: int,
+) -> None:  # fmt: skip
+    serve(server)
+    shown = run(f"{name} --download")
+    assert len(server.sent) == n_files == len(set(server.sent))
+    assert len(re.findall("^licence: .*CC", shown, re.MULTILINE)) == 1 and "downloading" in shown
+    assert {split: len(prepared(split)) for split in splits} == splits
+    assert sum(len(row.recordings) for split in splits for row in prepared(split)) == n_recordings
+    assert shown.splitlines()[-1] == "eartune check mine.yaml --data prepared"
+    manifests = {path: path.read_bytes() for path in Path("prepared").iterdir()}
+    run(f"{name} --download")
+    assert server.sent == []
+    run(name)
+    assert server.asked == [] and {path: path.read_bytes() for path in Path("prepared").iterdir()} == manifests
+    assert list(Path().rglob("*.part*")) == list(Path().rglob("*.unpacked")) == []
+
+
+def test_archives_are_not_needed_once_they_are_unpacked(server: Server, run: Run) -> None:
+    serve_slurp(server)
+    run("slurp --download")
+    for archive in Path("data/slurp").glob("*.tar.gz"):
+        archive.unlink()
+    run("slurp --download")
+    assert server.asked == []
+
+
+def test_only_the_splits_and_the_locale_that_are_asked_for_come(server: Server, run: Run) -> None:
+    serve_speech_massive(server)
+    shown = run("speech-massive --with locale=ko-KR --download")
+    assert server.sent == [f"{split}-00000-of-00001.parquet" for split in ("train_115", "validation", "test")]
+    assert "data/speech_massive: holds no ko-KR/train-*.parquet, so split train is left out" in shown.splitlines()
+    assert {path.name for path in Path("data/speech_massive").iterdir()} == {"ko-KR", "audio"}
+    run("speech-massive --with locale=fr-FR --with split=test --download")
+    assert [path for path, _ in server.asked if "Speech-MASSIVE/" in path] == []
+    assert sorted(path.name for path in Path("prepared").glob("t*.jsonl")) == ["test.jsonl", "train_115.jsonl"]
+
+
+def test_text_alone_neither_brings_sound_nor_misses_it(server: Server, run: Run) -> None:
+    serve_slurp(server)
+    shown = run("slurp --download --text-only")
+    assert server.sent == ["train.jsonl", "train_synthetic.jsonl", "devel.jsonl", "test.jsonl"]
+    assert "not there" not in shown and not prepared("test")[0].recordings
+    shown = run("slurp --with split=test")
+    lacking = "data/slurp/slurp_real: not there, so there is no sound; --download fetches it"
+    assert [line[: len(lacking)] for line in shown.splitlines() if "not there" in line] == [lacking]
+    run("slurp --download --with split=test")
+    assert len(prepared("test")[0].recordings) == 1
+    run("slurp --with split=test --text-only")
+    assert not prepared("test")[0].recordings
+
+
+def test_a_download_that_breaks_off_goes_on_with_the_same_command(server: Server, run: Run) -> None:
+    serve_slurp(server)
+    place = "/records/4274930/slurp_real.tar.gz"
+    server.broken[place] = 200
+    assert "no more came in 5 tries" in run("slurp --download", code=2)
+    assert not Path("data/slurp/slurp_real.tar.gz").exists() and not Path("prepared").exists()
+    server.broken.clear()
+    run("slurp --download")
+    assert [sent for path, sent in server.asked if path == place] == ["bytes=200-"]
+    assert server.sent == ["slurp_real.tar.gz", "slurp_synth.tar.gz"] and len(prepared("devel")[0].recordings) == 1
+
+
+def test_a_file_of_the_wrong_checksum_never_gets_its_name(server: Server, run: Run) -> None:
+    serve_italic(server)
+    server.files["/records/8040649/dataset.zip"] = server.files["/records/8040649/dataset.zip"][:-1] + b"?"
+    assert "dataset.zip: should have the checksum md5:" in run("italic --download", code=2)
+    assert [path.name for path in Path("data/italic").iterdir()] == []
+
+
+def test_an_archive_that_is_damaged_leaves_nothing_half_unpacked(server: Server, run: Run) -> None:
+    serve_massive(server)
+    server.files["/massive-1.1.tar.gz"] = server.files["/massive-1.1.tar.gz"][:-20]
+    assert "is damaged or cut short" in run("massive --with locale=de-DE --download", code=2)
+    assert sorted(path.name for path in Path("data/massive").iterdir()) == [".checksums.json", "massive-1.1.tar.gz"]
+
+
+# What is not there
+
+
+def test_splits_that_are_not_there_are_left_out_and_said(server: Server, run: Run) -> None:
+    serve_slurp(server)
+    Path("data/slurp").mkdir(parents=True)
+    for split in ("devel", "test"):
+        Path(f"data/slurp/{split}.jsonl").write_bytes(server.files[f"{SLURP}/{split}.jsonl"])
+    shown = run("slurp --text-only").splitlines()
+    assert [line for line in shown if "left out" in line] == [
+        "data/slurp: holds no train.jsonl, so split train is left out",
+        "data/slurp: holds no train_synthetic.jsonl, so split train_synthetic is left out",
+    ]
+    assert sorted(path.name for path in Path("prepared").glob("*l")) == [
+        "devel.jsonl",
+        "quarantine.jsonl",
+        "test.jsonl",
+    ]
+
+
+def test_a_corpus_without_splits_is_one_split(run: Run) -> None:
+    row = {"sentence": "wake me", "scenario": "alarm", "action": "set", "entities": []}
+    Path("data/nlu_eval").mkdir(parents=True)
+    Path("data/nlu_eval/nlu_eval_annotated.jsonl").write_bytes(lines(row))
+    run("nlu-eval")
+    assert [row.text for row in prepared("train")] == ["wake me"]
+
+
+def test_a_file_of_that_name_is_a_file_and_a_folder_is_not(server: Server, run: Run) -> None:
+    Path("snips").mkdir()
+    assert "data/snips_cc0: holds no train*.json" in run("snips", code=2)
+    Path("snips").rmdir()
+    Path("snips").write_text('{"id": "a", "text": "wake me", "intent": "alarm_set"}\n')
+    assert "snips: split all, 1 rows" in run("snips --shape jsonl")
+
+
+HAND = "as docs/corpora.md says"
+KEYS = "locale (needed), split, folder"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            "snips",
+            f"data/snips_cc0: holds no train*.json or valid*.json; add --download, or get it from https://.*{HAND}",
+        ),
+        ("nlu-eval", f"data/nlu_eval: holds no nlu_eval_annotated.jsonl; get it from https://.*{HAND}"),
+        ("fluent --download", f"fluent cannot be fetched by --download; get it from https://fluent.*{HAND}"),
+        ("massive", f"massive needs --with locale=...; its keys are {KEYS}"),
+        ("massive --with local=de-DE", f"--with local=de-DE: massive has no such key; it has {KEYS}"),
+        ("massive --with locale", "--with locale: must be KEY=VALUE"),
+        ("snips --with split=dev", "--with: snips.split: input should be 'train' or 'validation'"),
+        ("slurp --with corpus=snips", "--with corpus=snips: slurp has no such key; it has split, recordings, folder"),
+        ("snips --with folder=prepared", "data/prepared: holds no train"),
+        ("snips --with folder=../prepared", "data/../prepared: is where the corpus itself lies; name another folder"),
+        ("snips --map text=utt", "--split, --shape and --map are for files of your own, not for the corpus snips"),
+        ("rows.csv --download", "--with, --download and --text-only are for one corpus by its name: fluent, italic"),
+        ("snipz", "snipz: is neither a file nor a corpus; corpora are fluent, italic"),
+        ("snips --download", "train_AddToPlaylist_full.json: the server answered 404"),
+        ("italic --download", "massive-1.1.tar.gz: the server answered 404"),
+        ("speech-massive --with locale=xx-XX --download", "tree/main/xx-XX: the server answered 404"),
+    ],
+)
+def test_what_a_user_may_get_wrong_is_one_sentence(run: Run, line: str, said: str) -> None:
+    *head, last = said.split(".*")
+    shown = run(line, code=2).splitlines()[-1]
+    assert all(piece in shown for piece in (*head, last))
+    assert not Path("prepared").exists()
+
+
+def test_recordings_without_words_are_not_text(run: Run) -> None:
+    folder = Path("data/picovoice_sti")
+    write_audio(folder / "recordings" / "a.wav", tone(0.5)[:, 0])
+    (folder / "labels.jsonl").write_bytes(lines({"file": "a.wav", "intent": "orderDrink", "slots": {}}))
+    run("picovoice")
+    assert len(prepared("test")) == 1
+    assert "recordings whose words nobody wrote down; leave --text-only out" in run("picovoice --text-only", code=2)
