@@ -3,7 +3,6 @@
 Pico's British voice and flite's rms are never used in training: word error rate is reported on them.
 """
 
-import ctypes
 import random
 import subprocess
 import tempfile
@@ -12,10 +11,11 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import espeakng_loader
 import numpy as np
 
 from eartune.audio import Wave, read_audio, to_mono_16k
+from eartune.speech.espeak import EspeakVoice
+from eartune.speech.pico import PicoVoice
 
 HELD_OUT = ("pico:en-GB", "flite:rms")
 SHARES = {  # by how human they sound and what they cost
@@ -53,10 +53,7 @@ def speak(text: str, take: Take) -> Wave:
 
 
 def _pico(text: str, name: str, take: Take) -> Wave:
-    from py_nanotts import NanoTTS
-
-    pcm = NanoTTS().speak(text, voice=name, speed=take.speed, pitch=take.pitch)
-    return np.frombuffer(pcm, np.int16).astype(np.float32) / 32768
+    return PicoVoice.model_validate({"name": name, "speed": take.speed, "pitch": take.pitch}).speak(text)
 
 
 def _flite(text: str, name: str, take: Take) -> Wave:
@@ -85,32 +82,9 @@ def _piper(text: str, name: str, take: Take) -> Wave:
     return to_mono_16k(samples[:, None], chunks[0].sample_rate)
 
 
-@cache
-def _espeak_library() -> tuple[ctypes.CDLL, int]:
-    library = ctypes.CDLL(espeakng_loader.get_library_path())
-    rate = library.espeak_Initialize(2, 0, str(espeakng_loader.get_data_path()).encode(), 0)  # 2: synchronous
-    return library, rate
-
-
 def _espeak(text: str, name: str, take: Take) -> Wave:
-    library, rate = _espeak_library()
-    heard: list[np.ndarray] = []
-    kind = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
-
-    def collect(samples: "ctypes._Pointer[ctypes.c_short]", count: int, _events: int) -> int:
-        if count > 0:
-            heard.append(np.ctypeslib.as_array(samples, (count,)).copy())
-        return 0
-
-    callback = kind(collect)
-    library.espeak_SetSynthCallback(callback)
-    if library.espeak_SetVoiceByName(name.encode()):
-        raise ValueError(f"eSpeak NG has no voice {name}")
-    library.espeak_SetParameter(1, int(165 * take.speed), 0)  # 1: words per minute
-    library.espeak_SetParameter(3, int(50 * take.pitch), 0)  # 3: pitch, 0 to 100
-    encoded = text.encode()
-    library.espeak_Synth(encoded, len(encoded) + 1, 0, 0, 0, 1, None, None)
-    return to_mono_16k((np.concatenate(heard).astype(np.float32) / 32768)[:, None], rate)
+    language, _, variant = name.partition("+")
+    return EspeakVoice(engine="espeak", name=language, variant=variant, speed=take.speed, pitch=take.pitch).speak(text)
 
 
 ENGINES: dict[str, Callable[[str, str, Take], Wave]] = {

@@ -113,7 +113,7 @@ def test_settings_survive_their_json() -> None:
         ),
         (
             {"data__synthetic_speech": [spoken_by(engine="espeek")]},
-            "data.synthetic_speech.0.manifest.voices.0: unknown engine 'espeek'; known are command, pico",
+            "data.synthetic_speech.0.manifest.voices.0: unknown engine 'espeek'; did you mean 'espeak'?",
         ),
         (
             {"data__synthetic_speech": [spoken_by(engine="command", command="say {text}")]},

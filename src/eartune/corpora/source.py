@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from eartune.speech.voices import Progress, Voice, spoken
+from eartune.speech.rendering import Progress, spoken
+from eartune.speech.voices import Voice
 from eartune.utterance import Utterance
 
 

@@ -12,9 +12,12 @@ The folder `xsid` holds <language>.<split>.conll from https://github.com/mainlp/
 other.
 """
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, Literal
+
+from pydantic import Field
 
 from eartune.corpora.source import Source, voiced
 from eartune.corpora.spoken_form import as_heard
@@ -34,6 +37,8 @@ class XsidCorpus(Section):
     corpus: Literal["xsid"]
     language: str
     split: Literal["valid", "test"]
+    sentences: int | None = Field(default=None, ge=1)
+    """Only so many, drawn once and for all; the same ones in every language."""
     folder: str = "xsid"
     as_heard: bool = True
     """Lower case without punctuation, which nobody can hear; false leaves the text as it was typed."""
@@ -45,7 +50,16 @@ class XsidCorpus(Section):
         path = source.data / self.folder / f"{self.language}.{self.split}.conll"
         blocks = enumerate(_blocks(path), start=1)  # the English files have no ids; they number as the others do
         utterances = [self._utterance(block, number, f"{path}, row {row}") for number, (row, block) in blocks]
-        return voiced(utterances, self.voices, source)
+        return voiced(self._drawn(utterances, path), self.voices, source)
+
+    def _drawn(self, utterances: list[Utterance], path: Path) -> list[Utterance]:
+        """The files are sorted by where the sentences are from, so the first ones would be all about the weather."""
+        if self.sentences is None:
+            return utterances
+        if self.sentences > len(utterances):
+            raise InputError(f"{path}: has only {len(utterances)} sentences, not {self.sentences}")
+        ranks = {place: hashlib.sha256(f"xsid/{place}".encode()).hexdigest() for place in range(len(utterances))}
+        return [utterances[place] for place in sorted(sorted(ranks, key=ranks.__getitem__)[: self.sentences])]
 
     def _utterance(self, block: list[str], number: int, place: str) -> Utterance:
         notes = dict(line[1:].strip().split(" = ", 1) for line in block if line.startswith("# ") and " = " in line)

@@ -95,6 +95,21 @@ def test_xsid_can_stay_as_typed(tmp_path: Path) -> None:
     assert found.frame == frame("alarm/set_alarm", "datetime:Morgen um", "datetime:7", "reminder:!")
 
 
+def test_some_of_xsid_are_the_same_in_every_language_and_not_just_the_first(tmp_path: Path) -> None:
+    numbered = "\n".join(BLOCK.replace("= 9", f"= {number}") for number in range(40))
+    chosen = [row.id for row in xsid(tmp_path, numbered, sentences=10)]
+    (tmp_path / "xsid" / "it.test.conll").write_text(numbered.replace("weck", "svegli"))
+    italian = XsidCorpus.model_validate({"corpus": "xsid", "language": "it", "split": "test", "sentences": 10})
+    assert chosen == [row.id.replace("-it-", "-de-") for row in italian.load(Source(tmp_path, tmp_path))]
+    places = [int(name.rsplit("-", 1)[1]) for name in chosen]
+    assert len(set(places)) == 10 and places == sorted(places) and places[-1] > 20
+
+
+def test_more_sentences_than_xsid_has_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"de\.test\.conll: has only 1 sentences, not 2"):
+        xsid(tmp_path, BLOCK, sentences=2)
+
+
 @pytest.mark.parametrize("cut", ["# intent = alarm/set_alarm\n", "\tB-datetime"])
 def test_a_block_of_xsid_that_does_not_fit_is_named_by_its_first_row(tmp_path: Path, cut: str) -> None:
     with pytest.raises(InputError, match=r"de\.test\.conll, row \d+: needs # intent"):

@@ -4,12 +4,16 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from builders import pool, sound_file, tone, utterance
 from eartune.audio import Wave
 from eartune.faults import InputError
-from eartune.speech.voices import CommandVoice, PicoVoice, spoken
+from eartune.speech.command import CommandVoice
+from eartune.speech.espeak import EspeakVoice
+from eartune.speech.pico import PicoVoice
+from eartune.speech.rendering import spoken
 
 
 @dataclass
@@ -141,7 +145,7 @@ def test_a_command_that_fails_is_named_with_what_it_said(tmp_path: Path, code: s
 
 
 def test_a_command_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eartune.speech.voices.SPEAK_SECONDS", 0.2)
+    monkeypatch.setattr("eartune.speech.command.SPEAK_SECONDS", 0.2)
     with pytest.raises(InputError, match=r"^the voice robot took over 0\.2 s to say 'good morning'$"):
         engine("time.sleep(60)", tmp_path).speak("good morning")
 
@@ -150,3 +154,18 @@ def test_a_command_that_is_not_there_is_named() -> None:
     voice = CommandVoice(engine="command", name="robot", command="no-such-engine {out}")
     with pytest.raises(InputError, match="needs the command no-such-engine, which is not there"):
         voice.speak("good morning")
+
+
+def test_espeak_speaks_many_languages_with_many_speakers() -> None:
+    said = [
+        EspeakVoice(engine="espeak", name=name, variant=variant).speak("regnet es heute")
+        for name, variant in (("de", ""), ("de", "f2"), ("it", ""))
+    ]
+    assert all(0.5 < len(wave) / 16_000 < 3 and np.abs(wave).max() > 0.05 for wave in said)
+    assert not np.array_equal(said[0][:8000], said[1][:8000]) and len(said[0]) != len(said[2])
+    assert EspeakVoice(engine="espeak", name="de", variant="f2", speed=1.1).speaker == "espeak:de+f2"
+
+
+def test_a_language_that_espeak_does_not_speak_is_named() -> None:
+    with pytest.raises(InputError, match="eSpeak NG has no voice 'qqq'"):
+        EspeakVoice(engine="espeak", name="qqq").speak("hello")
