@@ -54,7 +54,7 @@ def read_shards(sentences: list[Sentence], folder: Path, takes: int) -> Clips:
 
 def take_of(sentence: Sentence, take: int) -> Take:
     """How a sentence is spoken in one take: always the same."""
-    return draw_take(random.Random(f"{sentence.text}/{take}"), sentence.held_out)
+    return draw_take(random.Random(f"{sentence.text}/{take}"), sentence.held_out, sentence.language)
 
 
 def _start() -> None:

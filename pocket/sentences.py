@@ -28,6 +28,7 @@ class Sentence(NamedTuple):
     source: str
     frame: SemanticFrame | None
     held_out: bool
+    language: str = "en"
 
 
 def gather(data: Path) -> list[Sentence]:

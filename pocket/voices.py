@@ -1,6 +1,6 @@
 """The voices that speak to the pocket checkpoint, from four free engines, and how a take of each is varied.
 
-Pico's British voice and flite's rms are never used in training: word error rate is reported on them.
+Those that are held out are never used in training: word error rate is reported on them.
 """
 
 import random
@@ -17,16 +17,28 @@ from eartune.audio import Wave, read_audio, to_mono_16k
 from eartune.speech.espeak import EspeakVoice
 from eartune.speech.pico import PicoVoice
 
-HELD_OUT = ("pico:en-GB", "flite:rms")
-SHARES = {  # by how human they sound and what they cost
-    "pico:en-US": 0.38,
-    "flite:slt": 0.20,
-    "flite:awb": 0.14,
-    "flite:kal16": 0.05,
-    "espeak": 0.13,
-    "piper:joe": 0.10,
+HELD_OUT = {
+    "en": ("pico:en-GB", "flite:rms"),
+    "de": ("espeak:de+f5", "espeak:de+m5"),
+    "it": ("espeak:it+f5", "espeak:it+m5"),
 }
-ESPEAK_ACCENTS = ("en-us", "en", "en-gb-scotland", "gmw/en-GB-x-rp", "en-029", "gmw/en-US-nyc")
+SHARES = {  # by how human they sound and what they cost
+    "en": {
+        "pico:en-US": 0.38,
+        "flite:slt": 0.20,
+        "flite:awb": 0.14,
+        "flite:kal16": 0.05,
+        "espeak": 0.13,
+        "piper:joe": 0.10,
+    },
+    "de": {"pico:de-DE": 0.5, "espeak": 0.5},
+    "it": {"pico:it-IT": 0.5, "espeak": 0.5},
+}
+ESPEAK_ACCENTS = {
+    "en": ("en-us", "en", "en-gb-scotland", "gmw/en-GB-x-rp", "en-029", "gmw/en-US-nyc"),
+    "de": ("de",),
+    "it": ("it",),
+}
 ESPEAK_VARIANTS = ("", "+f2", "+f3", "+f4", "+m1", "+m3", "+m7")
 
 
@@ -38,11 +50,12 @@ class Take(NamedTuple):
     pitch: float
 
 
-def draw_take(draw: random.Random, held_out: bool) -> Take:
+def draw_take(draw: random.Random, held_out: bool, language: str) -> Take:
     """A voice, a speaking rate and a pitch, the latter two relative to the voice's own."""
-    voice = draw.choice(HELD_OUT) if held_out else draw.choices(list(SHARES), list(SHARES.values()))[0]
+    shares = SHARES[language]
+    voice = draw.choice(HELD_OUT[language]) if held_out else draw.choices(list(shares), list(shares.values()))[0]
     if voice == "espeak":
-        voice = f"espeak:{draw.choice(ESPEAK_ACCENTS)}{draw.choice(ESPEAK_VARIANTS)}"
+        voice = f"espeak:{draw.choice(ESPEAK_ACCENTS[language])}{draw.choice(ESPEAK_VARIANTS)}"
     return Take(voice, round(draw.uniform(0.75, 1.25), 2), round(draw.uniform(0.65, 1.25), 2))
 
 
