@@ -39,21 +39,21 @@ def main() -> None:
 def compare(pocket: Qwen2Audio, seconds: float) -> dict[str, float]:
     """One clip of noise, trimmed and padded."""
     wave = (np.random.default_rng(0).standard_normal(round(seconds * SAMPLE_RATE)) * 0.1).astype(np.float32)
-    row = Row(render("Repeat the sentence.", None), pocket.features(wave), None)
+    row = Row(render(pocket.chat, "Repeat the sentence.", None), pocket.features(wave), None)
     batch = pocket.collate([row])
-    full = pocket.mel_extractor(wave, sampling_rate=SAMPLE_RATE, return_tensors="pt")["input_features"]
+    full = pocket.extractor(wave, sampling_rate=SAMPLE_RATE, return_tensors="pt")["input_features"]
     padded = Batch(batch.input_ids, batch.attention_mask, batch.labels, full, batch.n_frames)
     tower = pocket.model.model.audio_tower
 
     def trimmed_forward() -> None:
         tower.__class__ = TrimmedEncoder
         clip = pocket.features(wave)
-        pocket.encode(clip.mel[None], batch.n_frames)
+        pocket.padded_states(clip.mel[None], batch.n_frames)
 
     def padded_forward() -> None:
         tower.__class__ = Qwen2AudioEncoder
-        mel = pocket.mel_extractor(wave, sampling_rate=SAMPLE_RATE, return_tensors="pt")["input_features"]
-        pocket.encode(mel, batch.n_frames)
+        mel = pocket.extractor(wave, sampling_rate=SAMPLE_RATE, return_tensors="pt")["input_features"]
+        pocket.padded_states(mel, batch.n_frames)
 
     ours, stock = in_turns(trimmed_forward, padded_forward)
     tower.__class__ = Qwen2AudioEncoder

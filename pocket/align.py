@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from eartune.architectures.qwen2_audio import Qwen2Audio
+from eartune.architectures.qwen2_audio import CHAT, Qwen2Audio
 from eartune.batches import Clip, Row
 from eartune.checkpoints.pocket import LORA_ALPHA_OVER_RANK
 from eartune.prompts import render
@@ -137,7 +137,7 @@ def bucket(examples: list[Example], draw: random.Random) -> list[list[Example]]:
 def make_row(example: Example) -> Row:
     """The example as the model sees it."""
     text = example.sentence.text if example.clip is None else None
-    return Row(render(example.instruction, text), example.clip, example.answer)
+    return Row(render(CHAT, example.instruction, text), example.clip, example.answer)
 
 
 def take_step(pocket: Qwen2Audio, rows: list[Row], optimizer: MasterAdamW) -> float:

@@ -78,4 +78,4 @@ def hear(listener: Qwen2Audio, sentence: Sentence, take: int) -> torch.Tensor:
     assert clip.mel is not None
     with torch.no_grad():
         states = listener.encode(clip.mel[None], torch.tensor([clip.n_frames]))
-    return states[0, : clip.n_tokens].to(torch.float16)
+    return states.to(torch.float16)

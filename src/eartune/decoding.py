@@ -42,9 +42,9 @@ class RowMaker:
     def _row(self, example: Example, answer: str | None) -> Row:
         asked = instruction(example.utterance.frame.scenario is not None)
         if example.recording is None:
-            return Row(render(asked, example.utterance.text, self.position), None, answer)
+            return Row(render(self.model.chat, asked, example.utterance.text, self.position), None, answer)
         clip = self.model.features(self.wave(example.recording))
-        return Row(render(asked, None, self.position), clip, answer)
+        return Row(render(self.model.chat, asked, None, self.position), clip, answer)
 
 
 def decode(

@@ -1,14 +1,24 @@
 """What the model is shown: the chat around an instruction and its content, text or speech, cut where audio goes."""
 
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 InstructionPosition = Literal["after", "before"]
 
-SYSTEM = "You are a helpful assistant."  # what Qwen2-Audio's own chat template puts when no system turn is given
-AUDIO_OPEN = "Audio 1: <|audio_bos|>"
-AUDIO_CLOSE = "<|audio_eos|>"
-TURN_END = "<|im_end|>\n"
-ANSWER_END = "<|im_end|>"
+
+@dataclass(frozen=True)
+class ChatFormat:
+    """The turns of a family's chat, as its checkpoints were trained on them."""
+
+    opening: str
+    """All up to the user's words."""
+    audio_open: str
+    """What stands before a clip's embeddings in the user's turn."""
+    audio_close: str
+    answer_open: str
+    """From the end of the user's words to the answer's first."""
+    answer_end: str
+    """One token, which ends an answer."""
 
 
 class Prompt(NamedTuple):
@@ -19,16 +29,15 @@ class Prompt(NamedTuple):
     has_audio: bool
 
 
-def render(instruction: str, text: str | None, position: InstructionPosition = "after") -> Prompt:
-    """The ChatML prompt of Qwen2-Audio, up to and with the opening of the assistant's turn.
+def render(chat: ChatFormat, instruction: str, text: str | None, position: InstructionPosition = "after") -> Prompt:
+    """The prompt up to and with the opening of the answer.
 
     `text` is the content; None means that the content is a clip. The layout content-newline-instruction
     ("after") is the one of the replication of arXiv 2509.15389; "before" lets the instruction's keys and
     values be computed once for all clips.
     """
-    head = f"<|im_start|>system\n{SYSTEM}{TURN_END}<|im_start|>user\n"
-    tail = f"{TURN_END}<|im_start|>assistant\n"
     lead, trail = (f"{instruction}\n", "") if position == "before" else ("", f"\n{instruction}")
     if text is None:
-        return Prompt(head + lead + AUDIO_OPEN, AUDIO_CLOSE + trail + tail, has_audio=True)
-    return Prompt(head + lead + text + trail + tail, "", has_audio=False)
+        before = chat.opening + lead + chat.audio_open
+        return Prompt(before, chat.audio_close + trail + chat.answer_open, has_audio=True)
+    return Prompt(chat.opening + lead + text + trail + chat.answer_open, "", has_audio=False)

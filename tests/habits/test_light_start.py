@@ -9,7 +9,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src"
 NEEDS_TORCH = (
-    *("architectures.audio_llm", "architectures.load", "architectures.parts", "architectures.qwen2_audio"),
+    *("architectures.audio_llm", "architectures.chat_model", "architectures.load", "architectures.parts"),
+    *("architectures.qwen2_audio",),
     *("architectures.tiny", "batches", "checkpoints", "decoding", "listening", "predict"),
     *("training.journal", "training.optimizer", "training.stage_trainer"),
 )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from eartune.architectures.qwen2_audio import CHAT
 from eartune.prompts import InstructionPosition, render
 from eartune.tasks.slu import instruction
 
@@ -16,7 +17,7 @@ CONTENT = {"text": "wake me up at seven", "speech": None}
 def test_the_prompt_reads_as_the_golden_file(
     modality: str, position: InstructionPosition, request: pytest.FixtureRequest
 ) -> None:
-    prompt = render(instruction(has_scenario=True), CONTENT[modality], position)
+    prompt = render(CHAT, instruction(has_scenario=True), CONTENT[modality], position)
     shown = prompt.before + ("⟨clip⟩" if prompt.has_audio else "") + prompt.after
     golden = GOLDEN / f"{modality}_instruction_{position}.txt"
     if request.config.getoption("--update"):
@@ -26,17 +27,18 @@ def test_the_prompt_reads_as_the_golden_file(
 
 
 def test_the_instruction_stands_after_the_content_unless_told_otherwise() -> None:
-    assert render("ask", "content") == render("ask", "content", "after")
+    assert render(CHAT, "ask", "content") == render(CHAT, "ask", "content", "after")
 
 
 def test_a_text_prompt_is_one_piece() -> None:
-    assert render("ask", "content").after == ""
+    assert render(CHAT, "ask", "content").after == ""
 
 
 def test_before_a_clip_comes_the_same_whatever_the_clip_and_with_the_instruction_first_all_of_it() -> None:
     """What "before" is for: everything that can be computed once for all clips stands before them."""
-    assert "ask" in render("ask", None, "before").before and "ask" not in render("ask", None, "before").after
+    prompt = render(CHAT, "ask", None, "before")
+    assert "ask" in prompt.before and "ask" not in prompt.after
 
 
 def test_content_that_looks_like_a_template_is_left_alone() -> None:
-    assert "50% {of} $x \\n" in render("ask", "50% {of} $x \\n").before
+    assert "50% {of} $x \\n" in render(CHAT, "ask", "50% {of} $x \\n").before

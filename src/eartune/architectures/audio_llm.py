@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from eartune.architectures.parts import Parts
 from eartune.audio import Wave
 from eartune.batches import Batch, Clip, Row
+from eartune.prompts import ChatFormat
 from eartune.settings import Decoding
 
 
@@ -18,6 +19,10 @@ class AudioLLM(Protocol):
     @property
     def module(self) -> nn.Module:
         """All weights, as one torch module."""
+
+    @property
+    def chat(self) -> ChatFormat:
+        """The turns around what it is asked."""
 
     @property
     def parts(self) -> Parts:

@@ -25,8 +25,8 @@ def load(settings: Architecture) -> Qwen2Audio:
         attn_implementation="sdpa" if on_gpu else {"text_config": "eager", "audio_config": "sdpa"},
     )
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
-    mel_extractor = WhisperFeatureExtractor.from_pretrained(folder)
-    return Qwen2Audio(model.eval().to("cuda" if on_gpu else "cpu"), tokenizer, mel_extractor)
+    extractor = WhisperFeatureExtractor.from_pretrained(folder)
+    return Qwen2Audio(model.eval().to("cuda" if on_gpu else "cpu"), tokenizer, extractor)
 
 
 def pocket_folder() -> Path:

@@ -1,0 +1,158 @@
+"""What all families share behind the `AudioLLM` face: rows to tensors, embeddings, answers, saving.
+
+A family's file says what its chat and its parts are called, and how it hears.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedTokenizerFast
+
+from eartune.architectures.parts import Parts, lora_pattern
+from eartune.audio import Wave
+from eartune.batches import Batch, Clip, Row
+from eartune.prompts import ChatFormat
+from eartune.schemes import Component
+from eartune.settings import Decoding
+
+IGNORED = -100
+
+
+class ChatModel:
+    """An audio LLM of transformers; see `audio_llm.py` for what each method promises."""
+
+    chat: ClassVar[ChatFormat]
+    components: ClassVar[dict[Component, tuple[str, ...]]]
+    """Path prefixes of each component's parameters."""
+    lora_layers: ClassVar[str] = "model.language_model.layers."
+    lora_leaves: ClassVar[tuple[str, ...]] = (
+        *("q_proj", "k_proj", "v_proj", "o_proj"),
+        *("gate_proj", "up_proj", "down_proj"),
+    )
+
+    def __init__(self, model: Any, tokenizer: PreTrainedTokenizerFast, extractor: Any) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.extractor = extractor
+        self.audio_token_id: int = model.config.audio_token_id
+        self.parts = Parts(model, self.components, lora_pattern(self.lora_layers, self.lora_leaves))
+
+    @property
+    def module(self) -> nn.Module:
+        """All weights."""
+        module: nn.Module = self.model
+        return module
+
+    @property
+    def language_model(self) -> nn.Module:
+        """The decoder under the head."""
+        decoder: nn.Module = self.model.model.language_model
+        return decoder
+
+    # --- how a family hears --------------------------------------------------------------------------------
+
+    def features(self, wave: Wave) -> Clip:
+        """One 16 kHz clip as the encoder wants it, with its number of audio tokens."""
+        raise NotImplementedError
+
+    def encode(self, mel: Tensor, n_frames: Tensor) -> Tensor:
+        """The encoder's valid states of some clips one after another, (audio tokens, encoder width)."""
+        raise NotImplementedError
+
+    def adapt(self, states: Tensor) -> Tensor:
+        """Encoder states to embeddings of the language model, (audio tokens, width)."""
+        raise NotImplementedError
+
+    # --- input ---------------------------------------------------------------------------------------------
+
+    def collate(self, rows: Sequence[Row]) -> Batch:
+        """Rows to left-padded tensors; labels only on answers, no audio tensors when no row has a clip."""
+        encoded = [self._token_ids(row) for row in rows]
+        width = max(len(prompt) + len(answer) for prompt, answer in encoded)
+        input_ids = torch.full((len(rows), width), self.tokenizer.pad_token_id)
+        attention_mask = torch.zeros_like(input_ids)
+        labels = torch.full_like(input_ids, IGNORED)
+        for i, (prompt, answer) in enumerate(encoded):
+            start = width - len(prompt) - len(answer)
+            input_ids[i, start:] = torch.tensor(prompt + answer)
+            attention_mask[i, start:] = 1
+            if answer:
+                labels[i, -len(answer) :] = torch.tensor(answer)
+        clips = [row.clip for row in rows if row.clip is not None]
+        return Batch(input_ids, attention_mask, labels, *stack(clips))
+
+    def _token_ids(self, row: Row) -> tuple[list[int], list[int]]:
+        prompt = self._ids(row.prompt.before)
+        if row.clip is not None:
+            prompt += [self.audio_token_id] * row.clip.n_tokens + self._ids(row.prompt.after)
+        answer = [] if row.answer is None else self._ids(row.answer + self.chat.answer_end)
+        return prompt, answer
+
+    def _ids(self, text: str) -> list[int]:
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+    # --- forward -------------------------------------------------------------------------------------------
+
+    def embed(self, batch: Batch) -> Tensor:
+        """Input embeddings (rows, tokens, width) with each clip's embeddings in place of its placeholders."""
+        embeds: Tensor = self.model.get_input_embeddings()(batch.input_ids)
+        states = batch.states
+        if batch.mel is not None and batch.n_frames is not None:
+            states = self.encode(batch.mel, batch.n_frames)
+        if states is None:
+            return embeds
+        heard = self.adapt(states)
+        slots = batch.input_ids == self.audio_token_id
+        if int(slots.sum()) != heard.shape[0]:
+            raise ValueError(f"{int(slots.sum())} audio placeholders for {heard.shape[0]} audio embeddings")
+        return embeds.masked_scatter(slots[..., None], heard.to(embeds.dtype))
+
+    def hidden(self, batch: Batch) -> Tensor:
+        """The language model's last hidden states, (rows, tokens, width)."""
+        output = self.language_model(
+            inputs_embeds=self.embed(batch), attention_mask=batch.attention_mask, use_cache=False
+        )
+        states: Tensor = output.last_hidden_state
+        return states
+
+    def head(self, hidden: Tensor) -> Tensor:
+        """Logits over the vocabulary for any selection of hidden states."""
+        logits: Tensor = self.model.lm_head(hidden)
+        return logits
+
+    @torch.no_grad()
+    def generate(self, batch: Batch, decoding: Decoding) -> list[str]:
+        """One answer a row. Clips are encoded before the beams are spread, so each is encoded once."""
+        output = self.model.generate(
+            inputs_embeds=self.embed(batch),
+            attention_mask=batch.attention_mask,
+            num_beams=decoding.beams,
+            max_new_tokens=decoding.max_new_tokens,
+            do_sample=False,
+            suppress_tokens=[self.audio_token_id],
+            pad_token_id=self.tokenizer.pad_token_id,
+            eos_token_id=self.tokenizer.convert_tokens_to_ids(self.chat.answer_end),
+        )
+        return [text.strip() for text in self.tokenizer.batch_decode(output, skip_special_tokens=True)]
+
+    def save(self, folder: Path) -> None:
+        """A checkpoint in the hub's layout, with all that is needed to load it elsewhere."""
+        self.model.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+        self.extractor.save_pretrained(folder)
+
+
+def stack(clips: Sequence[Clip]) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    """Clips to (mel, n_frames, states): mels padded to the longest, or cached states one after another."""
+    if not clips:
+        return None, None, None
+    if clips[0].states is not None:
+        return None, None, torch.cat([clip.states for clip in clips if clip.states is not None])
+    mels = [clip.mel for clip in clips if clip.mel is not None]
+    width = max(mel.shape[-1] for mel in mels)
+    padded = torch.stack([nn.functional.pad(mel, (0, width - mel.shape[-1])) for mel in mels])
+    return padded, torch.tensor([clip.n_frames for clip in clips]), None
