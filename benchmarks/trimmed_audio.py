@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from transformers.models.qwen2_audio.modeling_qwen2_audio import Qwen2AudioEncoder
 
-from eartune.architectures.qwen2_audio import Qwen2Audio, TrimmedEncoder
+from eartune.architectures.families.qwen2_audio import Qwen2Audio
+from eartune.architectures.whisper_tower import padded_states
 from eartune.audio import SAMPLE_RATE
 from eartune.batches import Batch, Row
 from eartune.checkpoints.pocket import build_pocket
@@ -23,6 +23,8 @@ from eartune.provenance import made_with
 
 SECONDS = (2.0, 4.0, 8.0)
 ROUNDS = 7
+OURS = Qwen2Audio.tower_class
+STOCK = OURS.__bases__[1]  # the same without what ours mixes in
 
 
 def main() -> None:
@@ -46,19 +48,19 @@ def compare(pocket: Qwen2Audio, seconds: float) -> dict[str, float]:
     tower = pocket.model.model.audio_tower
 
     def trimmed_forward() -> None:
-        tower.__class__ = TrimmedEncoder
+        tower.__class__ = OURS
         clip = pocket.features(wave)
-        pocket.padded_states(clip.mel[None], batch.n_frames)
+        padded_states(tower, clip.mel[None], batch.n_frames)
 
     def padded_forward() -> None:
-        tower.__class__ = Qwen2AudioEncoder
+        tower.__class__ = STOCK
         mel = pocket.extractor(wave, sampling_rate=SAMPLE_RATE, return_tensors="pt")["input_features"]
-        pocket.padded_states(mel, batch.n_frames)
+        padded_states(tower, mel, batch.n_frames)
 
     ours, stock = in_turns(trimmed_forward, padded_forward)
-    tower.__class__ = Qwen2AudioEncoder
+    tower.__class__ = STOCK
     stock_hidden = pocket.hidden(padded)
-    tower.__class__ = TrimmedEncoder
+    tower.__class__ = OURS
     hidden = pocket.hidden(batch)
     return {
         "seconds": seconds,

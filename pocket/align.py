@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from eartune.architectures.qwen2_audio import CHAT, Qwen2Audio
+from eartune.architectures.families.qwen2_audio import CHAT, Qwen2Audio
 from eartune.batches import Clip, Row
 from eartune.checkpoints.pocket import LORA_ALPHA_OVER_RANK
 from eartune.prompts import render

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
 from acoustics import record
-from eartune.architectures.qwen2_audio import Qwen2Audio
+from eartune.architectures.families.qwen2_audio import Qwen2Audio
 from eartune.batches import Clip
 from eartune.checkpoints.pocket import build_pocket
 from sentences import Sentence

@@ -14,7 +14,7 @@ import torch
 
 from adapter import fit_adapter
 from align import align
-from eartune.architectures.qwen2_audio import Qwen2Audio
+from eartune.architectures.families.qwen2_audio import Qwen2Audio
 from eartune.checkpoints.pocket import TRAINED, build_pocket
 from hearing import Clips, encode_all, read_shards
 from sentences import Sentence, gather

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import rapidfuzz.distance
 
-from eartune.architectures.qwen2_audio import Qwen2Audio
+from eartune.architectures.families.qwen2_audio import Qwen2Audio
 from eartune.batches import Row
 from eartune.files import write_json
 from eartune.prompts import render

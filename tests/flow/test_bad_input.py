@@ -248,9 +248,9 @@ def test_a_recording_that_only_a_run_finds_broken_leaves_no_result(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Samples are read when they are heard; a header does not tell of a NaN."""
-    from eartune.architectures.tiny import tiny_qwen2_audio
+    from eartune.architectures.families.qwen2_audio import Qwen2Audio
 
-    tiny_qwen2_audio().save(folder / "tiny")
+    Qwen2Audio.tiny().save(folder / "tiny")
     capfd.readouterr()  # saving draws a bar
     signal("test0.wav", NOT_A_NUMBER)(folder)
     settings(

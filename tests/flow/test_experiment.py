@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 import eartune.run as run_module
-from eartune.architectures.tiny import tiny_qwen2_audio
+from eartune.architectures.families.qwen2_audio import Qwen2Audio
 from eartune.audio import write_audio
 from eartune.experiment import Experiment
 from eartune.predict import predict_files
@@ -28,7 +28,7 @@ FRAMES = (
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny checkpoint and three manifests; the "speech" is noise."""
     folder = tmp_path_factory.mktemp("data")
-    tiny_qwen2_audio().save(folder / "tiny")
+    Qwen2Audio.tiny().save(folder / "tiny")
     for name, count in (("text", 12), ("speech", 6), ("test", 4)):
         rows = []
         for i in range(count):

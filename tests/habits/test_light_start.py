@@ -9,9 +9,17 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src"
 NEEDS_TORCH = (
-    *("architectures.audio_llm", "architectures.chat_model", "architectures.load", "architectures.parts"),
-    *("architectures.qwen2_audio",),
-    *("architectures.tiny", "batches", "checkpoints", "decoding", "listening", "predict"),
+    *("architectures.audio_llm", "architectures.chat_model", "architectures.families", "architectures.load"),
+    *(
+        "architectures.parts",
+        "architectures.tiny",
+        "architectures.whisper_tower",
+        "batches",
+        "checkpoints",
+        "decoding",
+        "listening",
+        "predict",
+    ),
     *("training.journal", "training.optimizer", "training.stage_trainer"),
 )
 MODULES = [".".join(path.relative_to(SRC).with_suffix("").parts) for path in (SRC / "eartune").rglob("*.py")]

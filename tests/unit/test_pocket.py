@@ -9,7 +9,7 @@ import torch
 from transformers import WhisperConfig, WhisperModel
 
 import eartune.checkpoints.pocket as pocket
-from eartune.architectures.tiny import tiny_qwen2_audio
+from eartune.architectures.families.qwen2_audio import Qwen2Audio
 
 
 def written(variables: dict[str, np.ndarray], version: int = 6) -> bytes:
@@ -95,7 +95,7 @@ def test_without_packages_the_weights_come_from_the_hub(monkeypatch: pytest.Monk
 
 
 def test_a_lora_is_merged_and_the_adapter_replaced() -> None:
-    model = tiny_qwen2_audio().model
+    model = Qwen2Audio.tiny().model
     path = "model.language_model.layers.1.mlp.up_proj"
     before = model.get_submodule(path).weight.detach().clone()
     bias = torch.randn(32)

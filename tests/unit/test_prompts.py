@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from eartune.architectures.qwen2_audio import CHAT
+from eartune.architectures.families.qwen2_audio import CHAT
 from eartune.prompts import InstructionPosition, render
 from eartune.tasks.slu import instruction
 

@@ -7,9 +7,8 @@ import pytest
 import torch
 from transformers import TrainerControl
 
-from eartune.architectures.qwen2_audio import Qwen2Audio
-from eartune.architectures.settings import Qwen2AudioSettings
-from eartune.architectures.tiny import tiny_qwen2_audio
+from eartune.architectures.families.qwen2_audio import Qwen2Audio
+from eartune.architectures.settings import Architecture
 from eartune.audio import write_audio
 from eartune.decoding import RowMaker
 from eartune.files import read_lines
@@ -60,7 +59,7 @@ class CutJournal(Journal):
 
 
 def train(model: Qwen2Audio, what: Stage, folder: Path, journal: Journal | None = None, **settings: object) -> None:
-    rows = RowMaker(model, SluTask(), Qwen2AudioSettings(type="qwen2-audio"))
+    rows = RowMaker(model, SluTask(), Architecture(type="qwen2-audio", checkpoint="pocket"))
     training = Training(**({"batch_size": 8, "micro_batch_size": 8} | settings))
     train_stage(
         model, what, rows.to_learn, training, 0, folder, journal or Journal(folder / "train.jsonl", lambda *_: None)
@@ -76,10 +75,10 @@ def test_one_step_is_the_same_for_8x1_4x2_2x4_and_1x8(examples: tuple[Example, .
     spoken = tuple(example for example in examples for _ in range(1) if example.modality is Modality.SPEECH)
     typed = tuple(example for example in examples if example.modality is Modality.TEXT)
     for group in (typed, spoken):
-        start = weights(tiny_qwen2_audio())
+        start = weights(Qwen2Audio.tiny())
         updates, norms = [], []
         for micro in (8, 4, 2, 1):
-            model = tiny_qwen2_audio()
+            model = Qwen2Audio.tiny()
             folder = tmp_path / f"{group[0].modality}-{micro}"
             train(model, stage(group), folder, micro_batch_size=micro, max_grad_norm=1e9)
             updates.append(weights(model) - start)
@@ -91,7 +90,7 @@ def test_one_step_is_the_same_for_8x1_4x2_2x4_and_1x8(examples: tuple[Example, .
 
 
 def test_a_cut_run_goes_on_to_the_same_weights(examples: tuple[Example, ...], tmp_path: Path) -> None:
-    whole, cut, resumed = tiny_qwen2_audio(), tiny_qwen2_audio(), tiny_qwen2_audio()
+    whole, cut, resumed = Qwen2Audio.tiny(), Qwen2Audio.tiny(), Qwen2Audio.tiny()
     plan = stage(examples, epochs=3)
     train(whole, plan, tmp_path / "whole", batch_size=3)
     with pytest.raises(PowerCutError):
@@ -103,7 +102,7 @@ def test_a_cut_run_goes_on_to_the_same_weights(examples: tuple[Example, ...], tm
 
 
 def test_weights_files_hold_what_was_trained_in_any_stage(tmp_path: Path) -> None:
-    model = tiny_qwen2_audio()
+    model = Qwen2Audio.tiny()
     model.parts.add_lora(Lora(rank=2), seed=0)
     model.parts.set_trainable((Component.MODALITY_ADAPTER,))
     model.parts.set_trainable((Component.LANGUAGE_MODEL,))
@@ -111,7 +110,7 @@ def test_weights_files_hold_what_was_trained_in_any_stage(tmp_path: Path) -> Non
         for _, value in model.parts.trained():
             value.add_(0.5)
     save_weights(model, tmp_path / "weights.safetensors")
-    again = tiny_qwen2_audio()
+    again = Qwen2Audio.tiny()
     again.parts.add_lora(Lora(rank=2), seed=9)
     load_weights(again, tmp_path / "weights.safetensors")
     assert torch.equal(weights(again), weights(model))
@@ -119,12 +118,12 @@ def test_weights_files_hold_what_was_trained_in_any_stage(tmp_path: Path) -> Non
 
 
 def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
-    model = tiny_qwen2_audio()
+    model = Qwen2Audio.tiny()
     model.parts.add_lora(Lora(rank=2), seed=0)
     model.parts.set_trainable((Component.LANGUAGE_MODEL,))
     save_weights(model, tmp_path / "weights.safetensors")
     with pytest.raises(ValueError, match="which the model does not have"):
-        load_weights(tiny_qwen2_audio(), tmp_path / "weights.safetensors")
+        load_weights(Qwen2Audio.tiny(), tmp_path / "weights.safetensors")
 
 
 def test_the_plan_shows_every_example_once_an_epoch_one_modality_a_batch(examples: tuple[Example, ...]) -> None:
@@ -177,4 +176,4 @@ def test_several_processes_are_refused(
     """Each would train on other global batches and the gradient would be another."""
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ValueError, match="one process"):
-        train(tiny_qwen2_audio(), stage(examples), tmp_path)
+        train(Qwen2Audio.tiny(), stage(examples), tmp_path)

@@ -5,11 +5,11 @@ A family's file says what its chat and its parts are called, and how it hears.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from eartune.architectures.parts import Parts, lora_pattern
 from eartune.audio import Wave
@@ -25,7 +25,13 @@ class ChatModel:
     """An audio LLM of transformers; see `audio_llm.py` for what each method promises."""
 
     chat: ClassVar[ChatFormat]
-    components: ClassVar[dict[Component, tuple[str, ...]]]
+    model_class: ClassVar[Any]
+    extractor_class: ClassVar[Any]
+    components: ClassVar[dict[Component, tuple[str, ...]]] = {
+        Component.AUDIO_ENCODER: ("model.audio_tower.",),
+        Component.MODALITY_ADAPTER: ("model.multi_modal_projector.",),
+        Component.LANGUAGE_MODEL: ("model.language_model.", "lm_head."),
+    }
     """Path prefixes of each component's parameters."""
     lora_layers: ClassVar[str] = "model.language_model.layers."
     lora_leaves: ClassVar[tuple[str, ...]] = (
@@ -39,6 +45,21 @@ class ChatModel:
         self.extractor = extractor
         self.audio_token_id: int = model.config.audio_token_id
         self.parts = Parts(model, self.components, lora_pattern(self.lora_layers, self.lora_leaves))
+        self.prepare()
+
+    @classmethod
+    def load(cls, folder: str, dtype: torch.dtype, device: str) -> Self:
+        """A checkpoint in the hub's layout, in evaluation mode."""
+        # On a CPU the plain product is faster than the fused kernel for rows of a few hundred tokens.
+        attention = "sdpa" if device == "cuda" else {"text_config": "eager", "audio_config": "sdpa"}
+        model = cls.model_class.from_pretrained(folder, dtype=dtype, attn_implementation=attention)
+        tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
+        return cls(model.eval().to(device), tokenizer, cls.extractor_class.from_pretrained(folder))
+
+    @classmethod
+    def tiny(cls, seed: int = 0, **settings: Any) -> Self:
+        """The real class at toy size with random weights, for tests."""
+        raise NotImplementedError
 
     @property
     def module(self) -> nn.Module:
@@ -54,6 +75,9 @@ class ChatModel:
 
     # --- how a family hears --------------------------------------------------------------------------------
 
+    def prepare(self) -> None:
+        """What must be done to the stock model before it hears."""
+
     def features(self, wave: Wave) -> Clip:
         """One 16 kHz clip as the encoder wants it, with its number of audio tokens."""
         raise NotImplementedError
@@ -64,7 +88,9 @@ class ChatModel:
 
     def adapt(self, states: Tensor) -> Tensor:
         """Encoder states to embeddings of the language model, (audio tokens, width)."""
-        raise NotImplementedError
+        adapter = self.model.model.multi_modal_projector
+        embeddings: Tensor = adapter(states.to(next(adapter.parameters()).dtype))
+        return embeddings
 
     # --- input ---------------------------------------------------------------------------------------------
 

@@ -4,29 +4,26 @@ import os
 from pathlib import Path
 
 import torch
-from transformers import AutoTokenizer, Qwen2AudioForConditionalGeneration, WhisperFeatureExtractor
 from transformers.utils import logging
 
-from eartune.architectures.qwen2_audio import Qwen2Audio
+from eartune.architectures.chat_model import ChatModel
+from eartune.architectures.families.audioflamingo3 import AudioFlamingo3
+from eartune.architectures.families.qwen2_audio import Qwen2Audio
 from eartune.architectures.settings import Architecture
 
 POCKET = "pocket"
+FAMILIES: dict[str, type[ChatModel]] = {
+    "qwen2-audio": Qwen2Audio,
+    "audioflamingo3": AudioFlamingo3,
+}
 
 
-def load(settings: Architecture) -> Qwen2Audio:
+def load(settings: Architecture) -> ChatModel:
     """The model in evaluation mode, on the GPU if there is one."""
     logging.disable_progress_bar()  # ours is shown instead
-    folder = pocket_folder() if settings.checkpoint == POCKET else settings.checkpoint
-    on_gpu = torch.cuda.is_available()
-    model = Qwen2AudioForConditionalGeneration.from_pretrained(
-        folder,
-        dtype=getattr(torch, settings.precision),
-        # On a CPU the plain product is faster than the fused kernel for rows of a few hundred tokens.
-        attn_implementation="sdpa" if on_gpu else {"text_config": "eager", "audio_config": "sdpa"},
-    )
-    tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
-    extractor = WhisperFeatureExtractor.from_pretrained(folder)
-    return Qwen2Audio(model.eval().to("cuda" if on_gpu else "cpu"), tokenizer, extractor)
+    folder = str(pocket_folder()) if settings.checkpoint == POCKET else settings.checkpoint
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return FAMILIES[settings.type].load(folder, getattr(torch, settings.precision), device)
 
 
 def pocket_folder() -> Path:

@@ -6,18 +6,15 @@ from eartune.prompts import InstructionPosition
 from eartune.settings import Section
 
 
-class Qwen2AudioSettings(Section):
-    """Qwen2-Audio's classes: the 7B model, the pocket checkpoint, or any folder in the hub's layout."""
+class Architecture(Section):
+    """A family of audio LLMs, and weights of it."""
 
-    type: Literal["qwen2-audio"]
-    checkpoint: str = "Qwen/Qwen2-Audio-7B-Instruct"
-    """A name on the hub, a folder, or `pocket`."""
+    type: Literal["qwen2-audio", "audioflamingo3"]
+    checkpoint: str
+    """A name on the hub, a folder in the hub's layout, or `pocket`, which is a small qwen2-audio."""
     precision: Literal["bfloat16", "float32"] = "bfloat16"
     """Of weights and computation; the optimizer keeps float32 copies of what it trains."""
     instruction: InstructionPosition = "after"
     """Where the instruction stands: after the content, as the paper's replication has it, or before."""
     cut_silence: bool = False
     """Leave out the silence before the first and after the last sound of each recording, all but 0.2 s."""
-
-
-Architecture = Qwen2AudioSettings  # a union by `type` once there is a second

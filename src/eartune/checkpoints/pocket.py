@@ -28,7 +28,7 @@ from transformers import (
 )
 from transformers.models.qwen2_audio.configuration_qwen2_audio import Qwen2AudioEncoderConfig
 
-from eartune.architectures.qwen2_audio import AUDIO_SPECIALS, AUDIO_TOKEN, Qwen2Audio
+from eartune.architectures.families.qwen2_audio import AUDIO_SPECIALS, AUDIO_TOKEN, Qwen2Audio
 from eartune.faults import InputError
 
 TRAINED = Path(__file__).with_name("pocket.safetensors")

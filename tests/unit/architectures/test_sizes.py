@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from eartune.architectures.settings import Qwen2AudioSettings
+from eartune.architectures.settings import Architecture
 from eartune.architectures.sizes import POCKET, QWEN2_AUDIO_7B, count, read_dimensions, size_of
 from eartune.faults import InputError
 from eartune.schemes import Component
@@ -39,15 +39,15 @@ def test_pocket_is_whisper_base_and_smollm2_with_three_more_tokens_and_a_head_of
 def test_a_folder_is_as_large_as_its_config_says(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(CONFIG_7B))
     assert read_dimensions(tmp_path / "config.json") == QWEN2_AUDIO_7B
-    assert size_of(Qwen2AudioSettings(type="qwen2-audio", checkpoint=str(tmp_path))) == count(QWEN2_AUDIO_7B)
+    assert size_of(Architecture(type="qwen2-audio", checkpoint=str(tmp_path))) == count(QWEN2_AUDIO_7B)
 
 
 def test_the_real_classes_have_exactly_that_many(tmp_path: Path) -> None:
-    from eartune.architectures.tiny import tiny_qwen2_audio
+    from eartune.architectures.families.qwen2_audio import Qwen2Audio
 
-    model = tiny_qwen2_audio()
+    model = Qwen2Audio.tiny()
     model.save(tmp_path)
-    size = size_of(Qwen2AudioSettings(type="qwen2-audio", checkpoint=str(tmp_path)))
+    size = size_of(Architecture(type="qwen2-audio", checkpoint=str(tmp_path)))
     assert size.parameters == {component: total for component, (total, _) in model.parts.counts().items()}
     model.parts.add_lora(Lora(rank=3), seed=0)
     with_lora, _ = model.parts.counts()[LANGUAGE_MODEL]
@@ -57,10 +57,10 @@ def test_the_real_classes_have_exactly_that_many(tmp_path: Path) -> None:
 @pytest.mark.parametrize("checkpoint", ["Qwen/Qwen2-Audio-8B", "nowhere"])
 def test_an_unknown_checkpoint_is_named_with_the_known_ones(checkpoint: str) -> None:
     with pytest.raises(InputError, match=f"^{checkpoint}: neither a folder with a config.json nor one of .*pocket$"):
-        size_of(Qwen2AudioSettings(type="qwen2-audio", checkpoint=checkpoint))
+        size_of(Architecture(type="qwen2-audio", checkpoint=checkpoint))
 
 
 def test_a_config_that_is_no_json_is_named(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(InputError, match=r"config\.json: is not JSON"):
-        size_of(Qwen2AudioSettings(type="qwen2-audio", checkpoint=str(tmp_path)))
+        size_of(Architecture(type="qwen2-audio", checkpoint=str(tmp_path)))

@@ -1,0 +1,34 @@
+"""Recordings as each family's stock forward wants them, by the library's own extractor: what ours is held against."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from eartune.architectures.chat_model import ChatModel
+from eartune.architectures.families.audioflamingo3 import AudioFlamingo3
+from eartune.architectures.families.qwen2_audio import Qwen2Audio
+from eartune.architectures.whisper_tower import PooledWhisperModel
+
+
+def stock_audio(model: ChatModel, waves: list[np.ndarray]) -> dict[str, Any]:
+    """Keyword arguments for the stock forward and generate; the model is the stock one from here on."""
+    if isinstance(model, PooledWhisperModel):
+        model.model.model.audio_tower.__class__ = model.tower_class.__bases__[1]
+    return {Qwen2Audio: _qwen2_audio, AudioFlamingo3: _audioflamingo3}[type(model)](model, waves)
+
+
+def _qwen2_audio(model: ChatModel, waves: list[np.ndarray]) -> dict[str, Any]:
+    mel, mask = _padded_to_30_s(model, waves)
+    return {"input_features": mel, "feature_attention_mask": mask}
+
+
+def _audioflamingo3(model: ChatModel, waves: list[np.ndarray]) -> dict[str, Any]:
+    mel, mask = _padded_to_30_s(model, waves)
+    return {"input_features": mel, "input_features_mask": mask}
+
+
+def _padded_to_30_s(model: ChatModel, waves: list[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
+    n_frames = torch.tensor([-(-len(wave) // 160) for wave in waves])
+    mel = model.extractor(waves, sampling_rate=16_000, return_tensors="pt")["input_features"]
+    return mel, (torch.arange(3000)[None] < n_frames[:, None]).long()
