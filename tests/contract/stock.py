@@ -8,6 +8,7 @@ import torch
 from eartune.architectures.chat_model import ChatModel
 from eartune.architectures.families.audioflamingo3 import AudioFlamingo3
 from eartune.architectures.families.qwen2_audio import Qwen2Audio
+from eartune.architectures.families.voxtral import Voxtral
 from eartune.architectures.whisper_tower import PooledWhisperModel
 
 
@@ -15,7 +16,7 @@ def stock_audio(model: ChatModel, waves: list[np.ndarray]) -> dict[str, Any]:
     """Keyword arguments for the stock forward and generate; the model is the stock one from here on."""
     if isinstance(model, PooledWhisperModel):
         model.model.model.audio_tower.__class__ = model.tower_class.__bases__[1]
-    return {Qwen2Audio: _qwen2_audio, AudioFlamingo3: _audioflamingo3}[type(model)](model, waves)
+    return {Qwen2Audio: _qwen2_audio, AudioFlamingo3: _audioflamingo3, Voxtral: _mel_alone}[type(model)](model, waves)
 
 
 def _qwen2_audio(model: ChatModel, waves: list[np.ndarray]) -> dict[str, Any]:
@@ -26,6 +27,10 @@ def _qwen2_audio(model: ChatModel, waves: list[np.ndarray]) -> dict[str, Any]:
 def _audioflamingo3(model: ChatModel, waves: list[np.ndarray]) -> dict[str, Any]:
     mel, mask = _padded_to_30_s(model, waves)
     return {"input_features": mel, "input_features_mask": mask}
+
+
+def _mel_alone(model: ChatModel, waves: list[np.ndarray]) -> dict[str, Any]:
+    return {"input_features": _padded_to_30_s(model, waves)[0]}
 
 
 def _padded_to_30_s(model: ChatModel, waves: list[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
