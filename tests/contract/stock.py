@@ -7,6 +7,7 @@ import torch
 
 from eartune.architectures.chat_model import ChatModel
 from eartune.architectures.families.audioflamingo3 import AudioFlamingo3
+from eartune.architectures.families.granite_speech import GraniteSpeech
 from eartune.architectures.families.qwen2_audio import Qwen2Audio
 from eartune.architectures.families.voxtral import Voxtral
 from eartune.architectures.whisper_tower import PooledWhisperModel
@@ -16,7 +17,7 @@ def stock_audio(model: ChatModel, waves: list[np.ndarray]) -> dict[str, Any]:
     """Keyword arguments for the stock forward and generate; the model is the stock one from here on."""
     if isinstance(model, PooledWhisperModel):
         model.model.model.audio_tower.__class__ = model.tower_class.__bases__[1]
-    return {Qwen2Audio: _qwen2_audio, AudioFlamingo3: _audioflamingo3, Voxtral: _mel_alone}[type(model)](model, waves)
+    return STOCK[type(model)](model, waves)
 
 
 def _qwen2_audio(model: ChatModel, waves: list[np.ndarray]) -> dict[str, Any]:
@@ -33,7 +34,23 @@ def _mel_alone(model: ChatModel, waves: list[np.ndarray]) -> dict[str, Any]:
     return {"input_features": _padded_to_30_s(model, waves)[0]}
 
 
+def _granite_speech(model: ChatModel, waves: list[np.ndarray]) -> dict[str, Any]:
+    """The stock extractor needs torchaudio; tests/unit/architectures holds ours against a second mel."""
+    frames = [model.extractor(wave) for wave in waves]
+    mel = torch.nn.utils.rnn.pad_sequence(frames, batch_first=True)
+    tokens = torch.tensor([-(-len(frame) // 15) * 3 for frame in frames])
+    return {"input_features": mel, "input_features_mask": torch.arange(int(tokens.max()))[None] < tokens[:, None]}
+
+
 def _padded_to_30_s(model: ChatModel, waves: list[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
     n_frames = torch.tensor([-(-len(wave) // 160) for wave in waves])
     mel = model.extractor(waves, sampling_rate=16_000, return_tensors="pt")["input_features"]
     return mel, (torch.arange(3000)[None] < n_frames[:, None]).long()
+
+
+STOCK = {
+    AudioFlamingo3: _audioflamingo3,
+    GraniteSpeech: _granite_speech,
+    Qwen2Audio: _qwen2_audio,
+    Voxtral: _mel_alone,
+}

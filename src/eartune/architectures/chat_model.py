@@ -33,6 +33,8 @@ class ChatModel:
         Component.LANGUAGE_MODEL: ("model.language_model.", "lm_head."),
     }
     """Path prefixes of each component's parameters."""
+    stock_depends_on_batch: ClassVar[bool] = False
+    """Whether the stock forward gives a clip another embedding beside a longer one; ours never does."""
     lora_layers: ClassVar[str] = "model.language_model.layers."
     lora_leaves: ClassVar[tuple[str, ...]] = (
         *("q_proj", "k_proj", "v_proj", "o_proj"),

@@ -8,6 +8,7 @@ from transformers.utils import logging
 
 from eartune.architectures.chat_model import ChatModel
 from eartune.architectures.families.audioflamingo3 import AudioFlamingo3
+from eartune.architectures.families.granite_speech import GraniteSpeech
 from eartune.architectures.families.qwen2_audio import Qwen2Audio
 from eartune.architectures.families.voxtral import Voxtral
 from eartune.architectures.settings import Architecture
@@ -16,6 +17,7 @@ POCKET = "pocket"
 FAMILIES: dict[str, type[ChatModel]] = {
     "qwen2-audio": Qwen2Audio,
     "audioflamingo3": AudioFlamingo3,
+    "granite-speech": GraniteSpeech,
     "voxtral": Voxtral,
 }
 

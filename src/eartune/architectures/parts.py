@@ -54,11 +54,18 @@ class Parts:
                 self._ever_trained.add(name)
 
     def settle(self) -> None:
-        """Frozen components to eval mode: a frozen part left in train mode still drops out."""
+        """Frozen components to eval mode: a frozen part left in train mode still drops out.
+
+        Batch normalisation too, even where it trains: a few clips are no population, and its running means are no
+        parameters, so that they would be lost.
+        """
         for component, prefixes in self.prefixes.items():
             if not any(self.component_of(n) is component for n, p in self.module.named_parameters() if p.requires_grad):
                 for prefix in prefixes:
                     self.module.get_submodule(prefix.rstrip(".")).eval()
+        for module in self.module.modules():
+            if isinstance(module, nn.BatchNorm1d):
+                module.eval()
 
     def trainable(self) -> Iterator[Parameter]:
         """The parameters that train now."""
