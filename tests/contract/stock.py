@@ -8,6 +8,7 @@ import torch
 from eartune.architectures.chat_model import ChatModel
 from eartune.architectures.families.audioflamingo3 import AudioFlamingo3
 from eartune.architectures.families.granite_speech import GraniteSpeech
+from eartune.architectures.families.qwen2_5_omni import Qwen25Omni
 from eartune.architectures.families.qwen2_audio import Qwen2Audio
 from eartune.architectures.families.voxtral import Voxtral
 from eartune.architectures.whisper_tower import PooledWhisperModel
@@ -48,7 +49,13 @@ def _padded_to_30_s(model: ChatModel, waves: list[np.ndarray]) -> tuple[torch.Te
     return mel, (torch.arange(3000)[None] < n_frames[:, None]).long()
 
 
+def _qwen2_5_omni(model: ChatModel, waves: list[np.ndarray]) -> dict[str, Any]:
+    mel, mask = _padded_to_30_s(model, waves)
+    return {"input_features": mel, "feature_attention_mask": mask}
+
+
 STOCK = {
+    Qwen25Omni: _qwen2_5_omni,
     AudioFlamingo3: _audioflamingo3,
     GraniteSpeech: _granite_speech,
     Qwen2Audio: _qwen2_audio,

@@ -32,7 +32,9 @@ class ChatModel:
         Component.MODALITY_ADAPTER: ("model.multi_modal_projector.",),
         Component.LANGUAGE_MODEL: ("model.language_model.", "lm_head."),
     }
-    """Path prefixes of each component's parameters."""
+    """Path prefixes of each component's parameters; the longest that fits counts."""
+    never_trained: ClassVar[tuple[str, ...]] = ()
+    """Path prefixes of what is of no component, such as eyes."""
     stock_depends_on_batch: ClassVar[bool] = False
     """Whether the stock forward gives a clip another embedding beside a longer one; ours never does."""
     lora_layers: ClassVar[str] = "model.language_model.layers."
@@ -46,7 +48,7 @@ class ChatModel:
         self.tokenizer = tokenizer
         self.extractor = extractor
         self.audio_token_id: int = model.config.audio_token_id
-        self.parts = Parts(model, self.components, lora_pattern(self.lora_layers, self.lora_leaves))
+        self.parts = Parts(model, self.components, lora_pattern(self.lora_layers, self.lora_leaves), self.never_trained)
         self.prepare()
 
     @classmethod

@@ -9,6 +9,7 @@ from transformers.utils import logging
 from eartune.architectures.chat_model import ChatModel
 from eartune.architectures.families.audioflamingo3 import AudioFlamingo3
 from eartune.architectures.families.granite_speech import GraniteSpeech
+from eartune.architectures.families.qwen2_5_omni import Qwen25Omni
 from eartune.architectures.families.qwen2_audio import Qwen2Audio
 from eartune.architectures.families.voxtral import Voxtral
 from eartune.architectures.settings import Architecture
@@ -16,6 +17,7 @@ from eartune.architectures.settings import Architecture
 POCKET = "pocket"
 FAMILIES: dict[str, type[ChatModel]] = {
     "qwen2-audio": Qwen2Audio,
+    "qwen2.5-omni": Qwen25Omni,
     "audioflamingo3": AudioFlamingo3,
     "granite-speech": GraniteSpeech,
     "voxtral": Voxtral,

@@ -13,20 +13,32 @@ from eartune.settings import Lora
 
 
 class Parts:
-    """The components of one model's module as path prefixes; every parameter lies under exactly one."""
+    """The components of one model's module as path prefixes; every parameter that can be trained is of one."""
 
-    def __init__(self, module: nn.Module, prefixes: dict[Component, tuple[str, ...]], lora_targets: str) -> None:
+    def __init__(
+        self,
+        module: nn.Module,
+        prefixes: dict[Component, tuple[str, ...]],
+        lora_targets: str,
+        never_trained: tuple[str, ...] = (),
+    ) -> None:
         self.module = module
         self.prefixes = prefixes
         self.lora_targets = lora_targets
+        self.never_trained = never_trained
         self._ever_trained: set[str] = set()
 
-    def component_of(self, name: str) -> Component:
-        """The component a parameter belongs to; raises ValueError unless there is exactly one."""
-        found = [c for c, prefixes in self.prefixes.items() if name.startswith(prefixes)]
-        if len(found) != 1:
-            raise ValueError(f"the parameter {name} lies in {len(found)} components")
-        return found[0]
+    def component_of(self, name: str) -> Component | None:
+        """The component a parameter belongs to, None if it is never trained; raises ValueError for a stray one.
+
+        The longest prefix counts, as an adapter may lie inside the encoder.
+        """
+        found = [(len(p), c) for c, prefixes in self.prefixes.items() for p in prefixes if name.startswith(p)]
+        if found:
+            return max(found)[1]
+        if name.startswith(self.never_trained):
+            return None
+        raise ValueError(f"the parameter {name} lies in no component")
 
     def add_lora(self, lora: Lora, seed: int) -> None:
         """Wrap the language model's linear layers; asserts on the wrapped model that no other module was hit."""
@@ -84,6 +96,8 @@ class Parts:
         totals = dict.fromkeys(self.prefixes, (0, 0))
         for name, parameter in self.module.named_parameters():
             component = self.component_of(name)
+            if component is None:
+                continue
             everything, training = totals[component]
             size = parameter.numel()
             totals[component] = (everything + size, training + size * parameter.requires_grad)

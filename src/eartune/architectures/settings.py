@@ -9,7 +9,7 @@ from eartune.settings import Section
 class Architecture(Section):
     """A family of audio LLMs, and weights of it."""
 
-    type: Literal["qwen2-audio", "audioflamingo3", "granite-speech", "voxtral"]
+    type: Literal["qwen2-audio", "audioflamingo3", "granite-speech", "qwen2.5-omni", "voxtral"]
     checkpoint: str
     """A name on the hub, a folder in the hub's layout, or `pocket`, which is a small qwen2-audio."""
     precision: Literal["bfloat16", "float32"] = "bfloat16"
