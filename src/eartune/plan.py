@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from eartune.architectures.sizes import Size, size_of
+from eartune.architectures.sizes import Size
+from eartune.architectures.weightless import size_of
 from eartune.corpora import Corpus, Source
 from eartune.experiment import Cell, Experiment
 from eartune.faults import InputError

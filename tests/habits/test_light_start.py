@@ -13,6 +13,7 @@ NEEDS_TORCH = (
     *(
         "architectures.parts",
         "architectures.tiny",
+        "architectures.weightless",
         "architectures.whisper_tower",
         "batches",
         "checkpoints",

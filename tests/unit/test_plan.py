@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from builders import experiment, frame, pool, sound_file, utterance
-from eartune.architectures.sizes import size_of
+from eartune.architectures.weightless import size_of
 from eartune.corpora import Source
 from eartune.experiment import Experiment
 from eartune.faults import InputError

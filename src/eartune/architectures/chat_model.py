@@ -48,7 +48,7 @@ class ChatModel:
         self.tokenizer = tokenizer
         self.extractor = extractor
         self.audio_token_id: int = model.config.audio_token_id
-        self.parts = Parts(model, self.components, lora_pattern(self.lora_layers, self.lora_leaves), self.never_trained)
+        self.parts = self.parts_of(model)
         self.prepare()
 
     @classmethod
@@ -64,6 +64,11 @@ class ChatModel:
     def tiny(cls, seed: int = 0, **settings: Any) -> Self:
         """The real class at toy size with random weights, for tests."""
         raise NotImplementedError
+
+    @classmethod
+    def parts_of(cls, module: nn.Module) -> Parts:
+        """The components of a module of the family's class."""
+        return Parts(module, cls.components, lora_pattern(cls.lora_layers, cls.lora_leaves), cls.never_trained)
 
     @property
     def module(self) -> nn.Module:

@@ -1,0 +1,57 @@
+"""How large a checkpoint is, from its configuration alone: its class is built without weights and counted."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from eartune.architectures.settings import Architecture
+from eartune.architectures.sizes import KNOWN, Size
+from eartune.faults import InputError
+
+
+def size_of(architecture: Architecture) -> Size:
+    """The size of a checkpoint that is known, in a folder, or on the hub, of which the configuration alone is fetched.
+
+    Raises InputError where there is no configuration that can be read. Torch is needed for those that are not known.
+    """
+    if architecture.checkpoint in KNOWN:
+        return KNOWN[architecture.checkpoint]
+    return size_of_config(architecture.type, _config(architecture))
+
+
+def size_of_config(family_name: str, config: Any) -> Size:
+    """The size of what the family's class would build from a configuration."""
+    import torch
+    from torch import nn
+
+    from eartune.architectures.load import FAMILIES
+
+    family = FAMILIES[family_name]
+    with torch.device("meta"):
+        module = family.model_class(config)
+    parts = family.parts_of(module)
+    pattern = re.compile(parts.lora_targets)
+    wrapped = [m for name, m in module.named_modules() if isinstance(m, nn.Linear) and pattern.fullmatch(name)]
+    sinusoids = [value for name, value in module.named_parameters() if name.endswith("embed_positions.weight")]
+    text = config.get_text_config()
+    return Size(
+        parameters={component: total for component, (total, _) in parts.counts().items()},
+        lora_features=sum(layer.in_features + layer.out_features for layer in wrapped),
+        positions=sum(value.numel() for value in sinusoids),
+        layers=text.num_hidden_layers,
+        width=text.hidden_size,
+    )
+
+
+def _config(architecture: Architecture) -> Any:
+    checkpoint = architecture.checkpoint
+    nowhere = f"{checkpoint}: neither a folder with a config.json, nor on the hub, nor one of {', '.join(KNOWN)}"
+    if not Path(checkpoint).is_dir() and checkpoint.count("/") != 1:  # on the hub it is OWNER/NAME
+        raise InputError(nowhere)
+    from eartune.architectures.load import FAMILIES
+
+    try:
+        return FAMILIES[architecture.type].model_class.config_class.from_pretrained(checkpoint)
+    except (OSError, json.JSONDecodeError) as error:
+        raise InputError(f"{nowhere} ({str(error).splitlines()[0]})") from error
