@@ -7,7 +7,8 @@ import torch
 
 from eartune.architectures.chat_model import ChatModel
 from eartune.architectures.families.audioflamingo3 import AudioFlamingo3
-from eartune.architectures.families.granite_speech import GraniteSpeech
+from eartune.architectures.families.glmasr import GlmAsr
+from eartune.architectures.families.granite_speech import GraniteSpeech, GraniteSpeechPlus
 from eartune.architectures.families.qwen2_5_omni import Qwen25Omni
 from eartune.architectures.families.qwen2_audio import Qwen2Audio
 from eartune.architectures.families.voxtral import Voxtral
@@ -57,7 +58,9 @@ def _qwen2_5_omni(model: ChatModel, waves: list[np.ndarray]) -> dict[str, Any]:
 STOCK = {
     Qwen25Omni: _qwen2_5_omni,
     AudioFlamingo3: _audioflamingo3,
+    GlmAsr: _audioflamingo3,
     GraniteSpeech: _granite_speech,
+    GraniteSpeechPlus: _granite_speech,
     Qwen2Audio: _qwen2_audio,
     Voxtral: _mel_alone,
 }

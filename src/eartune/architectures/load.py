@@ -8,18 +8,21 @@ from transformers.utils import logging
 
 from eartune.architectures.chat_model import ChatModel
 from eartune.architectures.families.audioflamingo3 import AudioFlamingo3
-from eartune.architectures.families.granite_speech import GraniteSpeech
+from eartune.architectures.families.glmasr import GlmAsr
+from eartune.architectures.families.granite_speech import GraniteSpeech, GraniteSpeechPlus
 from eartune.architectures.families.qwen2_5_omni import Qwen25Omni
 from eartune.architectures.families.qwen2_audio import Qwen2Audio
 from eartune.architectures.families.voxtral import Voxtral
-from eartune.architectures.settings import Architecture
+from eartune.architectures.settings import Architecture, Family
 
 POCKET = "pocket"
-FAMILIES: dict[str, type[ChatModel]] = {
+FAMILIES: dict[Family, type[ChatModel]] = {
     "qwen2-audio": Qwen2Audio,
     "qwen2.5-omni": Qwen25Omni,
     "audioflamingo3": AudioFlamingo3,
+    "glmasr": GlmAsr,
     "granite-speech": GraniteSpeech,
+    "granite-speech-plus": GraniteSpeechPlus,
     "voxtral": Voxtral,
 }
 

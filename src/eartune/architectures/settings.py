@@ -5,11 +5,24 @@ from typing import Literal
 from eartune.prompts import InstructionPosition
 from eartune.settings import Section
 
+Family = Literal[
+    "audioflamingo3", "glmasr", "granite-speech", "granite-speech-plus", "qwen2-audio", "qwen2.5-omni", "voxtral"
+]
+CHECKPOINTS: dict[Family, str] = {  # of each family, one that its authors publish
+    "audioflamingo3": "nvidia/audio-flamingo-3-hf",
+    "glmasr": "zai-org/GLM-ASR-Nano-2512",
+    "granite-speech": "ibm-granite/granite-speech-3.3-2b",
+    "granite-speech-plus": "ibm-granite/granite-speech-4.1-2b-plus",
+    "qwen2-audio": "Qwen/Qwen2-Audio-7B-Instruct",
+    "qwen2.5-omni": "Qwen/Qwen2.5-Omni-7B",
+    "voxtral": "mistralai/Voxtral-Mini-3B-2507",
+}
+
 
 class Architecture(Section):
     """A family of audio LLMs, and weights of it."""
 
-    type: Literal["qwen2-audio", "audioflamingo3", "granite-speech", "qwen2.5-omni", "voxtral"]
+    type: Family
     checkpoint: str
     """A name on the hub, a folder in the hub's layout, or `pocket`, which is a small qwen2-audio."""
     precision: Literal["bfloat16", "float32"] = "bfloat16"

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from eartune.architectures.settings import Architecture
+from eartune.architectures.settings import Architecture, Family
 from eartune.architectures.sizes import KNOWN, Size
 from eartune.faults import InputError
 
@@ -20,7 +20,7 @@ def size_of(architecture: Architecture) -> Size:
     return size_of_config(architecture.type, _config(architecture))
 
 
-def size_of_config(family_name: str, config: Any) -> Size:
+def size_of_config(family_name: Family, config: Any) -> Size:
     """The size of what the family's class would build from a configuration."""
     import torch
     from torch import nn

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from eartune.architectures.settings import CHECKPOINTS
 from eartune.cli.console import console as terminal
 from eartune.corpora import CORPORA
 from eartune.corpora.grammar import BUNDLED
@@ -30,9 +31,10 @@ def list_all(
         first = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
         console.print(f"  {path.stem}  {first}")
     _print(console, "schemes", {kind.model_fields["type"].default: kind for kind in SCHEMES})
-    console.print(
-        "[bold]architectures[/]\n  qwen2-audio  checkpoint: pocket, Qwen/Qwen2-Audio-7B-Instruct, or a folder"
-    )
+    console.print("[bold]architectures[/]")
+    for family, checkpoint in CHECKPOINTS.items():
+        small = ", pocket" if family == "qwen2-audio" else ""
+        console.print(f"  {family}  checkpoint: {checkpoint}{small}, or a folder")
 
 
 def _print(console: Console, title: str, kinds: dict[str, type]) -> None:

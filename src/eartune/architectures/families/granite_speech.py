@@ -6,7 +6,12 @@ from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
-from transformers import GraniteSpeechConfig, GraniteSpeechForConditionalGeneration
+from transformers import (
+    GraniteSpeechConfig,
+    GraniteSpeechForConditionalGeneration,
+    GraniteSpeechPlusConfig,
+    GraniteSpeechPlusForConditionalGeneration,
+)
 from transformers.audio_utils import mel_filter_bank
 from transformers.utils import cached_file
 
@@ -64,6 +69,7 @@ class GraniteSpeech(ChatModel):
         answer_end=TURN_END,
     )
     model_class = GraniteSpeechForConditionalGeneration
+    config_class: ClassVar[Any] = GraniteSpeechConfig
     extractor_class = LogMel
     stock_depends_on_batch = True
     components: ClassVar = {
@@ -98,7 +104,7 @@ class GraniteSpeech(ChatModel):
     def tiny(cls, seed: int = 0, **settings: Any) -> "GraniteSpeech":
         """Two layers a side."""
         tokenizer = byte_tokenizer((*ROLES, AUDIO_TOKEN), TURN_END)
-        config = GraniteSpeechConfig(
+        config = cls.config_class(
             encoder_config={"input_dim": 160, "num_layers": 2, "hidden_dim": 32, "num_heads": 4, "dim_head": 8}
             | {"output_dim": 10, "context_size": 20, "max_pos_emb": 64, "conv_kernel_size": 5},
             projector_config={"model_type": "blip_2_qformer", "hidden_size": 32, "num_hidden_layers": 2}
@@ -108,3 +114,10 @@ class GraniteSpeech(ChatModel):
             audio_token_id=tokenizer.convert_tokens_to_ids(AUDIO_TOKEN),
         )
         return cls(tiny_model(cls.model_class, config, seed, **settings), tokenizer, LogMel({}))
+
+
+class GraniteSpeechPlus(GraniteSpeech):
+    """The same with some middle layers of the encoder beside its last, if the checkpoint says so."""
+
+    model_class = GraniteSpeechPlusForConditionalGeneration
+    config_class = GraniteSpeechPlusConfig
