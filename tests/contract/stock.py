@@ -11,6 +11,8 @@ from eartune.architectures.families.glmasr import GlmAsr
 from eartune.architectures.families.granite_speech import GraniteSpeech, GraniteSpeechPlus
 from eartune.architectures.families.qwen2_5_omni import Qwen25Omni
 from eartune.architectures.families.qwen2_audio import Qwen2Audio
+from eartune.architectures.families.qwen3_asr import Qwen3Asr
+from eartune.architectures.families.qwen3_omni import Qwen3Omni
 from eartune.architectures.families.voxtral import Voxtral
 from eartune.architectures.whisper_tower import PooledWhisperModel
 
@@ -57,6 +59,8 @@ def _qwen2_5_omni(model: ChatModel, waves: list[np.ndarray]) -> dict[str, Any]:
 
 STOCK = {
     Qwen25Omni: _qwen2_5_omni,
+    Qwen3Asr: _audioflamingo3,
+    Qwen3Omni: _qwen2_5_omni,
     AudioFlamingo3: _audioflamingo3,
     GlmAsr: _audioflamingo3,
     GraniteSpeech: _granite_speech,

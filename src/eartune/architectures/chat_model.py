@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from eartune.architectures.parts import Parts, lora_pattern
+from eartune.architectures.parts import Parts
 from eartune.audio import Wave
 from eartune.batches import Batch, Clip, Row
 from eartune.prompts import ChatFormat
@@ -37,7 +37,7 @@ class ChatModel:
     """Path prefixes of what is of no component, such as eyes."""
     stock_depends_on_batch: ClassVar[bool] = False
     """Whether the stock forward gives a clip another embedding beside a longer one; ours never does."""
-    lora_layers: ClassVar[str] = "model.language_model.layers."
+    lora_layers: ClassVar[str] = "model.language_model.layers"
     lora_leaves: ClassVar[tuple[str, ...]] = (
         *("q_proj", "k_proj", "v_proj", "o_proj"),
         *("gate_proj", "up_proj", "down_proj"),
@@ -68,7 +68,7 @@ class ChatModel:
     @classmethod
     def parts_of(cls, module: nn.Module) -> Parts:
         """The components of a module of the family's class."""
-        return Parts(module, cls.components, lora_pattern(cls.lora_layers, cls.lora_leaves), cls.never_trained)
+        return Parts(module, cls.components, cls.lora_layers, cls.lora_leaves, cls.never_trained)
 
     @property
     def module(self) -> nn.Module:

@@ -12,6 +12,8 @@ from eartune.architectures.families.glmasr import GlmAsr
 from eartune.architectures.families.granite_speech import GraniteSpeech, GraniteSpeechPlus
 from eartune.architectures.families.qwen2_5_omni import Qwen25Omni
 from eartune.architectures.families.qwen2_audio import Qwen2Audio
+from eartune.architectures.families.qwen3_asr import Qwen3Asr
+from eartune.architectures.families.qwen3_omni import Qwen3Omni
 from eartune.architectures.families.voxtral import Voxtral
 from eartune.architectures.settings import Architecture, Family
 
@@ -19,6 +21,8 @@ POCKET = "pocket"
 FAMILIES: dict[Family, type[ChatModel]] = {
     "qwen2-audio": Qwen2Audio,
     "qwen2.5-omni": Qwen25Omni,
+    "qwen3-asr": Qwen3Asr,
+    "qwen3-omni": Qwen3Omni,
     "audioflamingo3": AudioFlamingo3,
     "glmasr": GlmAsr,
     "granite-speech": GraniteSpeech,

@@ -1,6 +1,5 @@
 """Which parameter belongs to which component, which of them train, and low-rank updates that reach no audio module."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
 import torch
@@ -19,12 +18,14 @@ class Parts:
         self,
         module: nn.Module,
         prefixes: dict[Component, tuple[str, ...]],
-        lora_targets: str,
+        lora_layers: str,
+        lora_leaves: Sequence[str],
         never_trained: tuple[str, ...] = (),
     ) -> None:
         self.module = module
         self.prefixes = prefixes
-        self.lora_targets = lora_targets
+        self.lora_layers = lora_layers
+        self.lora_leaves = tuple(lora_leaves)
         self.never_trained = never_trained
         self._ever_trained: set[str] = set()
 
@@ -41,12 +42,19 @@ class Parts:
         raise ValueError(f"the parameter {name} lies in no component")
 
     def add_lora(self, lora: Lora, seed: int) -> None:
-        """Wrap the language model's linear layers; asserts on the wrapped model that no other module was hit."""
+        """Wrap the language model's linear layers; asserts on the wrapped model that no other module was hit.
+
+        Only its layers are shown to the library: names such as q_proj are in the audio tower too, and from a pattern
+        of full paths the library makes such names for models with experts.
+        """
         torch.manual_seed(seed)
         config = LoraConfig(
-            r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=self.lora_targets
+            r=lora.rank,
+            lora_alpha=lora.alpha,
+            lora_dropout=lora.dropout,
+            target_modules=list(self.lora_leaves),
         )
-        inject_adapter_in_model(config, self.module)
+        inject_adapter_in_model(config, self.module.get_submodule(self.lora_layers))
         for name, parameter in self.module.named_parameters():
             if "lora_" in name:
                 if self.component_of(name) is not Component.LANGUAGE_MODEL:
@@ -64,6 +72,12 @@ class Parts:
             parameter.requires_grad_(wanted)
             if wanted:
                 self._ever_trained.add(name)
+
+    def lora_linears(self) -> list[nn.Linear]:
+        """What LoRA wraps."""
+        layers = self.module.get_submodule(self.lora_layers)
+        named = [(name.rpartition(".")[2], module) for name, module in layers.named_modules()]
+        return [module for leaf, module in named if leaf in self.lora_leaves and isinstance(module, nn.Linear)]
 
     def settle(self) -> None:
         """Frozen components to eval mode: a frozen part left in train mode still drops out.
@@ -102,8 +116,3 @@ class Parts:
             size = parameter.numel()
             totals[component] = (everything + size, training + size * parameter.requires_grad)
         return totals
-
-
-def lora_pattern(prefix: str, leaves: Sequence[str]) -> str:
-    """A full-path pattern: suffixes such as q_proj alone would also hit the audio tower."""
-    return rf"{re.escape(prefix)}.*\.({'|'.join(leaves)})"

@@ -6,7 +6,15 @@ from eartune.prompts import InstructionPosition
 from eartune.settings import Section
 
 Family = Literal[
-    "audioflamingo3", "glmasr", "granite-speech", "granite-speech-plus", "qwen2-audio", "qwen2.5-omni", "voxtral"
+    "audioflamingo3",
+    "glmasr",
+    "granite-speech",
+    "granite-speech-plus",
+    "qwen2-audio",
+    "qwen2.5-omni",
+    "qwen3-asr",
+    "qwen3-omni",
+    "voxtral",
 ]
 CHECKPOINTS: dict[Family, str] = {  # of each family, one that its authors publish
     "audioflamingo3": "nvidia/audio-flamingo-3-hf",
@@ -15,6 +23,8 @@ CHECKPOINTS: dict[Family, str] = {  # of each family, one that its authors publi
     "granite-speech-plus": "ibm-granite/granite-speech-4.1-2b-plus",
     "qwen2-audio": "Qwen/Qwen2-Audio-7B-Instruct",
     "qwen2.5-omni": "Qwen/Qwen2.5-Omni-7B",
+    "qwen3-asr": "Qwen/Qwen3-ASR-1.7B-hf",
+    "qwen3-omni": "Qwen/Qwen3-Omni-30B-A3B-Instruct",
     "voxtral": "mistralai/Voxtral-Mini-3B-2507",
 }
 

@@ -31,7 +31,7 @@ def tiny_model(model_class: Any, config: Any, seed: int, dtype: torch.dtype = to
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.dim() > 1:
-                parameter.mul_(3.0)
+                parameter.mul_(30.0 if parameter.dim() == 4 else 3.0)  # 4: convolutions over time and pitch
     return model.to(dtype).eval()
 
 

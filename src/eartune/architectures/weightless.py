@@ -1,7 +1,6 @@
 """How large a checkpoint is, from its configuration alone: its class is built without weights and counted."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ def size_of(architecture: Architecture) -> Size:
 def size_of_config(family_name: Family, config: Any) -> Size:
     """The size of what the family's class would build from a configuration."""
     import torch
-    from torch import nn
 
     from eartune.architectures.load import FAMILIES
 
@@ -31,13 +29,11 @@ def size_of_config(family_name: Family, config: Any) -> Size:
     with torch.device("meta"):
         module = family.model_class(config)
     parts = family.parts_of(module)
-    pattern = re.compile(parts.lora_targets)
-    wrapped = [m for name, m in module.named_modules() if isinstance(m, nn.Linear) and pattern.fullmatch(name)]
     sinusoids = [value for name, value in module.named_parameters() if name.endswith("embed_positions.weight")]
     text = config.get_text_config()
     return Size(
         parameters={component: total for component, (total, _) in parts.counts().items()},
-        lora_features=sum(layer.in_features + layer.out_features for layer in wrapped),
+        lora_features=sum(layer.in_features + layer.out_features for layer in parts.lora_linears()),
         positions=sum(value.numel() for value in sinusoids),
         layers=text.num_hidden_layers,
         width=text.hidden_size,

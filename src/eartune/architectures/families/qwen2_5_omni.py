@@ -53,9 +53,12 @@ class Qwen25Omni(ChatModel):
 
     def encode(self, mel: Tensor, n_frames: Tensor) -> Tensor:
         """Through the tower with the adapter in it."""
-        tower = self.model.model.audio_tower
+        return self.encode_packed(mel.to(self.model.model.audio_tower.conv1.weight.dtype), n_frames)
+
+    def encode_packed(self, mel: Tensor, n_frames: Tensor) -> Tensor:
+        """The tower takes clips one after another, (bins, frames of all)."""
         packed = torch.cat([clip[:, :length] for clip, length in zip(mel, n_frames.tolist(), strict=True)], dim=1)
-        states: Tensor = tower(packed.to(tower.conv1.weight.dtype), feature_lens=n_frames).last_hidden_state
+        states: Tensor = self.model.model.audio_tower(packed, feature_lens=n_frames).last_hidden_state
         return states
 
     def adapt(self, states: Tensor) -> Tensor:
