@@ -7,8 +7,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-# For `from builders import ...` and `from stock import ...`.
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent / "contract")]
+sys.path.insert(0, str(Path(__file__).parent))  # for `from builders import ...`
 
 # No deadline: on a busy machine it would fail tests at random. Derandomised: a suite that fails, fails again.
 hypothesis.settings.register_profile("eartune", deadline=None, derandomize=True, max_examples=50)

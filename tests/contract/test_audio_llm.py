@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from stock import stock_audio
 
 from eartune.architectures.chat_model import ChatModel
 from eartune.architectures.load import FAMILIES, load
@@ -65,7 +64,8 @@ def test_logits_equal_those_of_the_stock_model(model: ChatModel, seconds: list[f
     with torch.no_grad():
         ours = [model.head(model.hidden(batch)) for batch in batches]
         for some, batch, our in zip(together, batches, ours, strict=True):
-            sounds = stock_audio(model, [wave(s, seed) for seed, s in some])
+            model.restore()
+            sounds = model.stock_audio([wave(s, seed) for seed, s in some])
             stock = model.model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, **sounds).logits
             assert (our - stock)[batch.attention_mask.bool()].abs().max() < 1e-5 * max(1, float(stock.abs().max()))
 
@@ -242,10 +242,11 @@ def test_each_clip_is_encoded_once_however_many_beams(model: ChatModel) -> None:
 def test_answers_equal_those_of_the_stock_model(model: ChatModel, beams: int) -> None:
     batch = model.collate([heard(model, 1.5, 1, None), heard(model, 1.5, 2, None)])
     ours = model.generate(batch, Decoding(beams=beams, max_new_tokens=6))
+    model.restore()
     stock = model.model.generate(
         input_ids=batch.input_ids,
         attention_mask=batch.attention_mask,
-        **stock_audio(model, [wave(1.5, 1), wave(1.5, 2)]),
+        **model.stock_audio([wave(1.5, 1), wave(1.5, 2)]),
         num_beams=beams,
         max_new_tokens=6,
         do_sample=False,

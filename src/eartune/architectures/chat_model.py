@@ -7,18 +7,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from eartune.architectures.parts import Parts
-from eartune.audio import Wave
+from eartune.audio import SAMPLE_RATE, Wave
 from eartune.batches import Batch, Clip, Row
 from eartune.prompts import ChatFormat
 from eartune.schemes import Component
 from eartune.settings import Decoding
 
 IGNORED = -100
+HOP_SAMPLES = 160  # one mel frame, 10 ms
 
 
 class ChatModel:
@@ -35,6 +37,8 @@ class ChatModel:
     """Path prefixes of each component's parameters; the longest that fits counts."""
     never_trained: ClassVar[tuple[str, ...]] = ()
     """Path prefixes of what is of no component, such as eyes."""
+    stock_mask: ClassVar[str | None] = "input_features_mask"
+    """What the stock forward calls the mask of a mel, if it takes one."""
     stock_depends_on_batch: ClassVar[bool] = False
     """Whether the stock forward gives a clip another embedding beside a longer one; ours never does."""
     lora_layers: ClassVar[str] = "model.language_model.layers"
@@ -87,6 +91,9 @@ class ChatModel:
     def prepare(self) -> None:
         """What must be done to the stock model before it hears."""
 
+    def restore(self) -> None:
+        """Make it the stock model again, which hears as the library has it."""
+
     def features(self, wave: Wave) -> Clip:
         """One 16 kHz clip as the encoder wants it, with its number of audio tokens."""
         raise NotImplementedError
@@ -100,6 +107,14 @@ class ChatModel:
         adapter = self.model.model.multi_modal_projector
         embeddings: Tensor = adapter(states.to(next(adapter.parameters()).dtype))
         return embeddings
+
+    def stock_audio(self, waves: Sequence[Wave]) -> dict[str, Tensor]:
+        """The clips as the library's own forward takes them: mels of 30 s, and where in them is sound."""
+        n_frames = torch.tensor([-(-len(wave) // HOP_SAMPLES) for wave in waves])
+        mels = self.extractor([np.asarray(wave) for wave in waves], sampling_rate=SAMPLE_RATE, return_tensors="pt")
+        mask = (torch.arange(mels["input_features"].shape[-1])[None] < n_frames[:, None]).long()
+        named = {} if self.stock_mask is None else {self.stock_mask: mask}
+        return {"input_features": mels["input_features"], **named}
 
     # --- input ---------------------------------------------------------------------------------------------
 

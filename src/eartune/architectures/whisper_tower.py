@@ -13,11 +13,10 @@ from transformers import WhisperFeatureExtractor
 from transformers.masking_utils import create_bidirectional_mask
 from transformers.modeling_outputs import BaseModelOutput
 
-from eartune.architectures.chat_model import ChatModel
+from eartune.architectures.chat_model import HOP_SAMPLES, ChatModel
 from eartune.audio import SAMPLE_RATE, Wave
 from eartune.batches import Clip
 
-HOP_SAMPLES = 160  # one mel frame, 10 ms
 MARGIN_FRAMES = 4  # the two convolutions look 2 frames past the last valid one; 4 leaves room for evening out
 LONGEST_FRAMES = 3000  # 30 s, where the position embeddings end
 
@@ -52,6 +51,10 @@ class PooledWhisperModel(ChatModel):
     def prepare(self) -> None:
         """Let the tower take clips at their true length."""
         self.model.model.audio_tower.__class__ = self.tower_class
+
+    def restore(self) -> None:
+        """Give the tower its own class back."""
+        self.model.model.audio_tower.__class__ = self.tower_class.__bases__[1]
 
     def features(self, wave: Wave) -> Clip:
         """The log-mel at the clip's own length."""

@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 from transformers import GlmAsrConfig, GlmAsrForConditionalGeneration, WhisperFeatureExtractor
 
-from eartune.architectures.chat_model import ChatModel
+from eartune.architectures.chat_model import HOP_SAMPLES, ChatModel
 from eartune.architectures.tiny import TINY_DECODER, TINY_WHISPER, byte_tokenizer, tiny_model
-from eartune.architectures.whisper_tower import HOP_SAMPLES
 from eartune.audio import SAMPLE_RATE, Wave
 from eartune.batches import Clip
 from eartune.prompts import ChatFormat

@@ -1,11 +1,13 @@
 """Granite Speech: a Conformer trained on characters, a Q-Former over windows of it, and Granite."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from transformers import (
     GraniteSpeechConfig,
     GraniteSpeechForConditionalGeneration,
@@ -99,6 +101,13 @@ class GraniteSpeech(ChatModel):
         projector = self.model.model.projector
         embeddings: Tensor = projector(states[None].to(projector.linear.weight.dtype))[0]
         return embeddings
+
+    def stock_audio(self, waves: Sequence[Wave]) -> dict[str, Tensor]:
+        """Mels, frames before pitch, and which tokens of a clip's windows there are."""
+        mels = [self.extractor(wave) for wave in waves]
+        tokens = torch.tensor([self.features(wave).n_tokens for wave in waves])
+        mask = torch.arange(int(tokens.max()))[None] < tokens[:, None]
+        return {"input_features": pad_sequence(mels, batch_first=True), "input_features_mask": mask}
 
     @classmethod
     def tiny(cls, seed: int = 0, **settings: Any) -> "GraniteSpeech":

@@ -30,6 +30,7 @@ class Qwen2Audio(PooledWhisperModel):
     chat = CHAT
     model_class = Qwen2AudioForConditionalGeneration
     tower_class = TrueLengthEncoder
+    stock_mask = "feature_attention_mask"
 
     @classmethod
     def tiny(cls, seed: int = 0, **settings: Any) -> "Qwen2Audio":

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from transformers import Qwen3ASRConfig, Qwen3ASRForConditionalGeneration, WhisperFeatureExtractor
 
-from eartune.architectures.chat_model import ChatModel
+from eartune.architectures.chat_model import HOP_SAMPLES, ChatModel
 from eartune.architectures.tiny import TINY_DECODER, TINY_WHISPER, byte_tokenizer, tiny_model
-from eartune.architectures.whisper_tower import HOP_SAMPLES, MARGIN_FRAMES
+from eartune.architectures.whisper_tower import MARGIN_FRAMES
 from eartune.audio import SAMPLE_RATE, Wave
 from eartune.batches import Clip
 from eartune.prompts import ChatFormat

@@ -24,6 +24,7 @@ class Voxtral(ChatModel):
     )
     model_class = VoxtralForConditionalGeneration
     extractor_class = WhisperFeatureExtractor
+    stock_mask = None
 
     def features(self, wave: Wave) -> Clip:
         """The log-mel of 30 s, as the stock extractor pads it."""
