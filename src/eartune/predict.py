@@ -4,17 +4,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from eartune.architectures.load import load
 from eartune.audio import AUDIO_SUFFIXES, SAMPLE_RATE, read_audio
 from eartune.decoding import RowMaker, ask
-from eartune.experiment import Experiment
 from eartune.faults import InputError
-from eartune.files import read_json
 from eartune.schemes import Example
 from eartune.semantics import SemanticFrame
 from eartune.tasks.slu import Schema
-from eartune.training.names import WEIGHTS
-from eartune.training.stage_trainer import load_weights
+from eartune.trained import load_run, read_run
 from eartune.utterance import Recording, Utterance
 
 
@@ -24,34 +20,17 @@ def predict_files(run_dir: Path, paths: Sequence[Path]) -> list[dict[str, Any]]:
     Raises InputError, before anything is decoded, for a folder that is no model and for the first recording
     that cannot be heard.
     """
-    experiment, weights, schema = read_run(run_dir)
+    run = read_run(run_dir)
+    experiment, schema = run.experiment, run.schema
     files = list(find_recordings(paths))
     examples = [_example(file, schema) for file in files]
-    model = load(experiment.architecture)
-    if weights is not None:
-        if experiment.training.lora is not None:
-            model.parts.add_lora(experiment.training.lora, seed=0)
-        load_weights(model, weights)
-    model.module.eval()
+    model = load_run(run)
     rows = RowMaker(model, experiment.task, experiment.architecture)
     size = experiment.decoding.batch_size
     batches = [examples[start : start + size] for start in range(0, len(examples), size)]
     predictions = [p for batch in batches for p in ask(model, batch, rows, schema, experiment.decoding)]
     written = [prediction.to_json() for prediction in predictions]
     return [{"file": str(file)} | _without_names(row) for file, row in zip(files, written, strict=True)]
-
-
-def read_run(run_dir: Path) -> tuple[Experiment, Path | None, Schema]:
-    """A model's settings, the weights of its last stage (None if it has no stage), and its labels."""
-    if not (run_dir / "result.json").is_file():
-        inside = sorted(path.parent.name for path in run_dir.glob("*/result.json"))
-        hint = f"; models in it: {', '.join(inside)}" if inside else ""
-        raise InputError(f"{run_dir}: is not the folder of a finished model{hint}")
-    experiment = Experiment.model_validate(read_json(run_dir / "settings.json"))
-    stages = read_json(run_dir / "plan.json")["stages"]
-    labels = read_json(run_dir / "labels.json")
-    schema = Schema(frozenset(labels["intents"]), frozenset(labels["entity_types"]), labels["has_scenario"])
-    return experiment, run_dir / stages[-1]["folder"] / WEIGHTS if stages else None, schema
 
 
 def find_recordings(paths: Sequence[Path]) -> Iterator[Path]:

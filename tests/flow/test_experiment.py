@@ -5,16 +5,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from rich.console import Console
+from safetensors.torch import load_file
 
 import eartune.run as run_module
 from eartune.architectures.families.qwen2_audio import Qwen2Audio
 from eartune.audio import write_audio
 from eartune.experiment import Experiment
+from eartune.export.exporting import export_run
+from eartune.faults import InputError
 from eartune.predict import predict_files
 from eartune.report import read_results
 from eartune.run import run
 from eartune.semantics import Entity, SemanticFrame
+from eartune.settings import Lora, Training
 from eartune.utterance import Recording, Utterance, write_manifest
 
 FRAMES = (
@@ -167,3 +172,63 @@ def test_a_failed_cell_is_written_down_as_failed_and_has_no_score(
         run(experiment(data, schemes=[{"type": "untuned"}]), data, tmp_path, Console(quiet=True))
     (result,) = read_results(tmp_path / "tiny")
     assert (result.status, result.error, result.scores) == ("failed", "RuntimeError: out of memory", {})
+
+
+# --- export ------------------------------------------------------------------------------------------------------
+
+
+def with_lora(data: Path) -> Experiment:
+    settings = experiment(data, schemes=[{"type": "text-only", "epochs": 2, "learning_rate": 1e-2}], budgets=[])
+    return settings.model_copy(update={"name": "lora", "training": Training(batch_size=4, lora=Lora(rank=2))})
+
+
+def test_a_model_with_lora_is_merged_and_plain_transformers_agrees(data: Path, tmp_path: Path) -> None:
+    cell = run(with_lora(data), data, tmp_path, Console(quiet=True)) / "text-only-seed0"
+    said: list[str] = []
+    export_run(cell, tmp_path / "exported", said.append)
+    assert said[-1].startswith("plain transformers agrees: the same most probable token for 100.0% of ")
+    before, after = Qwen2Audio.tiny().module.state_dict(), load_file(tmp_path / "exported" / "model.safetensors")
+    changed = {name for name in after if not torch.equal(after[name], before[hub_to_ours(name)])}
+    assert changed and all(".layers." in name and "audio" not in name for name in changed)
+
+
+def hub_to_ours(name: str) -> str:
+    """Checkpoints on the hub name their parts otherwise than the library's modules."""
+    if name.startswith("language_model.lm_head"):
+        return name.removeprefix("language_model.")
+    if name.startswith("language_model.model."):
+        return "model.language_model." + name.removeprefix("language_model.model.")
+    return name if name.startswith(("model.", "lm_head")) else f"model.{name}"
+
+
+def test_an_exported_model_has_all_that_others_need_and_a_card(finished: Path, tmp_path: Path) -> None:
+    export_run(finished / "curriculum-100pct-seed0", tmp_path / "exported", lambda line: None)
+    there = {path.name for path in (tmp_path / "exported").iterdir()}
+    assert there >= {"config.json", "generation_config.json", "processor_config.json", "tokenizer.json", "README.md"}
+    card = (tmp_path / "exported" / "README.md").read_text()
+    assert "scheme: curriculum, 100% of the speech" in card and "| slu_f1 | " in card and "<|audio_bos|>" in card
+    assert list(tmp_path.iterdir()) == [tmp_path / "exported"]
+
+
+def test_nothing_is_left_of_an_export_on_which_transformers_disagrees(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = Qwen2Audio.save
+
+    def spoil(model: Qwen2Audio, folder: Path) -> None:
+        with torch.no_grad():
+            model.module.lm_head.weight.neg_()
+        save(model, folder)
+        with torch.no_grad():
+            model.module.lm_head.weight.neg_()
+
+    monkeypatch.setattr(Qwen2Audio, "save", spoil)
+    with pytest.raises(InputError, match="plain transformers answers differently from the model that was trained"):
+        export_run(finished / "text-only-seed0", tmp_path / "exported", lambda line: None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_overwrites_nothing(finished: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("precious")
+    with pytest.raises(InputError, match="is there already; name a folder that is not, or is empty"):
+        export_run(finished / "text-only-seed0", tmp_path, lambda line: None)

@@ -10,17 +10,8 @@ ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src"
 NEEDS_TORCH = (
     *("architectures.audio_llm", "architectures.chat_model", "architectures.families", "architectures.load"),
-    *(
-        "architectures.parts",
-        "architectures.tiny",
-        "architectures.weightless",
-        "architectures.whisper_tower",
-        "batches",
-        "checkpoints",
-        "decoding",
-        "listening",
-        "predict",
-    ),
+    *("architectures.parts", "architectures.tiny", "architectures.weightless", "architectures.whisper_tower"),
+    *("batches", "checkpoints", "decoding", "export", "listening", "predict", "trained"),
     *("training.journal", "training.optimizer", "training.stage_trainer"),
 )
 MODULES = [".".join(path.relative_to(SRC).with_suffix("").parts) for path in (SRC / "eartune").rglob("*.py")]

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from peft import LoraConfig, inject_adapter_in_model
+from peft.tuners.lora import LoraLayer
 from torch import nn
 from torch.nn import Parameter
 
@@ -78,6 +79,15 @@ class Parts:
         layers = self.module.get_submodule(self.lora_layers)
         named = [(name.rpartition(".")[2], module) for name, module in layers.named_modules()]
         return [module for leaf, module in named if leaf in self.lora_leaves and isinstance(module, nn.Linear)]
+
+    def merge_lora(self) -> None:
+        """Add the updates to the weights that they belong to, and take the wrapping off; nothing, if there is none."""
+        layers = self.module.get_submodule(self.lora_layers)
+        for name, wrapped in list(layers.named_modules()):
+            if isinstance(wrapped, LoraLayer):
+                wrapped.merge(safe_merge=True)
+                parent, _, leaf = name.rpartition(".")
+                setattr(layers.get_submodule(parent), leaf, wrapped.get_base_layer())
 
     def settle(self) -> None:
         """Frozen components to eval mode: a frozen part left in train mode still drops out.

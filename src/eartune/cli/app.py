@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from eartune.cli import check, compare, doctor, listing, predict, prepare, report, run, score
+from eartune.cli import check, compare, doctor, export, listing, predict, prepare, report, run, score
 from eartune.faults import InputError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app.command("score")(score.score)
 app.command("compare")(compare.compare_systems)
 app.command("report")(report.report)
 app.command("predict")(predict.predict)
+app.command("export")(export.export)
 app.command("doctor")(doctor.doctor)
 
 

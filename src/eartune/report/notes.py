@@ -1,6 +1,7 @@
 """What a reader must know to judge the numbers: warnings before them, notes below them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from eartune.report.result import RunResult
 from eartune.report.row import Row
@@ -41,14 +42,17 @@ def _test(results: Sequence[RunResult]) -> list[str]:
 
 
 def _synthetic(results: Sequence[RunResult]) -> list[str]:
-    """Who spoke what, where text-to-speech voices did; names as in the experiment's YAML."""
+    told = dict.fromkeys(spoken_by(result.settings.get("data", {})) for result in results)
+    return [f"Synthetic, spoken by machines and not by people: {who}." for who in told if who]
+
+
+def spoken_by(data: Mapping[str, Any]) -> str:
+    """Which pools text-to-speech voices spoke, and whose; pools and voices as an experiment's `data` names them."""
     told: dict[str, dict[str, None]] = {}
-    for result in results:
-        for pool, corpora in result.settings.get("data", {}).items():
-            for voice in (voice for corpus in corpora for voice in corpus.get("voices", ())):
-                told.setdefault(pool, {})[f"{voice['engine']}:{voice['name']}"] = None
-    spoken = [f"{pool} by {listed(list(voices))}" for pool, voices in told.items()]
-    return [f"Synthetic, spoken by machines and not by people: {'; '.join(spoken)}."] if spoken else []
+    for pool, corpora in data.items():
+        for voice in (voice for corpus in corpora for voice in corpus.get("voices", ())):
+            told.setdefault(pool, {})[f"{voice['engine']}:{voice['name']}"] = None
+    return "; ".join(f"{pool} by {listed(list(voices))}" for pool, voices in told.items())
 
 
 def _seeds(rows: Sequence[Row]) -> list[str]:

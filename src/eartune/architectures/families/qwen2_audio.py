@@ -1,8 +1,14 @@
 """Qwen2-Audio: Whisper's encoder, one linear adapter, and Qwen or any other decoder; at 7B, or at pocket size."""
 
+from pathlib import Path
 from typing import Any
 
-from transformers import Qwen2AudioConfig, Qwen2AudioForConditionalGeneration, WhisperFeatureExtractor
+from transformers import (
+    Qwen2AudioConfig,
+    Qwen2AudioForConditionalGeneration,
+    Qwen2AudioProcessor,
+    WhisperFeatureExtractor,
+)
 from transformers.models.qwen2_audio.modeling_qwen2_audio import Qwen2AudioEncoder
 
 from eartune.architectures.tiny import TINY_DECODER, TINY_WHISPER, byte_tokenizer, tiny_model
@@ -31,6 +37,11 @@ class Qwen2Audio(PooledWhisperModel):
     model_class = Qwen2AudioForConditionalGeneration
     tower_class = TrueLengthEncoder
     stock_mask = "feature_attention_mask"
+
+    def save(self, folder: Path) -> None:
+        """With the stock processor, which has a chat template in its code."""
+        super().save(folder)
+        Qwen2AudioProcessor(self.extractor, self.tokenizer).save_pretrained(folder)
 
     @classmethod
     def tiny(cls, seed: int = 0, **settings: Any) -> "Qwen2Audio":

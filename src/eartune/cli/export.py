@@ -1,0 +1,25 @@
+"""`eartune export`: a model that `run` made, for use without eartune."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eartune.cli.console import console as terminal
+
+
+def export(
+    run_dir: Annotated[
+        Path, typer.Argument(metavar="RUN_DIR", help="A model's folder, such as runs/demo/text-only-seed0.")
+    ],
+    to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Where to write it; not there yet, or empty.")],
+) -> None:
+    """Write a model in the hub's layout, merged, with a card; plain transformers must agree with it first.
+
+    Example: eartune export runs/demo/curriculum-100pct-seed0 --to my-model
+    """
+    from eartune.export.exporting import export_run
+
+    console = terminal()
+    export_run(run_dir, to, lambda line: console.print(line, markup=False, soft_wrap=True))
+    console.print(f"done: {to}. To share it: hf upload OWNER/NAME {to}", markup=False, soft_wrap=True)

@@ -1,0 +1,133 @@
+"""Export: trained model -> updates merged -> hub layout and card -> asked again by plain transformers -> there."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from eartune.architectures.chat_model import ChatModel
+from eartune.audio import Wave
+from eartune.decoding import RowMaker
+from eartune.export import fresh
+from eartune.export.card import write_card
+from eartune.faults import InputError
+from eartune.report.differences import REFERENCES
+from eartune.schemes import Example, as_speech
+from eartune.trained import TrainedRun, load_run, read_run
+from eartune.utterance import read_manifest
+
+ROWS = 8
+PRECISE_BELOW = 2_000_000_000  # parameters, up to which there is memory to compare in float32
+ALIKE = {torch.float32: 1.0, torch.bfloat16: 0.98}
+"""The least share of answer tokens for which both must find the same one most probable; bfloat16 rounds away ties."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A test recording with its right answer, as the stock forward takes it, and what our forward makes of it."""
+
+    arguments: dict[str, Tensor]
+    answers: Tensor  # (tokens,) which logits foretell a token of the answer
+    logits: Tensor  # (answer tokens, vocabulary)
+
+
+def export_run(run_dir: Path, to: Path, say: Say) -> None:
+    """Write a model of a run to `to`; nothing is there unless plain transformers, loading it anew, agrees with ours.
+
+    Raises InputError where there is something already, where no recording of the test is left to ask about, or
+    where the two disagree.
+    """
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise InputError(f"{to}: is there already; name a folder that is not, or is empty")
+    run = read_run(run_dir)
+    examples = test_examples(run)
+    model = load_run(run)
+    model.parts.merge_lora()
+    half_done = to.with_name(f".{to.name}.part")
+    try:
+        shutil.rmtree(half_done, ignore_errors=True)
+        model.save(half_done)
+        write_card(run, model.chat, half_done / "README.md")
+        if sum(parameter.numel() for parameter in model.module.parameters()) < PRECISE_BELOW:
+            model.module.float()
+        dtype = next(model.module.parameters()).dtype
+        questions = [question(model, run, example) for example in examples]
+        del model  # two of them may not fit
+        say(f"written; {len(questions)} test recordings are asked again by plain transformers in a process of its own")
+        say(compare(questions, ask_anew(questions, half_done, dtype), ALIKE[dtype], half_done))
+        shutil.rmtree(to, ignore_errors=True)  # an empty folder
+        half_done.rename(to)
+    finally:
+        shutil.rmtree(half_done, ignore_errors=True)
+
+
+def test_examples(run: TrainedRun) -> list[Example]:
+    """The first recordings of the test that are still there."""
+    manifest = run.folder.parent / REFERENCES
+    there = [e for e in as_speech(read_manifest(manifest)) if e.recording is not None and e.recording.path.is_file()]
+    if not there:
+        raise InputError(f"{manifest}: no recording of the test is there any more to compare answers on")
+    return there[:ROWS]
+
+
+@torch.no_grad()
+def question(model: ChatModel, run: TrainedRun, example: Example) -> Question:
+    """Asked alone, as some stock models hear a clip differently beside a longer one."""
+    rows = RowMaker(model, run.experiment.task, run.experiment.architecture)
+    assert example.recording is not None
+    batch = model.collate([rows.to_learn(example)])
+    answers = torch.nonzero(batch.labels[0, 1:] != -100)[:, 0]
+    device = next(model.module.parameters()).device
+    logits = model.head(model.hidden(batch.to(device))[0, answers.to(device)]).float().cpu()
+    arguments = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
+    return Question(arguments | _stock_audio(model, rows.wave(example.recording)), answers, logits)
+
+
+def _stock_audio(model: ChatModel, wave: Wave) -> dict[str, Tensor]:
+    dtype = next(model.module.parameters()).dtype
+    return {n: v.to(dtype) if v.is_floating_point() else v for n, v in model.stock_audio([wave]).items()}
+
+
+def ask_anew(questions: Sequence[Question], folder: Path, dtype: torch.dtype) -> list[Tensor]:
+    """The logits of plain transformers, each (tokens, vocabulary)."""
+    asked, answered = folder.with_suffix(".questions"), folder.with_suffix(".answers")
+    named = {f"{i}/{name}": value for i, q in enumerate(questions) for name, value in q.arguments.items()}
+    save_file({name: value.contiguous() for name, value in named.items()}, asked)
+    command = [
+        sys.executable,
+        str(fresh.__file__),
+        str(folder),
+        str(asked),
+        str(answered),
+        str(dtype).removeprefix("torch."),
+    ]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            raise InputError(f"{folder}: plain transformers cannot run what was written ({last})")
+        found = load_file(answered)
+        return [found[str(i)] for i in range(len(questions))]
+    finally:
+        asked.unlink(missing_ok=True)
+        answered.unlink(missing_ok=True)
+
+
+def compare(questions: Sequence[Question], stock: Sequence[Tensor], least: float, folder: Path) -> str:
+    """Both in a sentence; raises InputError where they disagree."""
+    ours = torch.cat([q.logits for q in questions])
+    theirs = torch.cat([logits[q.answers] for q, logits in zip(questions, stock, strict=True)])
+    alike = (ours.argmax(-1) == theirs.argmax(-1)).float().mean().item()
+    apart = (ours - theirs).abs().max().item()
+    said = f"the same most probable token for {alike:.1%} of {len(ours)} answer tokens, logits within {apart:.2g}"
+    if alike < least:
+        raise InputError(f"{folder}: plain transformers answers differently from the model that was trained ({said})")
+    return f"plain transformers agrees: {said}"

@@ -1,0 +1,48 @@
+"""A model that a run has made, with all that is needed to ask it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from eartune.architectures.chat_model import ChatModel
+from eartune.architectures.load import load
+from eartune.experiment import Experiment
+from eartune.faults import InputError
+from eartune.files import read_json
+from eartune.tasks.slu import Schema
+from eartune.training.names import WEIGHTS
+from eartune.training.stage_trainer import load_weights
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """The folder of one finished model."""
+
+    folder: Path
+    experiment: Experiment
+    weights: Path | None
+    """Of its last stage; None if it has no stage."""
+    schema: Schema
+
+
+def read_run(run_dir: Path) -> TrainedRun:
+    """What lies in a model's folder; raises InputError naming the models in a folder that holds several."""
+    if not (run_dir / "result.json").is_file():
+        inside = sorted(path.parent.name for path in run_dir.glob("*/result.json"))
+        hint = f"; models in it: {', '.join(inside)}" if inside else ""
+        raise InputError(f"{run_dir}: is not the folder of a finished model{hint}")
+    experiment = Experiment.model_validate(read_json(run_dir / "settings.json"))
+    stages = read_json(run_dir / "plan.json")["stages"]
+    labels = read_json(run_dir / "labels.json")
+    schema = Schema(frozenset(labels["intents"]), frozenset(labels["entity_types"]), labels["has_scenario"])
+    return TrainedRun(run_dir, experiment, run_dir / stages[-1]["folder"] / WEIGHTS if stages else None, schema)
+
+
+def load_run(run: TrainedRun) -> ChatModel:
+    """Base weights and what was trained on top of them, in evaluation mode."""
+    model = load(run.experiment.architecture)
+    if run.weights is not None:
+        if run.experiment.training.lora is not None:
+            model.parts.add_lora(run.experiment.training.lora, seed=0)
+        load_weights(model, run.weights)
+    model.module.eval()
+    return model
