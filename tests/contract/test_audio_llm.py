@@ -224,6 +224,74 @@ def test_lora_starts_as_the_base_model_and_depends_on_the_seed(model: ChatModel)
     assert not torch.equal(model.module.get_parameter(name), other.module.get_parameter(name))
 
 
+def test_every_lora_matrix_gets_a_gradient_after_one_step(model: ChatModel) -> None:
+    """B begins at zero, so A has none in the first step."""
+    model.parts.add_lora(Lora(rank=4), seed=0)
+    model.parts.set_trainable((Component.LANGUAGE_MODEL,))
+    optimizer = torch.optim.SGD(model.parts.trainable(), lr=0.1)
+    for _ in range(2):
+        optimizer.zero_grad()
+        loss(model, [typed(model), heard(model, 1.0)]).backward()
+        optimizer.step()
+    without = [n for n, p in model.module.named_parameters() if "lora_" in n and (p.grad is None or not p.grad.any())]
+    assert without == []
+
+
+def test_merged_updates_give_the_same_logits_and_leave_no_wrapping(model: ChatModel) -> None:
+    names = [name for name, _ in model.module.named_parameters()]
+    rows = [typed(model), heard(model, 1.0)]
+    base = logits(model, rows)
+    model.parts.add_lora(Lora(rank=4), seed=0)
+    with torch.no_grad():
+        for name, value in model.module.named_parameters():
+            if "lora_B" in name:
+                value.normal_(std=0.05, generator=torch.Generator().manual_seed(len(name)))
+    tuned = logits(model, rows)
+    model.parts.merge_lora()
+    assert (tuned - base).abs().max() > 1e-2  # or the test would be empty
+    assert (logits(model, rows) - tuned).abs().max() < 1e-5
+    assert [name for name, _ in model.module.named_parameters()] == names
+
+
+# --- gradients ---------------------------------------------------------------------------------------------------
+
+
+def gradients(model: ChatModel, batches: list[list[Row]], n_labels: int) -> torch.Tensor:
+    """Of the language model's first trained weights and the adapter's, one after another."""
+    model.module.zero_grad()
+    for rows in batches:
+        (loss(model, rows) / n_labels).backward()
+    found = [value.grad.flatten() for value in model.parts.trainable() if value.grad is not None]
+    return torch.cat(found)
+
+
+def test_gradients_do_not_depend_on_the_micro_batches(model: ChatModel) -> None:
+    """The stock losses of Qwen2-Audio and Granite Speech are means over each, so that theirs do."""
+    rows = [
+        typed(model),
+        heard(model, 1.0, 1),
+        typed(model, "b", "{}"),
+        heard(model, 0.4, 2, '{"intent":"much longer"}'),
+    ]
+    model.parts.set_trainable((Component.MODALITY_ADAPTER, Component.LANGUAGE_MODEL))
+    together = gradients(model, [rows], 50)
+    assert torch.allclose(together, gradients(model, [[row] for row in rows], 50), rtol=1e-3, atol=1e-5)
+
+
+def test_recomputed_activations_give_the_same_gradients(model: ChatModel) -> None:
+    rows = [typed(model), heard(model, 1.0)]
+    model.parts.set_trainable(tuple(Component))
+    model.module.train()
+    model.parts.settle()
+    for part_of in model.module.modules():  # dropout would be drawn anew
+        if isinstance(part_of, torch.nn.Dropout):
+            part_of.p = 0.0
+    kept = gradients(model, [rows], 50)
+    model.recompute_activations()
+    assert any(getattr(part_of, "gradient_checkpointing", False) for part_of in model.language_model.modules())
+    assert torch.allclose(gradients(model, [rows], 50), kept, rtol=1e-4, atol=1e-6)
+
+
 # --- generation --------------------------------------------------------------------------------------------------
 
 

@@ -81,10 +81,18 @@ class ChatModel:
         return module
 
     @property
-    def language_model(self) -> nn.Module:
+    def language_model(self) -> Any:
         """The decoder under the head."""
-        decoder: nn.Module = self.model.model.language_model
-        return decoder
+        return self.model.model.language_model
+
+    def recompute_activations(self) -> None:
+        """Keep none of the decoder's activations in training: half the speed, far less memory.
+
+        The encoder's are few beside them, and not every family's can be left out.
+        """
+        decoder = self.language_model
+        enable = getattr(decoder, "activation_checkpointing_enable", None)  # as transformers calls it since 5.23
+        (enable or decoder.gradient_checkpointing_enable)({"use_reentrant": False})
 
     # --- how a family hears --------------------------------------------------------------------------------
 
