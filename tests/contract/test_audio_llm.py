@@ -280,12 +280,9 @@ def test_gradients_do_not_depend_on_the_micro_batches(model: ChatModel) -> None:
 
 def test_recomputed_activations_give_the_same_gradients(model: ChatModel) -> None:
     rows = [typed(model), heard(model, 1.0)]
-    model.parts.set_trainable(tuple(Component))
+    model.parts.set_trainable((Component.LANGUAGE_MODEL,))  # some adapters drop out, which would be drawn anew
     model.module.train()
     model.parts.settle()
-    for part_of in model.module.modules():  # dropout would be drawn anew
-        if isinstance(part_of, torch.nn.Dropout):
-            part_of.p = 0.0
     kept = gradients(model, [rows], 50)
     model.recompute_activations()
     assert any(getattr(part_of, "gradient_checkpointing", False) for part_of in model.language_model.modules())
