@@ -65,6 +65,11 @@ class ChatModel:
         return cls(model.eval().to(device), tokenizer, cls.extractor_class.from_pretrained(folder))
 
     @classmethod
+    def config_of(cls, checkpoint: str) -> Any:
+        """The configuration of a checkpoint, of which nothing else is fetched."""
+        return cls.model_class.config_class.from_pretrained(checkpoint)
+
+    @classmethod
     def tiny(cls, seed: int = 0, **settings: Any) -> Self:
         """The real class at toy size with random weights, for tests."""
         raise NotImplementedError

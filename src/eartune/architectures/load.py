@@ -8,6 +8,7 @@ from transformers.utils import logging
 
 from eartune.architectures.chat_model import ChatModel
 from eartune.architectures.families.audioflamingo3 import AudioFlamingo3
+from eartune.architectures.families.encoder_adapter_llm import EncoderAdapterLlm
 from eartune.architectures.families.glmasr import GlmAsr
 from eartune.architectures.families.granite_speech import GraniteSpeech, GraniteSpeechPlus
 from eartune.architectures.families.qwen2_5_omni import Qwen25Omni
@@ -24,6 +25,7 @@ FAMILIES: dict[Family, type[ChatModel]] = {
     "qwen3-asr": Qwen3Asr,
     "qwen3-omni": Qwen3Omni,
     "audioflamingo3": AudioFlamingo3,
+    "encoder-adapter-llm": EncoderAdapterLlm,
     "glmasr": GlmAsr,
     "granite-speech": GraniteSpeech,
     "granite-speech-plus": GraniteSpeechPlus,

@@ -7,6 +7,7 @@ from eartune.settings import Section
 
 Family = Literal[
     "audioflamingo3",
+    "encoder-adapter-llm",
     "glmasr",
     "granite-speech",
     "granite-speech-plus",
@@ -18,6 +19,7 @@ Family = Literal[
 ]
 CHECKPOINTS: dict[Family, str] = {  # of each family, one that its authors publish
     "audioflamingo3": "nvidia/audio-flamingo-3-hf",
+    "encoder-adapter-llm": "openai/whisper-base + HuggingFaceTB/SmolLM2-135M-Instruct",
     "glmasr": "zai-org/GLM-ASR-Nano-2512",
     "granite-speech": "ibm-granite/granite-speech-3.3-2b",
     "granite-speech-plus": "ibm-granite/granite-speech-4.1-2b-plus",

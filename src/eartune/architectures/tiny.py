@@ -25,14 +25,19 @@ TINY_DECODER: dict[str, Any] = {
 
 
 def tiny_model(model_class: Any, config: Any, seed: int, dtype: torch.dtype = torch.float32) -> Any:
-    """The class with random weights, scaled up so that attention is not nearly uniform."""
+    """The class with random weights."""
     torch.manual_seed(seed)
     model = model_class(config)
+    scale_up(model)
+    return model.to(dtype).eval()
+
+
+def scale_up(model: Any) -> None:
+    """Weights so large that attention is not nearly uniform."""
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.dim() > 1:
                 parameter.mul_(30.0 if parameter.dim() == 4 else 3.0)  # 4: convolutions over time and pitch
-    return model.to(dtype).eval()
 
 
 def byte_tokenizer(audio_specials: tuple[str, ...], answer_end: str) -> PreTrainedTokenizerFast:

@@ -43,11 +43,12 @@ def size_of_config(family_name: Family, config: Any) -> Size:
 def _config(architecture: Architecture) -> Any:
     checkpoint = architecture.checkpoint
     nowhere = f"{checkpoint}: neither a folder with a config.json, nor on the hub, nor one of {', '.join(KNOWN)}"
-    if not Path(checkpoint).is_dir() and checkpoint.count("/") != 1:  # on the hub it is OWNER/NAME
-        raise InputError(nowhere)
+    for part in checkpoint.split(" + "):  # encoder-adapter-llm joins two
+        if not Path(part).is_dir() and part.count("/") != 1:  # on the hub it is OWNER/NAME
+            raise InputError(nowhere)
     from eartune.architectures.load import FAMILIES
 
     try:
-        return FAMILIES[architecture.type].model_class.config_class.from_pretrained(checkpoint)
+        return FAMILIES[architecture.type].config_of(checkpoint)
     except (OSError, json.JSONDecodeError) as error:
         raise InputError(f"{nowhere} ({str(error).splitlines()[0]})") from error
