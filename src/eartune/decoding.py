@@ -9,11 +9,11 @@ from eartune.audio import Wave, cut_silence, read_audio
 from eartune.batches import Row
 from eartune.files import json_line
 from eartune.prompts import render
-from eartune.schemes import Example
+from eartune.schemes import Asked, Example
 from eartune.settings import Decoding
 from eartune.tasks.prediction import Prediction, read_predictions, write_predictions
 from eartune.tasks.settings import SluTask
-from eartune.tasks.slu import Schema, instruction, parse, target
+from eartune.tasks.slu import WORDS_INSTRUCTION, Schema, instruction, parse, target
 from eartune.utterance import Recording
 
 
@@ -28,6 +28,8 @@ class RowMaker:
 
     def to_learn(self, example: Example) -> Row:
         """The example with its answer."""
+        if example.asked is Asked.WORDS:
+            return self._row(example, example.utterance.text)
         return self._row(example, target(example.utterance.frame, self.task.entity_order))
 
     def to_ask(self, example: Example) -> Row:
@@ -40,7 +42,8 @@ class RowMaker:
         return cut_silence(wave) if self.cut_silence else wave
 
     def _row(self, example: Example, answer: str | None) -> Row:
-        asked = instruction(example.utterance.frame.scenario is not None)
+        has_scenario = example.utterance.frame.scenario is not None
+        asked = WORDS_INSTRUCTION if example.asked is Asked.WORDS else instruction(has_scenario)
         if example.recording is None:
             return Row(render(self.model.chat, asked, example.utterance.text, self.position), None, answer)
         clip = self.model.features(self.wave(example.recording))

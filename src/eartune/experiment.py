@@ -11,7 +11,7 @@ from eartune.architectures.settings import Architecture
 from eartune.budget import SpeechBudget
 from eartune.corpora import Corpus
 from eartune.faults import InputError
-from eartune.schemes import Scheme
+from eartune.schemes import Component, Scheme
 from eartune.settings import Decoding, Section, Training, explain
 from eartune.speech.voices import Voice
 from eartune.tasks.settings import SluTask
@@ -25,6 +25,8 @@ class Data(Section):
     """What budgets choose from."""
     source_speech: tuple[Corpus, ...] = ()
     """Speech of other languages, which every scheme with speech uses whole; a budget of 0% adds nothing to it."""
+    alignment: tuple[Corpus, ...] = ()
+    """Speech of any kind whose words are known, for a stage before all others; see `alignment` of the experiment."""
     synthetic_speech: tuple[Corpus, ...] = ()
     """Text that voices speak, for schemes that say so; no budget limits it."""
     test: tuple[Corpus, ...] = Field(min_length=1)
@@ -32,7 +34,7 @@ class Data(Section):
     @property
     def corpora(self) -> tuple[Corpus, ...]:
         """Those of all pools."""
-        return (*self.text, *self.speech, *self.source_speech, *self.synthetic_speech, *self.test)
+        return (*self.text, *self.speech, *self.source_speech, *self.alignment, *self.synthetic_speech, *self.test)
 
     @field_validator("synthetic_speech")
     @classmethod
@@ -44,12 +46,24 @@ class Data(Section):
 
     @model_validator(mode="after")
     def _other_voices_in_the_test(self) -> "Data":
-        trained = (*self.speech, *self.source_speech, *self.synthetic_speech)
+        trained = (*self.speech, *self.source_speech, *self.alignment, *self.synthetic_speech)
         heard = {voice.speaker for corpus in trained for voice in voices_of(corpus)}
         for voice in chain.from_iterable(map(voices_of, self.test)):
             if voice.speaker in heard:
                 raise InputError(f"the voice {voice.speaker} speaks in training and in the test; give the test others")
         return self
+
+
+class Alignment(Section):
+    """The stage in which a new adapter learns to speak the decoder's language: data.alignment answered with its words.
+
+    Every model of the grid goes on from it. Those that come with an adapter that can hear do not need it.
+    """
+
+    epochs: int = Field(default=1, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
+    trainable: tuple[Component, ...] = Field(default=(Component.MODALITY_ADAPTER,), min_length=1)
 
 
 class Grid(Section):
@@ -82,6 +96,7 @@ class Experiment(Section):
     task: SluTask = SluTask()
     data: Data
     architecture: Architecture
+    alignment: Alignment = Alignment()
     grid: Grid
     training: Training = Training()
     decoding: Decoding = Decoding()

@@ -8,9 +8,9 @@ from itertools import chain
 from eartune.architectures.sizes import Size
 from eartune.architectures.weightless import size_of
 from eartune.corpora import Corpus, Source
-from eartune.experiment import Cell, Experiment
+from eartune.experiment import Alignment, Cell, Experiment
 from eartune.faults import InputError
-from eartune.schemes import Component, Example, Modality, Stage, as_speech
+from eartune.schemes import Component, Example, Modality, Stage, as_speech, as_words
 from eartune.settings import Lora
 from eartune.tasks.slu import Schema
 from eartune.utterance import Utterance
@@ -28,6 +28,8 @@ class Pools:
     """Of other languages, free of any budget."""
     synthetic_speech: tuple[Utterance, ...] = ()
     """Spoken by voices."""
+    alignment: tuple[Utterance, ...] = ()
+    """Whose words are learned before all else."""
 
 
 @dataclass(frozen=True)
@@ -55,14 +57,14 @@ class StageFigures:
 def read_pools(experiment: Experiment, source: Source) -> Pools:
     """All data; raises InputError for labels outside the declared ones and for test recordings that are trained on."""
     data = experiment.data
-    text, speech, source_speech, synthetic, test = (
+    text, speech, source_speech, synthetic, alignment, test = (
         _read(corpora, source)
-        for corpora in (data.text, data.speech, data.source_speech, data.synthetic_speech, data.test)
+        for corpora in (data.text, data.speech, data.source_speech, data.synthetic_speech, data.alignment, data.test)
     )
     speech = tuple(utterance for utterance in speech if utterance.recordings)  # a budget counts what can be heard
     everything = (*text, *speech, *source_speech, *synthetic, *test)
     experiment.task.check(everything)
-    heard = (*speech, *source_speech, *synthetic)
+    heard = (*speech, *source_speech, *synthetic, *alignment)
     trained_on = {recording.path.resolve() for utterance in heard for recording in utterance.recordings}
     for example in (examples := as_speech(test)):
         if example.recording is not None and example.recording.path.resolve() in trained_on:
@@ -70,7 +72,13 @@ def read_pools(experiment: Experiment, source: Source) -> Pools:
     if not examples:
         raise InputError(f"{experiment.name}: the test holds no recordings; add some, or voices that speak its text")
     return Pools(
-        text, speech, examples, Schema.of(utterance.frame for utterance in everything), source_speech, synthetic
+        text,
+        speech,
+        examples,
+        Schema.of(utterance.frame for utterance in everything),
+        source_speech,
+        synthetic,
+        alignment,
     )
 
 
@@ -136,4 +144,12 @@ def _plan_cell(experiment: Experiment, pools: Pools, cell: Cell) -> CellPlan:
     else:
         speech = cell.budget.select(pools.speech, experiment.grid.selection_seed)
     synthetic = pools.synthetic_speech if cell.scheme.synthetic else ()
-    return CellPlan(cell, speech, tuple(cell.scheme.stages(pools.text, (*pools.source_speech, *speech), synthetic)))
+    stages = cell.scheme.stages(pools.text, (*pools.source_speech, *speech), synthetic)
+    return CellPlan(cell, speech, (*_alignment(experiment.alignment, pools), *stages))
+
+
+def _alignment(settings: Alignment, pools: Pools) -> tuple[Stage, ...]:
+    if not pools.alignment:
+        return ()
+    examples, trainable = as_words(pools.alignment), settings.trainable
+    return (Stage("align", examples, settings.epochs, settings.learning_rate, settings.warmup_ratio, trainable),)

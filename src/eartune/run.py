@@ -70,7 +70,7 @@ def write_references(root: Path, pools: Pools) -> None:
 def check_recordings(plans: Sequence[CellPlan], pools: Pools) -> None:
     """Read every recording that will be heard, before any work: a bad one should not end a run after hours."""
     budgeted = chain.from_iterable(plan.speech for plan in plans)
-    heard = [*budgeted, *pools.source_speech, *pools.synthetic_speech]
+    heard = [*budgeted, *pools.source_speech, *pools.synthetic_speech, *pools.alignment]
     spoken = {recording.path: None for utterance in heard for recording in utterance.recordings}
     for path in spoken | {example.recording.path: None for example in pools.test if example.recording is not None}:
         read_audio(path)

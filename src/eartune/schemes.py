@@ -5,7 +5,7 @@ The defaults are those of arXiv 2509.15389 where known; docs/design.md says whic
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
@@ -36,12 +36,20 @@ class Modality(StrEnum):
     SPEECH = "speech"
 
 
+class Asked(StrEnum):
+    """What is asked of an utterance."""
+
+    FRAME = "frame"
+    WORDS = "words"
+
+
 @dataclass(frozen=True)
 class Example:
     """An utterance shown as text, or as one of its recordings."""
 
     utterance: Utterance
     recording: Recording | None = None
+    asked: Asked = Asked.FRAME
 
     @property
     def modality(self) -> Modality:
@@ -72,6 +80,12 @@ def as_text(pool: Pool) -> tuple[Example, ...]:
 def as_speech(pool: Pool) -> tuple[Example, ...]:
     """Every recording of every utterance."""
     return tuple(Example(utterance, recording) for utterance in pool for recording in utterance.recordings)
+
+
+def as_words(pool: Pool) -> tuple[Example, ...]:
+    """Every recording, to be answered with its words; raises InputError for one whose words nobody wrote down."""
+    as_text(pool)
+    return tuple(replace(example, asked=Asked.WORDS) for example in as_speech(pool))
 
 
 def mixed(text: Pool, speech: Pool, synthetic: Pool, least_speech: float) -> tuple[Example, ...]:

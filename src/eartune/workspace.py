@@ -13,7 +13,7 @@ from typing import Any
 from eartune.experiment import Experiment
 from eartune.files import read_json, write_json
 from eartune.plan import CellPlan, Pools, figures
-from eartune.schemes import Example, Stage
+from eartune.schemes import Asked, Example, Stage
 from eartune.tasks.slu import Schema
 from eartune.training.names import WEIGHTS
 from eartune.utterance import frame_fields
@@ -79,7 +79,8 @@ def example_key(example: Example) -> list[Any]:
     """What an example shows, by content of its labels and name of its recording."""
     utterance = example.utterance
     heard = None if example.recording is None else example.recording.path.name
-    return [utterance.id, utterance.text, heard, frame_fields(utterance.frame)]
+    asked = [] if example.asked is Asked.FRAME else [example.asked.value]
+    return [utterance.id, utterance.text, heard, frame_fields(utterance.frame), *asked]
 
 
 def digest(content: Any) -> str:

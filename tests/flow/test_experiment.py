@@ -174,6 +174,18 @@ def test_a_failed_cell_is_written_down_as_failed_and_has_no_score(
     assert (result.status, result.error, result.scores) == ("failed", "RuntimeError: out of memory", {})
 
 
+def test_a_new_adapter_learns_words_first_and_nothing_else_moves(data: Path, tmp_path: Path) -> None:
+    settings = experiment(data, schemes=[{"type": "untuned"}, {"type": "text-only", "epochs": 1}], budgets=[])
+    aligned = settings.data.model_copy(update={"alignment": settings.data.speech})
+    root = run(settings.model_copy(update={"name": "aligned", "data": aligned}), data, tmp_path, Console(quiet=True))
+    (stage,) = (root / "stages").glob("align-*")  # shared by both
+    assert set(load_file(stage / "weights.safetensors")) == {
+        "model.multi_modal_projector.linear.weight",
+        "model.multi_modal_projector.linear.bias",
+    }
+    assert [result.name for result in read_results(root)] == ["text-only-seed0", "untuned-seed0"]
+
+
 # --- export ------------------------------------------------------------------------------------------------------
 
 

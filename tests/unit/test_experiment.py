@@ -126,7 +126,7 @@ def test_settings_survive_their_json() -> None:
         ({"name": None}, "name: field required"),
         ({"name": "../elsewhere"}, "name: string should match pattern"),
         ({"name": "two words"}, "name: string should match pattern"),
-        ({"architecture__type": "qwen3"}, "architecture.type: input should be 'audioflamingo3', 'glmasr'"),
+        ({"architecture__type": "qwen3"}, "architecture.type: input should be 'audioflamingo3', 'encoder-adapter-llm'"),
         ({"architecture__precision": "int8"}, "architecture.precision: input should be 'bfloat16' or 'float32'"),
     ],
     ids=str,

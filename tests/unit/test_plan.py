@@ -11,7 +11,7 @@ from eartune.corpora import Source
 from eartune.experiment import Experiment
 from eartune.faults import InputError
 from eartune.plan import Pools, figures, plan_cells, read_pools, trainable_parameters
-from eartune.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, Component, as_speech
+from eartune.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, Asked, Component, as_speech
 from eartune.settings import Lora
 from eartune.tasks.slu import Schema
 from eartune.utterance import Recording, Utterance, write_manifest
@@ -179,6 +179,24 @@ def test_synthetic_speech_goes_whole_to_the_schemes_that_ask_for_it_and_to_no_ot
     assert heard["text-only-seed0"] == set() and heard["synthetic-speech-seed0"] == {"v"}
     assert "v" not in heard["curriculum-50pct-seed0"]
     assert heard["both-50pct-seed0"] == heard["curriculum-50pct-seed0"] | {"v"}
+
+
+def test_alignment_is_a_first_stage_of_every_model_and_asks_for_words() -> None:
+    aligned = replace(in_memory(), alignment=pool(3, 1.0, prefix="read"))
+    settings = experiment(grid__budgets=["50%"], alignment={"epochs": 2})
+    plans = {plan.cell.name: plan.stages for plan in plan_cells(settings, aligned)}
+    first = plans["untuned-seed0"][0]
+    assert all(stages[0] == first for stages in plans.values()) and len(plans["curriculum-50pct-seed0"]) == 3
+    assert (first.name, first.epochs, first.trainable) == ("align", 2, (Component.MODALITY_ADAPTER,))
+    assert [(e.utterance.id, e.asked) for e in first.examples] == [(f"read{i}", Asked.WORDS) for i in range(3)]
+    others = [e for stages in plans.values() for stage in stages[1:] for e in stage.examples]
+    assert {e.asked for e in others} == {Asked.FRAME}
+
+
+def test_alignment_needs_words() -> None:
+    wordless = replace(in_memory(), alignment=(utterance("u9", None, None, 1.0),))
+    with pytest.raises(InputError, match=r"^u9: stands in a text pool but has no text$"):
+        plan_cells(experiment(), wordless)
 
 
 POCKET = size_of(experiment().architecture)

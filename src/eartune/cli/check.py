@@ -41,7 +41,11 @@ def check(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsR
 
 def more_speech(pools: Pools) -> str:
     """The speech that no budget limits, if there is any."""
-    named = (("source speech", pools.source_speech), ("synthetic speech", pools.synthetic_speech))
+    named = (
+        ("source speech", pools.source_speech),
+        ("synthetic speech", pools.synthetic_speech),
+        ("alignment", pools.alignment),
+    )
     return "".join(f"{name}: {describe(pool)}   " for name, pool in named if pool)
 
 

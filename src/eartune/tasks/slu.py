@@ -17,6 +17,7 @@ SCENARIO_ACTION_INSTRUCTION = (
     _ASK.format(fields="scenario, action,") + '{"scenario": "<string>", "action": "<string>", ' + _ENTITIES
 )
 INTENT_INSTRUCTION = _ASK.format(fields="intent") + '{"intent": "<string>", ' + _ENTITIES
+WORDS_INSTRUCTION = "Repeat the sentence."  # with which the pocket checkpoint was aligned, too
 
 _CUT_ESCAPE = re.compile(r"(?<!\\)(\\\\)*\\u[0-9a-fA-F]{0,4}$")
 
