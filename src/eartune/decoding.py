@@ -20,8 +20,9 @@ from eartune.utterance import Recording
 class RowMaker:
     """Examples to rows of one task for one model: prompt, clip, and the answer if it is to be learned."""
 
-    def __init__(self, model: AudioLLM, task: SluTask, architecture: Architecture) -> None:
+    def __init__(self, model: AudioLLM, task: SluTask, architecture: Architecture, preface: str = "") -> None:
         self.model = model
+        self.preface = preface
         self.task = task
         self.position = architecture.instruction
         self.cut_silence = architecture.cut_silence
@@ -43,9 +44,10 @@ class RowMaker:
 
     def _row(self, example: Example, answer: str | None) -> Row:
         has_scenario = example.utterance.frame.scenario is not None
-        asked = WORDS_INSTRUCTION if example.asked is Asked.WORDS else instruction(has_scenario)
-        if example.recording is None:
-            return Row(render(self.model.chat, asked, example.utterance.text, self.position), None, answer)
+        asked = WORDS_INSTRUCTION if example.asked is Asked.WORDS else self.preface + instruction(has_scenario)
+        text = example.utterance.text if example.recording is None else example.transcript
+        if text is not None or example.recording is None:
+            return Row(render(self.model.chat, asked, text, self.position), None, answer)
         clip = self.model.features(self.wave(example.recording))
         return Row(render(self.model.chat, asked, None, self.position), clip, answer)
 
@@ -60,17 +62,27 @@ def decode(
     progress: Callable[[int, int], None],
 ) -> tuple[Prediction, ...]:
     """Predictions in the order of the examples, in `path`; what an earlier, cut run decoded is kept."""
+    model.module.eval()
+    return answer_all(examples, decoding.batch_size, path, progress, lambda b: ask(model, b, rows, schema, decoding))
+
+
+def answer_all(
+    examples: Sequence[Example],
+    batch_size: int,
+    path: Path,
+    progress: Callable[[int, int], None],
+    answer: Callable[[Sequence[Example]], list[Prediction]],
+) -> tuple[Prediction, ...]:
+    """What `answer` makes of every batch, kept in `path` as it comes."""
     if path.exists():
         return read_predictions(path)
     part = path.with_suffix(".part.jsonl")
     done = {(prediction.id, prediction.file): prediction for prediction in _decoded_so_far(part)}
     open_ones = sorted((e for e in examples if _example_key(e) not in done), key=_length)
     path.parent.mkdir(parents=True, exist_ok=True)
-    model.module.eval()
     with part.open("a", encoding="utf-8") as written:
-        for start in range(0, len(open_ones), decoding.batch_size):
-            batch = open_ones[start : start + decoding.batch_size]
-            for prediction in ask(model, batch, rows, schema, decoding):
+        for start in range(0, len(open_ones), batch_size):
+            for prediction in answer(open_ones[start : start + batch_size]):
                 done[(prediction.id, prediction.file)] = prediction
                 written.write(json_line(prediction.to_json()))
             written.flush()

@@ -1,5 +1,6 @@
 """What an experiment will do, before any weight is loaded: pools, cells, stages, steps, parameters, memory."""
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,10 +11,12 @@ from eartune.architectures.weightless import size_of
 from eartune.corpora import Corpus, Source
 from eartune.experiment import Alignment, Cell, Experiment
 from eartune.faults import InputError
-from eartune.schemes import Component, Example, Modality, Stage, as_speech, as_words
+from eartune.schemes import Component, Example, Modality, Prompted, Scheme, Stage, as_speech, as_words
 from eartune.settings import Lora
-from eartune.tasks.slu import Schema
+from eartune.tasks.slu import Schema, preface
 from eartune.utterance import Utterance
+
+ALIGN = "align"
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class CellPlan:
     cell: Cell
     speech: tuple[Utterance, ...]
     stages: tuple[Stage, ...]
+    preface: str = ""
+    """What is said to the model before the instruction."""
 
 
 @dataclass(frozen=True)
@@ -145,11 +150,31 @@ def _plan_cell(experiment: Experiment, pools: Pools, cell: Cell) -> CellPlan:
         speech = cell.budget.select(pools.speech, experiment.grid.selection_seed)
     synthetic = pools.synthetic_speech if cell.scheme.synthetic else ()
     stages = cell.scheme.stages(pools.text, (*pools.source_speech, *speech), synthetic)
-    return CellPlan(cell, speech, (*_alignment(experiment.alignment, pools), *stages))
+    said = _preface(cell.scheme, pools, experiment)
+    return CellPlan(cell, speech, (*_alignment(experiment.alignment, pools), *stages), said)
+
+
+def _preface(scheme: Scheme, pools: Pools, experiment: Experiment) -> str:
+    if not isinstance(scheme, Prompted):
+        return ""
+    if scheme.examples > len(pools.text):
+        raise InputError(f"{scheme.label}: shows {scheme.examples} examples, but the text pool has {len(pools.text)}")
+    shown = [(str(u.text), u.frame) for u in by_intent_in_turn(pools.text)[: scheme.examples]]
+    return preface(pools.schema, scheme.labels, shown, experiment.task.entity_order)
+
+
+def by_intent_in_turn(pool: Sequence[Utterance]) -> list[Utterance]:
+    """One utterance of each intent, then a second of each, and so on, in an order of their ids' hashes."""
+    turns: dict[str, int] = {}
+    ranked: list[tuple[int, int, Utterance]] = []
+    for utterance in sorted(pool, key=lambda u: hashlib.sha256(u.id.encode()).hexdigest()):
+        turns[utterance.frame.intent] = turns.get(utterance.frame.intent, 0) + 1
+        ranked.append((turns[utterance.frame.intent], len(ranked), utterance))
+    return [utterance for _, _, utterance in sorted(ranked, key=lambda row: row[:2])]
 
 
 def _alignment(settings: Alignment, pools: Pools) -> tuple[Stage, ...]:
     if not pools.alignment:
         return ()
     examples, trainable = as_words(pools.alignment), settings.trainable
-    return (Stage("align", examples, settings.epochs, settings.learning_rate, settings.warmup_ratio, trainable),)
+    return (Stage(ALIGN, examples, settings.epochs, settings.learning_rate, settings.warmup_ratio, trainable),)

@@ -25,7 +25,7 @@ def predict_files(run_dir: Path, paths: Sequence[Path]) -> list[dict[str, Any]]:
     files = list(find_recordings(paths))
     examples = [_example(file, schema) for file in files]
     model = load_run(run)
-    rows = RowMaker(model, experiment.task, experiment.architecture)
+    rows = RowMaker(model, experiment.task, experiment.architecture, run.preface)
     size = experiment.decoding.batch_size
     batches = [examples[start : start + size] for start in range(0, len(examples), size)]
     predictions = [p for batch in batches for p in ask(model, batch, rows, schema, experiment.decoding)]

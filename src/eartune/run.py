@@ -22,12 +22,12 @@ from eartune.experiment import Experiment
 from eartune.files import read_json, write_json
 from eartune.memory import give_memory_back, peak_memory_gb
 from eartune.metrics import Answered, Score, evaluate
-from eartune.plan import CellPlan, Pools, plan_cells, read_pools
+from eartune.plan import ALIGN, CellPlan, Pools, plan_cells, read_pools
 from eartune.progress import RunProgress
 from eartune.provenance import made_with
 from eartune.report import RunResult, write_report, write_result
 from eartune.report.differences import PREDICTIONS, REFERENCES
-from eartune.schemes import Component, Example, Modality
+from eartune.schemes import Cascade, Component, Example, Modality
 from eartune.tasks.prediction import Prediction
 from eartune.utterance import write_manifest
 from eartune.workspace import StageFolder, cell_fingerprint, stage_folders, write_plan
@@ -107,27 +107,53 @@ def make_model(
     from eartune.decoding import RowMaker, decode
     from eartune.listening import listen
 
+    test = heard_by_asr(experiment, plan, pools, folder.parent, stages, progress)
     model = trained_model(experiment, plan, stages, progress)
-    rows = RowMaker(model, experiment.task, experiment.architecture)
+    rows = RowMaker(model, experiment.task, experiment.architecture, plan.preface)
     started = time.monotonic()
     show = watch(progress, f"{plan.cell.name}: answers", decode_units(pools))
-    predictions = decode(model, pools.test, rows, pools.schema, experiment.decoding, folder / PREDICTIONS, show)
+    predictions = decode(model, test, rows, pools.schema, experiment.decoding, folder / PREDICTIONS, show)
     progress.done(decode_units(pools))
     seconds = {"train": sum(stage.seconds() for stage in stages), "decode": time.monotonic() - started}
     scores = score(pools.test, predictions)
     write_json(folder / "scores.json", {name: value.to_json() for name, value in scores.items()})
-    listening = listen(model, pools.test, rows, pools.schema, result.main_metric, experiment.decoding)
-    if not listening.listens:
-        progress.console.print(f"[bold red]{plan.cell.name}: {listening.sentence}[/]")
+    listening = None
+    if test is pools.test:  # a transcript is not listened to
+        listening = listen(model, test, rows, pools.schema, result.main_metric, experiment.decoding)
+        if not listening.listens:
+            progress.console.print(f"[bold red]{plan.cell.name}: {listening.sentence}[/]")
     return replace(
         result,
         status="finished",
         scores=scores,
         answers=dict(Counter(prediction.status.value for prediction in predictions)),
-        listening=listening.to_json(),  # type: ignore[arg-type]
+        listening=listening and listening.to_json(),  # type: ignore[arg-type]
         seconds={name: round(value, 1) for name, value in seconds.items()},
         made_with=result.made_with | {"peak_memory_gb": round(peak_memory_gb(), 2)},
     )
+
+
+def heard_by_asr(
+    experiment: Experiment,
+    plan: CellPlan,
+    pools: Pools,
+    root: Path,
+    stages: tuple[StageFolder, ...],
+    progress: RunProgress,
+) -> tuple[Example, ...]:
+    """The test with transcripts, for a cascade; as it is for all others."""
+    scheme = plan.cell.scheme
+    if not isinstance(scheme, Cascade):
+        return pools.test
+    from eartune.decoding import RowMaker
+    from eartune.transcribing import transcribed
+
+    before = [stage for stage in plan.stages if stage.name == ALIGN]  # tuning for frames may unlearn transcription
+    untuned = replace(plan, stages=tuple(before))
+    model = trained_model(experiment, untuned, stages[: len(before)], progress)
+    rows = RowMaker(model, experiment.task, experiment.architecture)
+    show = watch(progress, f"{plan.cell.name}: transcripts", 0)
+    return transcribed(pools.test, scheme.asr, rows, pools.schema, root / "transcripts", show)
 
 
 def trained_model(

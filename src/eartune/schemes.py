@@ -50,6 +50,8 @@ class Example:
     utterance: Utterance
     recording: Recording | None = None
     asked: Asked = Asked.FRAME
+    transcript: str | None = None
+    """What an ASR heard, which is then read instead of the recording."""
 
     @property
     def modality(self) -> Modality:
@@ -120,6 +122,23 @@ class Untuned(NamedScheme):
         return []
 
 
+class Prompted(NamedScheme):
+    """The model as it is, told the labels, and shown some typed examples with their answers."""
+
+    type: Literal["prompted"] = "prompted"
+    labels: bool = True
+    """Whether the instruction names all intents and entity types."""
+    examples: int = Field(default=0, ge=0)
+    """How many of data.text it shows, of as many intents as there are."""
+    uses_text: ClassVar[bool] = False
+    uses_speech: ClassVar[bool] = False
+    synthetic: ClassVar[bool] = False
+
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
+        """No stage at all."""
+        return []
+
+
 class TextOnly(NamedScheme):
     """Labelled text alone, audio parts frozen."""
 
@@ -134,6 +153,14 @@ class TextOnly(NamedScheme):
     def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
         """One stage of text."""
         return [_text_stage(text, self.epochs, self.learning_rate, self.warmup_ratio)]
+
+
+class Cascade(TextOnly):
+    """An ASR's transcript, read by the model after text-only tuning: what most products do today."""
+
+    type: Literal["cascade"] = "cascade"  # type: ignore[assignment]
+    asr: str = "self"
+    """A speech recogniser on the hub or in a folder, or the model itself before it is tuned."""
 
 
 class DirectMixing(NamedScheme):
@@ -210,5 +237,7 @@ def _text_stage(text: Pool, epochs: int, learning_rate: float, warmup_ratio: flo
     return Stage("text", as_text(text), epochs, learning_rate, warmup_ratio, LANGUAGE_MODEL_ONLY)
 
 
-Scheme = Annotated[Untuned | TextOnly | SyntheticSpeech | DirectMixing | Curriculum, Field(discriminator="type")]
-SCHEMES = (Untuned, TextOnly, SyntheticSpeech, DirectMixing, Curriculum)
+Scheme = Annotated[
+    Untuned | Prompted | Cascade | TextOnly | SyntheticSpeech | DirectMixing | Curriculum, Field(discriminator="type")
+]
+SCHEMES = (Untuned, Prompted, Cascade, TextOnly, SyntheticSpeech, DirectMixing, Curriculum)

@@ -22,6 +22,8 @@ class TrainedRun:
     weights: Path | None
     """Of its last stage; None if it has no stage."""
     schema: Schema
+    preface: str = ""
+    """What is said to the model before the instruction."""
 
 
 def read_run(run_dir: Path) -> TrainedRun:
@@ -31,10 +33,16 @@ def read_run(run_dir: Path) -> TrainedRun:
         hint = f"; models in it: {', '.join(inside)}" if inside else ""
         raise InputError(f"{run_dir}: is not the folder of a finished model{hint}")
     experiment = Experiment.model_validate(read_json(run_dir / "settings.json"))
-    stages = read_json(run_dir / "plan.json")["stages"]
+    plan = read_json(run_dir / "plan.json")
+    if plan.get("asr"):
+        raise InputError(
+            f"{run_dir}: is a cascade, which reads what another recogniser hears; take its text-only model"
+        )
+    stages = plan["stages"]
     labels = read_json(run_dir / "labels.json")
     schema = Schema(frozenset(labels["intents"]), frozenset(labels["entity_types"]), labels["has_scenario"])
-    return TrainedRun(run_dir, experiment, run_dir / stages[-1]["folder"] / WEIGHTS if stages else None, schema)
+    weights = run_dir / stages[-1]["folder"] / WEIGHTS if stages else None
+    return TrainedRun(run_dir, experiment, weights, schema, plan.get("preface", ""))
 
 
 def load_run(run: TrainedRun) -> ChatModel:

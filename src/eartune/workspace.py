@@ -13,7 +13,7 @@ from typing import Any
 from eartune.experiment import Experiment
 from eartune.files import read_json, write_json
 from eartune.plan import CellPlan, Pools, figures
-from eartune.schemes import Asked, Example, Stage
+from eartune.schemes import Asked, Cascade, Example, Stage
 from eartune.tasks.slu import Schema
 from eartune.training.names import WEIGHTS
 from eartune.utterance import frame_fields
@@ -72,7 +72,9 @@ def cell_fingerprint(experiment: Experiment, plan: CellPlan, pools: Pools, base:
     stages = [folder.path.name for folder in stage_folders(experiment, plan, Path(), base)]
     asked = [experiment.architecture.model_dump(mode="json"), experiment.task.model_dump(mode="json")]
     decoding = experiment.decoding.model_dump(mode="json", exclude={"batch_size"})
-    return digest([base, stages, asked, decoding, [example_key(example) for example in pools.test]])
+    scheme = plan.cell.scheme
+    otherwise = [plan.preface] if plan.preface else [scheme.asr] if isinstance(scheme, Cascade) else []
+    return digest([base, stages, asked, decoding, [example_key(example) for example in pools.test], *otherwise])
 
 
 def example_key(example: Example) -> list[Any]:
@@ -110,4 +112,6 @@ def write_plan(
                 **numbers,
             }
         )
-    write_json(folder / "plan.json", {"cell": plan.cell.name, "seed": plan.cell.seed, "stages": rows})
+    asr = plan.cell.scheme.asr if isinstance(plan.cell.scheme, Cascade) else ""
+    head = {"cell": plan.cell.name, "seed": plan.cell.seed, "preface": plan.preface, "asr": asr}
+    write_json(folder / "plan.json", head | {"stages": rows})

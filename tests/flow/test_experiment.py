@@ -1,7 +1,9 @@
 """A whole experiment on the real classes at toy size: it finishes, does nothing twice, goes on where it was cut."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -184,6 +186,63 @@ def test_a_new_adapter_learns_words_first_and_nothing_else_moves(data: Path, tmp
         "model.multi_modal_projector.linear.bias",
     }
     assert [result.name for result in read_results(root)] == ["text-only-seed0", "untuned-seed0"]
+
+
+# --- baselines ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def baselines(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    schemes = [
+        {"type": "prompted", "examples": 2},
+        {"type": "cascade", "epochs": 1},
+        {"type": "text-only", "epochs": 1},
+    ]
+    settings = experiment(data, schemes=schemes, budgets=[]).model_copy(update={"name": "baselines"})
+    return run(settings, data, tmp_path_factory.mktemp("runs"), Console(quiet=True))
+
+
+def test_a_cascade_reads_what_the_model_heard_before_it_was_tuned(baselines: Path) -> None:
+    heard = [json.loads(line) for line in (baselines / "transcripts" / "self.jsonl").read_text().splitlines()]
+    assert [row["file"] for row in heard] == [f"test{i}.wav" for i in range(4)]
+    results = {result.name: result for result in read_results(baselines)}
+    assert results["cascade-seed0"].listening is None and results["text-only-seed0"].listening is not None
+    assert len(list((baselines / "stages").iterdir())) == 1  # tuned once for both
+
+
+def test_a_prompted_model_is_asked_with_its_examples_again(baselines: Path, data: Path) -> None:
+    plan = json.loads((baselines / "prompted-seed0" / "plan.json").read_text())
+    assert (
+        plan["preface"].startswith("Intents: light_off, light_on, music_play.\n") and plan["preface"].count("\n") == 4
+    )
+    (test, *_) = sorted((data / "recordings").glob("test*"))
+    (again,) = predict_files(baselines / "prompted-seed0", [test])
+    first = json.loads((baselines / "prompted-seed0" / "predictions.jsonl").read_text().splitlines()[0])
+    assert again["text"] == first["text"]
+
+
+def test_a_cascade_cannot_answer_recordings_by_itself(baselines: Path) -> None:
+    with pytest.raises(InputError, match="is a cascade, which reads what another recogniser hears"):
+        predict_files(baselines / "cascade-seed0", [])
+
+
+def test_any_recogniser_can_hear_for_a_cascade(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def pipeline(task: str, model: str, device: int) -> Callable[[list[dict[str, Any]]], list[dict[str, str]]]:
+        def hear(sounds: list[dict[str, Any]]) -> list[dict[str, str]]:
+            asked.extend(len(sound["raw"]) for sound in sounds)
+            return [{"text": f" {model} heard  it"} for _ in sounds]
+
+        return hear
+
+    monkeypatch.setattr("transformers.pipeline", pipeline)
+    schemes = [{"type": "cascade", "epochs": 1, "asr": "openai/whisper-tiny"}]
+    settings = experiment(data, schemes=schemes, budgets=[]).model_copy(update={"name": "whisper"})
+    root = run(settings, data, tmp_path, Console(quiet=True))
+    heard = (root / "transcripts" / "openai-whisper-tiny.jsonl").read_text().splitlines()
+    assert {json.loads(line)["text"] for line in heard} == {"openai/whisper-tiny heard it"}
+    assert sorted(asked) == [4000, 4100, 4200, 4300]
 
 
 # --- export ------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ SRC = ROOT / "src"
 NEEDS_TORCH = (
     *("architectures.audio_llm", "architectures.chat_model", "architectures.families", "architectures.load"),
     *("architectures.parts", "architectures.tiny", "architectures.weightless", "architectures.whisper_tower"),
-    *("batches", "checkpoints", "decoding", "export", "listening", "predict", "trained"),
+    *("batches", "checkpoints", "decoding", "export", "listening", "predict", "trained", "transcribing"),
     *("training.journal", "training.optimizer", "training.stage_trainer"),
 )
 MODULES = [".".join(path.relative_to(SRC).with_suffix("").parts) for path in (SRC / "eartune").rglob("*.py")]

@@ -193,6 +193,32 @@ def test_alignment_is_a_first_stage_of_every_model_and_asks_for_words() -> None:
     assert {e.asked for e in others} == {Asked.FRAME}
 
 
+def prefaces(pools: Pools, **prompted: object) -> str:
+    settings = experiment(grid__schemes=[{"type": "prompted"} | prompted], grid__budgets=[])
+    (plan,) = plan_cells(settings, pools)
+    assert plan.stages == ()
+    return plan.preface
+
+
+def test_a_prompted_model_is_told_the_labels() -> None:
+    assert prefaces(in_memory()) == "Intents: alarm_set.\nEntity types: date.\n"
+    assert prefaces(in_memory(), labels=False) == ""
+
+
+def test_examples_are_of_as_many_intents_as_there_are_and_do_not_depend_on_the_order_of_rows() -> None:
+    rows = [
+        replace(row, frame=frame(intent)) for row, intent in zip(pool(6), ("a.b",) * 4 + ("c.d", "e.f"), strict=True)
+    ]
+    shown = prefaces(replace(in_memory(), text=tuple(rows)), labels=False, examples=3)
+    assert shown.count("\n") == 3 and all(f'"scenario":"{name}"' in shown for name in "ace")
+    assert shown == prefaces(replace(in_memory(), text=tuple(reversed(rows))), labels=False, examples=3)
+
+
+def test_more_examples_than_there_are_texts_are_refused() -> None:
+    with pytest.raises(InputError, match="prompted: shows 11 examples, but the text pool has 10"):
+        prefaces(in_memory(), examples=11)
+
+
 def test_alignment_needs_words() -> None:
     wordless = replace(in_memory(), alignment=(utterance("u9", None, None, 1.0),))
     with pytest.raises(InputError, match=r"^u9: stands in a text pool but has no text$"):

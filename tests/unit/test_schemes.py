@@ -9,12 +9,14 @@ from eartune.schemes import (
     EVERYTHING,
     LANGUAGE_MODEL_ONLY,
     SCHEMES,
+    Cascade,
     Component,
     Curriculum,
     DirectMixing,
     Example,
     Modality,
     NamedScheme,
+    Prompted,
     Stage,
     SyntheticSpeech,
     TextOnly,
@@ -49,6 +51,11 @@ def test_the_curriculum_is_a_text_stage_and_then_both() -> None:
     first, second = Curriculum().stages(TEXT, SPEECH)
     assert (first,) == tuple(TextOnly(epochs=2).stages(TEXT, SPEECH))
     assert second.examples == DirectMixing().stages(TEXT, SPEECH)[0].examples
+
+
+def test_a_cascade_is_tuned_as_text_only_is_and_a_prompted_model_not_at_all() -> None:
+    assert Cascade(epochs=2).stages(TEXT, SPEECH) == TextOnly(epochs=2).stages(TEXT, SPEECH)
+    assert Prompted(examples=3).stages(TEXT, SPEECH) == []
 
 
 def test_synthetic_speech_needs_no_recording_and_shows_what_voices_said_once() -> None:
@@ -118,7 +125,8 @@ def test_an_utterance_without_recordings_gives_no_speech() -> None:
 @pytest.mark.parametrize(
     ("kind", "uses_text", "uses_speech"),
     [
-        *((Untuned, False, False), (TextOnly, True, False), (SyntheticSpeech, True, False)),
+        *((Untuned, False, False), (Prompted, False, False), (Cascade, True, False)),
+        *((TextOnly, True, False), (SyntheticSpeech, True, False)),
         *((DirectMixing, True, True), (Curriculum, True, True)),
     ],
 )
@@ -128,7 +136,7 @@ def test_what_a_scheme_uses(kind: type[TextOnly], uses_text: bool, uses_speech: 
 
 def test_a_scheme_is_called_by_its_name_or_else_by_its_type() -> None:
     assert [kind().label for kind in SCHEMES] == [
-        *("untuned", "text-only", "synthetic-speech", "direct-mixing", "curriculum")
+        *("untuned", "prompted", "cascade", "text-only", "synthetic-speech", "direct-mixing", "curriculum")
     ]
     assert TextOnly(name="long").label == "long"
 

@@ -16,7 +16,7 @@ from eartune.trained import TrainedRun
 def write_card(run: TrainedRun, chat: ChatFormat, path: Path) -> None:
     """As Markdown with the hub's header."""
     experiment, result = run.experiment, read_json(run.folder / "result.json")
-    prompt = render(chat, instruction(run.schema.has_scenario), None, experiment.architecture.instruction)
+    prompt = render(chat, run.preface + instruction(run.schema.has_scenario), None, experiment.architecture.instruction)
     environment = Environment(
         loader=PackageLoader("eartune.export", "."), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

@@ -58,6 +58,21 @@ class Schema:
         return frame.intent in self.intents and all(entity.type in self.entity_types for entity in frame.entities)
 
 
+def preface(
+    schema: Schema,
+    labels: bool,
+    shown: Iterable[tuple[str, SemanticFrame]],
+    entity_order: Literal["said", "by-type"] = "said",
+) -> str:
+    """What is said before the instruction: the labels there are, and typed examples with their answers."""
+    lines = []
+    if labels:
+        lines.append(f"Intents: {', '.join(sorted(schema.intents))}.")
+        lines.append(f"Entity types: {', '.join(sorted(schema.entity_types))}.")
+    lines += [f"{text} -> {target(frame, entity_order)}" for text, frame in shown]
+    return "".join(f"{line}\n" for line in lines)
+
+
 def instruction(has_scenario: bool) -> str:
     """What the model is asked, for corpora with scenario and action or with an intent alone."""
     return SCENARIO_ACTION_INSTRUCTION if has_scenario else INTENT_INSTRUCTION
