@@ -11,7 +11,7 @@ from eartune.architectures.weightless import size_of
 from eartune.corpora import Corpus, Source
 from eartune.experiment import Alignment, Cell, Experiment
 from eartune.faults import InputError
-from eartune.schemes import Component, Example, Modality, Prompted, Scheme, Stage, as_speech, as_words
+from eartune.schemes import Component, Example, Modality, Prompted, Scheme, Stage, as_speech, as_text, as_words
 from eartune.settings import Lora
 from eartune.tasks.slu import Schema, preface
 from eartune.utterance import Utterance
@@ -159,8 +159,9 @@ def _preface(scheme: Scheme, pools: Pools, experiment: Experiment) -> str:
         return ""
     if scheme.examples > len(pools.text):
         raise InputError(f"{scheme.label}: shows {scheme.examples} examples, but the text pool has {len(pools.text)}")
-    shown = [(str(u.text), u.frame) for u in by_intent_in_turn(pools.text)[: scheme.examples]]
-    return preface(pools.schema, scheme.labels, shown, experiment.task.entity_order)
+    as_text(chosen := by_intent_in_turn(pools.text)[: scheme.examples])  # refuses those without words
+    known = [u.frame for u in (*pools.text, *pools.speech)] if scheme.labels else []  # never those of the test
+    return preface(known, [(str(u.text), u.frame) for u in chosen], experiment.task.entity_order)
 
 
 def by_intent_in_turn(pool: Sequence[Utterance]) -> list[Utterance]:
@@ -177,4 +178,6 @@ def _alignment(settings: Alignment, pools: Pools) -> tuple[Stage, ...]:
     if not pools.alignment:
         return ()
     examples, trainable = as_words(pools.alignment), settings.trainable
+    if not examples:
+        raise InputError("data.alignment holds no recordings; where is its audio?")
     return (Stage(ALIGN, examples, settings.epochs, settings.learning_rate, settings.warmup_ratio, trainable),)

@@ -18,6 +18,7 @@ from rich.table import Table
 from eartune.architectures.settings import Architecture
 from eartune.audio import read_audio
 from eartune.corpora import Source
+from eartune.corpora.spoken_form import as_heard
 from eartune.experiment import Experiment
 from eartune.files import read_json, write_json
 from eartune.memory import give_memory_back, peak_memory_gb
@@ -30,7 +31,7 @@ from eartune.report.differences import PREDICTIONS, REFERENCES
 from eartune.schemes import Cascade, Component, Example, Modality
 from eartune.tasks.prediction import Prediction
 from eartune.utterance import write_manifest
-from eartune.workspace import StageFolder, cell_fingerprint, stage_folders, write_plan
+from eartune.workspace import StageFolder, cell_fingerprint, stage_folders, transcript_key, write_plan
 
 if TYPE_CHECKING:
     from eartune.architectures.audio_llm import AudioLLM
@@ -107,7 +108,8 @@ def make_model(
     from eartune.decoding import RowMaker, decode
     from eartune.listening import listen
 
-    test = heard_by_asr(experiment, plan, pools, folder.parent, stages, progress)
+    base = base_fingerprint(experiment.architecture)
+    test = heard_by_asr(experiment, plan, pools, folder.parent, base, stages, progress)
     model = trained_model(experiment, plan, stages, progress)
     rows = RowMaker(model, experiment.task, experiment.architecture, plan.preface)
     started = time.monotonic()
@@ -138,6 +140,7 @@ def heard_by_asr(
     plan: CellPlan,
     pools: Pools,
     root: Path,
+    base: str,
     stages: tuple[StageFolder, ...],
     progress: RunProgress,
 ) -> tuple[Example, ...]:
@@ -153,7 +156,10 @@ def heard_by_asr(
     model = trained_model(experiment, untuned, stages[: len(before)], progress)
     rows = RowMaker(model, experiment.task, experiment.architecture)
     show = watch(progress, f"{plan.cell.name}: transcripts", 0)
-    return transcribed(pools.test, scheme.asr, rows, pools.schema, root / "transcripts", show)
+    key = transcript_key(experiment, pools, base, scheme.asr, stages[: len(before)])
+    heard = transcribed(pools.test, scheme.asr, rows, pools.schema, root / "transcripts" / key, show)
+    written = as_heard if scheme.as_heard else str
+    return tuple(replace(example, transcript=written(str(example.transcript))) for example in heard)
 
 
 def trained_model(

@@ -110,7 +110,7 @@ class NamedScheme(Section):
 
 
 class Untuned(NamedScheme):
-    """The model as it is."""
+    """The model as it is, or as its alignment left it."""
 
     type: Literal["untuned"] = "untuned"
     uses_text: ClassVar[bool] = False
@@ -123,7 +123,7 @@ class Untuned(NamedScheme):
 
 
 class Prompted(NamedScheme):
-    """The model as it is, told the labels, and shown some typed examples with their answers."""
+    """The untuned model, told the labels, and shown some typed examples with their answers."""
 
     type: Literal["prompted"] = "prompted"
     labels: bool = True
@@ -161,6 +161,8 @@ class Cascade(TextOnly):
     type: Literal["cascade"] = "cascade"  # type: ignore[assignment]
     asr: str = "self"
     """A speech recogniser on the hub or in a folder, or the model itself before it is tuned."""
+    as_heard: bool = True
+    """Read its words in lower case and without punctuation, as most corpora write them; the file keeps both."""
 
 
 class DirectMixing(NamedScheme):

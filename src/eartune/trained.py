@@ -32,12 +32,13 @@ def read_run(run_dir: Path) -> TrainedRun:
         inside = sorted(path.parent.name for path in run_dir.glob("*/result.json"))
         hint = f"; models in it: {', '.join(inside)}" if inside else ""
         raise InputError(f"{run_dir}: is not the folder of a finished model{hint}")
+    result = read_json(run_dir / "result.json")
+    if result["status"] != "finished":
+        raise InputError(f"{run_dir}: failed ({result['error']}), so there is no model to use")
     experiment = Experiment.model_validate(read_json(run_dir / "settings.json"))
     plan = read_json(run_dir / "plan.json")
     if plan.get("asr"):
-        raise InputError(
-            f"{run_dir}: is a cascade, which reads what another recogniser hears; take its text-only model"
-        )
+        raise InputError(f"{run_dir}: is a cascade, which reads what a recogniser hears; take a model that listens")
     stages = plan["stages"]
     labels = read_json(run_dir / "labels.json")
     schema = Schema(frozenset(labels["intents"]), frozenset(labels["entity_types"]), labels["has_scenario"])

@@ -73,8 +73,14 @@ def cell_fingerprint(experiment: Experiment, plan: CellPlan, pools: Pools, base:
     asked = [experiment.architecture.model_dump(mode="json"), experiment.task.model_dump(mode="json")]
     decoding = experiment.decoding.model_dump(mode="json", exclude={"batch_size"})
     scheme = plan.cell.scheme
-    otherwise = [plan.preface] if plan.preface else [scheme.asr] if isinstance(scheme, Cascade) else []
+    otherwise = [plan.preface] if plan.preface else [scheme.asr, scheme.as_heard] if isinstance(scheme, Cascade) else []
     return digest([base, stages, asked, decoding, [example_key(example) for example in pools.test], *otherwise])
+
+
+def transcript_key(experiment: Experiment, pools: Pools, base: str, asr: str, stages: tuple[StageFolder, ...]) -> str:
+    """A digest of all that the transcripts of a test follow from."""
+    heard = [base, asr, experiment.architecture.model_dump(mode="json"), [stage.path.name for stage in stages]]
+    return digest([*heard, [example_key(example) for example in pools.test]])
 
 
 def example_key(example: Example) -> list[Any]:

@@ -10,6 +10,7 @@ from eartune.architectures.chat_model import ChatModel
 from eartune.architectures.load import FAMILIES, load
 from eartune.architectures.settings import Architecture
 from eartune.batches import Row
+from eartune.faults import InputError
 from eartune.prompts import render
 from eartune.schemes import Component
 from eartune.settings import Decoding, Lora
@@ -341,3 +342,12 @@ def test_a_saved_model_loads_in_the_hubs_layout_and_answers_alike(model: ChatMod
     again = load(Architecture(type=name, checkpoint=str(tmp_path / "saved"), precision="float32"))
     rows = [typed(model), heard(model, 1.0)]
     assert (logits(model, rows) - logits(again, rows)).abs().max() < 1e-6
+
+
+def test_a_checkpoint_of_another_family_is_refused(model: ChatModel, tmp_path: Path) -> None:
+    """The library would load it, fill up what is missing at random, and only log that."""
+    model.save(tmp_path)
+    others = [family for family in FAMILIES.values() if family.model_class is not type(model).model_class]
+    for other in others:
+        with pytest.raises(InputError, match=r"is a .*, not a .*; `eartune list` shows the types there are"):
+            other.load(str(tmp_path), torch.float32, "cpu")

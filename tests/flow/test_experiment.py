@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import yaml
 from rich.console import Console
 from safetensors.torch import load_file
 
@@ -22,6 +23,7 @@ from eartune.report import read_results
 from eartune.run import run
 from eartune.semantics import Entity, SemanticFrame
 from eartune.settings import Lora, Training
+from eartune.trained import read_run
 from eartune.utterance import Recording, Utterance, write_manifest
 
 FRAMES = (
@@ -203,7 +205,8 @@ def baselines(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_cascade_reads_what_the_model_heard_before_it_was_tuned(baselines: Path) -> None:
-    heard = [json.loads(line) for line in (baselines / "transcripts" / "self.jsonl").read_text().splitlines()]
+    (transcripts,) = (baselines / "transcripts").glob("*/self.jsonl")
+    heard = [json.loads(line) for line in transcripts.read_text().splitlines()]
     assert [row["file"] for row in heard] == [f"test{i}.wav" for i in range(4)]
     results = {result.name: result for result in read_results(baselines)}
     assert results["cascade-seed0"].listening is None and results["text-only-seed0"].listening is not None
@@ -211,10 +214,8 @@ def test_a_cascade_reads_what_the_model_heard_before_it_was_tuned(baselines: Pat
 
 
 def test_a_prompted_model_is_asked_with_its_examples_again(baselines: Path, data: Path) -> None:
-    plan = json.loads((baselines / "prompted-seed0" / "plan.json").read_text())
-    assert (
-        plan["preface"].startswith("Intents: light_off, light_on, music_play.\n") and plan["preface"].count("\n") == 4
-    )
+    said = json.loads((baselines / "prompted-seed0" / "plan.json").read_text())["preface"]
+    assert said.startswith("Scenarios: light, music.\nActions: off, on, play.\n") and said.count("\n") == 5
     (test, *_) = sorted((data / "recordings").glob("test*"))
     (again,) = predict_files(baselines / "prompted-seed0", [test])
     first = json.loads((baselines / "prompted-seed0" / "predictions.jsonl").read_text().splitlines()[0])
@@ -222,7 +223,7 @@ def test_a_prompted_model_is_asked_with_its_examples_again(baselines: Path, data
 
 
 def test_a_cascade_cannot_answer_recordings_by_itself(baselines: Path) -> None:
-    with pytest.raises(InputError, match="is a cascade, which reads what another recogniser hears"):
+    with pytest.raises(InputError, match="is a cascade, which reads what a recogniser hears"):
         predict_files(baselines / "cascade-seed0", [])
 
 
@@ -240,7 +241,7 @@ def test_any_recogniser_can_hear_for_a_cascade(data: Path, tmp_path: Path, monke
     schemes = [{"type": "cascade", "epochs": 1, "asr": "openai/whisper-tiny"}]
     settings = experiment(data, schemes=schemes, budgets=[]).model_copy(update={"name": "whisper"})
     root = run(settings, data, tmp_path, Console(quiet=True))
-    heard = (root / "transcripts" / "openai-whisper-tiny.jsonl").read_text().splitlines()
+    heard = next((root / "transcripts").glob("*/openai-whisper-tiny.jsonl")).read_text().splitlines()
     assert {json.loads(line)["text"] for line in heard} == {"openai/whisper-tiny heard it"}
     assert sorted(asked) == [4000, 4100, 4200, 4300]
 
@@ -279,6 +280,8 @@ def test_an_exported_model_has_all_that_others_need_and_a_card(finished: Path, t
     card = (tmp_path / "exported" / "README.md").read_text()
     assert "scheme: curriculum, 100% of the speech" in card and "| slu_f1 | " in card and "<|audio_bos|>" in card
     assert list(tmp_path.iterdir()) == [tmp_path / "exported"]
+    written = Experiment.model_validate(yaml.safe_load(card.split("```yaml\n")[1].split("```")[0]))
+    assert written.grid == read_run(finished / "curriculum-100pct-seed0").experiment.grid
 
 
 def test_nothing_is_left_of_an_export_on_which_transformers_disagrees(

@@ -201,7 +201,7 @@ def prefaces(pools: Pools, **prompted: object) -> str:
 
 
 def test_a_prompted_model_is_told_the_labels() -> None:
-    assert prefaces(in_memory()) == "Intents: alarm_set.\nEntity types: date.\n"
+    assert prefaces(in_memory()) == "Scenarios: alarm.\nActions: set.\nEntity types: date.\n"
     assert prefaces(in_memory(), labels=False) == ""
 
 
@@ -217,6 +217,11 @@ def test_examples_are_of_as_many_intents_as_there_are_and_do_not_depend_on_the_o
 def test_more_examples_than_there_are_texts_are_refused() -> None:
     with pytest.raises(InputError, match="prompted: shows 11 examples, but the text pool has 10"):
         prefaces(in_memory(), examples=11)
+
+
+def test_alignment_needs_recordings() -> None:
+    with pytest.raises(InputError, match=r"data\.alignment holds no recordings; where is its audio"):
+        plan_cells(experiment(), replace(in_memory(), alignment=pool(2, prefix="silent")))
 
 
 def test_alignment_needs_words() -> None:

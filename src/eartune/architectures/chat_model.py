@@ -10,11 +10,12 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 from torch import Tensor, nn
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerFast
 
 from eartune.architectures.parts import Parts
 from eartune.audio import SAMPLE_RATE, Wave
 from eartune.batches import Batch, Clip, Row
+from eartune.faults import InputError
 from eartune.prompts import ChatFormat
 from eartune.schemes import Component
 from eartune.settings import Decoding
@@ -53,6 +54,10 @@ class ChatModel:
         self.extractor = extractor
         self.audio_token_id: int = model.config.audio_token_id
         self.parts = self.parts_of(model)
+        if self._ids(self.chat.answer_end) != [tokenizer.convert_tokens_to_ids(self.chat.answer_end)]:
+            raise InputError(
+                f"the tokenizer does not know {self.chat.answer_end!r} as one token; is it of another family?"
+            )
         self.prepare()
 
     @classmethod
@@ -60,13 +65,23 @@ class ChatModel:
         """A checkpoint in the hub's layout, in evaluation mode."""
         # On a CPU the plain product is faster than the fused kernel for rows of a few hundred tokens.
         attention = "sdpa" if device == "cuda" else {"text_config": "eager", "audio_config": "sdpa"}
+        cls.refuse_others(folder)
         model = cls.model_class.from_pretrained(folder, dtype=dtype, attn_implementation=attention)
         tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
         return cls(model.eval().to(device), tokenizer, cls.extractor_class.from_pretrained(folder))
 
     @classmethod
+    def refuse_others(cls, checkpoint: str) -> None:
+        """Raise InputError for a checkpoint of another family, which the library would load and fill up at random."""
+        found = str(PreTrainedConfig.get_config_dict(checkpoint)[0].get("model_type"))
+        wanted = cls.model_class.config_class.model_type
+        if wanted not in (found, f"{found}_thinker"):  # the whole Omni's configuration stands for its thinker's
+            raise InputError(f"{checkpoint}: is a {found}, not a {wanted}; `eartune list` shows the types there are")
+
+    @classmethod
     def config_of(cls, checkpoint: str) -> Any:
         """The configuration of a checkpoint, of which nothing else is fetched."""
+        cls.refuse_others(checkpoint)
         return cls.model_class.config_class.from_pretrained(checkpoint)
 
     @classmethod

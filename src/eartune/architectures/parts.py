@@ -81,13 +81,18 @@ class Parts:
         return [module for leaf, module in named if leaf in self.lora_leaves and isinstance(module, nn.Linear)]
 
     def merge_lora(self) -> None:
-        """Add the updates to the weights that they belong to, and take the wrapping off; nothing, if there is none."""
+        """Add the updates to the weights that they belong to, and take the wrapping off; nothing, if there is none.
+
+        Sums are float32 and rounded once: an update that is small beside its weight would be lost in bfloat16.
+        """
         layers = self.module.get_submodule(self.lora_layers)
         for name, wrapped in list(layers.named_modules()):
             if isinstance(wrapped, LoraLayer):
-                wrapped.merge(safe_merge=True)
+                base, a, b = wrapped.get_base_layer(), wrapped.lora_A["default"], wrapped.lora_B["default"]
+                update = b.weight.detach().float() @ a.weight.detach().float() * wrapped.scaling["default"]
+                base.weight.data = (base.weight.data.float() + update).to(base.weight.dtype)
                 parent, _, leaf = name.rpartition(".")
-                setattr(layers.get_submodule(parent), leaf, wrapped.get_base_layer())
+                setattr(layers.get_submodule(parent), leaf, base)
 
     def settle(self) -> None:
         """Frozen components to eval mode: a frozen part left in train mode still drops out.

@@ -1,6 +1,6 @@
 """How large a checkpoint is, from its configuration alone: its class is built without weights and counted."""
 
-import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,13 @@ from eartune.architectures.sizes import KNOWN, Size
 from eartune.faults import InputError
 
 
+@cache
 def size_of(architecture: Architecture) -> Size:
     """The size of a checkpoint that is known, in a folder, or on the hub, of which the configuration alone is fetched.
 
     Raises InputError where there is no configuration that can be read. Torch is needed for those that are not known.
     """
-    if architecture.checkpoint in KNOWN:
+    if architecture.checkpoint in KNOWN and architecture.type == "qwen2-audio":
         return KNOWN[architecture.checkpoint]
     return size_of_config(architecture.type, _config(architecture))
 
@@ -50,5 +51,5 @@ def _config(architecture: Architecture) -> Any:
 
     try:
         return FAMILIES[architecture.type].config_of(checkpoint)
-    except (OSError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:  # no such file, or not a configuration
         raise InputError(f"{nowhere} ({str(error).splitlines()[0]})") from error

@@ -1,6 +1,6 @@
 """Whisper's encoder with states pooled by two, at the true length of each clip instead of 30 s.
 
-Qwen2-Audio, Audio Flamingo 3 and Music Flamingo hear with it. Cutting the padding is exact: the padding is masked in
+Qwen2-Audio and Audio Flamingo 3 hear with it. Cutting the padding is exact: the padding is masked in
 attention, and the mel keeps `MARGIN_FRAMES` frames of real silence to the right of each clip.
 """
 

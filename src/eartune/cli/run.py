@@ -7,6 +7,7 @@ from eartune.cli.licences import show_licences
 from eartune.cli.options import DataRoot, ExperimentFile, RunsRoot
 from eartune.experiment import read_experiment
 from eartune.report import read_results, terminal_table
+from eartune.schemes import Cascade
 
 
 def run(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsRoot = Path("runs")) -> None:
@@ -22,6 +23,9 @@ def run(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsRoo
     folder = run_experiment(settings, data, runs, console)
     results = read_results(folder)
     console.print(terminal_table(results))
-    best = max((r for r in results if r.finished), key=lambda r: r.scores[r.main_metric].value)
     console.print(f"report: {folder}/report.html")
-    console.print(f"try your own recording: eartune predict {folder}/{best.name} RECORDING.wav")
+    cascades = [scheme.label for scheme in settings.grid.schemes if isinstance(scheme, Cascade)]
+    listeners = [result for result in results if result.finished and result.scheme not in cascades]
+    if listeners:
+        best = max(listeners, key=lambda result: result.scores[result.main_metric].value)
+        console.print(f"try your own recording: eartune predict {folder}/{best.name} RECORDING.wav")

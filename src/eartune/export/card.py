@@ -1,5 +1,6 @@
 """The card of an exported model: how to ask it, what it learned from, how good it is, who may use it."""
 
+import json
 from pathlib import Path
 
 import yaml
@@ -16,6 +17,9 @@ from eartune.trained import TrainedRun
 def write_card(run: TrainedRun, chat: ChatFormat, path: Path) -> None:
     """As Markdown with the hub's header."""
     experiment, result = run.experiment, read_json(run.folder / "result.json")
+    data = experiment.model_dump(mode="json")["data"]
+    (scheme,) = (scheme for scheme in experiment.grid.schemes if scheme.label == result["scheme"])
+    learned = ("speech", "source_speech") * scheme.uses_speech + ("synthetic_speech",) * scheme.synthetic
     prompt = render(chat, run.preface + instruction(run.schema.has_scenario), None, experiment.architecture.instruction)
     environment = Environment(
         loader=PackageLoader("eartune.export", "."), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -25,12 +29,13 @@ def write_card(run: TrainedRun, chat: ChatFormat, path: Path) -> None:
         result=result,
         base=experiment.architecture.checkpoint,
         question=experiment.question,
-        before=replace_line_ends(prompt.before),
-        after=replace_line_ends(prompt.after),
+        before=json.dumps(prompt.before, ensure_ascii=False),
+        after=json.dumps(prompt.after, ensure_ascii=False),
         scores=[(DEFINITIONS[name], name, score) for name, score in scores.items()],
         licences=licences(run),
-        synthetic=spoken_by(experiment.model_dump(mode="json")["data"]),
-        settings=yaml.safe_dump(experiment.model_dump(mode="json", exclude_defaults=True), sort_keys=False),
+        learned_from_voices=spoken_by({name: pool for name, pool in data.items() if name in learned}),
+        tested_on_voices=spoken_by({"test": data["test"]}),
+        settings=yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False),
         cut_silence=experiment.architecture.cut_silence,
     )
     write_text(path, text)
@@ -40,8 +45,3 @@ def licences(run: TrainedRun) -> list[str]:
     """Of every corpus, those in bold that forbid commercial use."""
     named = dict.fromkeys(getattr(corpus, "LICENCE", None) for corpus in run.experiment.data.corpora)
     return [f"**{name}**" if "NON-COMMERCIAL" in name or "ACADEMIC" in name else name for name in named if name]
-
-
-def replace_line_ends(text: str) -> str:
-    """As Python writes them, so that a prompt can be copied."""
-    return text.replace("\\", "\\\\").replace("\n", "\\n")

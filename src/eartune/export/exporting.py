@@ -17,6 +17,7 @@ from eartune.decoding import RowMaker
 from eartune.export import fresh
 from eartune.export.card import write_card
 from eartune.faults import InputError
+from eartune.memory import give_memory_back
 from eartune.report.differences import REFERENCES
 from eartune.schemes import Example, as_speech
 from eartune.trained import TrainedRun, load_run, read_run
@@ -24,8 +25,8 @@ from eartune.utterance import read_manifest
 
 ROWS = 8
 PRECISE_BELOW = 2_000_000_000  # parameters, up to which there is memory to compare in float32
-ALIKE = {torch.float32: 1.0, torch.bfloat16: 0.98}
-"""The least share of answer tokens for which both must find the same one most probable; bfloat16 rounds away ties."""
+ALIKE = 0.98
+"""The least share of answer tokens for which both must find the same one most probable; rounding decides near ties."""
 
 Say = Callable[[str], None]
 
@@ -50,19 +51,22 @@ def export_run(run_dir: Path, to: Path, say: Say) -> None:
     run = read_run(run_dir)
     examples = test_examples(run)
     model = load_run(run)
+    stored = next(model.module.parameters()).dtype
+    if sum(parameter.numel() for parameter in model.module.parameters()) < PRECISE_BELOW:
+        model.module.float()
+    precision = next(model.module.parameters()).dtype
+    questions = [question(model, run, example) for example in examples]  # before anything is merged or rounded
     model.parts.merge_lora()
+    model.module.to(stored)
     half_done = to.with_name(f".{to.name}.part")
     try:
         shutil.rmtree(half_done, ignore_errors=True)
         model.save(half_done)
         write_card(run, model.chat, half_done / "README.md")
-        if sum(parameter.numel() for parameter in model.module.parameters()) < PRECISE_BELOW:
-            model.module.float()
-        dtype = next(model.module.parameters()).dtype
-        questions = [question(model, run, example) for example in examples]
         del model  # two of them may not fit
+        give_memory_back()
         say(f"written; {len(questions)} test recordings are asked again by plain transformers in a process of its own")
-        say(compare(questions, ask_anew(questions, half_done, dtype), ALIKE[dtype], half_done))
+        say(compare(questions, ask_anew(questions, half_done, precision), to))
         shutil.rmtree(to, ignore_errors=True)  # an empty folder
         half_done.rename(to)
     finally:
@@ -71,7 +75,7 @@ def export_run(run_dir: Path, to: Path, say: Say) -> None:
 
 def test_examples(run: TrainedRun) -> list[Example]:
     """The first recordings of the test that are still there."""
-    manifest = run.folder.parent / REFERENCES
+    manifest = run.folder.resolve().parent / REFERENCES
     there = [e for e in as_speech(read_manifest(manifest)) if e.recording is not None and e.recording.path.is_file()]
     if not there:
         raise InputError(f"{manifest}: no recording of the test is there any more to compare answers on")
@@ -113,7 +117,7 @@ def ask_anew(questions: Sequence[Question], folder: Path, dtype: torch.dtype) ->
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-            raise InputError(f"{folder}: plain transformers cannot run what was written ({last})")
+            raise InputError(f"plain transformers cannot run what was written ({last})")
         found = load_file(answered)
         return [found[str(i)] for i in range(len(questions))]
     finally:
@@ -121,13 +125,13 @@ def ask_anew(questions: Sequence[Question], folder: Path, dtype: torch.dtype) ->
         answered.unlink(missing_ok=True)
 
 
-def compare(questions: Sequence[Question], stock: Sequence[Tensor], least: float, folder: Path) -> str:
-    """Both in a sentence; raises InputError where they disagree."""
+def compare(questions: Sequence[Question], stock: Sequence[Tensor], folder: Path) -> str:
+    """Both in a sentence; raises InputError where they disagree, or either has numbers that are none."""
     ours = torch.cat([q.logits for q in questions])
     theirs = torch.cat([logits[q.answers] for q, logits in zip(questions, stock, strict=True)])
     alike = (ours.argmax(-1) == theirs.argmax(-1)).float().mean().item()
     apart = (ours - theirs).abs().max().item()
     said = f"the same most probable token for {alike:.1%} of {len(ours)} answer tokens, logits within {apart:.2g}"
-    if alike < least:
+    if alike < ALIKE or not (torch.isfinite(ours).all() and torch.isfinite(theirs).all()):
         raise InputError(f"{folder}: plain transformers answers differently from the model that was trained ({said})")
     return f"plain transformers agrees: {said}"

@@ -54,8 +54,9 @@ def answer(rows: Sequence[Row], metric: str, compared: Sequence[Compared] = ()) 
 
 
 def _without_speech(scored: Sequence[_Scored], metric: str) -> list[str]:
-    """The two schemes without speech, the first with the metric's name."""
-    known = [found for scheme in ("text-only", "untuned") if (found := _first(scored, scheme))]
+    """The schemes without recordings, the first with the metric's name."""
+    flat = [found for found in scored if not found.row.budget]
+    known = sorted(flat, key=lambda found: ["text-only", "untuned", found.row.scheme].index(found.row.scheme))
     if not known:
         return []
     told = [f"{capitalised(known[0].scheme)} reaches {_value(known[0])} {metric_name(metric)}"]

@@ -48,7 +48,8 @@ class Compared:
 def compare_rows(run_folder: Path, rows: Sequence[Row], metric: str) -> tuple[Compared, ...]:
     """The comparisons that an experiment is made for; none where the answers themselves are not at hand.
 
-    At each budget every scheme against direct mixing, and every line with speech against text-only.
+    At each budget every scheme against direct mixing, or where there is none against the curriculum; every line but
+    the untuned model's against text-only; and every line with recordings against synthetic speech.
     """
     if not (run_folder / REFERENCES).exists():
         return ()
@@ -109,11 +110,13 @@ def find(compared: Sequence[Compared], first: Row, second: Row) -> Compared | No
 
 def _pairs(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
     """(baseline, other)."""
-    spoken = [row for row in rows if row.budget is not None and row.finished]
-    mixing = {row.budget: row for row in spoken if row.scheme == "direct-mixing"}
-    text = [row for row in rows if row.scheme == "text-only" and row.finished]
-    against_mixing = [(mixing[r.budget], r) for r in spoken if r.budget in mixing and r is not mixing[r.budget]]
-    return against_mixing + [(text[0], row) for row in spoken if text]
+    finished = [row for row in rows if row.finished]
+    spoken = [row for row in finished if row.budget is not None]
+    flat = [row for row in finished if row.budget is None and row.scheme not in ("text-only", "untuned")]
+    base = {row.budget: row for scheme in ("curriculum", "direct-mixing") for row in spoken if row.scheme == scheme}
+    pairs = [(base[row.budget], row) for row in spoken if row is not base.get(row.budget, row)]
+    pairs += [(text, row) for text in finished if text.scheme == "text-only" for row in (*flat, *spoken)]
+    return pairs + [(row, other) for row in flat if row.scheme == "synthetic-speech" for other in spoken]
 
 
 def _answers(run_folder: Path, row: Row, seeds: Sequence[int], references: Sequence[Reference]) -> list[Answered]:

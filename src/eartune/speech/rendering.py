@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from eartune.audio import audio_seconds, write_audio
+from eartune.audio import audio_seconds, check_wave, write_audio
 from eartune.faults import InputError
 from eartune.speech.voices import SpeakingVoice
 from eartune.utterance import Recording, Utterance
@@ -68,7 +68,7 @@ def _render(missing: Sequence[tuple[SpeakingVoice, str, Path]], progress: Progre
 
 
 def _render_one(voice: SpeakingVoice, text: str, place: Path) -> None:
-    write_audio(place, voice.speak(text))
+    write_audio(place, check_wave(voice.speak(text), f"the voice {voice.label}, asked to say {text!r}"))
 
 
 def _recording(utterance: Utterance, voice: SpeakingVoice, place: Path) -> Recording:

@@ -59,16 +59,20 @@ class Schema:
 
 
 def preface(
-    schema: Schema,
-    labels: bool,
+    known: Iterable[SemanticFrame],
     shown: Iterable[tuple[str, SemanticFrame]],
     entity_order: Literal["said", "by-type"] = "said",
 ) -> str:
-    """What is said before the instruction: the labels there are, and typed examples with their answers."""
-    lines = []
-    if labels:
-        lines.append(f"Intents: {', '.join(sorted(schema.intents))}.")
-        lines.append(f"Entity types: {', '.join(sorted(schema.entity_types))}.")
+    """What is said before the instruction: the labels of the known frames, and typed examples with their answers."""
+    labels: dict[str, set[str]] = {}
+    for frame in known:
+        if frame.scenario is None:
+            labels.setdefault("Intents", set()).add(frame.intent)
+        else:
+            labels.setdefault("Scenarios", set()).add(frame.scenario)
+            labels.setdefault("Actions", set()).add(str(frame.action))
+        labels.setdefault("Entity types", set()).update(entity.type for entity in frame.entities)
+    lines = [f"{name}: {', '.join(sorted(those))}." for name, those in labels.items() if those]
     lines += [f"{text} -> {target(frame, entity_order)}" for text, frame in shown]
     return "".join(f"{line}\n" for line in lines)
 

@@ -65,7 +65,7 @@ class EncoderAdapterLlm(AudioFlamingo3):
     @classmethod
     def parts_of(cls, module: nn.Module) -> Parts:
         """LoRA wraps every linear layer of the decoder, whatever they are called."""
-        layers = module.get_submodule(cls.lora_layers)
+        layers = layers_of(module.get_submodule("model.language_model"))
         leaves = {name.rpartition(".")[2] for name, part in layers.named_modules() if isinstance(part, nn.Linear)}
         return Parts(module, cls.components, cls.lora_layers, sorted(leaves))
 
@@ -87,6 +87,7 @@ class EncoderAdapterLlm(AudioFlamingo3):
 
 def join(encoder: Any, language_model: Any, tokenizer: PreTrainedTokenizerFast) -> tuple[Any, PreTrainedTokenizerFast]:
     """The model with both weights in it, in float32, and the tokenizer with an audio token; the adapter is seeded."""
+    layers_of(getattr(language_model, "model", language_model))
     tokenizer.add_special_tokens({"additional_special_tokens": [AUDIO_TOKEN]})
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -95,12 +96,18 @@ def join(encoder: Any, language_model: Any, tokenizer: PreTrainedTokenizerFast) 
     config.audio_token_id = tokenizer.convert_tokens_to_ids(AUDIO_TOKEN)
     torch.manual_seed(0)
     model = EncoderAdapterLlm.model_class(config)
-    if not hasattr(model.model.language_model, "layers"):
-        raise InputError(f"a {language_model.config.model_type} has no `layers`; choose a decoder of the Llama kind")
     model.model.audio_tower.load_state_dict(encoder.state_dict())
     model.model.language_model.load_state_dict(language_model.model.state_dict())
     model.lm_head.load_state_dict(language_model.lm_head.state_dict())
     return model, tokenizer
+
+
+def layers_of(decoder: Any) -> nn.Module:
+    """The layers that LoRA wraps; raises InputError for a decoder that calls them otherwise."""
+    if not hasattr(decoder, "layers"):
+        raise InputError(f"a {decoder.config.model_type} has no `layers`; choose a decoder of the Llama kind")
+    layers: nn.Module = decoder.layers
+    return layers
 
 
 def joined_config(encoder: Any, language_model: Any) -> AudioFlamingo3Config:
@@ -117,9 +124,10 @@ def chat_of(tokenizer: PreTrainedTokenizerFast) -> ChatFormat:
         raise InputError(f"{tokenizer.name_or_path}: its tokenizer has no chat template; choose an instruct model")
     asked = {"role": "user", "content": "\0"}
     answered = [asked, {"role": "assistant", "content": "\1"}]
-    question = tokenizer.apply_chat_template([asked], tokenize=False, add_generation_prompt=True)
+    today: dict[str, Any] = {"date_string": "26 Jul 2024"}  # Llama's templates would write another one every day
+    question = tokenizer.apply_chat_template([asked], tokenize=False, add_generation_prompt=True, **today)
     opening, answer_open = question.split("\0")
-    rest = tokenizer.apply_chat_template(answered, tokenize=False).split("\1")[1]
+    rest = tokenizer.apply_chat_template(answered, tokenize=False, **today).split("\1")[1]
     ids = tokenizer(rest, add_special_tokens=False)["input_ids"]
     if not ids:
         raise InputError(f"{tokenizer.name_or_path}: its chat template puts nothing after an answer")
