@@ -33,8 +33,8 @@ def read_run(run_dir: Path) -> TrainedRun:
         hint = f"; models in it: {', '.join(inside)}" if inside else ""
         raise InputError(f"{run_dir}: is not the folder of a finished model{hint}")
     result = read_json(run_dir / "result.json")
-    if result["status"] != "finished":
-        raise InputError(f"{run_dir}: failed ({result['error']}), so there is no model to use")
+    if result.get("status") == "failed":
+        raise InputError(f"{run_dir}: failed ({result.get('error')}), so there is no model to use")
     experiment = Experiment.model_validate(read_json(run_dir / "settings.json"))
     plan = read_json(run_dir / "plan.json")
     if plan.get("asr"):
