@@ -36,6 +36,12 @@ class Data(Section):
         """Those of all pools."""
         return (*self.text, *self.speech, *self.source_speech, *self.alignment, *self.synthetic_speech, *self.test)
 
+    @property
+    def licences(self) -> dict[str, bool]:
+        """Each licence of the corpora, and whether it forbids commercial use."""
+        named = (getattr(corpus, "LICENCE", None) for corpus in self.corpora)
+        return {name: "NON-COMMERCIAL" in name or "ACADEMIC" in name for name in named if name}
+
     @field_validator("synthetic_speech")
     @classmethod
     def _voices_speak(cls, corpora: tuple[Corpus, ...]) -> tuple[Corpus, ...]:

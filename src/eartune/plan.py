@@ -73,7 +73,7 @@ def read_pools(experiment: Experiment, source: Source) -> Pools:
     trained_on = {recording.path.resolve() for utterance in heard for recording in utterance.recordings}
     for example in (examples := as_speech(test)):
         if example.recording is not None and example.recording.path.resolve() in trained_on:
-            raise InputError(f"{example.recording.path}: stands in the speech pool and in the test")
+            raise InputError(f"{example.recording.path}: stands in the test and in speech that is trained on")
     if not examples:
         raise InputError(f"{experiment.name}: the test holds no recordings; add some, or voices that speak its text")
     return Pools(

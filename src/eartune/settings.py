@@ -37,6 +37,8 @@ class Training(Section):
     """Examples per optimizer step, whatever the micro-batch."""
     micro_batch_size: int = Field(default=8, ge=1)
     """Examples per forward pass."""
+    recompute_activations: bool = False
+    """Forget the decoder's activations and compute them again going backward: slower, and far less memory."""
     lora: Lora | None = None
     """None trains all weights of the language model, as the paper does."""
     weight_decay: float = Field(default=0.0, ge=0)

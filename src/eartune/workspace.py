@@ -1,6 +1,7 @@
 """Where a run keeps things, and the keys by which it knows what is done.
 
 runs/coffee/stages/<key>/     train.jsonl, checkpoint-N/, weights.safetensors, stage.json
+runs/coffee/transcripts/<key>/      <recogniser>.jsonl, what a cascade's recogniser understood
 runs/coffee/<cell>/           settings.json, selection.json, plan.json, predictions.jsonl, scores.json, result.json
 """
 
@@ -60,7 +61,7 @@ def stage_key(experiment: Experiment, stage: Stage, seed: int, before: str) -> s
         "seed": seed,
         "architecture": experiment.architecture.model_dump(mode="json"),
         "task": experiment.task.model_dump(mode="json"),
-        "training": experiment.training.model_dump(mode="json", exclude={"micro_batch_size"}),
+        "training": experiment.training.model_dump(mode="json", exclude={"micro_batch_size", "recompute_activations"}),
         "stage": [stage.epochs, stage.learning_rate, stage.warmup_ratio, [str(part) for part in stage.trainable]],
         "examples": [example_key(example) for example in stage.examples],
     }

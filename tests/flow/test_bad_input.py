@@ -121,7 +121,7 @@ CHECK_FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "test in the speech pool": (
         edit("test.jsonl", recordings=[{"file": "speech0.wav"}]),
-        "speech0.wav: stands in the speech pool and in the test",
+        "speech0.wav: stands in the test and in speech that is trained on",
     ),
     "no test recordings": (text("test.jsonl", ""), "alarms: the test holds no recordings"),
     "missing recording": (remove("speech1.wav"), "speech1.wav: no such recording"),

@@ -52,7 +52,7 @@ def test_the_speech_pool_holds_only_what_can_be_heard(tmp_path: Path) -> None:
 def test_a_test_recording_in_the_speech_pool_is_refused(tmp_path: Path) -> None:
     speech = recorded(tmp_path, *pool(2, prefix="s"))
     source = write_data(tmp_path, speech=speech, test=(replace(speech[1], id="t1"),))
-    with pytest.raises(InputError, match=r"s1\.wav: stands in the speech pool and in the test$"):
+    with pytest.raises(InputError, match=r"s1\.wav: stands in the test and in speech that is trained on$"):
         read_pools(experiment(), source)
 
 
@@ -63,7 +63,7 @@ def test_a_test_recording_under_another_path_is_still_the_same(tmp_path: Path) -
     (tmp_path / "test.jsonl").write_text(
         '{"id":"t1","intent":"a","scenario":"alarm","action":"set","recordings":[{"file":"link/s0.wav","seconds":0.5}]}'
     )
-    with pytest.raises(InputError, match=r"s0\.wav: stands in the speech pool and in the test$"):
+    with pytest.raises(InputError, match=r"s0\.wav: stands in the test and in speech that is trained on$"):
         read_pools(experiment(), source)
 
 

@@ -101,6 +101,16 @@ def test_a_cut_run_goes_on_to_the_same_weights(examples: tuple[Example, ...], tm
     assert steps == list(range(1, 10))
 
 
+def test_recomputed_activations_train_the_same_weights(examples: tuple[Example, ...], tmp_path: Path) -> None:
+    kept, recomputed = Qwen2Audio.tiny(), Qwen2Audio.tiny()
+    start = weights(kept)
+    train(kept, stage(examples), tmp_path / "kept")
+    train(recomputed, stage(examples), tmp_path / "recomputed", recompute_activations=True)
+    assert any(getattr(part, "gradient_checkpointing", False) for part in recomputed.module.modules())
+    torch.testing.assert_close(weights(recomputed), weights(kept), rtol=1e-5, atol=1e-7)
+    assert not torch.equal(weights(kept), start)
+
+
 def test_weights_files_hold_what_was_trained_in_any_stage(tmp_path: Path) -> None:
     model = Qwen2Audio.tiny()
     model.parts.add_lora(Lora(rank=2), seed=0)

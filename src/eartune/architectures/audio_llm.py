@@ -43,5 +43,8 @@ class AudioLLM(Protocol):
     def generate(self, batch: Batch, decoding: Decoding) -> list[str]:
         """One answer a row; each clip is encoded once, however many beams."""
 
+    def recompute_activations(self) -> None:
+        """Keep no activations of the decoder in training."""
+
     def save(self, folder: Path) -> None:
         """A checkpoint in the hub's layout."""

@@ -3,6 +3,7 @@
 A family's file says what its chat and its parts are called, and how it hears.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -24,7 +25,7 @@ IGNORED = -100
 HOP_SAMPLES = 160  # one mel frame, 10 ms
 
 
-class ChatModel:
+class ChatModel(ABC):
     """An audio LLM of transformers; see `audio_llm.py` for what each method promises."""
 
     chat: ClassVar[ChatFormat]
@@ -85,9 +86,9 @@ class ChatModel:
         return cls.model_class.config_class.from_pretrained(checkpoint)
 
     @classmethod
+    @abstractmethod
     def tiny(cls, seed: int = 0, **settings: Any) -> Self:
-        """The real class at toy size with random weights, for tests."""
-        raise NotImplementedError
+        """The real class at tiny size with random weights, for tests."""
 
     @classmethod
     def parts_of(cls, module: nn.Module) -> Parts:
@@ -116,19 +117,19 @@ class ChatModel:
 
     # --- how a family hears --------------------------------------------------------------------------------
 
-    def prepare(self) -> None:
+    def prepare(self) -> None:  # noqa: B027  # most need nothing
         """What must be done to the stock model before it hears."""
 
-    def restore(self) -> None:
+    def restore(self) -> None:  # noqa: B027
         """Make it the stock model again, which hears as the library has it."""
 
+    @abstractmethod
     def features(self, wave: Wave) -> Clip:
         """One 16 kHz clip as the encoder wants it, with its number of audio tokens."""
-        raise NotImplementedError
 
+    @abstractmethod
     def encode(self, mel: Tensor, n_frames: Tensor) -> Tensor:
         """The encoder's valid states of some clips one after another, (audio tokens, encoder width)."""
-        raise NotImplementedError
 
     def adapt(self, states: Tensor) -> Tensor:
         """Encoder states to embeddings of the language model, (audio tokens, width)."""

@@ -7,7 +7,5 @@ from eartune.experiment import Experiment
 
 def show_licences(experiment: Experiment, console: Console) -> None:
     """One line a corpus; those that forbid commercial use stand out."""
-    for licence in dict.fromkeys(getattr(corpus, "LICENCE", None) for corpus in experiment.data.corpora):
-        if licence:
-            restricted = "NON-COMMERCIAL" in licence or "ACADEMIC" in licence
-            console.print(f"[bold yellow]{licence}[/]" if restricted else f"[dim]{licence}[/]")
+    for licence, is_restricted in experiment.data.licences.items():
+        console.print(f"[bold yellow]{licence}[/]" if is_restricted else f"[dim]{licence}[/]")

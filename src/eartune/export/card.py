@@ -32,16 +32,10 @@ def write_card(run: TrainedRun, chat: ChatFormat, path: Path) -> None:
         before=json.dumps(prompt.before, ensure_ascii=False),
         after=json.dumps(prompt.after, ensure_ascii=False),
         scores=[(DEFINITIONS[name], name, score) for name, score in scores.items()],
-        licences=licences(run),
+        licences=[f"**{name}**" if restricted else name for name, restricted in experiment.data.licences.items()],
         learned_from_voices=spoken_by({name: pool for name, pool in data.items() if name in learned}),
         tested_on_voices=spoken_by({"test": data["test"]}),
         settings=yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False),
         cut_silence=experiment.architecture.cut_silence,
     )
     write_text(path, text)
-
-
-def licences(run: TrainedRun) -> list[str]:
-    """Of every corpus, those in bold that forbid commercial use."""
-    named = dict.fromkeys(getattr(corpus, "LICENCE", None) for corpus in run.experiment.data.corpora)
-    return [f"**{name}**" if "NON-COMMERCIAL" in name or "ACADEMIC" in name else name for name in named if name]

@@ -51,7 +51,8 @@ def spoken_by(data: Mapping[str, Any]) -> str:
     told: dict[str, dict[str, None]] = {}
     for pool, corpora in data.items():
         for voice in (voice for corpus in corpora for voice in corpus.get("voices", ())):
-            told.setdefault(pool, {})[f"{voice['engine']}:{voice['name']}"] = None
+            variant = f"+{voice['variant']}" if voice.get("variant") else ""
+            told.setdefault(pool, {})[f"{voice['engine']}:{voice['name']}{variant}"] = None
     return "; ".join(f"{pool} by {listed(list(voices))}" for pool, voices in told.items())
 
 

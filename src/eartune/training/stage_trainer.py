@@ -43,6 +43,8 @@ def train_stage(
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise InputError("eartune trains in one process; start it without torchrun or accelerate launch")
     model.parts.set_trainable(stage.trainable)
+    if settings.recompute_activations:
+        model.recompute_activations()
     plan = plan_batches(stage, settings.batch_size, seed)
     arguments = TrainingArguments(
         output_dir=str(folder),

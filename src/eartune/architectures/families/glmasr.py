@@ -9,6 +9,7 @@ from transformers import GlmAsrConfig, GlmAsrForConditionalGeneration, WhisperFe
 
 from eartune.architectures.chat_model import HOP_SAMPLES, ChatModel
 from eartune.architectures.tiny import TINY_DECODER, TINY_WHISPER, byte_tokenizer, tiny_model
+from eartune.architectures.whisper_tower import FrameCount
 from eartune.audio import SAMPLE_RATE, Wave
 from eartune.batches import Clip
 from eartune.prompts import ChatFormat
@@ -35,7 +36,7 @@ class GlmAsr(ChatModel):
         """The log-mel of 30 s, and the frames of it that are of sound."""
         mel = self.extractor(np.asarray(wave), sampling_rate=SAMPLE_RATE, return_tensors="pt")["input_features"][0]
         n_frames = -(-len(wave) // HOP_SAMPLES)
-        return Clip(mel, n_frames, ((n_frames - 1) // 2 + 1) // STATES_A_TOKEN)
+        return Clip(mel, n_frames, n_audio_tokens(n_frames))
 
     def encode(self, mel: Tensor, n_frames: Tensor) -> Tensor:
         """Four neighbouring states side by side, those of sound, (audio tokens, four widths)."""
@@ -43,7 +44,7 @@ class GlmAsr(ChatModel):
         states = tower(mel.to(tower.conv1.weight.dtype)).last_hidden_state
         fours = states.reshape(len(states), -1, STATES_A_TOKEN * states.shape[-1])
         places = torch.arange(fours.shape[1], device=fours.device)
-        valid: Tensor = fours[places[None, :] < (((n_frames - 1) // 2 + 1) // STATES_A_TOKEN)[:, None]]
+        valid: Tensor = fours[places[None, :] < n_audio_tokens(n_frames)[:, None]]
         return valid
 
     @classmethod
@@ -59,3 +60,8 @@ class GlmAsr(ChatModel):
         )
         model = tiny_model(cls.model_class, config, seed, **settings)
         return cls(model, tokenizer, WhisperFeatureExtractor(feature_size=TINY_WHISPER["num_mel_bins"]))
+
+
+def n_audio_tokens(n_frames: FrameCount) -> FrameCount:
+    """Mel frames to audio tokens: a convolution of stride 2, then whole fours."""
+    return ((n_frames - 1) // 2 + 1) // STATES_A_TOKEN
