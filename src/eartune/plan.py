@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from eartune.architectures.sizes import Size
 from eartune.architectures.weightless import size_of
 from eartune.corpora import Corpus, Source
 from eartune.experiment import Alignment, Cell, Experiment
 from eartune.faults import InputError
-from eartune.schemes import Component, Example, Modality, Prompted, Scheme, Stage, as_speech, as_text, as_words
-from eartune.settings import Lora
+from eartune.footprint import Footprint, footprint
+from eartune.schemes import Example, Modality, Prompted, Scheme, Stage, as_speech, as_text, as_words
 from eartune.tasks.slu import Schema, preface
 from eartune.utterance import Utterance
 
@@ -55,8 +54,7 @@ class StageFigures:
     speech_hours: float
     epochs: int
     steps: int
-    trainable: int
-    memory_gb: float
+    footprint: Footprint
 
 
 def read_pools(experiment: Experiment, source: Source) -> Pools:
@@ -99,37 +97,14 @@ def figures(stage: Stage, experiment: Experiment) -> StageFigures:
     n_text = len(stage.examples) - len(speech)
     batch = experiment.training.batch_size
     seconds = sum(example.recording.seconds for example in speech if example.recording is not None)
-    trainable = trainable_parameters(size, stage.trainable, experiment.training.lora)
     return StageFigures(
         text_examples=n_text,
         speech_examples=len(speech),
         speech_hours=seconds / 3600,
         epochs=stage.epochs,
         steps=stage.epochs * (math.ceil(n_text / batch) + math.ceil(len(speech) / batch)),
-        trainable=trainable,
-        memory_gb=memory_gb(size, trainable, experiment),
+        footprint=footprint(size, stage, experiment.architecture, experiment.training),
     )
-
-
-def trainable_parameters(size: Size, components: Sequence[Component], lora: Lora | None) -> int:
-    """How many parameters a stage trains."""
-    counts = dict(size.parameters)
-    counts[Component.AUDIO_ENCODER] -= size.positions
-    if lora is not None:
-        counts[Component.LANGUAGE_MODEL] = lora.rank * size.lora_features
-    return sum(counts[component] for component in components)
-
-
-def memory_gb(size: Size, trainable: int, experiment: Experiment) -> float:
-    """Weights, gradients, float32 masters and two moments (12 bytes a trained parameter), and activations.
-
-    Activations are about 34 bytes x layers x width a token of a micro-batch (Korthikanti et al. 2022, eq. 1,
-    without the attention matrix), at 300 tokens a row.
-    """
-    width = 2 if experiment.architecture.precision == "bfloat16" else 4
-    states = sum(size.parameters.values()) * width + trainable * (width + 12)
-    activations = 34 * size.layers * size.width * 300 * experiment.training.micro_batch_size * width / 2
-    return (states + activations) / 1e9
 
 
 def _read(corpora: Sequence[Corpus], source: Source) -> tuple[Utterance, ...]:

@@ -28,7 +28,8 @@ from eartune.progress import RunProgress
 from eartune.provenance import made_with
 from eartune.report import RunResult, write_report, write_result
 from eartune.report.differences import PREDICTIONS, REFERENCES
-from eartune.schemes import Cascade, Component, Example, Modality
+from eartune.schemes import Cascade, Example, Modality
+from eartune.settings import Component
 from eartune.tasks.prediction import Prediction
 from eartune.utterance import write_manifest
 from eartune.workspace import StageFolder, cell_fingerprint, stage_folders, transcript_key, write_plan

@@ -12,17 +12,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from eartune.faults import InputError
-from eartune.settings import Section
+from eartune.settings import Component, Section
 from eartune.utterance import Recording, Utterance
-
-
-class Component(StrEnum):
-    """The parts of an audio LLM that can be frozen or trained."""
-
-    AUDIO_ENCODER = "audio-encoder"
-    MODALITY_ADAPTER = "modality-adapter"
-    LANGUAGE_MODEL = "language-model"
-
 
 Pool = Sequence[Utterance]
 EVERYTHING = tuple(Component)

@@ -1,9 +1,18 @@
 """The sections an experiment is written in: frozen, torch-free, unknown keys refused with the nearest known one."""
 
 import difflib
-from typing import Any
+from enum import StrEnum
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+
+class Component(StrEnum):
+    """The parts of an audio LLM that can be frozen or trained."""
+
+    AUDIO_ENCODER = "audio-encoder"
+    MODALITY_ADAPTER = "modality-adapter"
+    LANGUAGE_MODEL = "language-model"
 
 
 class Section(BaseModel):
@@ -28,6 +37,8 @@ class Lora(Section):
     rank: int = Field(default=16, ge=1)
     alpha: float = Field(default=32, gt=0)
     dropout: float = Field(default=0.0, ge=0, lt=1)
+    dora: bool = False
+    """Train the length of each row of a weight apart from its direction (DoRA, arXiv 2402.09353)."""
 
 
 class Training(Section):
@@ -41,6 +52,11 @@ class Training(Section):
     """Forget the decoder's activations and compute them again going backward: slower, and far less memory."""
     lora: Lora | None = None
     """None trains all weights of the language model, as the paper does."""
+    optimizer: Literal["adamw", "adamw-8bit"] = "adamw"
+    """`adamw` keeps float32 weights and moments, 12 bytes a trained parameter. `adamw-8bit` keeps moments of 8 bits,
+    2 bytes, and rounds weights at random, so that small steps count on average; needs pip install 'eartune[train]'."""
+    rate_factors: dict[Component, float] = {}
+    """What a stage's learning rate is multiplied by for a component; 1 for those that are not named."""
     weight_decay: float = Field(default=0.0, ge=0)
     max_grad_norm: float = Field(default=1.0, gt=0)
 
@@ -59,7 +75,7 @@ class Decoding(Section):
 def explain(error: ValidationError, name: str) -> str:
     """The first fault of a settings file as one sentence: file, place, what is wrong."""
     first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
+    place = ".".join(str(part) for part in first["loc"] if part != "[key]")
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "union_tag_invalid":
         tags = [tag.strip(" '") for tag in first["ctx"]["expected_tags"].split(",")]

@@ -7,7 +7,7 @@ runs/coffee/<cell>/           settings.json, selection.json, plan.json, predicti
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +108,7 @@ def write_plan(
     write_json(folder / "selection.json", {"budget": str(plan.cell.budget or "none"), "utterances": selected})
     rows = []
     for stage, stored in zip(plan.stages, stages, strict=True):
-        numbers = vars(figures(stage, experiment))
+        numbers = asdict(figures(stage, experiment))
         rows.append(
             {
                 "name": stage.name,

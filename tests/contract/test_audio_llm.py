@@ -12,8 +12,7 @@ from eartune.architectures.settings import Architecture
 from eartune.batches import Row
 from eartune.faults import InputError
 from eartune.prompts import render
-from eartune.schemes import Component
-from eartune.settings import Decoding, Lora
+from eartune.settings import Component, Decoding, Lora
 from eartune.training.stage_trainer import Learner
 
 GREEDY = Decoding(beams=1, max_new_tokens=6)
@@ -225,9 +224,10 @@ def test_lora_starts_as_the_base_model_and_depends_on_the_seed(model: ChatModel)
     assert not torch.equal(model.module.get_parameter(name), other.module.get_parameter(name))
 
 
-def test_every_lora_matrix_gets_a_gradient_after_one_step(model: ChatModel) -> None:
+@pytest.mark.parametrize("dora", [False, True], ids=["lora", "dora"])
+def test_every_lora_matrix_gets_a_gradient_after_one_step(model: ChatModel, dora: bool) -> None:
     """B begins at zero, so A has none in the first step."""
-    model.parts.add_lora(Lora(rank=4), seed=0)
+    model.parts.add_lora(Lora(rank=4, dora=dora), seed=0)
     model.parts.set_trainable((Component.LANGUAGE_MODEL,))
     optimizer = torch.optim.SGD(model.parts.trainable(), lr=0.1)
     for _ in range(2):
@@ -238,11 +238,16 @@ def test_every_lora_matrix_gets_a_gradient_after_one_step(model: ChatModel) -> N
     assert without == []
 
 
-def test_merged_updates_give_the_same_logits_and_leave_no_wrapping(model: ChatModel) -> None:
+@pytest.mark.parametrize("mode", ["lora", "dora", "nf4"])
+def test_merged_updates_give_the_same_logits_and_leave_no_wrapping(model: ChatModel, mode: str) -> None:
     names = [name for name, _ in model.module.named_parameters()]
     rows = [typed(model), heard(model, 1.0)]
+    if mode == "nf4":
+        pytest.importorskip("bitsandbytes")
+        model.parts.quantise()
+        model.module.to("cpu")  # which is when the library quantises
     base = logits(model, rows)
-    model.parts.add_lora(Lora(rank=4), seed=0)
+    model.parts.add_lora(Lora(rank=4, dora=mode == "dora"), seed=0)
     with torch.no_grad():
         for name, value in model.module.named_parameters():
             if "lora_B" in name:
@@ -350,4 +355,4 @@ def test_a_checkpoint_of_another_family_is_refused(model: ChatModel, tmp_path: P
     others = [family for family in FAMILIES.values() if family.model_class is not type(model).model_class]
     for other in others:
         with pytest.raises(InputError, match=r"is a .*, not a .*; `eartune list` shows the types there are"):
-            other.load(str(tmp_path), torch.float32, "cpu")
+            other.load(str(tmp_path), torch.float32)

@@ -249,18 +249,24 @@ def test_any_recogniser_can_hear_for_a_cascade(data: Path, tmp_path: Path, monke
 # --- export ------------------------------------------------------------------------------------------------------
 
 
-def with_lora(data: Path) -> Experiment:
+def with_lora(data: Path, mode: str) -> Experiment:
     settings = experiment(data, schemes=[{"type": "text-only", "epochs": 2, "learning_rate": 1e-2}], budgets=[])
-    return settings.model_copy(update={"name": "lora", "training": Training(batch_size=4, lora=Lora(rank=2))})
+    training = Training(batch_size=4, lora=Lora(rank=2, dora=mode == "dora"))
+    four_bits = {"precision": "nf4"} if mode == "nf4" else {}
+    architecture = settings.architecture.model_copy(update=four_bits)
+    return settings.model_copy(update={"name": mode, "training": training, "architecture": architecture})
 
 
-def test_a_model_with_lora_is_merged_and_plain_transformers_agrees(data: Path, tmp_path: Path) -> None:
-    cell = run(with_lora(data), data, tmp_path, Console(quiet=True)) / "text-only-seed0"
+@pytest.mark.parametrize("mode", ["lora", "dora", "nf4"])
+def test_a_model_with_lora_is_merged_and_plain_transformers_agrees(data: Path, tmp_path: Path, mode: str) -> None:
+    if mode == "nf4":
+        pytest.importorskip("bitsandbytes")
+    cell = run(with_lora(data, mode), data, tmp_path, Console(quiet=True)) / "text-only-seed0"
     said: list[str] = []
     export_run(cell, tmp_path / "exported", said.append)
     assert said[-1].startswith("plain transformers agrees: the same most probable token for 100.0% of ")
     before, after = Qwen2Audio.tiny().module.state_dict(), load_file(tmp_path / "exported" / "model.safetensors")
-    changed = {name for name in after if not torch.equal(after[name], before[hub_to_ours(name)])}
+    changed = {name for name in after if not torch.equal(after[name], before[hub_to_ours(name)].to(after[name].dtype))}
     assert changed and all(".layers." in name and "audio" not in name for name in changed)
 
 

@@ -127,7 +127,9 @@ def test_settings_survive_their_json() -> None:
         ({"name": "../elsewhere"}, "name: string should match pattern"),
         ({"name": "two words"}, "name: string should match pattern"),
         ({"architecture__type": "qwen3"}, "architecture.type: input should be 'audioflamingo3', 'encoder-adapter-llm'"),
-        ({"architecture__precision": "int8"}, "architecture.precision: input should be 'bfloat16' or 'float32'"),
+        ({"architecture__precision": "int8"}, "architecture.precision: input should be 'bfloat16', 'float32'"),
+        ({"architecture__precision": "nf4"}, "weights in 4 bits do not train; add training.lora, such as {rank: 16}"),
+        ({"training__rate_factors": {"encoder": 2}}, "training.rate_factors.encoder: input should be 'audio-encoder'"),
     ],
     ids=str,
 )

@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 
 from builders import experiment, frame, pool, sound_file, utterance
-from eartune.architectures.weightless import size_of
 from eartune.corpora import Source
 from eartune.experiment import Experiment
 from eartune.faults import InputError
-from eartune.plan import Pools, figures, plan_cells, read_pools, trainable_parameters
-from eartune.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, Asked, Component, as_speech
-from eartune.settings import Lora
+from eartune.plan import Pools, figures, plan_cells, read_pools
+from eartune.schemes import Asked, as_speech
+from eartune.settings import Component
 from eartune.tasks.slu import Schema
 from eartune.utterance import Recording, Utterance, write_manifest
 
@@ -228,30 +227,3 @@ def test_alignment_needs_words() -> None:
     wordless = replace(in_memory(), alignment=(utterance("u9", None, None, 1.0),))
     with pytest.raises(InputError, match=r"^u9: stands in a text pool but has no text$"):
         plan_cells(experiment(), wordless)
-
-
-POCKET = size_of(experiment().architecture)
-
-
-@pytest.mark.parametrize(
-    ("components", "lora", "trained"),
-    [
-        (LANGUAGE_MODEL_ONLY, None, 162_830_016),
-        (EVERYTHING, None, 162_830_016 + 295_488 + 20_590_592 - 1500 * 512),  # not the sinusoids
-        (LANGUAGE_MODEL_ONLY, Lora(rank=16), 16 * 305_280),
-        ((Component.MODALITY_ADAPTER, Component.LANGUAGE_MODEL), Lora(rank=8), 295_488 + 8 * 305_280),
-        ((Component.MODALITY_ADAPTER,), Lora(rank=8), 295_488),
-    ],
-)
-def test_parameters_that_train(components: tuple[Component, ...], lora: Lora | None, trained: int) -> None:
-    assert trainable_parameters(POCKET, components, lora) == trained
-
-
-def test_memory_of_a_text_stage_by_hand() -> None:
-    """bfloat16: 2 bytes a weight, 14 a trained one, and activations of 2 rows of 300 tokens, 30 layers, width 576."""
-    plans = {plan.cell.name: plan for plan in plan_cells(experiment(), in_memory())}
-    (stage,) = plans["text-only-seed0"].stages
-    weights, trained = 162_830_016 + 295_488 + 20_590_592, 162_830_016
-    assert figures(stage, experiment()).memory_gb == pytest.approx(
-        (2 * weights + 14 * trained + 34 * 30 * 576 * 300 * 2) / 1e9
-    )

@@ -27,10 +27,10 @@ def test_the_defaults_are_the_papers() -> None:
     [
         ({"batchsize": 1}, "unknown key 'batchsize'; did you mean 'batch_size'?"),
         ({"lora": {"rnk": 1}}, "lora: unknown key 'rnk'; did you mean 'rank'?"),
-        ({"lora": {"xyz": 1}}, "lora: unknown key 'xyz'; known are alpha, dropout, rank"),
+        ({"lora": {"xyz": 1}}, "lora: unknown key 'xyz'; known are alpha, dora, dropout, rank"),
         (
             {"lora": {4: 4}},
-            "lora: unknown key 4; known are alpha, dropout, rank",
+            "lora: unknown key 4; known are alpha, dora, dropout, rank",
         ),
         ({"batch_size": 0}, "batch_size: input should be greater than or equal to 1"),
         ({"batch_size": "many"}, "batch_size: input should be a valid integer, unable to parse string as an integer"),

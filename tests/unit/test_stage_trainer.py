@@ -12,9 +12,9 @@ from eartune.architectures.settings import Architecture
 from eartune.audio import write_audio
 from eartune.decoding import RowMaker
 from eartune.files import read_lines
-from eartune.schemes import Component, Example, Modality, Stage
+from eartune.schemes import Example, Modality, Stage
 from eartune.semantics import Entity, SemanticFrame
-from eartune.settings import Lora, Training
+from eartune.settings import Component, Lora, Training
 from eartune.tasks.settings import SluTask
 from eartune.training.journal import Journal
 from eartune.training.optimizer import MasterAdamW
@@ -109,6 +109,36 @@ def test_recomputed_activations_train_the_same_weights(examples: tuple[Example, 
     assert any(getattr(part, "gradient_checkpointing", False) for part in recomputed.module.modules())
     torch.testing.assert_close(weights(recomputed), weights(kept), rtol=1e-5, atol=1e-7)
     assert not torch.equal(weights(kept), start)
+
+
+def test_a_component_learns_at_its_own_rate(examples: tuple[Example, ...], tmp_path: Path) -> None:
+    """The first step of Adam is as long as the rate, whatever the gradient."""
+
+    def moved(**settings: object) -> float:
+        model = Qwen2Audio.tiny()
+        adapter = model.module.get_submodule("model.multi_modal_projector.linear")
+        start = adapter.weight.detach().clone()
+        spoken = tuple(example for example in examples if example.modality is Modality.SPEECH)
+        train(model, stage(spoken), tmp_path / str(len(settings)), batch_size=len(spoken), **settings)
+        return float((adapter.weight.detach() - start).abs().mean())
+
+    assert moved(rate_factors={"modality-adapter": 10}) == pytest.approx(10 * moved(), rel=0.01)
+
+
+@pytest.mark.filterwarnings("ignore")  # of the library's own
+def test_eight_bit_moments_learn_and_go_on_where_they_were_cut(examples: tuple[Example, ...], tmp_path: Path) -> None:
+    pytest.importorskip("torchao")
+    plan = stage(examples, epochs=3)
+    whole, cut, resumed = (Qwen2Audio.tiny() for _ in range(3))
+    with torch.compiler.set_stance("force_eager"):  # compiling its step takes longer than all of this
+        train(whole, plan, tmp_path / "whole", batch_size=3, optimizer="adamw-8bit")
+        with pytest.raises(PowerCutError):
+            journal = CutJournal(tmp_path / "cut" / "train.jsonl", 4)
+            train(cut, plan, tmp_path / "cut", journal, batch_size=3, optimizer="adamw-8bit")
+        train(resumed, plan, tmp_path / "cut", batch_size=3, optimizer="adamw-8bit")
+    losses = [row["loss"] for _, row in read_lines(tmp_path / "whole" / "train.jsonl")]
+    assert losses[-1] < losses[0]
+    assert torch.equal(weights(resumed), weights(whole))
 
 
 def test_weights_files_hold_what_was_trained_in_any_stage(tmp_path: Path) -> None:

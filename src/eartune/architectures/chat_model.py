@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerFast
 
 from eartune.architectures.parts import Parts
+from eartune.architectures.sizes import Rate
 from eartune.audio import SAMPLE_RATE, Wave
 from eartune.batches import Batch, Clip, Row
 from eartune.faults import InputError
 from eartune.prompts import ChatFormat
-from eartune.schemes import Component
-from eartune.settings import Decoding
+from eartune.settings import Component, Decoding
 
 IGNORED = -100
 HOP_SAMPLES = 160  # one mel frame, 10 ms
@@ -43,6 +43,10 @@ class ChatModel(ABC):
     """What the stock forward calls the mask of a mel, if it takes one."""
     stock_depends_on_batch: ClassVar[bool] = False
     """Whether the stock forward gives a clip another embedding beside a longer one; ours never does."""
+    states: ClassVar[Rate] = Rate(50)
+    """Positions that a clip takes in the encoder."""
+    tokens: ClassVar[Rate] = Rate(25)
+    """Positions that it takes in the decoder."""
     lora_layers: ClassVar[str] = "model.language_model.layers"
     lora_leaves: ClassVar[tuple[str, ...]] = (
         *("q_proj", "k_proj", "v_proj", "o_proj"),
@@ -62,14 +66,14 @@ class ChatModel(ABC):
         self.prepare()
 
     @classmethod
-    def load(cls, folder: str, dtype: torch.dtype, device: str) -> Self:
-        """A checkpoint in the hub's layout, in evaluation mode."""
+    def load(cls, folder: str, dtype: torch.dtype) -> Self:
+        """A checkpoint in the hub's layout, in evaluation mode, still on the CPU."""
         # On a CPU the plain product is faster than the fused kernel for rows of a few hundred tokens.
-        attention = "sdpa" if device == "cuda" else {"text_config": "eager", "audio_config": "sdpa"}
+        attention = "sdpa" if torch.cuda.is_available() else {"text_config": "eager", "audio_config": "sdpa"}
         cls.refuse_others(folder)
         model = cls.model_class.from_pretrained(folder, dtype=dtype, attn_implementation=attention)
         tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
-        return cls(model.eval().to(device), tokenizer, cls.extractor_class.from_pretrained(folder))
+        return cls(model.eval(), tokenizer, cls.extractor_class.from_pretrained(folder))
 
     @classmethod
     def refuse_others(cls, checkpoint: str) -> None:

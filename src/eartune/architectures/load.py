@@ -37,8 +37,12 @@ def load(settings: Architecture) -> ChatModel:
     """The model in evaluation mode, on the GPU if there is one."""
     logging.disable_progress_bar()  # ours is shown instead
     folder = str(pocket_folder()) if settings.checkpoint == POCKET else settings.checkpoint
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    return FAMILIES[settings.type].load(folder, getattr(torch, settings.precision), device)
+    dtype = torch.float32 if settings.precision == "float32" else torch.bfloat16
+    model = FAMILIES[settings.type].load(folder, dtype)
+    if settings.precision == "nf4":
+        model.parts.quantise()
+    model.module.to("cuda" if torch.cuda.is_available() else "cpu")
+    return model
 
 
 def pocket_folder() -> Path:

@@ -1,6 +1,7 @@
 """Which parameter belongs to which component, which of them train, and low-rank updates that reach no audio module."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, cast
 
 import torch
 from peft import LoraConfig, inject_adapter_in_model
@@ -8,8 +9,8 @@ from peft.tuners.lora import LoraLayer
 from torch import nn
 from torch.nn import Parameter
 
-from eartune.schemes import Component
-from eartune.settings import Lora
+from eartune.faults import InputError
+from eartune.settings import Component, Lora
 
 
 class Parts:
@@ -53,6 +54,7 @@ class Parts:
             r=lora.rank,
             lora_alpha=lora.alpha,
             lora_dropout=lora.dropout,
+            use_dora=lora.dora,
             target_modules=list(self.lora_leaves),
         )
         inject_adapter_in_model(config, self.module.get_submodule(self.lora_layers))
@@ -76,23 +78,54 @@ class Parts:
 
     def lora_linears(self) -> list[nn.Linear]:
         """What LoRA wraps."""
-        layers = self.module.get_submodule(self.lora_layers)
-        named = [(name.rpartition(".")[2], module) for name, module in layers.named_modules()]
-        return [module for leaf, module in named if leaf in self.lora_leaves and isinstance(module, nn.Linear)]
+        return [linear for _, _, linear in self._linears()]
+
+    def _linears(self) -> list[tuple[nn.Module, str, nn.Linear]]:
+        """The same, with the module that each is in and its name there."""
+        named = list(self.module.get_submodule(self.lora_layers).named_modules())
+        of = dict(named)
+        found = []
+        for name, module in named:
+            parent, _, leaf = name.rpartition(".")
+            if leaf in self.lora_leaves and isinstance(module, nn.Linear):
+                found.append((of[parent], leaf, module))
+        return found
+
+    def quantise(self) -> None:
+        """What LoRA wraps, to 4 bits: NF4 with quantised scales (QLoRA, arXiv 2305.14314)."""
+        try:
+            from bitsandbytes.nn import Linear4bit, Params4bit
+        except ImportError as error:
+            raise InputError("architecture.precision nf4 needs bitsandbytes: pip install 'eartune[train]'") from error
+        for parent, leaf, linear in self._linears():
+            weight, bias = linear.weight, linear.bias
+            four_bits = Linear4bit(
+                linear.in_features,
+                linear.out_features,
+                bias=bias is not None,
+                compute_dtype=weight.dtype,
+                quant_type="nf4",
+                device="meta",
+            )
+            four_bits.weight = Params4bit(weight.data, requires_grad=False, quant_type="nf4", module=four_bits)
+            four_bits.bias = bias
+            four_bits.support_avx512bf16_for_cpu = False  # its packed weights could not be merged any more
+            setattr(parent, leaf, four_bits)
 
     def merge_lora(self) -> None:
         """Add the updates to the weights that they belong to, and take the wrapping off; nothing, if there is none.
 
         Sums are float32 and rounded once: an update that is small beside its weight would be lost in bfloat16.
+        Weights of 4 bits become what they stood for.
         """
         layers = self.module.get_submodule(self.lora_layers)
         for name, wrapped in list(layers.named_modules()):
             if isinstance(wrapped, LoraLayer):
-                base, a, b = wrapped.get_base_layer(), wrapped.lora_A["default"], wrapped.lora_B["default"]
-                update = b.weight.detach().float() @ a.weight.detach().float() * wrapped.scaling["default"]
-                base.weight.data = (base.weight.data.float() + update).to(base.weight.dtype)
+                wrapped.base_layer = as_linear(wrapped.get_base_layer())
+                dtype = wrapped.base_layer.weight.dtype
+                wrapped.float().merge()
                 parent, _, leaf = name.rpartition(".")
-                setattr(layers.get_submodule(parent), leaf, base)
+                setattr(layers.get_submodule(parent), leaf, wrapped.base_layer.to(dtype))
 
     def settle(self) -> None:
         """Frozen components to eval mode: a frozen part left in train mode still drops out.
@@ -111,6 +144,14 @@ class Parts:
     def trainable(self) -> Iterator[Parameter]:
         """The parameters that train now."""
         return (parameter for parameter in self.module.parameters() if parameter.requires_grad)
+
+    def trainable_by_component(self) -> dict[Component, list[Parameter]]:
+        """The same, under the component that each belongs to."""
+        found: dict[Component, list[Parameter]] = {}
+        for name, parameter in self.module.named_parameters():
+            if parameter.requires_grad and (component := self.component_of(name)) is not None:
+                found.setdefault(component, []).append(parameter)
+        return found
 
     def trained(self) -> Iterator[tuple[str, Parameter]]:
         """The parameters that train now or did in an earlier stage: all that makes this model differ from its base."""
@@ -131,3 +172,15 @@ class Parts:
             size = parameter.numel()
             totals[component] = (everything + size, training + size * parameter.requires_grad)
         return totals
+
+
+def as_linear(layer: Any) -> nn.Linear:
+    """The layer itself, or, if its weights have 4 bits, one with the weights that these stand for."""
+    if not hasattr(layer.weight, "quant_state"):
+        return cast(nn.Linear, layer)
+    from bitsandbytes.functional import dequantize_4bit
+
+    plain = nn.Linear(layer.in_features, layer.out_features, bias=layer.bias is not None, device="meta")
+    plain.weight = Parameter(dequantize_4bit(layer.weight.data, layer.weight.quant_state), requires_grad=False)
+    plain.bias = layer.bias
+    return plain

@@ -37,8 +37,9 @@ class Architecture(Section):
     type: Family
     checkpoint: str
     """A name on the hub, a folder in the hub's layout, or `pocket`, which is a small qwen2-audio."""
-    precision: Literal["bfloat16", "float32"] = "bfloat16"
-    """Of weights and computation; the optimizer keeps float32 copies of what it trains."""
+    precision: Literal["bfloat16", "float32", "nf4"] = "bfloat16"
+    """Of weights and computation; the optimizer keeps float32 copies of what it trains. `nf4` keeps the decoder's
+    linear layers in 4 bits and computes in bfloat16; it needs training.lora, and pip install 'eartune[train]'."""
     instruction: InstructionPosition = "after"
     """Where the instruction stands: after the content, as the paper's replication has it, or before."""
     cut_silence: bool = False

@@ -2,9 +2,22 @@
 
 from dataclasses import dataclass
 
-from eartune.schemes import Component
+from eartune.settings import Component
 
 ENCODER, ADAPTER, LANGUAGE_MODEL = Component
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How many positions a clip takes."""
+
+    per_second: float
+    least_seconds: float = 0
+    """What shorter clips are filled up to."""
+
+    def of(self, seconds: float) -> float:
+        """Those of one clip."""
+        return self.per_second * max(seconds, self.least_seconds)
 
 
 @dataclass(frozen=True)
@@ -18,6 +31,19 @@ class Size:
     """Of the encoder's parameters, the sinusoids, which are never trained."""
     layers: int
     width: int
+    vocabulary: int
+    wrapped: int
+    """Parameters of the linear layers that LoRA wraps, which nf4 keeps in 4 bits."""
+    lora_outputs: int
+    """Outputs of those layers: DoRA learns a length for each."""
+    token_bytes: int
+    """What the decoder keeps of one token for the way back, in bfloat16, without attention matrices."""
+    state_bytes: int
+    """What the encoder keeps of one of its positions."""
+    states: Rate = Rate(50)
+    """Positions in the encoder."""
+    tokens: Rate = Rate(25)
+    """Positions in the decoder."""
 
 
 QWEN2_AUDIO_7B = Size(
@@ -26,6 +52,11 @@ QWEN2_AUDIO_7B = Size(
     positions=1_920_000,
     layers=32,
     width=4096,
+    vocabulary=156_032,
+    wrapped=6_476_005_376,
+    lora_outputs=1_359_872,
+    token_bytes=6_775_556,
+    state_bytes=1_474_560,
 )
 KNOWN = {  # so that a plan for them is there at once, without torch
     "Qwen/Qwen2-Audio-7B-Instruct": QWEN2_AUDIO_7B,
@@ -36,5 +67,10 @@ KNOWN = {  # so that a plan for them is there at once, without torch
         positions=768_000,
         layers=30,
         width=576,
+        vocabulary=49_155,
+        wrapped=106_168_320,
+        lora_outputs=155_520,
+        token_bytes=890_996,
+        state_bytes=110_592,
     ),
 }

@@ -24,6 +24,7 @@ def size_of_config(family_name: Family, config: Any) -> Size:
     """The size of what the family's class would build from a configuration."""
     import torch
 
+    from eartune.architectures.activations import kept_by_decoder, kept_by_encoder
     from eartune.architectures.load import FAMILIES
 
     family = FAMILIES[family_name]
@@ -32,12 +33,20 @@ def size_of_config(family_name: Family, config: Any) -> Size:
     parts = family.parts_of(module)
     sinusoids = [value for name, value in module.named_parameters() if name.endswith("embed_positions.weight")]
     text = config.get_text_config()
+    wrapped = parts.lora_linears()
     return Size(
         parameters={component: total for component, (total, _) in parts.counts().items()},
-        lora_features=sum(layer.in_features + layer.out_features for layer in parts.lora_linears()),
+        lora_features=sum(layer.in_features + layer.out_features for layer in wrapped),
         positions=sum(value.numel() for value in sinusoids),
         layers=text.num_hidden_layers,
         width=text.hidden_size,
+        vocabulary=text.vocab_size,
+        wrapped=sum(layer.weight.numel() for layer in wrapped),
+        lora_outputs=sum(layer.out_features for layer in wrapped),
+        token_bytes=kept_by_decoder(module, parts, text.hidden_size),
+        state_bytes=kept_by_encoder(module, parts),
+        states=family.states,
+        tokens=family.tokens,
     )
 
 

@@ -1,5 +1,6 @@
 """The `eartune` command: verbs, and faults of input as one sentence with exit code 2."""
 
+import logging
 import sys
 
 import typer
@@ -27,6 +28,8 @@ app.command("doctor")(doctor.doctor)
 
 def main() -> None:
     """Run a command; what is wrong with the input is said in one sentence."""
+    for library in ("bitsandbytes", "torchao", "torch.utils._pytree"):
+        logging.getLogger(library).setLevel(logging.ERROR)  # they tell of kernels for machines other than this one
     try:
         app()
     except InputError as error:

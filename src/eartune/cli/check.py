@@ -9,9 +9,10 @@ from eartune.cli.console import console as terminal
 from eartune.cli.licences import show_licences
 from eartune.cli.options import DataRoot, ExperimentFile, RunsRoot
 from eartune.corpora import Source
-from eartune.experiment import Experiment, read_experiment
+from eartune.experiment import read_experiment
+from eartune.footprint import Footprint
 from eartune.metrics.power import DISAGREEMENT, design_effect, smallest_difference
-from eartune.plan import CellPlan, Pools, figures, plan_cells, read_pools
+from eartune.plan import CellPlan, Pools, StageFigures, figures, plan_cells, read_pools
 
 
 def check(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsRoot = Path("runs")) -> None:
@@ -35,7 +36,13 @@ def check(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsR
         highlight=False,
     )
     console.print(resolution(pools))
-    console.print(stage_table(settings, plans))
+    found = {plan.cell.name: [figures(stage, settings) for stage in plan.stages] for plan in plans}
+    console.print(stage_table(plans, found))
+    footprints = [stage.footprint for stages in found.values() for stage in stages]
+    if footprints:
+        largest = max(footprints, key=lambda footprint: footprint.total)
+        console.print(memory_table(largest))
+        console.print(f"the smallest GPU that holds it: {largest.gpu}", highlight=False)
     console.print(f"{len(plans)} models. Next: eartune run {experiment}")
 
 
@@ -60,18 +67,39 @@ def resolution(pools: Pools) -> str:
     )
 
 
-def stage_table(experiment: Experiment, plans: tuple[CellPlan, ...]) -> Table:
+def stage_table(plans: tuple[CellPlan, ...], found: dict[str, list[StageFigures]]) -> Table:
     """A row a stage."""
     table = Table(box=None, pad_edge=False)
     for title in ("model", "stage", "text", "speech", "hours", "epochs", "steps", "trained", "memory"):
         table.add_column(title, justify="left" if title in ("model", "stage") else "right", no_wrap=True)
     for plan in plans:
-        for stage in plan.stages:
-            f = figures(stage, experiment)
+        for stage, f in zip(plan.stages, found[plan.cell.name], strict=True):
             cells = (f.text_examples, f.speech_examples, f"{f.speech_hours:.2f}", f.epochs, f.steps)
-            table.add_row(
-                plan.cell.name, stage.name, *map(str, cells), f"{f.trainable / 1e6:.1f} M", f"{f.memory_gb:.1f} GB"
-            )
+            memory = (millions(f.footprint.trained), gigabytes(f.footprint.total))
+            table.add_row(plan.cell.name, stage.name, *map(str, cells), *memory)
         if not plan.stages:
             table.add_row(plan.cell.name, "none")
     return table
+
+
+def memory_table(footprint: Footprint) -> Table:
+    """A row a component, then what a micro-batch keeps and the sum."""
+    table = Table(box=None, pad_edge=False)
+    for title in ("memory of the largest stage", "parameters", "trained", "weights", "gradients", "optimizer"):
+        table.add_column(title, justify="left" if title.startswith("memory") else "right", no_wrap=True)
+    for component, part in footprint.parts.items():
+        sizes = (part.weights, part.gradients, part.optimizer)
+        table.add_row(component, millions(part.parameters), millions(part.trained), *map(gigabytes, sizes))
+    table.add_row("activations and logits", "", "", gigabytes(footprint.activations))
+    table.add_row("all", "", "", gigabytes(footprint.total))
+    return table
+
+
+def millions(parameters: int) -> str:
+    """Of parameters."""
+    return f"{parameters / 1e6:,.1f} M"
+
+
+def gigabytes(size: float) -> str:
+    """Of bytes."""
+    return f"{size / 1e9:.2f} GB"

@@ -1,10 +1,31 @@
-"""AdamW that keeps float32 copies of bfloat16 weights, without which steps of 5e-6 are rounded away."""
+"""AdamW for bfloat16 weights, whose steps of 5e-6 would be rounded away: float32 masters, or rounding at random."""
 
 from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch.nn import Parameter
+
+from eartune.architectures.parts import Parts
+from eartune.faults import InputError
+from eartune.settings import Training
+
+
+def make_optimizer(parts: Parts, learning_rate: float, settings: Training) -> torch.optim.Optimizer:
+    """For what trains now, at a rate for each component; raises InputError where a package is missing."""
+    groups = [
+        {"params": parameters, "lr": learning_rate * settings.rate_factors.get(component, 1.0)}
+        for component, parameters in parts.trainable_by_component().items()
+    ]
+    if settings.optimizer == "adamw":
+        return MasterAdamW(groups, weight_decay=settings.weight_decay)
+    try:
+        from torchao.optim import AdamW8bit
+    except ImportError as error:
+        raise InputError("training.optimizer adamw-8bit needs torchao: pip install 'eartune[train]'") from error
+    # Without rounding at random, 8-bit AdamW loses the same small steps as any other on bfloat16 weights.
+    optimizer: torch.optim.Optimizer = AdamW8bit(groups, weight_decay=settings.weight_decay, bf16_stochastic_round=True)
+    return optimizer
 
 
 class MasterAdamW(torch.optim.AdamW):
@@ -14,21 +35,24 @@ class MasterAdamW(torch.optim.AdamW):
     copied too, which costs memory but changes nothing.
     """
 
-    def __init__(self, parameters: Iterable[Parameter], **settings: Any) -> None:
-        self._live = [parameter for parameter in parameters if parameter.requires_grad]
-        masters = [Parameter(parameter.detach().float().clone()) for parameter in self._live]
-        super().__init__(masters, **settings)
+    def __init__(self, parameters: Iterable[Parameter] | list[dict[str, Any]], **settings: Any) -> None:
+        super().__init__(parameters, fused=True, **settings)  # no copies while it steps
+        self._live: list[Parameter] = []
+        for group in self.param_groups:
+            live = [parameter for parameter in group["params"] if parameter.requires_grad]
+            group["params"] = [Parameter(parameter.detach().float().clone()) for parameter in live]
+            self._live += live
 
     @property
     def _masters(self) -> list[Parameter]:
-        masters: list[Parameter] = self.param_groups[0]["params"]
-        return masters
+        return [master for group in self.param_groups for master in group["params"]]
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
         """Take gradients from the model, step in float32, and write the rounded weights back."""
         for live, master in zip(self._live, self._masters, strict=True):
             master.grad = None if live.grad is None else live.grad.float()
+            live.grad = None
         result = super().step(closure)
         for live, master in zip(self._live, self._masters, strict=True):
             live.copy_(master)

@@ -22,7 +22,7 @@ from eartune.faults import InputError
 from eartune.schemes import Example, Modality, Stage
 from eartune.settings import Training
 from eartune.training.names import WEIGHTS
-from eartune.training.optimizer import MasterAdamW
+from eartune.training.optimizer import make_optimizer
 
 GlobalBatch = list[Batch]
 
@@ -70,10 +70,7 @@ def train_stage(
         args=arguments,
         train_dataset=PlannedBatches(plan, make_row, model.collate, settings.micro_batch_size),
         data_collator=_only,
-        optimizers=(
-            MasterAdamW(model.parts.trainable(), lr=stage.learning_rate, weight_decay=settings.weight_decay),
-            None,
-        ),
+        optimizers=(make_optimizer(model.parts, stage.learning_rate, settings), None),
         callbacks=[journal],
     )
     trainer.remove_callback(PrinterCallback)

@@ -14,7 +14,7 @@ from eartune.architectures.tiny import TINY_DECODER, TINY_WHISPER, byte_tokenize
 from eartune.architectures.weightless import size_of
 from eartune.faults import InputError
 from eartune.prompts import ChatFormat
-from eartune.schemes import Component
+from eartune.settings import Component
 
 
 def save_parts(folder: Path, kind: str = "qwen2", **settings: Any) -> str:
@@ -50,7 +50,7 @@ def test_two_checkpoints_become_one_with_the_weights_of_both(kind: str, tmp_path
 
 def test_the_adapter_is_the_same_every_time(tmp_path: Path) -> None:
     checkpoint = save_parts(tmp_path)
-    first, second = (EncoderAdapterLlm.load(checkpoint, torch.float32, "cpu") for _ in range(2))
+    first, second = (EncoderAdapterLlm.load(checkpoint, torch.float32) for _ in range(2))
     adapters = [model.model.model.multi_modal_projector.linear_1.weight for model in (first, second)]
     assert torch.equal(*adapters)
 
@@ -76,4 +76,4 @@ def test_a_tokenizer_that_cannot_chat_is_refused(template: str | None, said: str
 def test_a_decoder_of_another_kind_is_named(tmp_path: Path) -> None:
     checkpoint = save_parts(tmp_path, "gpt2", n_embd=32, n_layer=2, n_head=4)
     with pytest.raises(InputError, match="a gpt2 has no `layers`; choose a decoder of the Llama kind"):
-        EncoderAdapterLlm.load(checkpoint, torch.float32, "cpu")
+        EncoderAdapterLlm.load(checkpoint, torch.float32)

@@ -9,8 +9,7 @@ from eartune.architectures.settings import Architecture
 from eartune.architectures.sizes import KNOWN, QWEN2_AUDIO_7B
 from eartune.architectures.weightless import size_of, size_of_config
 from eartune.faults import InputError
-from eartune.schemes import Component
-from eartune.settings import Lora
+from eartune.settings import Component, Lora
 
 ENCODER, ADAPTER, LANGUAGE_MODEL = Component
 

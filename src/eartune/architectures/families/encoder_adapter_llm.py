@@ -42,10 +42,10 @@ class EncoderAdapterLlm(AudioFlamingo3):
         self.chat = chat_of(tokenizer)  # type: ignore[misc]  # other families know theirs beforehand
 
     @classmethod
-    def load(cls, folder: str, dtype: torch.dtype, device: str) -> Self:
+    def load(cls, folder: str, dtype: torch.dtype) -> Self:
         """Two checkpoints joined by " + ", or a folder of one that was saved."""
         if JOINT not in folder:
-            return super().load(folder, dtype, device)
+            return super().load(folder, dtype)
         encoder, language_model = folder.split(JOINT)
         model, tokenizer = join(
             WhisperModel.from_pretrained(encoder).encoder,
@@ -53,7 +53,7 @@ class EncoderAdapterLlm(AudioFlamingo3):
             AutoTokenizer.from_pretrained(language_model, padding_side="left"),
         )
         extractor = WhisperFeatureExtractor.from_pretrained(encoder)
-        return cls(model.to(dtype).eval().to(device), tokenizer, extractor)
+        return cls(model.to(dtype).eval(), tokenizer, extractor)
 
     @classmethod
     def config_of(cls, checkpoint: str) -> Any:

@@ -8,6 +8,7 @@ from torch import Tensor
 from transformers import GlmAsrConfig, GlmAsrForConditionalGeneration, WhisperFeatureExtractor
 
 from eartune.architectures.chat_model import HOP_SAMPLES, ChatModel
+from eartune.architectures.sizes import Rate
 from eartune.architectures.tiny import TINY_DECODER, TINY_WHISPER, byte_tokenizer, tiny_model
 from eartune.architectures.whisper_tower import FrameCount
 from eartune.audio import SAMPLE_RATE, Wave
@@ -31,6 +32,7 @@ class GlmAsr(ChatModel):
     )
     model_class = GlmAsrForConditionalGeneration
     extractor_class = WhisperFeatureExtractor
+    states, tokens = Rate(50, 30), Rate(12.5)
 
     def features(self, wave: Wave) -> Clip:
         """The log-mel of 30 s, and the frames of it that are of sound."""

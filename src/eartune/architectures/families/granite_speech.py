@@ -18,11 +18,12 @@ from transformers.audio_utils import mel_filter_bank
 from transformers.utils import cached_file
 
 from eartune.architectures.chat_model import ChatModel
+from eartune.architectures.sizes import Rate
 from eartune.architectures.tiny import TINY_DECODER, byte_tokenizer, tiny_model
 from eartune.audio import SAMPLE_RATE, Wave
 from eartune.batches import Clip
 from eartune.prompts import ChatFormat
-from eartune.schemes import Component
+from eartune.settings import Component
 
 AUDIO_TOKEN = "<|audio|>"
 ROLES = ("<|start_of_role|>", "<|end_of_role|>")
@@ -73,6 +74,7 @@ class GraniteSpeech(ChatModel):
     model_class = GraniteSpeechForConditionalGeneration
     config_class: ClassVar[Any] = GraniteSpeechConfig
     extractor_class = LogMel
+    tokens = Rate(10)
     stock_depends_on_batch = True
     components: ClassVar = {
         Component.AUDIO_ENCODER: ("model.encoder.",),

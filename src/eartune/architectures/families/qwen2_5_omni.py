@@ -16,7 +16,7 @@ from eartune.architectures.whisper_tower import clip_of
 from eartune.audio import Wave
 from eartune.batches import Clip
 from eartune.prompts import ChatFormat
-from eartune.schemes import Component
+from eartune.settings import Component
 
 AUDIO_TOKEN = "<|AUDIO|>"
 AUDIO_SPECIALS = (AUDIO_TOKEN, "<|audio_bos|>", "<|audio_eos|>", "<|IMAGE|>", "<|VIDEO|>")

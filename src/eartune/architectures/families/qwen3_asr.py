@@ -8,6 +8,7 @@ from torch import Tensor
 from transformers import Qwen3ASRConfig, Qwen3ASRForConditionalGeneration, WhisperFeatureExtractor
 
 from eartune.architectures.chat_model import HOP_SAMPLES, ChatModel
+from eartune.architectures.sizes import Rate
 from eartune.architectures.tiny import TINY_DECODER, TINY_WHISPER, byte_tokenizer, tiny_model
 from eartune.architectures.whisper_tower import MARGIN_FRAMES
 from eartune.audio import SAMPLE_RATE, Wave
@@ -31,6 +32,7 @@ class Qwen3Asr(ChatModel):
     )
     model_class = Qwen3ASRForConditionalGeneration
     extractor_class = WhisperFeatureExtractor
+    states = tokens = Rate(13)
 
     def features(self, wave: Wave) -> Clip:
         """The log-mel to the end of the clip's last piece, in which silence is heard as in the stock extractor's."""

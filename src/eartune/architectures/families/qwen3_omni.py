@@ -13,11 +13,12 @@ from transformers import (
 
 from eartune.architectures.families.qwen2_5_omni import Qwen25Omni
 from eartune.architectures.families.qwen3_asr import n_states
+from eartune.architectures.sizes import Rate
 from eartune.architectures.tiny import TINY_DECODER, TINY_WHISPER, byte_tokenizer, tiny_model
 from eartune.audio import Wave
 from eartune.batches import Clip
 from eartune.prompts import ChatFormat
-from eartune.schemes import Component
+from eartune.settings import Component
 
 AUDIO_TOKEN = "<|audio_pad|>"
 SPECIALS = (AUDIO_TOKEN, "<|audio_start|>", "<|audio_end|>", "<|image_pad|>", "<|video_pad|>", "<|vision_start|>")
@@ -40,6 +41,7 @@ class Qwen3Omni(Qwen25Omni):
         Component.LANGUAGE_MODEL: ("model.language_model.", "lm_head."),
     }
     stock_depends_on_batch = True
+    states = tokens = Rate(13)
     lora_leaves = ("q_proj", "k_proj", "v_proj", "o_proj")
 
     def features(self, wave: Wave) -> Clip:

@@ -7,6 +7,7 @@ from torch import Tensor
 from transformers import VoxtralConfig, VoxtralForConditionalGeneration, WhisperFeatureExtractor
 
 from eartune.architectures.chat_model import ChatModel
+from eartune.architectures.sizes import Rate
 from eartune.architectures.tiny import TINY_DECODER, TINY_WHISPER, byte_tokenizer, tiny_model
 from eartune.audio import SAMPLE_RATE, Wave
 from eartune.batches import Clip
@@ -24,6 +25,7 @@ class Voxtral(ChatModel):
     )
     model_class = VoxtralForConditionalGeneration
     extractor_class = WhisperFeatureExtractor
+    states, tokens = Rate(50, 30), Rate(12.5, 30)
     stock_mask = None
 
     def features(self, wave: Wave) -> Clip:

@@ -1,0 +1,179 @@
+"""The memory that `eartune check` foretells, against what tensors take in one training step: no GPU is needed.
+
+    python benchmarks/footprint.py
+
+Every allocation and release of one step on a middle-sized Qwen2-Audio is counted; the weights are random.
+"""
+
+import tempfile
+import weakref
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.weak import WeakIdKeyDictionary
+from transformers import Qwen2AudioConfig, Qwen2AudioForConditionalGeneration
+
+from eartune.architectures.families.qwen2_audio import Qwen2Audio
+from eartune.architectures.load import pocket_folder
+from eartune.architectures.settings import Architecture
+from eartune.architectures.weightless import size_of_config
+from eartune.audio import SAMPLE_RATE, write_audio
+from eartune.batches import Batch
+from eartune.decoding import RowMaker
+from eartune.files import write_json
+from eartune.footprint import footprint
+from eartune.provenance import made_with
+from eartune.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, Example, Stage
+from eartune.semantics import Entity, SemanticFrame
+from eartune.settings import Component, Lora, Training
+from eartune.tasks.settings import SluTask
+from eartune.training.optimizer import make_optimizer
+from eartune.training.stage_trainer import Learner
+from eartune.utterance import Recording, Utterance
+
+ROWS, SECONDS = 4, 4.0
+WORDS = "please book a table for four at the italian restaurant tomorrow evening"
+FRAME = SemanticFrame.of("restaurant", "book", [Entity("guests", "four"), Entity("date", "tomorrow evening")])
+FULL, LORA = Training(micro_batch_size=ROWS), Training(micro_batch_size=ROWS, lora=Lora())
+Mode = tuple[Training, str, tuple[Component, ...], bool]
+MODES: dict[str, Mode] = {
+    "full, text": (FULL, "bfloat16", LANGUAGE_MODEL_ONLY, False),
+    "full, speech": (FULL, "bfloat16", EVERYTHING, True),
+    "full, speech, recomputed": (FULL.model_copy(update={"recompute_activations": True}), "bfloat16", EVERYTHING, True),
+    "full, speech, 8 bits": (FULL.model_copy(update={"optimizer": "adamw-8bit"}), "bfloat16", EVERYTHING, True),
+    "LoRA, text": (LORA, "bfloat16", LANGUAGE_MODEL_ONLY, False),
+    "LoRA, speech": (LORA, "bfloat16", LANGUAGE_MODEL_ONLY, True),
+    "LoRA, speech, recomputed": (
+        LORA.model_copy(update={"recompute_activations": True}),
+        "bfloat16",
+        LANGUAGE_MODEL_ONLY,
+        True,
+    ),
+    "DoRA, speech": (LORA.model_copy(update={"lora": Lora(dora=True)}), "bfloat16", LANGUAGE_MODEL_ONLY, True),
+    "LoRA on nf4, speech": (LORA, "nf4", LANGUAGE_MODEL_ONLY, True),
+}
+
+
+def main() -> None:
+    """A row a mode."""
+    table = Table("mode", "foretold MB", "measured MB", "ratio", box=None)
+    rows = []
+    for name, mode in MODES.items():
+        foretold, measured = foretell(mode) / 1e6, measure(mode) / 1e6
+        rows.append({"mode": name, "foretold_mb": round(foretold, 1), "measured_mb": round(measured, 1)})
+        table.add_row(name, f"{foretold:.0f}", f"{measured:.0f}", f"{foretold / measured:.2f}")
+    write_json(Path(__file__).with_suffix(".json"), {"rows": rows, "made_with": made_with()})
+    Console().print(table)
+
+
+def config() -> Qwen2AudioConfig:
+    """A tower of Whisper base's size, and 8 layers of 1024 with the pocket vocabulary."""
+    return Qwen2AudioConfig(
+        audio_config={"d_model": 512, "encoder_layers": 6, "encoder_ffn_dim": 2048, "num_mel_bins": 80}
+        | {"encoder_attention_heads": 8},
+        text_config={"model_type": "qwen2", "hidden_size": 1024, "intermediate_size": 2816, "num_hidden_layers": 8}
+        | {"num_attention_heads": 16, "num_key_value_heads": 16, "vocab_size": 49_155},
+        audio_token_index=49_152,
+    )
+
+
+def stage_of(mode: Mode, folder: Path) -> Stage:
+    """A micro-batch of rows all alike."""
+    recording = Recording(folder / "noise.wav", SECONDS)
+    utterance = Utterance(id="u", text=WORDS, frame=FRAME, language="en", recordings=(recording,))
+    example = Example(utterance, recording if mode[3] else None)
+    return Stage("one", (example,) * ROWS, 1, 1e-4, 0, mode[2])
+
+
+def foretell(mode: Mode) -> float:
+    """Bytes, as `eartune check` has them."""
+    size = size_of_config("qwen2-audio", config())
+    architecture = Architecture(type="qwen2-audio", checkpoint="pocket", precision=mode[1])
+    return footprint(size, stage_of(mode, Path()), architecture, mode[0]).total
+
+
+def measure(mode: Mode) -> float:
+    """Bytes of all tensors at the worst moment of the second step."""
+    training, precision, trainable, _ = mode
+    pocket = Qwen2Audio.load(str(pocket_folder()), torch.bfloat16)  # its tokenizer and extractor
+    torch.manual_seed(0)
+    settings = config()
+    settings._attn_implementation = "sdpa"
+    module = Qwen2AudioForConditionalGeneration(settings).to(torch.bfloat16)
+    model = Qwen2Audio(module, pocket.tokenizer, pocket.extractor)
+    if precision == "nf4":
+        model.parts.quantise()
+        module.to("cpu")
+    if training.lora:
+        model.parts.add_lora(training.lora, 0)
+    model.parts.set_trainable(trainable)
+    if training.recompute_activations:
+        model.recompute_activations()
+    module.train()
+    model.parts.settle()
+    batch = micro_batch(model, mode)
+    optimizer = make_optimizer(model.parts, 1e-4, training)
+    with torch.compiler.set_stance("force_eager"):  # of the 8-bit optimizer, whose compiled step makes no copies
+        Learner(model)(batch).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    tally = Tally()
+    for tensor in (
+        *module.parameters(),
+        *module.buffers(),
+        *tree_leaves((optimizer.param_groups, dict(optimizer.state))),
+    ):
+        tally.count(tensor)
+    with tally:
+        Learner(model)(batch).backward()
+        if training.optimizer == "adamw":
+            optimizer.step()
+    return float(tally.peak)
+
+
+class Tally(TorchDispatchMode):
+    """The bytes of all storages that are alive, and the most there ever were."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.known = WeakIdKeyDictionary(ref_type=weakref.ref)
+        self.now = self.peak = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run the operation and look at what came out."""
+        found = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(found):
+            self.count(tensor)
+        return found
+
+    def count(self, tensor: Any) -> None:
+        """Once, until it is released."""
+        if isinstance(tensor, torch.Tensor) and (storage := tensor.untyped_storage()) not in self.known:
+            self.known[storage] = True
+            self.now += storage.nbytes()
+            self.peak = max(self.peak, self.now)
+            weakref.finalize(storage, self.release, storage.nbytes())
+
+    def release(self, size: int) -> None:
+        """A storage is gone."""
+        self.now -= size
+
+
+def micro_batch(model: Qwen2Audio, mode: Mode) -> Batch:
+    """The rows as the trainer has them."""
+    with tempfile.TemporaryDirectory() as folder:
+        stage = stage_of(mode, Path(folder))
+        noise = np.random.default_rng(0).standard_normal(round(SECONDS * SAMPLE_RATE)) * 0.1
+        write_audio(Path(folder) / "noise.wav", noise.astype(np.float32))
+        rows = RowMaker(model, SluTask(), Architecture(type="qwen2-audio", checkpoint="pocket"))
+        return model.collate([rows.to_learn(example) for example in stage.examples])
+
+
+if __name__ == "__main__":
+    main()
