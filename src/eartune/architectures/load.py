@@ -11,6 +11,7 @@ from eartune.architectures.families.audioflamingo3 import AudioFlamingo3
 from eartune.architectures.families.encoder_adapter_llm import EncoderAdapterLlm
 from eartune.architectures.families.glmasr import GlmAsr
 from eartune.architectures.families.granite_speech import GraniteSpeech, GraniteSpeechPlus
+from eartune.architectures.families.musicflamingo import MusicFlamingo
 from eartune.architectures.families.qwen2_5_omni import Qwen25Omni
 from eartune.architectures.families.qwen2_audio import Qwen2Audio
 from eartune.architectures.families.qwen3_asr import Qwen3Asr
@@ -29,6 +30,7 @@ FAMILIES: dict[Family, type[ChatModel]] = {
     "glmasr": GlmAsr,
     "granite-speech": GraniteSpeech,
     "granite-speech-plus": GraniteSpeechPlus,
+    "musicflamingo": MusicFlamingo,
     "voxtral": Voxtral,
 }
 
