@@ -9,6 +9,7 @@ from transformers.utils import logging
 from eartune.architectures.chat_model import ChatModel
 from eartune.architectures.families.audioflamingo3 import AudioFlamingo3
 from eartune.architectures.families.encoder_adapter_llm import EncoderAdapterLlm
+from eartune.architectures.families.fun_asr_nano import FunAsrNano
 from eartune.architectures.families.glmasr import GlmAsr
 from eartune.architectures.families.granite_speech import GraniteSpeech, GraniteSpeechPlus
 from eartune.architectures.families.musicflamingo import MusicFlamingo
@@ -27,6 +28,7 @@ FAMILIES: dict[Family, type[ChatModel]] = {
     "qwen3-omni": Qwen3Omni,
     "audioflamingo3": AudioFlamingo3,
     "encoder-adapter-llm": EncoderAdapterLlm,
+    "fun-asr-nano": FunAsrNano,
     "glmasr": GlmAsr,
     "granite-speech": GraniteSpeech,
     "granite-speech-plus": GraniteSpeechPlus,

@@ -8,6 +8,7 @@ from eartune.settings import Section
 Family = Literal[
     "audioflamingo3",
     "encoder-adapter-llm",
+    "fun-asr-nano",
     "glmasr",
     "granite-speech",
     "granite-speech-plus",
@@ -21,6 +22,7 @@ Family = Literal[
 CHECKPOINTS: dict[Family, str] = {  # of each family, one that its authors publish
     "audioflamingo3": "nvidia/audio-flamingo-3-hf",
     "encoder-adapter-llm": "openai/whisper-base + HuggingFaceTB/SmolLM2-135M-Instruct",
+    "fun-asr-nano": "FunAudioLLM/Fun-ASR-Nano-2512-hf",
     "glmasr": "zai-org/GLM-ASR-Nano-2512",
     "granite-speech": "ibm-granite/granite-speech-3.3-2b",
     "granite-speech-plus": "ibm-granite/granite-speech-4.1-2b-plus",
