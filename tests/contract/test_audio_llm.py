@@ -124,7 +124,8 @@ def test_the_loss_is_that_of_the_stock_forward(model: ChatModel) -> None:
     rows = [typed(model), heard(model, 1.0), typed(model, "other")]
     batch = model.collate(rows)
     n_labels = int((batch.labels[:, 1:] != -100).sum())
-    stock = model.model(inputs_embeds=model.embed(batch), attention_mask=batch.attention_mask, labels=batch.labels).loss
+    inputs = model.decoder_inputs(batch)
+    stock = model.model(**inputs, attention_mask=batch.attention_mask, labels=batch.labels).loss
     assert abs(loss(model, rows) / n_labels - stock) < 1e-5
 
 

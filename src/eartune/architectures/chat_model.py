@@ -68,8 +68,9 @@ class ChatModel(ABC):
     @classmethod
     def load(cls, folder: str, dtype: torch.dtype) -> Self:
         """A checkpoint in the hub's layout, in evaluation mode, still on the CPU."""
-        # On a CPU the plain product is faster than the fused kernel for rows of a few hundred tokens.
-        attention = "sdpa" if torch.cuda.is_available() else {"text_config": "eager", "audio_config": "sdpa"}
+        # On a CPU the plain product is faster than the fused kernel for rows of a few hundred tokens; all else is as
+        # the library chooses, since some encoders know no fused kernel.
+        attention = None if torch.cuda.is_available() else {"text_config": "eager"}
         cls.refuse_others(folder)
         model = cls.model_class.from_pretrained(folder, dtype=dtype, attn_implementation=attention)
         tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
@@ -194,11 +195,13 @@ class ChatModel(ABC):
             raise ValueError(f"{int(slots.sum())} audio placeholders for {heard.shape[0]} audio embeddings")
         return embeds.masked_scatter(slots[..., None], heard.to(embeds.dtype))
 
+    def decoder_inputs(self, batch: Batch) -> dict[str, Tensor]:
+        """What the decoder is given of a batch: the embeddings, and what some families need beside them."""
+        return {"inputs_embeds": self.embed(batch)}
+
     def hidden(self, batch: Batch) -> Tensor:
         """The language model's last hidden states, (rows, tokens, width)."""
-        output = self.language_model(
-            inputs_embeds=self.embed(batch), attention_mask=batch.attention_mask, use_cache=False
-        )
+        output = self.language_model(**self.decoder_inputs(batch), attention_mask=batch.attention_mask, use_cache=False)
         states: Tensor = output.last_hidden_state
         return states
 
@@ -211,7 +214,7 @@ class ChatModel(ABC):
     def generate(self, batch: Batch, decoding: Decoding) -> list[str]:
         """One answer a row. Clips are encoded before the beams are spread, so each is encoded once."""
         output = self.model.generate(
-            inputs_embeds=self.embed(batch),
+            **self.decoder_inputs(batch),
             attention_mask=batch.attention_mask,
             num_beams=decoding.beams,
             max_new_tokens=decoding.max_new_tokens,

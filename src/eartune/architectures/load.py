@@ -10,6 +10,7 @@ from eartune.architectures.chat_model import ChatModel
 from eartune.architectures.families.audioflamingo3 import AudioFlamingo3
 from eartune.architectures.families.encoder_adapter_llm import EncoderAdapterLlm
 from eartune.architectures.families.fun_asr_nano import FunAsrNano
+from eartune.architectures.families.gemma4 import Gemma4
 from eartune.architectures.families.glmasr import GlmAsr
 from eartune.architectures.families.granite_speech import GraniteSpeech, GraniteSpeechPlus
 from eartune.architectures.families.musicflamingo import MusicFlamingo
@@ -29,6 +30,7 @@ FAMILIES: dict[Family, type[ChatModel]] = {
     "audioflamingo3": AudioFlamingo3,
     "encoder-adapter-llm": EncoderAdapterLlm,
     "fun-asr-nano": FunAsrNano,
+    "gemma4": Gemma4,
     "glmasr": GlmAsr,
     "granite-speech": GraniteSpeech,
     "granite-speech-plus": GraniteSpeechPlus,
