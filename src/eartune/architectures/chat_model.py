@@ -57,7 +57,6 @@ class ChatModel(ABC):
         self.model = model
         self.tokenizer = tokenizer
         self.extractor = extractor
-        self.audio_token_id: int = model.config.audio_token_id
         self.parts = self.parts_of(model)
         if self._ids(self.chat.answer_end) != [tokenizer.convert_tokens_to_ids(self.chat.answer_end)]:
             raise InputError(
@@ -105,6 +104,12 @@ class ChatModel(ABC):
         """All weights."""
         module: nn.Module = self.model
         return module
+
+    @property
+    def audio_token_id(self) -> int:
+        """That of the placeholder for an audio embedding."""
+        token_id: int = self.model.config.audio_token_id
+        return token_id
 
     @property
     def language_model(self) -> Any:

@@ -14,6 +14,7 @@ from eartune.architectures.families.gemma4 import Gemma4
 from eartune.architectures.families.glmasr import GlmAsr
 from eartune.architectures.families.granite_speech import GraniteSpeech, GraniteSpeechPlus
 from eartune.architectures.families.musicflamingo import MusicFlamingo
+from eartune.architectures.families.phi4_multimodal import Phi4Multimodal
 from eartune.architectures.families.qwen2_5_omni import Qwen25Omni
 from eartune.architectures.families.qwen2_audio import Qwen2Audio
 from eartune.architectures.families.qwen3_asr import Qwen3Asr
@@ -35,6 +36,7 @@ FAMILIES: dict[Family, type[ChatModel]] = {
     "granite-speech": GraniteSpeech,
     "granite-speech-plus": GraniteSpeechPlus,
     "musicflamingo": MusicFlamingo,
+    "phi4-multimodal": Phi4Multimodal,
     "voxtral": Voxtral,
 }
 
