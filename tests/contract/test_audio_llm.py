@@ -260,6 +260,14 @@ def test_merged_updates_give_the_same_logits_and_leave_no_wrapping(model: ChatMo
     assert [name for name, _ in model.module.named_parameters()] == names
 
 
+# --- what a plan says beforehand ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seconds", [1.0, 12.0])
+def test_a_clip_takes_as_many_tokens_as_its_family_says(model: ChatModel, seconds: float) -> None:
+    assert model.features(wave(seconds)).n_tokens == pytest.approx(model.tokens.of(seconds), rel=0.05, abs=5)
+
+
 # --- gradients ---------------------------------------------------------------------------------------------------
 
 

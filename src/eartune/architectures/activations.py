@@ -1,5 +1,6 @@
 """What training must keep of each position for the way back, found by running a model that has no weights."""
 
+from collections.abc import Callable
 from weakref import WeakSet
 
 import torch
@@ -18,27 +19,25 @@ class Kept:
         self.tensor = tensor
 
 
-def kept_by_decoder(module: nn.Module, parts: Parts, width: int) -> int:
-    """The bytes of one token in bfloat16, without attention matrices; `module` lies on the meta device.
+def kept_by_decoder(decoder: nn.Module, inputs_of: Callable[[int], dict[str, Tensor]]) -> int:
+    """The bytes of one token in bfloat16, without attention matrices; decoder and inputs lie on the meta device.
 
     Those grow with the square of the length, so that two lengths tell them apart from all else.
     """
-    decoder = module.get_submodule(parts.lora_layers.rpartition(".")[0]).to(torch.bfloat16)
-    short, long = (_kept_bytes(decoder, width, length) for length in (SHORT, LONG))
+    decoder.to(torch.bfloat16)
+    short, long = (_kept_bytes(decoder, inputs_of(length)) for length in (SHORT, LONG))
     return round((4 * short - long) / (4 * SHORT - LONG))
 
 
-def _kept_bytes(decoder: nn.Module, width: int, length: int) -> int:
+def _kept_bytes(decoder: nn.Module, inputs: dict[str, Tensor]) -> int:
     held: WeakSet[Kept] = WeakSet()
 
     def hold(tensor: Tensor) -> Kept:
         held.add(kept := Kept(tensor))
         return kept
 
-    embeds = torch.empty(1, length, width, dtype=torch.bfloat16, device="meta", requires_grad=True)
-    everything = torch.ones(1, 1, length, length, dtype=torch.bool, device="meta")
     with torch.autograd.graph.saved_tensors_hooks(hold, lambda kept: kept.tensor):
-        output = decoder(inputs_embeds=embeds, attention_mask=everything, use_cache=False)
+        output = decoder(**inputs, use_cache=False)
     storages = {kept.tensor.untyped_storage()._cdata: kept.tensor.untyped_storage().nbytes() for kept in held}
     del output  # until here it held the graph
     weights = {value.untyped_storage()._cdata for value in decoder.parameters()}

@@ -111,10 +111,21 @@ class ChatModel(ABC):
         token_id: int = self.model.config.audio_token_id
         return token_id
 
+    @classmethod
+    def decoder_of(cls, module: nn.Module) -> Any:
+        """The decoder under the head."""
+        return module.get_submodule("model.language_model")
+
     @property
     def language_model(self) -> Any:
-        """The decoder under the head."""
-        return self.model.model.language_model
+        """The same, of this model."""
+        return self.decoder_of(self.module)
+
+    @classmethod
+    def weightless_inputs(cls, text: Any, length: int) -> dict[str, Tensor]:
+        """What a decoder of the configuration `text` is given for one row, on the meta device."""
+        embeds = torch.empty(1, length, text.hidden_size, dtype=torch.bfloat16, device="meta", requires_grad=True)
+        return {"inputs_embeds": embeds, "attention_mask": embeds.new_ones(1, 1, length, length, dtype=torch.bool)}
 
     def recompute_activations(self) -> None:
         """Keep none of the decoder's activations in training: half the speed, far less memory.

@@ -1,6 +1,6 @@
 """How large a checkpoint is, from its configuration alone: its class is built without weights and counted."""
 
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ def size_of_config(family_name: Family, config: Any) -> Size:
         vocabulary=text.vocab_size,
         wrapped=sum(layer.weight.numel() for layer in wrapped),
         lora_outputs=sum(layer.out_features for layer in wrapped),
-        token_bytes=kept_by_decoder(module, parts, text.hidden_size),
+        token_bytes=kept_by_decoder(family.decoder_of(module), partial(family.weightless_inputs, text)),
         state_bytes=kept_by_encoder(module, parts),
         states=family.states,
         tokens=family.tokens,

@@ -46,6 +46,7 @@ def test_a_folder_is_exactly_as_large_as_the_model_in_it(family: str, tmp_path: 
     model.save(tmp_path)
     size = size_of(Architecture.model_validate({"type": family, "checkpoint": str(tmp_path)}))
     assert size.parameters == {component: total for component, (total, _) in model.parts.counts().items()}
+    assert size.token_bytes > 30 * size.width * size.layers and size.state_bytes > 0
     model.parts.add_lora(Lora(rank=3), seed=0)
     with_lora, _ = model.parts.counts()[LANGUAGE_MODEL]
     assert with_lora - size.parameters[LANGUAGE_MODEL] == 3 * size.lora_features

@@ -11,6 +11,7 @@ from transformers.audio_utils import mel_filter_bank
 from transformers.models.fun_asr_nano.feature_extraction_fun_asr_nano import FunAsrNanoFeatureExtractor as Stock
 
 from eartune.architectures.chat_model import ChatModel
+from eartune.architectures.sizes import Rate
 from eartune.architectures.tiny import TINY_DECODER, byte_tokenizer, tiny_model
 from eartune.audio import SAMPLE_RATE, Wave
 from eartune.batches import Clip
@@ -56,6 +57,7 @@ class FunAsrNano(ChatModel):
     )
     model_class = FunAsrNanoForConditionalGeneration
     extractor_class = FunAsrNanoFeatureExtractor
+    states = tokens = Rate(16.7)
     stock_depends_on_batch = True
 
     def features(self, wave: Wave) -> Clip:

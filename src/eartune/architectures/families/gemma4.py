@@ -10,11 +10,12 @@ from transformers import Gemma4AudioFeatureExtractor, Gemma4Config
 from transformers import Gemma4ForConditionalGeneration as Stock
 
 from eartune.architectures.chat_model import ChatModel
+from eartune.architectures.sizes import Rate
 from eartune.architectures.tiny import TINY_DECODER, byte_tokenizer, tiny_model
 from eartune.audio import Wave
 from eartune.batches import Batch, Clip
 from eartune.prompts import ChatFormat
-from eartune.schemes import Component
+from eartune.settings import Component
 
 AUDIO_TOKEN, AUDIO_OPEN, AUDIO_CLOSE = "<|audio|>", "<|audio>", "<audio|>"
 SPECIALS = ("<bos>", "<|turn>", AUDIO_TOKEN, AUDIO_OPEN, AUDIO_CLOSE, "<|image|>", "<|video|>")
@@ -44,6 +45,7 @@ class Gemma4(ChatModel):
     )
     model_class = Stock
     extractor_class = Gemma4AudioFeatureExtractor
+    states = Rate(25)
     components: ClassVar = {
         Component.AUDIO_ENCODER: ("model.audio_tower.",),
         Component.MODALITY_ADAPTER: ("model.embed_audio.",),
@@ -86,6 +88,15 @@ class Gemma4(ChatModel):
         if text.hidden_size_per_layer_input:
             ids = batch.input_ids.masked_fill(batch.input_ids == self.audio_token_id, text.pad_token_id)
             inputs["per_layer_inputs"] = self.language_model.get_per_layer_inputs(ids)
+        return inputs
+
+    @classmethod
+    def weightless_inputs(cls, text: Any, length: int) -> dict[str, Tensor]:
+        """With the layers' own embeddings."""
+        inputs = super().weightless_inputs(text, length)
+        if width := text.hidden_size_per_layer_input:
+            own = inputs["inputs_embeds"].new_empty(1, length, text.num_hidden_layers, width)
+            inputs["per_layer_inputs"] = own
         return inputs
 
     def head(self, hidden: Tensor) -> Tensor:

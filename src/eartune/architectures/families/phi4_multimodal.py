@@ -5,15 +5,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import Phi4MultimodalConfig, Phi4MultimodalFeatureExtractor, Phi4MultimodalForCausalLM
 
 from eartune.architectures.chat_model import ChatModel
+from eartune.architectures.sizes import Rate
 from eartune.architectures.tiny import TINY_DECODER, byte_tokenizer, tiny_model
 from eartune.audio import SAMPLE_RATE, Wave
 from eartune.batches import Clip
 from eartune.prompts import ChatFormat
-from eartune.schemes import Component
+from eartune.settings import Component
 
 AUDIO_TOKEN, IMAGE_TOKEN = "<|audio|>", "<|image|>"
 EARS = "model.embed_tokens_extend.audio_embed."
@@ -31,6 +32,7 @@ class Phi4Multimodal(ChatModel):
     )
     model_class = Phi4MultimodalForCausalLM
     extractor_class = Phi4MultimodalFeatureExtractor
+    states = tokens = Rate(12.5)
     stock_depends_on_batch = True
     components: ClassVar = {
         Component.AUDIO_ENCODER: (f"{EARS}encoder.",),
@@ -51,10 +53,10 @@ class Phi4Multimodal(ChatModel):
         token_id: int = self.model.config.audio_config.audio_token_id
         return token_id
 
-    @property
-    def language_model(self) -> Any:
+    @classmethod
+    def decoder_of(cls, module: nn.Module) -> Any:
         """The decoder under the head, which has eyes and ears in it; given embeddings, it uses neither."""
-        return self.model.model
+        return module.get_submodule("model")
 
     def features(self, wave: Wave) -> Clip:
         """The log-mel of all windows that lie within the clip."""
