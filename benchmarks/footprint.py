@@ -22,12 +22,13 @@ from transformers import Qwen2AudioConfig, Qwen2AudioForConditionalGeneration
 from eartune.architectures.families.qwen2_audio import Qwen2Audio
 from eartune.architectures.load import pocket_folder
 from eartune.architectures.settings import Architecture
+from eartune.architectures.sizes import QWEN2_AUDIO_7B, Size
 from eartune.architectures.weightless import size_of_config
 from eartune.audio import SAMPLE_RATE, write_audio
 from eartune.batches import Batch
 from eartune.decoding import RowMaker
 from eartune.files import write_json
-from eartune.footprint import footprint
+from eartune.footprint import Footprint, footprint
 from eartune.provenance import made_with
 from eartune.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, Example, Stage
 from eartune.semantics import Entity, SemanticFrame
@@ -61,15 +62,25 @@ MODES: dict[str, Mode] = {
 
 
 def main() -> None:
-    """A row a mode."""
-    table = Table("mode", "foretold MB", "measured MB", "ratio", box=None)
+    """A row a mode; beside it, what the 7B model is foretold to take."""
+    table = Table("mode", "foretold MB", "measured MB", "ratio", "7B, foretold GB", "on", box=None)
     rows = []
     for name, mode in MODES.items():
-        foretold, measured = foretell(mode) / 1e6, measure(mode) / 1e6
-        rows.append({"mode": name, "foretold_mb": round(foretold, 1), "measured_mb": round(measured, 1)})
-        table.add_row(name, f"{foretold:.0f}", f"{measured:.0f}", f"{foretold / measured:.2f}")
+        foretold, measured = foretell(mode, size_of_config("qwen2-audio", config())), measure(mode)
+        large = foretell(mode, QWEN2_AUDIO_7B)
+        rows.append(
+            {
+                "mode": name,
+                "foretold_mb": round(foretold.total / 1e6, 1),
+                "measured_mb": round(measured / 1e6, 1),
+                "ratio": round(foretold.total / measured, 3),
+                "qwen2_audio_7b_foretold_gb": round(large.total / 1e9, 1),
+                "gpu": large.gpu,
+            }
+        )
+        table.add_row(*map(str, rows[-1].values()))
     write_json(Path(__file__).with_suffix(".json"), {"rows": rows, "made_with": made_with()})
-    Console().print(table)
+    Console(width=120).print(table)
 
 
 def config() -> Qwen2AudioConfig:
@@ -91,11 +102,10 @@ def stage_of(mode: Mode, folder: Path) -> Stage:
     return Stage("one", (example,) * ROWS, 1, 1e-4, 0, mode[2])
 
 
-def foretell(mode: Mode) -> float:
-    """Bytes, as `eartune check` has them."""
-    size = size_of_config("qwen2-audio", config())
+def foretell(mode: Mode, size: Size) -> Footprint:
+    """As `eartune check` has it."""
     architecture = Architecture(type="qwen2-audio", checkpoint="pocket", precision=mode[1])
-    return footprint(size, stage_of(mode, Path()), architecture, mode[0]).total
+    return footprint(size, stage_of(mode, Path()), architecture, mode[0])
 
 
 def measure(mode: Mode) -> float:

