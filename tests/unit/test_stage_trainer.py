@@ -11,6 +11,7 @@ from eartune.architectures.families.qwen2_audio import Qwen2Audio
 from eartune.architectures.settings import Architecture
 from eartune.audio import write_audio
 from eartune.decoding import RowMaker
+from eartune.faults import InputError
 from eartune.files import read_lines
 from eartune.schemes import Example, Modality, Stage
 from eartune.semantics import Entity, SemanticFrame
@@ -162,8 +163,11 @@ def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
     model.parts.add_lora(Lora(rank=2), seed=0)
     model.parts.set_trainable((Component.LANGUAGE_MODEL,))
     save_weights(model, tmp_path / "weights.safetensors")
-    with pytest.raises(ValueError, match="which the model does not have"):
-        load_weights(Qwen2Audio.tiny(), tmp_path / "weights.safetensors")
+    other_rank = Qwen2Audio.tiny()
+    other_rank.parts.add_lora(Lora(rank=3), seed=0)
+    for other in (Qwen2Audio.tiny(), other_rank):
+        with pytest.raises(InputError, match=r"weights\.safetensors: is not of this model, which has no .*lora_A"):
+            load_weights(other, tmp_path / "weights.safetensors")
 
 
 def test_the_plan_shows_every_example_once_an_epoch_one_modality_a_batch(examples: tuple[Example, ...]) -> None:

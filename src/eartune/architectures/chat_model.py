@@ -15,6 +15,7 @@ from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerFas
 
 from eartune.architectures.parts import Parts
 from eartune.architectures.sizes import Rate
+from eartune.architectures.whole import load_whole, refuse_what_is_no_model
 from eartune.audio import SAMPLE_RATE, Wave
 from eartune.batches import Batch, Clip, Row
 from eartune.faults import InputError
@@ -62,6 +63,11 @@ class ChatModel(ABC):
             raise InputError(
                 f"the tokenizer does not know {self.chat.answer_end!r} as one token; is it of another family?"
             )
+        placeholder = tokenizer.convert_ids_to_tokens(self.audio_token_id)
+        if placeholder is None or self._ids(placeholder) != [self.audio_token_id]:
+            raise InputError(
+                f"the tokenizer has no audio token {self.audio_token_id}; is it that of the language model alone?"
+            )
         self.prepare()
 
     @classmethod
@@ -71,13 +77,14 @@ class ChatModel(ABC):
         # the library chooses, since some encoders know no fused kernel.
         attention = None if torch.cuda.is_available() else {"text_config": "eager"}
         cls.refuse_others(folder)
-        model = cls.model_class.from_pretrained(folder, dtype=dtype, attn_implementation=attention)
+        model = load_whole(cls.model_class, folder, dtype=dtype, attn_implementation=attention)
         tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
         return cls(model.eval(), tokenizer, cls.extractor_class.from_pretrained(folder))
 
     @classmethod
     def refuse_others(cls, checkpoint: str) -> None:
         """Raise InputError for a checkpoint of another family, which the library would load and fill up at random."""
+        refuse_what_is_no_model(checkpoint)
         found = str(PreTrainedConfig.get_config_dict(checkpoint)[0].get("model_type"))
         wanted = cls.model_class.config_class.model_type
         if wanted not in (found, f"{found}_thinker"):  # the whole Omni's configuration stands for its thinker's

@@ -177,13 +177,13 @@ def save_weights(model: AudioLLM, path: Path) -> None:
 
 
 def load_weights(model: AudioLLM, path: Path) -> None:
-    """Put saved parameters back; raises ValueError when the file holds one that the model lacks."""
+    """Put saved parameters back; raises InputError where the model has none of that name and shape."""
     known = dict(model.module.named_parameters())
     saved = load_file(path)
     with torch.no_grad():
         for name, value in saved.items():
-            if name not in known:
-                raise ValueError(f"{path}: holds {name}, which the model does not have")
+            if name not in known or known[name].shape != value.shape:
+                raise InputError(f"{path}: is not of this model, which has no {name} of shape {tuple(value.shape)}")
             known[name].copy_(value)
     model.parts.remember_trained(saved)
 

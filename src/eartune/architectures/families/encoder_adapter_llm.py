@@ -24,6 +24,7 @@ from transformers import (
 from eartune.architectures.families.audioflamingo3 import AUDIO_TOKEN, AudioFlamingo3
 from eartune.architectures.parts import Parts
 from eartune.architectures.tiny import TINY_DECODER, TINY_WHISPER, byte_tokenizer, scale_up
+from eartune.architectures.whole import load_whole
 from eartune.faults import InputError
 from eartune.prompts import ChatFormat
 
@@ -48,8 +49,8 @@ class EncoderAdapterLlm(AudioFlamingo3):
             return super().load(folder, dtype)
         encoder, language_model = folder.split(JOINT)
         model, tokenizer = join(
-            WhisperModel.from_pretrained(encoder).encoder,
-            AutoModelForCausalLM.from_pretrained(language_model, dtype=torch.float32),
+            load_whole(WhisperModel, encoder).encoder,
+            load_whole(AutoModelForCausalLM, language_model, dtype=torch.float32),
             AutoTokenizer.from_pretrained(language_model, padding_side="left"),
         )
         extractor = WhisperFeatureExtractor.from_pretrained(encoder)
