@@ -270,6 +270,30 @@ def test_a_model_with_lora_is_merged_and_plain_transformers_agrees(data: Path, t
     assert changed and all(".layers." in name and "audio" not in name for name in changed)
 
 
+@pytest.mark.parametrize("mode", ["lora", "dora"])
+def test_an_adapter_alone_is_what_peft_loads(data: Path, tmp_path: Path, mode: str) -> None:
+    cell = run(with_lora(data, mode), data, tmp_path, Console(quiet=True)) / "text-only-seed0"
+    said: list[str] = []
+    export_run(cell, tmp_path / "adapter", said.append, adapter=True)
+    assert said[-1].startswith("plain transformers agrees: the same most probable token for 100.0% of ")
+    there = {path.name for path in (tmp_path / "adapter").iterdir()}
+    assert there == {"adapter_config.json", "adapter_model.safetensors", "README.md"}
+    assert "library_name: peft" in (tmp_path / "adapter" / "README.md").read_text()
+    size = (tmp_path / "adapter" / "adapter_model.safetensors").stat().st_size
+    assert size < (data / "tiny" / "model.safetensors").stat().st_size / 4
+
+
+def test_an_adapter_that_is_not_all_that_was_trained_is_refused(finished: Path, data: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has no LoRA; export it whole, without --adapter"):
+        export_run(finished / "text-only-seed0", tmp_path / "adapter", lambda line: None, adapter=True)
+    settings = experiment(data, schemes=[{"type": "direct-mixing", "epochs": 1}], budgets=["100%"])
+    mixed = settings.model_copy(update={"name": "mixed", "training": Training(batch_size=4, lora=Lora(rank=2))})
+    cell = run(mixed, data, tmp_path, Console(quiet=True)) / "direct-mixing-100pct-seed0"
+    with pytest.raises(InputError, match="its audio-encoder was trained too, which no adapter holds; leave out"):
+        export_run(cell, tmp_path / "adapter", lambda line: None, adapter=True)
+    assert not (tmp_path / "adapter").exists()
+
+
 def hub_to_ours(name: str) -> str:
     """Checkpoints on the hub name their parts otherwise than the library's modules."""
     if name.startswith("language_model.lm_head"):

@@ -44,13 +44,18 @@ FAMILIES: dict[Family, type[ChatModel]] = {
 def load(settings: Architecture) -> ChatModel:
     """The model in evaluation mode, on the GPU if there is one."""
     logging.disable_progress_bar()  # ours is shown instead
-    folder = str(pocket_folder()) if settings.checkpoint == POCKET else settings.checkpoint
+    folder = checkpoint_of(settings)
     dtype = torch.float32 if settings.precision == "float32" else torch.bfloat16
     model = FAMILIES[settings.type].load(folder, dtype)
     if settings.precision == "nf4":
         model.parts.quantise()
     model.module.to("cuda" if torch.cuda.is_available() else "cpu")
     return model
+
+
+def checkpoint_of(settings: Architecture) -> str:
+    """A name on the hub, or a folder, that the library can load."""
+    return str(pocket_folder()) if settings.checkpoint == POCKET else settings.checkpoint
 
 
 def pocket_folder() -> Path:

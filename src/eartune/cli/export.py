@@ -13,6 +13,9 @@ def export(
         Path, typer.Argument(metavar="RUN_DIR", help="A model's folder, such as runs/demo/text-only-seed0.")
     ],
     to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Where to write it; not there yet, or empty.")],
+    adapter: Annotated[
+        bool, typer.Option("--adapter", help="Only its LoRA, for peft, instead of a whole model.")
+    ] = False,
 ) -> None:
     """Write a model in the hub's layout, merged, with a card; plain transformers must agree with it first.
 
@@ -21,5 +24,5 @@ def export(
     from eartune.export.exporting import export_run
 
     console = terminal()
-    export_run(run_dir, to, lambda line: console.print(line, markup=False, soft_wrap=True))
+    export_run(run_dir, to, lambda line: console.print(line, markup=False, soft_wrap=True), adapter)
     console.print(f"done: {to}. To share it: hf upload OWNER/NAME {to}", markup=False, soft_wrap=True)

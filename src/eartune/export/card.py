@@ -14,8 +14,8 @@ from eartune.tasks.slu import instruction
 from eartune.trained import TrainedRun
 
 
-def write_card(run: TrainedRun, chat: ChatFormat, path: Path) -> None:
-    """As Markdown with the hub's header."""
+def write_card(run: TrainedRun, chat: ChatFormat, path: Path, adapter: bool = False) -> None:
+    """As Markdown with the hub's header; of a whole model, or of its adapter alone."""
     experiment, result = run.experiment, read_json(run.folder / "result.json")
     data = experiment.model_dump(mode="json")["data"]
     (scheme,) = (scheme for scheme in experiment.grid.schemes if scheme.label == result["scheme"])
@@ -29,6 +29,7 @@ def write_card(run: TrainedRun, chat: ChatFormat, path: Path) -> None:
         result=result,
         base=experiment.architecture.checkpoint,
         question=experiment.question,
+        adapter=adapter,
         before=json.dumps(prompt.before, ensure_ascii=False),
         after=json.dumps(prompt.after, ensure_ascii=False),
         scores=[(DEFINITIONS[name], name, score) for name, score in scores.items()],

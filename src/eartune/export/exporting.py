@@ -12,9 +12,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from eartune.architectures.chat_model import ChatModel
+from eartune.architectures.load import checkpoint_of
 from eartune.audio import Wave
 from eartune.decoding import RowMaker
 from eartune.export import fresh
+from eartune.export.adapter import save_adapter
 from eartune.export.card import write_card
 from eartune.faults import InputError
 from eartune.memory import give_memory_back
@@ -40,11 +42,11 @@ class Question:
     logits: Tensor  # (answer tokens, vocabulary)
 
 
-def export_run(run_dir: Path, to: Path, say: Say) -> None:
+def export_run(run_dir: Path, to: Path, say: Say, adapter: bool = False) -> None:
     """Write a model of a run to `to`; nothing is there unless plain transformers, loading it anew, agrees with ours.
 
-    Raises InputError where there is something already, where no recording of the test is left to ask about, or
-    where the two disagree.
+    With `adapter`, its LoRA alone, for peft. Raises InputError where there is something already, where no recording
+    of the test is left to ask about, where the two disagree, or where an adapter would not be all that was trained.
     """
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise InputError(f"{to}: is there already; name a folder that is not, or is empty")
@@ -56,17 +58,21 @@ def export_run(run_dir: Path, to: Path, say: Say) -> None:
         model.module.float()
     precision = next(model.module.parameters()).dtype
     questions = [question(model, run, example) for example in examples]  # before anything is merged or rounded
-    model.parts.merge_lora()
-    model.module.to(stored)
     half_done = to.with_name(f".{to.name}.part")
     try:
         shutil.rmtree(half_done, ignore_errors=True)
-        model.save(half_done)
-        write_card(run, model.chat, half_done / "README.md")
+        if adapter:
+            save_adapter(model, run, half_done)
+        else:
+            model.parts.merge_lora()
+            model.module.to(stored).eval()
+            model.save(half_done)
+        write_card(run, model.chat, half_done / "README.md", adapter)
         del model  # two of them may not fit
         give_memory_back()
         say(f"written; {len(questions)} test recordings are asked again by plain transformers in a process of its own")
-        say(compare(questions, ask_anew(questions, half_done, precision), to))
+        base = checkpoint_of(run.experiment.architecture) if adapter else ""
+        say(compare(questions, ask_anew(questions, half_done, precision, base), to))
         shutil.rmtree(to, ignore_errors=True)  # an empty folder
         half_done.rename(to)
     finally:
@@ -100,8 +106,8 @@ def _stock_audio(model: ChatModel, wave: Wave) -> dict[str, Tensor]:
     return {n: v.to(dtype) if v.is_floating_point() else v for n, v in model.stock_audio([wave]).items()}
 
 
-def ask_anew(questions: Sequence[Question], folder: Path, dtype: torch.dtype) -> list[Tensor]:
-    """The logits of plain transformers, each (tokens, vocabulary)."""
+def ask_anew(questions: Sequence[Question], folder: Path, dtype: torch.dtype, base: str = "") -> list[Tensor]:
+    """The logits of plain transformers, each (tokens, vocabulary); `base` is what an adapter is for."""
     asked, answered = folder.with_suffix(".questions"), folder.with_suffix(".answers")
     named = {f"{i}/{name}": value for i, q in enumerate(questions) for name, value in q.arguments.items()}
     save_file({name: value.contiguous() for name, value in named.items()}, asked)
@@ -112,6 +118,7 @@ def ask_anew(questions: Sequence[Question], folder: Path, dtype: torch.dtype) ->
         str(asked),
         str(answered),
         str(dtype).removeprefix("torch."),
+        base,
     ]
     try:
         done = subprocess.run(command, capture_output=True, text=True)

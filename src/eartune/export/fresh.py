@@ -1,13 +1,12 @@
 """What plain transformers makes of an exported model: run in a process of its own, without eartune.
 
-python fresh.py MODEL_FOLDER QUESTIONS.safetensors ANSWERS.safetensors PRECISION
+python fresh.py FOLDER QUESTIONS.safetensors ANSWERS.safetensors PRECISION BASE
 
+BASE is empty for a whole model, and the model's name or folder where FOLDER holds an adapter for it.
 Questions are tensors named NUMBER/ARGUMENT of the stock forward; answers are its logits, NUMBER.
 """
 
-import json
 import sys
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,10 +14,14 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 
-def main(folder: str, questions: str, answers: str, precision: str) -> None:
+def main(folder: str, questions: str, answers: str, precision: str, base: str) -> None:
     """Load, ask, write down."""
     torch.set_grad_enabled(False)
-    model = load(folder, precision)
+    model = load(base or folder, precision)
+    if base:
+        import peft
+
+        model = peft.PeftModel.from_pretrained(model, folder).eval()
     asked: dict[str, dict[str, torch.Tensor]] = {}
     for name, value in load_file(questions).items():
         number, _, argument = name.partition("/")
@@ -33,7 +36,7 @@ def main(folder: str, questions: str, answers: str, precision: str) -> None:
 
 def load(folder: str, precision: str) -> Any:
     """The class that the configuration names."""
-    (name,) = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))["architectures"]
+    (name,) = transformers.PreTrainedConfig.get_config_dict(folder)[0]["architectures"]
     model = getattr(transformers, name).from_pretrained(folder, dtype=precision).eval()
     return model.to("cuda" if torch.cuda.is_available() else "cpu")
 
