@@ -239,7 +239,15 @@ def unfinished_result(experiment: Experiment, plan: CellPlan, pools: Pools, key:
         seconds={},
         settings=experiment.model_dump(mode="json"),
         made_with=made_with() | {"fingerprint": key},
+        free_hours=round(free_seconds(plan) / 3600, 4),
     )
+
+
+def free_seconds(plan: CellPlan) -> float:
+    """How long all that is heard in training is, less the budget's speech."""
+    heard = {example.recording for stage in plan.stages for example in stage.examples if example.recording}
+    budgeted = {recording for utterance in plan.speech for recording in utterance.recordings}
+    return sum(recording.seconds for recording in heard - budgeted)
 
 
 def base_fingerprint(architecture: Architecture) -> str:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
+import transformers
 from torch import Tensor, nn
 from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerFast
 
@@ -44,6 +45,8 @@ class ChatModel(ABC):
     """What the stock forward calls the mask of a mel, if it takes one."""
     stock_depends_on_batch: ClassVar[bool] = False
     """Whether the stock forward gives a clip another embedding beside a longer one; ours never does."""
+    least_transformers: ClassVar[str] = "5.17"
+    """The lowest version whose classes are built as ours expects."""
     states: ClassVar[Rate] = Rate(50)
     """Positions that a clip takes in the encoder."""
     tokens: ClassVar[Rate] = Rate(25)
@@ -71,6 +74,12 @@ class ChatModel(ABC):
         self.prepare()
 
     @classmethod
+    def is_supported(cls) -> bool:
+        """Whether the library at hand is new enough."""
+        here, least = (tuple(map(int, v.split(".")[:2])) for v in (transformers.__version__, cls.least_transformers))
+        return here >= least
+
+    @classmethod
     def load(cls, folder: str, dtype: torch.dtype) -> Self:
         """A checkpoint in the hub's layout, in evaluation mode, still on the CPU."""
         # On a CPU the plain product is faster than the fused kernel for rows of a few hundred tokens; all else is as
@@ -84,6 +93,9 @@ class ChatModel(ABC):
     @classmethod
     def refuse_others(cls, checkpoint: str) -> None:
         """Raise InputError for a checkpoint of another family, which the library would load and fill up at random."""
+        if not cls.is_supported():
+            needed = f"transformers {cls.least_transformers} or newer; here is {transformers.__version__}"
+            raise InputError(f"{checkpoint}: a {cls.model_class.config_class.model_type} needs {needed}")
         refuse_what_is_no_model(checkpoint)
         found = str(PreTrainedConfig.get_config_dict(checkpoint)[0].get("model_type"))
         wanted = cls.model_class.config_class.model_type

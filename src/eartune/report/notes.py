@@ -28,6 +28,7 @@ def notes(rows: Sequence[Row], results: Sequence[RunResult]) -> tuple[str, ...]:
         "Scores are percent; brackets hold the 95 % interval; n is the number of test utterances scored.",
         *_test(results),
         *_synthetic(results),
+        *_free_hours(results),
         "Overlapping intervals do not show that two schemes are equal, only that this test is too small to tell.",
         *_seeds(rows),
         "Parsed is the per cent of answers whose status is OK or UNKNOWN_LABEL.",
@@ -44,6 +45,11 @@ def _test(results: Sequence[RunResult]) -> list[str]:
 def _synthetic(results: Sequence[RunResult]) -> list[str]:
     told = dict.fromkeys(spoken_by(result.settings.get("data", {})) for result in results)
     return [f"Synthetic, spoken by machines and not by people: {who}." for who in told if who]
+
+
+def _free_hours(results: Sequence[RunResult]) -> list[str]:
+    free = any(result.free_hours for result in results)
+    return ["Free hours are of speech that no budget limits: of voices, of other languages, for alignment."] * free
 
 
 def spoken_by(data: Mapping[str, Any]) -> str:

@@ -52,6 +52,8 @@ class RunResult:
     seconds: dict[str, float]
     settings: dict[str, Any]
     made_with: dict[str, Any]
+    free_hours: float = 0.0
+    """Of speech that no budget limits: of voices, of other languages, for alignment."""
 
     def __post_init__(self) -> None:
         if self.finished and self.main_metric not in self.scores:

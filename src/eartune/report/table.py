@@ -45,6 +45,7 @@ def build_table(rows: Sequence[Row], metrics: Sequence[str]) -> Table:
         _Column("n", lambda row: _n(row, metrics[0])),
         _Column("parsed", lambda row: _mean(row, parsed_share, percent)),
         _Column("hours", lambda row: _mean(row, lambda result: result.speech_hours, hours)),
+        *([_Column("free hours", _free_hours)] if any(_free_hours(row) != ABSENT for row in rows) else []),
         _Column("training", lambda row: _mean(row, lambda result: result.seconds.get("train"), duration)),
     ]
     columns = names + numbers
@@ -53,6 +54,11 @@ def build_table(rows: Sequence[Row], metrics: Sequence[str]) -> Table:
         lines=tuple(tuple(column.cell(row) for column in columns) for row in rows),
         left=len(names),
     )
+
+
+def _free_hours(row: Row) -> str:
+    amount = row.mean(lambda result: result.free_hours)
+    return hours(amount) if amount else ABSENT
 
 
 def metrics_of(results: Sequence[RunResult]) -> tuple[str, ...]:

@@ -45,6 +45,7 @@ class Gemma4(ChatModel):
     )
     model_class = Stock
     extractor_class = Gemma4AudioFeatureExtractor
+    least_transformers = "5.23"
     states = Rate(25)
     components: ClassVar = {
         Component.AUDIO_ENCODER: ("model.audio_tower.",),

@@ -38,6 +38,7 @@ class Qwen25Omni(ChatModel):
     )
     model_class = Qwen2_5OmniThinkerForConditionalGeneration
     extractor_class = WhisperFeatureExtractor
+    least_transformers = "5.23"
     stock_mask = "feature_attention_mask"
     components: ClassVar = {
         Component.AUDIO_ENCODER: ("model.audio_tower.",),

@@ -32,6 +32,7 @@ class Qwen3Asr(ChatModel):
     )
     model_class = Qwen3ASRForConditionalGeneration
     extractor_class = WhisperFeatureExtractor
+    least_transformers = "5.23"
     states = tokens = Rate(13)
 
     def features(self, wave: Wave) -> Clip:
