@@ -19,7 +19,15 @@ WHISKER_GAP = 8.0
 
 ALL_SPEECH = "100 % speech"
 BELOW = " ↓ below"
-_LOOKS = {"curriculum": "curriculum", "direct-mixing": "mixing", "text-only": "text", "untuned": "untuned"}
+_LOOKS = {
+    "untuned": "untuned",
+    "prompted": "prompted",
+    "cascade": "cascade",
+    "text-only": "text",
+    "synthetic-speech": "synthetic",
+    "direct-mixing": "mixing",
+    "curriculum": "curriculum",
+}
 _SPARE_LOOKS = ("third", "fourth", "fifth")
 
 

@@ -8,7 +8,7 @@ from eartune.metrics import Score
 from eartune.metrics.confidence import over_seeds
 from eartune.report.result import RunResult
 
-SCHEME_ORDER = ("untuned", "text-only", "direct-mixing", "curriculum")
+SCHEME_ORDER = ("untuned", "prompted", "cascade", "text-only", "synthetic-speech", "direct-mixing", "curriculum")
 STATUSES = ("OK", "UNKNOWN_LABEL", "WRONG_SHAPE", "NOT_JSON", "TRUNCATED")  # of answers, from best to worst
 PARSED = STATUSES[:2]  # those that could be read
 

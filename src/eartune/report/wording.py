@@ -7,7 +7,10 @@ PERCENT = "\u00a0%"  # a line must not break before the sign
 _ACRONYMS = {"f1": "F1", "slu": "SLU", "wer": "WER", "cer": "CER", "json": "JSON"}
 _PROSE = {
     "untuned": "the untuned model",
+    "prompted": "the prompted model",
+    "cascade": "the cascade",
     "text-only": "text-only tuning",
+    "synthetic-speech": "synthetic speech",
     "direct-mixing": "direct mixing",
     "curriculum": "the curriculum",
 }

@@ -9,6 +9,7 @@ from eartune.metrics import over_seeds
 from eartune.report import terminal_table
 from eartune.report.row import join_seeds
 from eartune.report.table import build_table, markdown_table
+from eartune.report.wording import ABSENT
 
 
 def test_schemes_have_their_order_and_budgets_ascend_by_the_speech_they_use(coffee, cell):
@@ -68,3 +69,11 @@ def _slurp_scores(result):
     score = result.scores.get("slot_f1")
     names = ("scenario_f1", "action_f1", "intent_f1", "intent_accuracy", "entity_f1", "slu_f1", "slot_f1")
     return dict.fromkeys(names, score) if score else {}
+
+
+def test_hours_that_no_budget_limits_have_a_column_where_there_are_any(cell):
+    spoken = replace(cell("synthetic-speech", None, 0.9), free_hours=0.31)
+    headings = build_table(join_seeds([cell("text-only", None, 0.7)]), ("slot_f1",)).headings
+    table = build_table(join_seeds([cell("text-only", None, 0.7), spoken]), ("slot_f1",))
+    at = table.headings.index("free hours")
+    assert "free hours" not in headings and [line[at] for line in table.lines] == [ABSENT, "0.31"]
