@@ -99,7 +99,7 @@ def ask(
     """One batch of predictions."""
     batch = model.collate([rows.to_ask(example) for example in examples])
     device = next(model.module.parameters()).device
-    answers = model.generate(batch.to(device), decoding)
+    answers = model.generate(batch.to(device), decoding, schema)
     return [_prediction(example, answer, schema) for example, answer in zip(examples, answers, strict=True)]
 
 

@@ -88,7 +88,7 @@ def _score(
     model: AudioLLM, rows: Sequence[Row], examples: Sequence[Example], schema: Schema, metric: str, decoding: Decoding
 ) -> float:
     batch = model.collate(rows).to(next(model.module.parameters()).device)
-    answers = model.generate(batch, decoding)
+    answers = model.generate(batch, decoding, schema)
     answered = [
         Answered(example.utterance.frame, parse(answer, schema)[0], example.utterance.id)
         for example, answer in zip(examples, answers, strict=True)

@@ -70,6 +70,8 @@ class Decoding(Section):
     """The longest answer of SLURP's test needs fewer than 100 tokens of Qwen's vocabulary."""
     batch_size: int = Field(default=16, ge=1)
     """Utterances decoded together."""
+    constrain: Literal["nothing", "schema"] = "nothing"
+    """`schema` lets a search write nothing but JSON with labels of the data; longer answers are closed at the limit."""
 
 
 def explain(error: ValidationError, name: str) -> str:

@@ -41,7 +41,12 @@ def read_run(run_dir: Path) -> TrainedRun:
         raise InputError(f"{run_dir}: is a cascade, which reads what a recogniser hears; take a model that listens")
     stages = plan["stages"]
     labels = read_json(run_dir / "labels.json")
-    schema = Schema(frozenset(labels["intents"]), frozenset(labels["entity_types"]), labels["has_scenario"])
+    schema = Schema(
+        frozenset(labels["intents"]),
+        frozenset(labels["entity_types"]),
+        labels["has_scenario"],
+        frozenset((scenario, action) for scenario, action in labels.get("pairs", [])),
+    )
     weights = run_dir / stages[-1]["folder"] / WEIGHTS if stages else None
     return TrainedRun(run_dir, experiment, weights, schema, plan.get("preface", ""))
 

@@ -103,7 +103,7 @@ def write_plan(
     """What the cell was asked to do, as files that a person can read."""
     write_json(folder / "settings.json", experiment.model_dump(mode="json"))
     labels = {"intents": sorted(schema.intents), "entity_types": sorted(schema.entity_types)}
-    write_json(folder / "labels.json", labels | {"has_scenario": schema.has_scenario})
+    write_json(folder / "labels.json", labels | {"has_scenario": schema.has_scenario, "pairs": sorted(schema.pairs)})
     selected = [{"id": utterance.id, "seconds": round(utterance.seconds, 3)} for utterance in plan.speech]
     write_json(folder / "selection.json", {"budget": str(plan.cell.budget or "none"), "utterances": selected})
     rows = []

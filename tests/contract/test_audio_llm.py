@@ -12,7 +12,9 @@ from eartune.architectures.settings import Architecture
 from eartune.batches import Row
 from eartune.faults import InputError
 from eartune.prompts import render
+from eartune.semantics import Entity, SemanticFrame
 from eartune.settings import Component, Decoding, Lora
+from eartune.tasks.slu import ParseStatus, Schema, parse
 from eartune.training.stage_trainer import Learner
 
 GREEDY = Decoding(beams=1, max_new_tokens=6)
@@ -339,6 +341,17 @@ def test_answers_equal_those_of_the_stock_model(model: ChatModel, beams: int) ->
     )
     new = stock[:, batch.input_ids.shape[1] :]
     assert ours == [text.strip() for text in model.tokenizer.batch_decode(new, skip_special_tokens=True)]
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_random_weights_held_to_a_schema_write_valid_answers(model: ChatModel, beams: int) -> None:
+    schema = Schema.of(
+        [SemanticFrame.of("alarm", "set", [Entity("date", "friday")]), SemanticFrame.of("music", "play")]
+    )
+    batch = model.collate([heard(model, 1.0, 1, None), typed(model, answer=None), heard(model, 2.0, 2, None)])
+    held = Decoding(beams=beams, max_new_tokens=48, constrain="schema")
+    statuses = [parse(answer, schema)[1] for answer in model.generate(batch, held, schema)]
+    assert statuses == [ParseStatus.OK] * 3
 
 
 def test_the_placeholder_is_never_answered(model: ChatModel) -> None:

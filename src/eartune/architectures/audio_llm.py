@@ -11,6 +11,7 @@ from eartune.audio import Wave
 from eartune.batches import Batch, Clip, Row
 from eartune.prompts import ChatFormat
 from eartune.settings import Decoding
+from eartune.tasks.slu import Schema
 
 
 class AudioLLM(Protocol):
@@ -40,8 +41,8 @@ class AudioLLM(Protocol):
     def head(self, hidden: Tensor) -> Tensor:
         """Logits of any selection of hidden states."""
 
-    def generate(self, batch: Batch, decoding: Decoding) -> list[str]:
-        """One answer a row; each clip is encoded once, however many beams."""
+    def generate(self, batch: Batch, decoding: Decoding, schema: Schema | None = None) -> list[str]:
+        """One answer a row, of the schema if the settings say so; each clip is encoded once, however many beams."""
 
     def recompute_activations(self) -> None:
         """Keep no activations of the decoder in training."""

@@ -19,9 +19,11 @@ from eartune.architectures.sizes import Rate
 from eartune.architectures.whole import load_whole, refuse_what_is_no_model
 from eartune.audio import SAMPLE_RATE, Wave
 from eartune.batches import Batch, Clip, Row
+from eartune.constraint import Constraint
 from eartune.faults import InputError
 from eartune.prompts import ChatFormat
 from eartune.settings import Component, Decoding
+from eartune.tasks.slu import Schema
 
 IGNORED = -100
 HOP_SAMPLES = 160  # one mel frame, 10 ms
@@ -62,6 +64,7 @@ class ChatModel(ABC):
         self.tokenizer = tokenizer
         self.extractor = extractor
         self.parts = self.parts_of(model)
+        self._constraints: dict[Schema, Constraint] = {}
         if self._ids(self.chat.answer_end) != [tokenizer.convert_tokens_to_ids(self.chat.answer_end)]:
             raise InputError(
                 f"the tokenizer does not know {self.chat.answer_end!r} as one token; is it of another family?"
@@ -246,19 +249,30 @@ class ChatModel(ABC):
         return logits
 
     @torch.no_grad()
-    def generate(self, batch: Batch, decoding: Decoding) -> list[str]:
+    def generate(self, batch: Batch, decoding: Decoding, schema: Schema | None = None) -> list[str]:
         """One answer a row. Clips are encoded before the beams are spread, so each is encoded once."""
+        constraint = None if schema is None or decoding.constrain == "nothing" else self._constraint(schema)
+        held = [] if constraint is None else [constraint.processor(decoding.max_new_tokens)]
         output = self.model.generate(
             **self.decoder_inputs(batch),
             attention_mask=batch.attention_mask,
             num_beams=decoding.beams,
-            max_new_tokens=decoding.max_new_tokens,
+            max_new_tokens=decoding.max_new_tokens + (0 if constraint is None else constraint.reserve),
+            logits_processor=held,
             do_sample=False,
             suppress_tokens=[self.audio_token_id],
             pad_token_id=self.tokenizer.pad_token_id,
             eos_token_id=self.tokenizer.convert_tokens_to_ids(self.chat.answer_end),
         )
         return [text.strip() for text in self.tokenizer.batch_decode(output, skip_special_tokens=True)]
+
+    def _constraint(self, schema: Schema) -> Constraint:
+        """Made once: a large vocabulary takes seconds."""
+        if schema not in self._constraints:
+            end = self.tokenizer.convert_tokens_to_ids(self.chat.answer_end)
+            n_vocab = self.model.config.get_text_config().vocab_size
+            self._constraints[schema] = Constraint(schema, self.tokenizer, n_vocab, end)
+        return self._constraints[schema]
 
     def save(self, folder: Path) -> None:
         """A checkpoint in the hub's layout, with all that is needed to load it elsewhere."""

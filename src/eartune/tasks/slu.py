@@ -39,6 +39,8 @@ class Schema:
     intents: frozenset[str]
     entity_types: frozenset[str]
     has_scenario: bool
+    pairs: frozenset[tuple[str, str]] = frozenset()
+    """The scenarios and actions that go together."""
 
     @classmethod
     def of(cls, frames: Iterable[SemanticFrame]) -> "Schema":
@@ -51,6 +53,7 @@ class Schema:
             intents=frozenset(frame.intent for frame in frames),
             entity_types=frozenset(entity.type for frame in frames for entity in frame.entities),
             has_scenario=with_scenario == {True},
+            pairs=frozenset((f.scenario, f.action) for f in frames if f.scenario is not None and f.action is not None),
         )
 
     def knows(self, frame: SemanticFrame) -> bool:
