@@ -29,6 +29,7 @@ def notes(rows: Sequence[Row], results: Sequence[RunResult]) -> tuple[str, ...]:
         *_test(results),
         *_synthetic(results),
         *_free_hours(results),
+        *_held(results),
         "Overlapping intervals do not show that two schemes are equal, only that this test is too small to tell.",
         *_seeds(rows),
         "Parsed is the per cent of answers whose status is OK or UNKNOWN_LABEL.",
@@ -50,6 +51,11 @@ def _synthetic(results: Sequence[RunResult]) -> list[str]:
 def _free_hours(results: Sequence[RunResult]) -> list[str]:
     free = any(result.free_hours for result in results)
     return ["Free hours are of speech that no budget limits: of voices, of other languages, for alignment."] * free
+
+
+def _held(results: Sequence[RunResult]) -> list[str]:
+    held = [result.settings.get("decoding", {}).get("constrain") == "schema" for result in results]
+    return ["Answers were held to the schema while they were written, so that their form cannot be wrong."] * any(held)
 
 
 def spoken_by(data: Mapping[str, Any]) -> str:

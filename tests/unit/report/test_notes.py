@@ -17,3 +17,10 @@ def test_who_spoke_is_said_where_it_was_a_machine(cell: Callable[..., RunResult]
 
 def test_nothing_is_called_synthetic_where_people_spoke(coffee: tuple[RunResult, ...]) -> None:
     assert "ynthetic" not in " ".join(notes((), coffee))
+
+
+def test_answers_held_to_a_schema_are_said_to_be(cell: Callable[..., RunResult]) -> None:
+    result = cell("text-only", None, 0.7)
+    held = replace(result, settings={"decoding": {"constrain": "schema"}})
+    assert not [note for note in notes((), (result,)) if "held to the schema" in note]
+    assert len([note for note in notes((), (held, held)) if "held to the schema" in note]) == 1
