@@ -11,9 +11,9 @@ SRC = Path(__file__).parents[2] / "src" / "eartune"
 FILES = {".".join(path.relative_to(SRC).with_suffix("").parts): path for path in SRC.rglob("*.py")}
 FLOW = """
     faults memory semantics occurrence files audio utterance settings speech corpora budget tasks importing schemes
-    prompts batches architectures checkpoints architectures.load architectures.weightless training decoding
-    transcribing metrics scoring listening report preparing experiment plan progress provenance workspace run trained
-    predict export cli
+    prompts constraint batches architectures checkpoints architectures.load architectures.weightless footprint
+    training decoding canaries transcribing metrics scoring listening report preparing experiment plan progress
+    provenance workspace run trained predict export cli
 """
 ORDER = FLOW.split()  # architectures.load builds the pocket checkpoint, which is made of an architecture
 

@@ -5,12 +5,12 @@ A family's file says what its chat and its parts are called, and how it hears.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-import transformers
 from torch import Tensor, nn
 from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerFast
 
@@ -79,7 +79,7 @@ class ChatModel(ABC):
     @classmethod
     def is_supported(cls) -> bool:
         """Whether the library at hand is new enough."""
-        here, least = (tuple(map(int, v.split(".")[:2])) for v in (transformers.__version__, cls.least_transformers))
+        here, least = (tuple(map(int, v.split(".")[:2])) for v in (version("transformers"), cls.least_transformers))
         return here >= least
 
     @classmethod
@@ -97,7 +97,7 @@ class ChatModel(ABC):
     def refuse_others(cls, checkpoint: str) -> None:
         """Raise InputError for a checkpoint of another family, which the library would load and fill up at random."""
         if not cls.is_supported():
-            needed = f"transformers {cls.least_transformers} or newer; here is {transformers.__version__}"
+            needed = f"transformers {cls.least_transformers} or newer; here is {version('transformers')}"
             raise InputError(f"{checkpoint}: a {cls.model_class.config_class.model_type} needs {needed}")
         refuse_what_is_no_model(checkpoint)
         found = str(PreTrainedConfig.get_config_dict(checkpoint)[0].get("model_type"))

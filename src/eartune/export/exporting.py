@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -48,6 +49,10 @@ def export_run(run_dir: Path, to: Path, say: Say, adapter: bool = False) -> None
     With `adapter`, its LoRA alone, for peft. Raises InputError where there is something already, where no recording
     of the test is left to ask about, where the two disagree, or where an adapter would not be all that was trained.
     """
+    if tuple(map(int, version("transformers").split(".")[:2])) < (5, 23):
+        raise InputError(
+            "export needs transformers 5.23 or newer; 5.17 writes names of weights that others cannot read"
+        )
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise InputError(f"{to}: is there already; name a folder that is not, or is empty")
     run = read_run(run_dir)
