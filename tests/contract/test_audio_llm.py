@@ -119,6 +119,13 @@ def test_text_rows_bring_no_audio_tensors(model: ChatModel) -> None:
 # --- loss --------------------------------------------------------------------------------------------------------
 
 
+def test_words_that_look_like_sound_are_refused(model: ChatModel) -> None:
+    """A literal placeholder in somebody's text would ask for embeddings that no clip has."""
+    placeholder = model.tokenizer.convert_ids_to_tokens(model.audio_token_id)
+    with pytest.raises(InputError, match=r"words cannot hold .*; take it out"):
+        model.collate([typed(model, f"play {placeholder} now"), heard(model, 1.0)])
+
+
 def test_labels_stand_on_answers_only(model: ChatModel) -> None:
     batch = model.collate([typed(model), heard(model, 1.0)])
     for row, labels in zip([typed(model), heard(model, 1.0)], batch.labels, strict=True):

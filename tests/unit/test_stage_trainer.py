@@ -7,7 +7,9 @@ import pytest
 import torch
 from transformers import TrainerControl
 
+from eartune.architectures.chat_model import ChatModel
 from eartune.architectures.families.qwen2_audio import Qwen2Audio
+from eartune.architectures.load import FAMILIES
 from eartune.architectures.settings import Architecture
 from eartune.audio import write_audio
 from eartune.decoding import RowMaker
@@ -59,7 +61,7 @@ class CutJournal(Journal):
             raise PowerCutError
 
 
-def train(model: Qwen2Audio, what: Stage, folder: Path, journal: Journal | None = None, **settings: object) -> None:
+def train(model: ChatModel, what: Stage, folder: Path, journal: Journal | None = None, **settings: object) -> None:
     rows = RowMaker(model, SluTask(), Architecture(type="qwen2-audio", checkpoint="pocket"))
     training = Training(**({"batch_size": 8, "micro_batch_size": 8} | settings))
     train_stage(
@@ -67,7 +69,7 @@ def train(model: Qwen2Audio, what: Stage, folder: Path, journal: Journal | None 
     )
 
 
-def weights(model: Qwen2Audio) -> torch.Tensor:
+def weights(model: ChatModel) -> torch.Tensor:
     return torch.cat([value.detach().flatten().float() for value in model.module.parameters()])
 
 
@@ -90,8 +92,9 @@ def test_one_step_is_the_same_for_8x1_4x2_2x4_and_1x8(examples: tuple[Example, .
             assert (torch.sign(update) == torch.sign(updates[0])).float().mean() > 0.999
 
 
-def test_a_cut_run_goes_on_to_the_same_weights(examples: tuple[Example, ...], tmp_path: Path) -> None:
-    whole, cut, resumed = Qwen2Audio.tiny(), Qwen2Audio.tiny(), Qwen2Audio.tiny()
+@pytest.mark.parametrize("family", [name for name, family in FAMILIES.items() if family.is_supported()])
+def test_a_cut_run_goes_on_to_the_same_weights(examples: tuple[Example, ...], tmp_path: Path, family: str) -> None:
+    whole, cut, resumed = (FAMILIES[family].tiny() for _ in range(3))
     plan = stage(examples, epochs=3)
     train(whole, plan, tmp_path / "whole", batch_size=3)
     with pytest.raises(PowerCutError):

@@ -207,9 +207,12 @@ class ChatModel(ABC):
         return Batch(input_ids, attention_mask, labels, *stack(clips))
 
     def _token_ids(self, row: Row) -> tuple[list[int], list[int]]:
-        prompt = self._ids(row.prompt.before)
-        if row.clip is not None:
-            prompt += [self.audio_token_id] * row.clip.n_tokens + self._ids(row.prompt.after)
+        before, after = self._ids(row.prompt.before), self._ids(row.prompt.after)
+        if self.audio_token_id in (*before, *after):
+            placeholder = self.tokenizer.convert_ids_to_tokens(self.audio_token_id)
+            raise InputError(f"{row.prompt.before + row.prompt.after!r}: words cannot hold {placeholder}; take it out")
+        heard = [] if row.clip is None else [self.audio_token_id] * row.clip.n_tokens
+        prompt = [*before, *heard, *after]
         answer = [] if row.answer is None else self._ids(row.answer + self.chat.answer_end)
         return prompt, answer
 
