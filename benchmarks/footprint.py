@@ -12,15 +12,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from mid_size import config, our_model
 from rich.console import Console
 from rich.table import Table
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
-from transformers import Qwen2AudioConfig, Qwen2AudioForConditionalGeneration
 
 from eartune.architectures.families.qwen2_audio import Qwen2Audio
-from eartune.architectures.load import pocket_folder
 from eartune.architectures.settings import Architecture
 from eartune.architectures.sizes import QWEN2_AUDIO_7B, Size
 from eartune.architectures.weightless import size_of_config
@@ -83,17 +82,6 @@ def main() -> None:
     Console(width=120).print(table)
 
 
-def config() -> Qwen2AudioConfig:
-    """A tower of Whisper base's size, and 8 layers of 1024 with the pocket vocabulary."""
-    return Qwen2AudioConfig(
-        audio_config={"d_model": 512, "encoder_layers": 6, "encoder_ffn_dim": 2048, "num_mel_bins": 80}
-        | {"encoder_attention_heads": 8},
-        text_config={"model_type": "qwen2", "hidden_size": 1024, "intermediate_size": 2816, "num_hidden_layers": 8}
-        | {"num_attention_heads": 16, "num_key_value_heads": 16, "vocab_size": 49_155},
-        audio_token_index=49_152,
-    )
-
-
 def stage_of(mode: Mode, folder: Path) -> Stage:
     """A micro-batch of rows all alike."""
     recording = Recording(folder / "noise.wav", SECONDS)
@@ -111,12 +99,8 @@ def foretell(mode: Mode, size: Size) -> Footprint:
 def measure(mode: Mode) -> float:
     """Bytes of all tensors at the worst moment of the second step."""
     training, precision, trainable, _ = mode
-    pocket = Qwen2Audio.load(str(pocket_folder()), torch.bfloat16)  # its tokenizer and extractor
-    torch.manual_seed(0)
-    settings = config()
-    settings._attn_implementation = "sdpa"
-    module = Qwen2AudioForConditionalGeneration(settings).to(torch.bfloat16)
-    model = Qwen2Audio(module, pocket.tokenizer, pocket.extractor)
+    model = our_model()
+    module = model.module
     if precision == "nf4":
         model.parts.quantise()
         module.to("cpu")

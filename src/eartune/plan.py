@@ -107,6 +107,19 @@ def figures(stage: Stage, experiment: Experiment) -> StageFigures:
     )
 
 
+def shared_steps(plans: Sequence[CellPlan], experiment: Experiment) -> tuple[int, int]:
+    """Optimizer steps of all cells, and how many of them fall away because equal stages are trained once."""
+    everything, once = 0, {}
+    for plan in plans:
+        before: int = plan.cell.seed
+        for stage in plan.stages:
+            shown = tuple((e.utterance.id, e.recording and e.recording.path, e.asked) for e in stage.examples)
+            before = hash((before, stage.epochs, stage.learning_rate, stage.warmup_ratio, stage.trainable, shown))
+            once[before] = steps = figures(stage, experiment).steps
+            everything += steps
+    return everything, everything - sum(once.values())
+
+
 def _read(corpora: Sequence[Corpus], source: Source) -> tuple[Utterance, ...]:
     utterances = tuple(chain.from_iterable(corpus.load(source) for corpus in corpora))
     if len({utterance.id for utterance in utterances}) < len(utterances):

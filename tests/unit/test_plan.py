@@ -9,7 +9,7 @@ from builders import experiment, frame, pool, sound_file, utterance
 from eartune.corpora import Source
 from eartune.experiment import Experiment
 from eartune.faults import InputError
-from eartune.plan import Pools, figures, plan_cells, read_pools
+from eartune.plan import Pools, figures, plan_cells, read_pools, shared_steps
 from eartune.schemes import Asked, as_speech
 from eartune.settings import Component
 from eartune.tasks.slu import Schema
@@ -36,7 +36,7 @@ def write_data(folder: Path, **pools: tuple[Utterance, ...]) -> Source:
 def test_pools_are_what_the_manifests_hold(tmp_path: Path) -> None:
     pools = read_pools(experiment(), write_data(tmp_path))
     assert [len(pools.text), len(pools.speech), len(pools.test)] == [4, 2, 1]
-    assert pools.schema == Schema(frozenset({"alarm_set"}), frozenset({"date"}), has_scenario=True)
+    assert pools.schema == Schema(frozenset({"alarm_set"}), frozenset({"date"}), True, frozenset({("alarm", "set")}))
 
 
 def test_the_speech_pool_holds_only_what_can_be_heard(tmp_path: Path) -> None:
@@ -123,6 +123,15 @@ def planned(settings: Experiment) -> dict[str, list[tuple[int, int, float, int, 
         ]
         for plan in plan_cells(settings, in_memory())
     }
+
+
+def test_stages_that_are_alike_are_counted_once() -> None:
+    """The curriculum's text stage of 6 steps serves three budgets; another seed shares nothing."""
+    settings = experiment(grid__schemes=[{"type": "curriculum"}], grid__budgets=["1 utterance", "50%", "100%"])
+    steps, shared = shared_steps(plan_cells(settings, in_memory()), settings)
+    assert shared == 2 * 6 and steps == 3 * 6 + 4 + 5 + 6
+    seeds = experiment(grid__schemes=[{"type": "curriculum"}], grid__budgets=["50%"], grid__seeds=[0, 1])
+    assert shared_steps(plan_cells(seeds, in_memory()), seeds)[1] == 0
 
 
 def test_stages_in_numbers() -> None:

@@ -12,7 +12,7 @@ from eartune.corpora import Source
 from eartune.experiment import read_experiment
 from eartune.footprint import Footprint
 from eartune.metrics.power import DISAGREEMENT, design_effect, smallest_difference
-from eartune.plan import CellPlan, Pools, StageFigures, figures, plan_cells, read_pools
+from eartune.plan import CellPlan, Pools, StageFigures, figures, plan_cells, read_pools, shared_steps
 
 
 def check(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsRoot = Path("runs")) -> None:
@@ -43,7 +43,11 @@ def check(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsR
         largest = max(footprints, key=lambda footprint: footprint.total)
         console.print(memory_table(largest))
         console.print(f"the smallest GPU that holds it: {largest.gpu}", highlight=False)
-    console.print(f"{len(plans)} models. Next: eartune run {experiment}")
+    steps, shared = shared_steps(plans, settings)
+    saved = f"; {shared} of them fall away, as equal stages are trained once" if shared else ""
+    console.print(
+        f"{len(plans)} models of {steps} steps in all{saved}. Next: eartune run {experiment}", highlight=False
+    )
 
 
 def more_speech(pools: Pools) -> str:

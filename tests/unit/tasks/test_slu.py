@@ -173,7 +173,8 @@ def test_no_json_raises(value: object) -> None:
 
 def test_a_schema_holds_the_labels_of_its_frames() -> None:
     schema = Schema.of([ALARM, frame("music.play", "song:hello")])
-    assert schema == Schema(frozenset({"alarm_set", "music_play"}), frozenset({"date", "time", "song"}), True)
+    pairs = frozenset({("alarm", "set"), ("music", "play")})
+    assert schema == Schema(frozenset({"alarm_set", "music_play"}), frozenset({"date", "time", "song"}), True, pairs)
     assert schema.knows(frame("music.play", "date:today"))
     assert not schema.knows(frame("music.stop")) and not schema.knows(frame("music.play", "genre:jazz"))
 

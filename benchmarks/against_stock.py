@@ -1,0 +1,262 @@
+"""Ours against the stock recipe, same weights and data, in turns, in one run: python benchmarks/against_stock.py
+
+The stock recipe is transformers' Trainer with the model's own processor (sound padded to 30 s), forward and loss, and
+its `generate`. Writes benchmarks/against_stock.json: examples a second (medians of the rounds), ratios with their
+range, and how far losses and answers are apart in float32.
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from mid_size import noise, our_model, requests, spoken, stock_model
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+from transformers import Qwen2AudioProcessor, Trainer, TrainerCallback, TrainingArguments
+
+from eartune.architectures.families.qwen2_audio import Qwen2Audio
+from eartune.architectures.settings import Architecture
+from eartune.audio import SAMPLE_RATE, read_audio
+from eartune.batches import Row
+from eartune.decoding import RowMaker
+from eartune.files import write_json
+from eartune.prompts import render
+from eartune.provenance import made_with
+from eartune.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, Example, Modality, Stage, as_text
+from eartune.settings import Decoding, Training
+from eartune.tasks.settings import SluTask
+from eartune.tasks.slu import instruction
+from eartune.training.journal import Journal
+from eartune.training.stage_trainer import Learner, train_stage
+
+ROUNDS = 3
+GLOBAL_BATCH, MICRO_BATCH = 16, 4
+STEPS = 3  # of a round; the first warms up
+SECONDS_TO_DECODE, NEW_TOKENS, CLIPS = 3.0, 32, 8
+RATE = 1e-5
+
+
+def main() -> None:
+    """Train on speech, train on text, answer greedily and with beams."""
+    with tempfile.TemporaryDirectory() as folder:
+        utterances = requests(GLOBAL_BATCH * STEPS)
+        speech, text = spoken(utterances, Path(folder)), as_text(utterances)
+        rows = [
+            training_row("speech step", speech, Path(folder)),
+            training_row("text step", text, Path(folder)),
+            decoding_row("answers, greedy", 1),
+            decoding_row("answers, 3 beams", 3),
+        ]
+    write_json(Path(__file__).with_suffix(".json"), {"rows": rows, "made_with": made_with()})
+    table = Table(*rows[0], box=None)
+    for row in rows:
+        table.add_row(*map(str, row.values()))
+    Console(width=120).print(table)
+
+
+# --- training ------------------------------------------------------------------------------------------------------
+
+
+def training_row(name: str, examples: Sequence[Example], folder: Path) -> dict[str, Any]:
+    """Examples a second of both, round by round."""
+    stock, ours = [], []
+    for number in range(ROUNDS):
+        stock.append(train_stock(examples, folder / f"stock-{name}-{number}"))
+        ours.append(train_ours(examples, folder / f"ours-{name}-{number}"))
+    return row_of(name, stock, ours, loss_difference(examples[:MICRO_BATCH]))
+
+
+class Clock(TrainerCallback):
+    """When each step was through."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """The time now."""
+        self.times.append(time.perf_counter())
+
+    def rate(self) -> float:
+        """Examples a second from the end of the first step to the end of the last, data and all."""
+        return GLOBAL_BATCH * (len(self.times) - 1) / (self.times[-1] - self.times[0])
+
+
+class TimedJournal(Journal):
+    """Ours, with a clock."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        super().__init__(path, lambda *_: None)
+        self.clock = clock
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """The time now."""
+        self.clock.on_step_end(args, state, control)
+
+
+def train_ours(examples: Sequence[Example], folder: Path) -> float:
+    """A stage as `eartune run` trains it; examples a second."""
+    clock = Clock()
+    trainable = EVERYTHING if examples[0].modality is Modality.SPEECH else LANGUAGE_MODEL_ONLY
+    stage = Stage("one", tuple(examples), 1, RATE, 0, trainable)
+    model = our_model()
+    training = Training(batch_size=GLOBAL_BATCH, micro_batch_size=MICRO_BATCH)
+    train_stage(model, stage, row_maker(model).to_learn, training, 0, folder, TimedJournal(folder / "log.jsonl", clock))
+    return clock.rate()
+
+
+def train_stock(examples: Sequence[Example], folder: Path) -> float:
+    """The library's Trainer on its own class; examples a second."""
+    clock, ours = Clock(), our_model()
+    model = stock_model()
+    if examples[0].modality is Modality.TEXT:
+        model.model.audio_tower.requires_grad_(False)
+        model.model.multi_modal_projector.requires_grad_(False)
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=1,
+        per_device_train_batch_size=MICRO_BATCH,
+        gradient_accumulation_steps=GLOBAL_BATCH // MICRO_BATCH,
+        learning_rate=RATE,
+        lr_scheduler_type="cosine",
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        use_cpu=not torch.cuda.is_available(),
+    )
+    trainer = Trainer(
+        model=model,
+        args=arguments,
+        train_dataset=list(examples),  # type: ignore[arg-type]
+        data_collator=lambda some: stock_batch(ours, some),
+        callbacks=[clock],
+    )
+    trainer.train()
+    return clock.rate()
+
+
+def stock_batch(ours: Qwen2Audio, examples: Sequence[Example]) -> dict[str, Tensor]:
+    """What the processor makes of prompts, answers and sounds; labels on answers alone."""
+    processor = Qwen2AudioProcessor(ours.extractor, ours.tokenizer)
+    maker = row_maker(ours)
+    texts, answers, waves = [], [], []
+    for example in examples:
+        row = maker.to_learn(example)
+        placeholder = ours.tokenizer.convert_ids_to_tokens(ours.audio_token_id) if row.clip else ""
+        answers.append(f"{row.answer}{ours.chat.answer_end}")
+        texts.append(row.prompt.before + placeholder + row.prompt.after + answers[-1])
+        if example.recording is not None:
+            waves.append(read_audio(example.recording.path))
+    batch = dict(
+        processor(text=texts, audio=waves or None, sampling_rate=SAMPLE_RATE, return_tensors="pt", padding=True)
+    )
+    labels = torch.full_like(batch["input_ids"], -100)
+    for place, answer in enumerate(answers):
+        n_tokens = len(ours.tokenizer(answer, add_special_tokens=False)["input_ids"])
+        labels[place, -n_tokens:] = batch["input_ids"][place, -n_tokens:]
+    if "input_features" in batch:
+        batch["input_features"] = batch["input_features"].bfloat16()
+    return batch | {"labels": labels}
+
+
+def row_maker(model: Qwen2Audio) -> RowMaker:
+    """The task as `eartune run` asks it."""
+    return RowMaker(model, SluTask(), Architecture(type="qwen2-audio", checkpoint="pocket"))
+
+
+@torch.no_grad()
+def loss_difference(examples: Sequence[Example]) -> float:
+    """Of both losses of one micro-batch, in float32."""
+    ours, stock = our_model(torch.float32).model.eval(), stock_model(torch.float32).eval()
+    face = Qwen2Audio(ours, our_model().tokenizer, our_model().extractor)
+    batch = face.collate([row_maker(face).to_learn(example) for example in examples])
+    theirs = {name: v.float() if v.is_floating_point() else v for name, v in stock_batch(face, examples).items()}
+    n_labels = int((batch.labels != -100).sum())
+    return abs(float(Learner(face)(batch)) / n_labels - float(stock(**theirs).loss))
+
+
+# --- answers -------------------------------------------------------------------------------------------------------
+
+
+def decoding_row(name: str, beams: int) -> dict[str, Any]:
+    """Clips a second of both, round by round; no weights end an answer, so that all are equally long."""
+    ours, stock = our_model(), stock_model().eval()
+    ours.module.eval()
+    stock_rates, our_rates = [], []
+    for _ in range(ROUNDS):
+        stock_rates.append(CLIPS / timed(lambda: answers_of_stock(stock, ours, beams)))
+        our_rates.append(CLIPS / timed(lambda: answers_of_ours(ours, beams)))
+    precise, precise_stock = our_model(torch.float32), stock_model(torch.float32).eval()
+    precise.module.eval()
+    mine, theirs = answers_of_ours(precise, beams), answers_of_stock(precise_stock, precise, beams)
+    differing = sum(a != b for a, b in zip(mine, theirs, strict=True)) / CLIPS
+    return row_of(name, stock_rates, our_rates, differing)
+
+
+@torch.no_grad()
+def answers_of_ours(model: Qwen2Audio, beams: int) -> list[str]:
+    """From waves to text."""
+    rows = [asked(model, seed) for seed in range(CLIPS)]
+    decoding = Decoding(beams=beams, max_new_tokens=NEW_TOKENS)
+    return model.generate(model.collate(rows), decoding)
+
+
+@torch.no_grad()
+def answers_of_stock(stock: Any, ours: Qwen2Audio, beams: int) -> list[str]:
+    """The same with the processor and the library's `generate`."""
+    processor = Qwen2AudioProcessor(ours.extractor, ours.tokenizer)
+    placeholder = ours.tokenizer.convert_ids_to_tokens(ours.audio_token_id)
+    prompts = [asked(ours, seed).prompt for seed in range(CLIPS)]
+    texts = [prompt.before + placeholder + prompt.after for prompt in prompts]
+    waves = [noise(SECONDS_TO_DECODE, seed) for seed in range(CLIPS)]
+    batch = dict(processor(text=texts, audio=waves, sampling_rate=SAMPLE_RATE, return_tensors="pt", padding=True))
+    batch["input_features"] = batch["input_features"].to(next(stock.parameters()).dtype)
+    written = stock.generate(
+        **batch,
+        num_beams=beams,
+        max_new_tokens=NEW_TOKENS,
+        do_sample=False,
+        suppress_tokens=[ours.audio_token_id],
+        pad_token_id=ours.tokenizer.pad_token_id,
+        eos_token_id=ours.tokenizer.convert_tokens_to_ids(ours.chat.answer_end),
+    )
+    new = written[:, batch["input_ids"].shape[1] :]
+    return [text.strip() for text in ours.tokenizer.batch_decode(new, skip_special_tokens=True)]
+
+
+def asked(model: Qwen2Audio, seed: int) -> Row:
+    """A row that asks about noise."""
+    return Row(render(model.chat, instruction(True), None), model.features(noise(SECONDS_TO_DECODE, seed)), None)
+
+
+# --- both ----------------------------------------------------------------------------------------------------------
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def row_of(name: str, stock: Sequence[float], ours: Sequence[float], apart: float) -> dict[str, Any]:
+    """Rates of the rounds in numbers."""
+    ratios = [our / their for our, their in zip(ours, stock, strict=True)]
+    return {
+        "what": name,
+        "stock, a second": round(statistics.median(stock), 3),
+        "ours, a second": round(statistics.median(ours), 3),
+        "ratio": round(statistics.median(ratios), 2),
+        "lowest": round(min(ratios), 2),
+        "highest": round(max(ratios), 2),
+        "apart": round(apart, 7),
+    }
+
+
+if __name__ == "__main__":
+    main()
