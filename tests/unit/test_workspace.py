@@ -153,7 +153,12 @@ def test_a_plan_can_be_read(tmp_path: Path) -> None:
     write_plan(tmp_path / plan.cell.name, experiment(), plan, pools().schema, stages)
     written = {path.stem: json.loads(path.read_text()) for path in (tmp_path / plan.cell.name).iterdir()}
     assert written["settings"] == experiment().model_dump(mode="json")
-    assert written["labels"] == {"intents": ["alarm_set"], "entity_types": ["date"], "has_scenario": True}
+    assert written["labels"] == {
+        "intents": ["alarm_set"],
+        "entity_types": ["date"],
+        "has_scenario": True,
+        "pairs": [["alarm", "set"]],
+    }
     assert written["selection"] == {
         "budget": "50%",
         "utterances": [{"id": u.id, "seconds": 1.0} for u in plan.speech],
