@@ -50,3 +50,12 @@ def test_everything_but_the_model_is_imported_without_torch() -> None:
 )
 def test_a_command_without_a_model_runs_without_torch(argv: list[str]) -> None:
     assert heavy_after(COMMAND.format(argv=["eartune", *argv])) == "[]"
+
+
+def test_help_imports_no_verb() -> None:
+    program = COMMAND.format(argv=["eartune", "--help"])
+    program += (
+        "\nprint('imported:', sorted({'numpy', 'pydantic', 'yaml', 'jinja2', 'eartune.experiment'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.splitlines()[-1] == "imported: []"

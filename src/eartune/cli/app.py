@@ -1,29 +1,88 @@
-"""The `eartune` command: verbs, and faults of input as one sentence with exit code 2."""
+"""The `eartune` command: verbs, and faults of input as one sentence with exit code 2.
+
+A verb's module is imported when the verb is called, so that help comes at once.
+"""
 
 import logging
 import sys
+from importlib import import_module
+from typing import Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from eartune.cli import check, compare, doctor, export, listing, predict, prepare, report, run, score
 from eartune.faults import InputError
 
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    help="Adapt an audio LLM to your spoken-language-understanding task from text and a little speech.",
-)
-app.command("list")(listing.list_all)
-app.command("prepare")(prepare.prepare_files)
-app.command("check")(check.check)
-app.command("run")(run.run)
-app.command("score")(score.score)
-app.command("compare")(compare.compare_systems)
-app.command("report")(report.report)
-app.command("predict")(predict.predict)
-app.command("export")(export.export)
-app.command("doctor")(doctor.doctor)
+VERBS = {  # where each is, and what the help of all says of it, which is the first line of its own
+    "list": ("listing.list_all", "Show the experiments, corpora, schemes and architectures there are."),
+    "prepare": (
+        "prepare.prepare_files",
+        "Make manifests of your own files: faults are set aside with reasons, and one page says what is there.",
+    ),
+    "check": (
+        "check.check",
+        "Print what a run would do: stages, examples, hours, steps, trainable parameters, memory.",
+    ),
+    "run": (
+        "run.run",
+        "Train, decode, score and report every model that is not finished; interrupted, the same command goes on.",
+    ),
+    "score": (
+        "score.score",
+        "Score predictions: every metric with its 95 % interval, and what kind of answers they are.",
+    ),
+    "compare": (
+        "compare.compare_systems",
+        "Compare two systems: B less A in each metric, with interval and p, and the rows that B fixes and breaks.",
+    ),
+    "report": (
+        "report.report",
+        "Write report.md and report.html from the results in a run's folder and print the table.",
+    ),
+    "predict": (
+        "predict.predict",
+        "Answer recordings (wav, flac, ogg, mp3; any rate and channels) with a model that `run` made.",
+    ),
+    "export": (
+        "export.export",
+        "Write a model in the hub's layout, merged, with a card; plain transformers must agree with it first.",
+    ),
+    "doctor": (
+        "doctor.doctor",
+        "Look at versions, packages, accelerator and disk, and at a model if one is given; say what to do.",
+    ),
+}
+
+
+class Verb(TyperCommand):
+    """A verb that is known by its help until it is called."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """The context of the real command, which takes over from here."""
+        module, function = VERBS[str(self.name)][0].split(".")
+        alone = typer.Typer(add_completion=False)
+        alone.command(self.name)(getattr(import_module(f"eartune.cli.{module}"), function))
+        return typer.main.get_command(alone).make_context(info_name, args, parent=parent, **extra)
+
+
+class Verbs(TyperGroup):
+    """All verbs, none of them imported."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """In the order of their use."""
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A verb by its name."""
+        return Verb(cmd_name, help=VERBS[cmd_name][1]) if cmd_name in VERBS else None
+
+
+app = typer.Typer(cls=Verbs, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+
+
+@app.callback()
+def eartune() -> None:
+    """Adapt an audio LLM to your spoken-language-understanding task from text and a little speech."""
 
 
 def main() -> None:

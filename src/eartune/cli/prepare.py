@@ -57,7 +57,7 @@ def prepare_files(
         typer.Option("--text-only", help="A corpus: its words alone; sound is not used, nor fetched if it lies apart."),
     ] = False,
 ) -> None:
-    """Make manifests of your own files: what cannot be used is set aside with the reason, and one page says what is.
+    """Make manifests of your own files: faults are set aside with reasons, and one page says what is there.
 
     Example: eartune prepare train.csv test.csv --to prepared --map text=sentence
 
