@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`. Each builds .venv if it is missing.
-.PHONY: demo test test-lowest check format golden clean pocket pocket-multilingual
+.PHONY: demo test test-lowest bench check format golden clean pocket pocket-multilingual
 PIP = .venv/bin/pip install -q --disable-pip-version-check
 
 .venv/ready: pyproject.toml
@@ -35,6 +35,13 @@ check: .venv/tested
 format: .venv/tested
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
+
+# Ours against the stock recipe, and what each part wins or costs; about 20 minutes on two cores.
+bench: .venv/tested
+	.venv/bin/python benchmarks/against_stock.py
+	.venv/bin/python benchmarks/trimmed_audio.py
+	.venv/bin/python benchmarks/constraint.py
+	.venv/bin/python benchmarks/footprint.py
 
 golden: .venv/tested
 	.venv/bin/pytest tests/golden --update
