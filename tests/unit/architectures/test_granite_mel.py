@@ -28,3 +28,10 @@ def test_the_checkpoints_settings_are_kept(tmp_path: Path) -> None:
     (tmp_path / LogMel.CONFIG).write_text(json.dumps(settings))
     LogMel.from_pretrained(str(tmp_path)).save_pretrained(tmp_path)
     assert json.loads((tmp_path / LogMel.CONFIG).read_text()) == settings
+
+
+def test_settings_in_the_processors_file_are_found(tmp_path: Path) -> None:
+    """Where newer versions of the library write them."""
+    settings = {"feature_extractor_type": "GraniteSpeechFeatureExtractor", "projector_window_size": 15}
+    (tmp_path / "processor_config.json").write_text(json.dumps({"feature_extractor": settings}))
+    assert LogMel.from_pretrained(str(tmp_path)).config == settings

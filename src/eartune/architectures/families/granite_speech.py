@@ -15,7 +15,7 @@ from transformers import (
     GraniteSpeechPlusForConditionalGeneration,
 )
 from transformers.audio_utils import mel_filter_bank
-from transformers.utils import cached_file
+from transformers.feature_extraction_utils import FeatureExtractionMixin
 
 from eartune.architectures.chat_model import ChatModel
 from eartune.architectures.sizes import Rate
@@ -52,8 +52,8 @@ class LogMel:
 
     @classmethod
     def from_pretrained(cls, folder: str) -> Self:
-        """The checkpoint's own settings, which are kept as they are."""
-        return cls(json.loads(Path(str(cached_file(folder, cls.CONFIG))).read_text(encoding="utf-8")))
+        """The checkpoint's own settings, which are kept as they are; newer ones have them in processor_config.json."""
+        return cls(FeatureExtractionMixin.get_feature_extractor_dict(folder)[0])
 
     def save_pretrained(self, folder: Path) -> None:
         """As they were."""
