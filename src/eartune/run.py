@@ -26,7 +26,7 @@ from eartune.metrics import Answered, Score, evaluate
 from eartune.plan import ALIGN, CellPlan, Pools, plan_cells, read_pools
 from eartune.progress import RunProgress
 from eartune.provenance import made_with
-from eartune.report import RunResult, write_report, write_result
+from eartune.report import CELLS, RunResult, write_report, write_result
 from eartune.report.differences import PREDICTIONS, REFERENCES
 from eartune.schemes import Cascade, Example, Modality
 from eartune.settings import Component
@@ -49,6 +49,7 @@ def run(experiment: Experiment, data: Path, runs: Path, console: Console) -> Pat
     open_plans = [plan for plan, key in zip(plans, keys, strict=True) if not is_finished(root / plan.cell.name, key)]
     console.print(f"{experiment.name}: {len(plans)} models, {len(plans) - len(open_plans)} of them finished")
     write_references(root, pools)
+    write_json(root / CELLS, {"cells": [plan.cell.name for plan in plans]})
     with RunProgress(console, sum(cell_units(plan, pools) for plan in open_plans)) as progress:
         for plan in open_plans:
             run_cell(experiment, plan, pools, root, base, progress)

@@ -1,6 +1,7 @@
 """Where a run keeps things, and the keys by which it knows what is done.
 
 runs/coffee/stages/<key>/     train.jsonl, checkpoint-N/, weights.safetensors, stage.json
+runs/coffee/cells.json        which cells the grid has; those of earlier grids stay, and are not reported
 runs/coffee/transcripts/<key>/      <recogniser>.jsonl, what a cascade's recogniser understood
 runs/coffee/<cell>/           settings.json, selection.json, plan.json, predictions.jsonl, scores.json, result.json
 """

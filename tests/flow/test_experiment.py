@@ -146,6 +146,16 @@ def test_other_settings_under_the_same_name_are_run_anew(finished: Path, data: P
     assert after["made_with"]["fingerprint"] != json.loads(before)["made_with"]["fingerprint"]
 
 
+def test_models_of_an_earlier_grid_stay_but_are_not_reported(data: Path, tmp_path: Path) -> None:
+    wide = experiment(data, schemes=[{"type": "untuned"}, {"type": "text-only", "epochs": 1}], budgets=[])
+    narrow = experiment(data, schemes=[{"type": "untuned"}], budgets=[])
+    for settings, reported in ((wide, ["text-only-seed0", "untuned-seed0"]), (narrow, ["untuned-seed0"])):
+        root = run(settings, data, tmp_path, Console(quiet=True))
+        assert [result.name for result in read_results(root)] == reported
+    assert (root / "text-only-seed0" / "result.json").exists()
+    assert "| text-only" not in (root / "report.md").read_text()
+
+
 def test_predict_answers_in_the_order_given(finished: Path, data: Path) -> None:
     first, second = data / "recordings" / "test3.wav", data / "recordings" / "test0.wav"
     rows = predict_files(finished / "curriculum-50pct-seed0", [first, second])

@@ -13,6 +13,7 @@ from eartune.files import read_json, write_json
 from eartune.metrics import Score
 
 FILE = "result.json"
+CELLS = "cells.json"
 
 
 class Listening(TypedDict):
@@ -72,8 +73,13 @@ def write_result(folder: Path, result: RunResult) -> None:
 
 
 def read_results(run_folder: Path) -> tuple[RunResult, ...]:
-    """The results of all cells of a run, by folder name; raises InputError naming the file that does not fit."""
-    paths = sorted(run_folder.glob(f"*/{FILE}"))
+    """The results of a run's cells, by folder name; raises InputError naming the file that does not fit.
+
+    Where the run has written down which cells its grid has, those of earlier grids, left there, are passed over.
+    """
+    named = run_folder / CELLS
+    cells = read_json(named)["cells"] if named.is_file() else None
+    paths = [path for path in sorted(run_folder.glob(f"*/{FILE}")) if cells is None or path.parent.name in cells]
     if not paths:
         raise InputError(f"{run_folder}: holds no */{FILE}, so there is nothing to report")
     return tuple(_read(path) for path in paths)
