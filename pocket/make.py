@@ -33,8 +33,8 @@ def main() -> None:
     pocket = build_pocket(trained=None)
     if not options.go_on:
         start_adapter(pocket, sentences, clips, options.work / "adapter.pt")
-    align(pocket, sentences, clips, options.examples, options.work, TRAINED if options.go_on else None)
-    shutil.copy(options.work / "pocket.safetensors", TRAINED)
+    align(pocket, sentences, clips, options.examples, options.work, TRAINED["pocket"] if options.go_on else None)
+    shutil.copy(options.work / "pocket.safetensors", TRAINED["pocket"])
     report_word_errors(build_pocket(), sentences, clips, Path("results/pocket/word_errors.json"))
 
 

@@ -16,7 +16,7 @@ from hearing import encode_all, read_shards
 from sentences import gather
 from wer import report_word_errors
 
-MULTILINGUAL = TRAINED.with_name("pocket-multilingual.safetensors")
+MULTILINGUAL = TRAINED["pocket-multilingual"]
 ENGLISH_SENTENCES = 11_600  # those that the English weights were made with
 
 
@@ -31,7 +31,7 @@ def main() -> None:
     work = options.work / "multilingual"
     work.mkdir(exist_ok=True)
     everything = [sentence for sentences in languages.values() for sentence in sentences]
-    align(build_pocket(trained=None), everything, clips, options.examples, work, TRAINED)
+    align(build_pocket(trained=None), everything, clips, options.examples, work, TRAINED["pocket"])
     shutil.copy(work / "pocket.safetensors", MULTILINGUAL)
     pocket = build_pocket(MULTILINGUAL)
     for name, sentences in languages.items():

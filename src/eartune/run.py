@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from eartune.architectures.settings import Architecture
+from eartune.architectures.settings import POCKETS, Architecture
 from eartune.audio import read_audio
 from eartune.corpora import Source
 from eartune.corpora.spoken_form import as_heard
@@ -253,11 +253,11 @@ def free_seconds(plan: CellPlan) -> float:
 
 def base_fingerprint(architecture: Architecture) -> str:
     """What identifies the weights before training: for pocket their hashes, else the checkpoint's name."""
-    if architecture.checkpoint != "pocket":
+    if architecture.checkpoint not in POCKETS:
         return architecture.checkpoint
     from eartune.checkpoints.pocket import pocket_fingerprint
 
-    return pocket_fingerprint()
+    return pocket_fingerprint(architecture.checkpoint)
 
 
 def is_finished(folder: Path, expected: str) -> bool:

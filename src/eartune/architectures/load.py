@@ -20,9 +20,8 @@ from eartune.architectures.families.qwen2_audio import Qwen2Audio
 from eartune.architectures.families.qwen3_asr import Qwen3Asr
 from eartune.architectures.families.qwen3_omni import Qwen3Omni
 from eartune.architectures.families.voxtral import Voxtral
-from eartune.architectures.settings import Architecture, Family
+from eartune.architectures.settings import POCKETS, Architecture, Family
 
-POCKET = "pocket"
 FAMILIES: dict[Family, type[ChatModel]] = {
     "qwen2-audio": Qwen2Audio,
     "qwen2.5-omni": Qwen25Omni,
@@ -55,17 +54,17 @@ def load(settings: Architecture) -> ChatModel:
 
 def checkpoint_of(settings: Architecture) -> str:
     """A name on the hub, or a folder, that the library can load."""
-    return str(pocket_folder()) if settings.checkpoint == POCKET else settings.checkpoint
+    return str(pocket_folder(settings.checkpoint)) if settings.checkpoint in POCKETS else settings.checkpoint
 
 
-def pocket_folder() -> Path:
-    """The pocket checkpoint in the hub's layout, put together on first use and kept in the user's cache."""
-    from eartune.checkpoints.pocket import build_pocket, pocket_fingerprint
+def pocket_folder(name: str) -> Path:
+    """A pocket checkpoint in the hub's layout, put together on first use and kept in the user's cache."""
+    from eartune.checkpoints.pocket import TRAINED, build_pocket, pocket_fingerprint
 
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "eartune"
-    folder = cache / f"pocket-{pocket_fingerprint()}"
+    folder = cache / f"pocket-{pocket_fingerprint(name)}"
     if not (folder / "config.json").exists():
         half_done = folder.with_name(f".{folder.name}-{os.getpid()}")
-        build_pocket().save(half_done)
+        build_pocket(TRAINED[name]).save(half_done)
         half_done.rename(folder)
     return folder

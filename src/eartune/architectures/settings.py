@@ -39,12 +39,16 @@ CHECKPOINTS: dict[Family, str] = {  # of each family, one that its authors publi
 }
 
 
+POCKETS = ("pocket", "pocket-multilingual")
+"""Small checkpoints that are put together from packages; see pocket/README.md."""
+
+
 class Architecture(Section):
     """A family of audio LLMs, and weights of it."""
 
     type: Family
     checkpoint: str
-    """A name on the hub, a folder in the hub's layout, or `pocket`, which is a small qwen2-audio."""
+    """A name on the hub, a folder in the hub's layout, or one of POCKETS, which are small qwen2-audios."""
     precision: Literal["bfloat16", "float32", "nf4"] = "bfloat16"
     """Of weights and computation; the optimizer keeps float32 copies of what it trains. `nf4` keeps the decoder's
     linear layers in 4 bits and computes in bfloat16; it needs training.lora, and pip install 'eartune[train]'."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from eartune.architectures.settings import POCKETS
 from eartune.settings import Component
 
 ENCODER, ADAPTER, LANGUAGE_MODEL = Component
@@ -58,19 +59,20 @@ QWEN2_AUDIO_7B = Size(
     token_bytes=6_775_556,
     state_bytes=1_474_560,
 )
+POCKET = Size(
+    {ENCODER: 20_590_592, ADAPTER: 295_488, LANGUAGE_MODEL: 162_830_016},
+    lora_features=305_280,
+    positions=768_000,
+    layers=30,
+    width=576,
+    vocabulary=49_155,
+    wrapped=106_168_320,
+    lora_outputs=155_520,
+    token_bytes=890_996,
+    state_bytes=110_592,
+)
 KNOWN = {  # so that a plan for them is there at once, without torch
     "Qwen/Qwen2-Audio-7B-Instruct": QWEN2_AUDIO_7B,
     "Qwen/Qwen2-Audio-7B": QWEN2_AUDIO_7B,
-    "pocket": Size(
-        {ENCODER: 20_590_592, ADAPTER: 295_488, LANGUAGE_MODEL: 162_830_016},
-        lora_features=305_280,
-        positions=768_000,
-        layers=30,
-        width=576,
-        vocabulary=49_155,
-        wrapped=106_168_320,
-        lora_outputs=155_520,
-        token_bytes=890_996,
-        state_bytes=110_592,
-    ),
+    **dict.fromkeys(POCKETS, POCKET),
 }

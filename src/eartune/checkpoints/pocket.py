@@ -2,6 +2,8 @@
 
     base weights (packages with checked hashes, or the hub) + pocket.safetensors (ours) -> a Qwen2-Audio
 
+`pocket-multilingual` is the same with other weights of ours, which also learned to hear German and Italian.
+
 The packages hold Whisper in float16 and SmolLM2 in 4 bits; ours was trained on these. Only what eartune trained
 ships with it, the modality adapter and a LoRA of the language model, and is merged here.
 """
@@ -29,9 +31,10 @@ from transformers import (
 from transformers.models.qwen2_audio.configuration_qwen2_audio import Qwen2AudioEncoderConfig
 
 from eartune.architectures.families.qwen2_audio import AUDIO_SPECIALS, AUDIO_TOKEN, Qwen2Audio
+from eartune.architectures.settings import POCKETS
 from eartune.faults import InputError
 
-TRAINED = Path(__file__).with_name("pocket.safetensors")
+TRAINED = {name: Path(__file__).with_name(f"{name}.safetensors") for name in POCKETS}
 LORA_ALPHA_OVER_RANK = 2.0
 HUB_WHISPER = "openai/whisper-base"
 HUB_SMOLLM2 = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -68,7 +71,7 @@ SMOLLM2 = PackageFile(
 )
 
 
-def build_pocket(trained: Path | None = TRAINED) -> Qwen2Audio:
+def build_pocket(trained: Path | None = TRAINED["pocket"]) -> Qwen2Audio:
     """The pocket model in bfloat16; `trained` None leaves the adapter and language model untrained."""
     language_model, tokenizer = with_audio_tokens(*read_smollm2())
     model = empty_pocket(language_model.config, len(tokenizer), tokenizer.convert_tokens_to_ids(AUDIO_TOKEN))
@@ -80,9 +83,10 @@ def build_pocket(trained: Path | None = TRAINED) -> Qwen2Audio:
     return Qwen2Audio(model.to(torch.bfloat16).eval(), tokenizer, WhisperFeatureExtractor(feature_size=80))
 
 
-def pocket_fingerprint() -> str:
-    """Twelve characters that change with any weight of the checkpoint."""
-    parts = [part.sha256 for part in (*WHISPER_PARTS, SMOLLM2)] + [hashlib.sha256(TRAINED.read_bytes()).hexdigest()]
+def pocket_fingerprint(name: str) -> str:
+    """Twelve characters that change with any weight of the checkpoint of this name."""
+    ours = hashlib.sha256(TRAINED[name].read_bytes()).hexdigest()
+    parts = [part.sha256 for part in (*WHISPER_PARTS, SMOLLM2)] + [ours]
     return hashlib.sha256("".join(parts).encode()).hexdigest()[:12]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from eartune.architectures.settings import CHECKPOINTS
+from eartune.architectures.settings import CHECKPOINTS, POCKETS
 from eartune.cli.console import console as terminal
 from eartune.corpora import CORPORA
 from eartune.corpora.grammar import BUNDLED
@@ -33,7 +33,7 @@ def list_all(
     _print(console, "schemes", {kind.model_fields["type"].default: kind for kind in SCHEMES})
     console.print("[bold]architectures[/]")
     for family, checkpoint in CHECKPOINTS.items():
-        small = ", pocket" if family == "qwen2-audio" else ""
+        small = f", {', '.join(POCKETS)}" if family == "qwen2-audio" else ""
         console.print(f"  {family}  checkpoint: {checkpoint}{small}, or a folder")
 
 
