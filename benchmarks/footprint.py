@@ -99,17 +99,8 @@ def foretell(mode: Mode, size: Size) -> Footprint:
 def measure(mode: Mode) -> float:
     """Bytes of all tensors at the worst moment of the second step."""
     training, precision, trainable, _ = mode
-<<<<<<< HEAD
     model = our_model()
     module = model.module
-=======
-    pocket = Qwen2Audio.load(str(pocket_folder("pocket")), torch.bfloat16)  # its tokenizer and extractor
-    torch.manual_seed(0)
-    settings = config()
-    settings._attn_implementation = "sdpa"
-    module = Qwen2AudioForConditionalGeneration(settings).to(torch.bfloat16)
-    model = Qwen2Audio(module, pocket.tokenizer, pocket.extractor)
->>>>>>> 6e07235 (pocket-multilingual as a checkpoint name, and English to German and Italian on two cores)
     if precision == "nf4":
         model.parts.quantise()
         module.to("cpu")

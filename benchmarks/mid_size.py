@@ -37,7 +37,7 @@ def stock_model(dtype: torch.dtype = torch.bfloat16) -> Qwen2AudioForConditional
 
 def our_model(dtype: torch.dtype = torch.bfloat16) -> Qwen2Audio:
     """The same weights behind our face, with the tokenizer and the extractor of the pocket checkpoint."""
-    pocket = Qwen2Audio.load(str(pocket_folder()), torch.bfloat16)
+    pocket = Qwen2Audio.load(str(pocket_folder("pocket")), torch.bfloat16)
     return Qwen2Audio(stock_model(dtype), pocket.tokenizer, pocket.extractor)
 
 
