@@ -239,10 +239,12 @@ def test_an_interrupt_passes_through_and_leaves_no_reader(tmp_path: Path) -> Non
 
 
 MANY = """
+import signal
 from pathlib import Path
 from eartune.preparing.audio_faults import check_recordings
 from eartune.utterance import Recording
 rows = [Recording(Path(f"{number}.wav"), 1.0) for number in range(3 * 10**5)]
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what is started in the background begins without it
 try:
     check_recordings(rows, workers=2, progress=lambda *done: print(*done, flush=True))
 except KeyboardInterrupt:
