@@ -45,6 +45,8 @@ class Footprint:
     parts: dict[Component, Part]
     activations: float
     """What a micro-batch keeps for its way back, with its logits."""
+    step: float
+    """What the optimizer takes beside weights and moments while it steps."""
 
     @property
     def trained(self) -> int:
@@ -53,10 +55,10 @@ class Footprint:
 
     @property
     def total(self) -> float:
-        """At its peak: on the way back through a micro-batch, or in a step, which takes float32 gradients."""
+        """At its peak: on the way back through a micro-batch, or in a step."""
         kept = sum(part.weights + part.optimizer for part in self.parts.values())
         gradients = sum(part.gradients for part in self.parts.values())
-        return kept + max(gradients + self.activations, 4 * self.trained)
+        return kept + max(gradients + self.activations, self.step)
 
     @property
     def gpu(self) -> str:
@@ -80,7 +82,9 @@ def footprint(size: Size, stage: Stage, architecture: Architecture, training: Tr
             gradients=trained * width,
             optimizer=trained * (12 if training.optimizer == "adamw" else 2),
         )
-    return Footprint(parts, activations(size, stage, width, training))
+    float32_gradients = 4 * sum(part.trained for part in parts.values())  # the 8-bit optimizer takes one at a time
+    step = float32_gradients if training.optimizer == "adamw" else 0
+    return Footprint(parts, activations(size, stage, width, training), step)
 
 
 def trained_parameters(size: Size, component: Component, lora: Lora | None) -> int:

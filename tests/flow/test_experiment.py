@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 import eartune.run as run_module
+from eartune.architectures.chat_model import transformers_is_at_least
 from eartune.architectures.families.qwen2_audio import Qwen2Audio
 from eartune.audio import write_audio
 from eartune.experiment import Experiment
@@ -260,8 +260,9 @@ def test_any_recogniser_can_hear_for_a_cascade(data: Path, tmp_path: Path, monke
 # --- export ------------------------------------------------------------------------------------------------------
 
 
-TOO_OLD = tuple(map(int, version("transformers").split(".")[:2])) < (5, 23)
-exports = pytest.mark.skipif(TOO_OLD, reason="transformers before 5.23 writes names that others cannot read")
+exports = pytest.mark.skipif(
+    not transformers_is_at_least("5.23"), reason="transformers before 5.23 writes names that others cannot read"
+)
 
 
 def with_lora(data: Path, mode: str) -> Experiment:

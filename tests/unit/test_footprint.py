@@ -74,6 +74,11 @@ def test_the_peak_is_in_the_step_or_on_the_way_back() -> None:
     assert lora.total == kept + lora.activations
 
 
+def test_the_eight_bit_optimizer_keeps_no_float32_gradients() -> None:
+    found = taken(optimizer="adamw-8bit")
+    assert found.total == pytest.approx(2 * 183_716_096 + (2 + 2) * 162_830_016 + found.activations)
+
+
 def test_a_micro_batch_is_its_longest_rows() -> None:
     """Two of three rows; 65 tokens of prompt, 25 a second, and an answer, whose logits are kept."""
     short, long = as_speech(pool(2, 1.0)), as_speech(pool(1, 4.0, prefix="l"))

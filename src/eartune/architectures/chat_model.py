@@ -79,8 +79,7 @@ class ChatModel(ABC):
     @classmethod
     def is_supported(cls) -> bool:
         """Whether the library at hand is new enough."""
-        here, least = (tuple(map(int, v.split(".")[:2])) for v in (version("transformers"), cls.least_transformers))
-        return here >= least
+        return transformers_is_at_least(cls.least_transformers)
 
     @classmethod
     def load(cls, folder: str, dtype: torch.dtype) -> Self:
@@ -282,6 +281,12 @@ class ChatModel(ABC):
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
         self.extractor.save_pretrained(folder)
+
+
+def transformers_is_at_least(least: str) -> bool:
+    """Whether the library at hand has this major and minor version, or a later one."""
+    here, needed = (tuple(map(int, text.split(".")[:2])) for text in (version("transformers"), least))
+    return here >= needed
 
 
 def stack(clips: Sequence[Clip]) -> tuple[Tensor | None, Tensor | None, Tensor | None]:

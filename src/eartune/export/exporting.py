@@ -5,14 +5,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from eartune.architectures.chat_model import ChatModel
+from eartune.architectures.chat_model import ChatModel, transformers_is_at_least
 from eartune.architectures.load import checkpoint_of
 from eartune.audio import Wave
 from eartune.decoding import RowMaker
@@ -49,7 +48,7 @@ def export_run(run_dir: Path, to: Path, say: Say, adapter: bool = False) -> None
     With `adapter`, its LoRA alone, for peft. Raises InputError where there is something already, where no recording
     of the test is left to ask about, where the two disagree, or where an adapter would not be all that was trained.
     """
-    if tuple(map(int, version("transformers").split(".")[:2])) < (5, 23):
+    if not transformers_is_at_least("5.23"):
         raise InputError(
             "export needs transformers 5.23 or newer; 5.17 writes names of weights that others cannot read"
         )
