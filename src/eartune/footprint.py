@@ -95,14 +95,17 @@ def trained_parameters(size: Size, component: Component, lora: Lora | None) -> i
 
 
 def activations(size: Size, stage: Stage, width: int, training: Training) -> float:
-    """The bytes that the largest micro-batch keeps: the rows with the longest content, should they meet.
+    """The bytes that the largest micro-batch keeps, at most: the rows with the longest content, should they meet.
 
     Attention keeps no matrix, as fused kernels compute it again. Logits are of answers alone: their log-probabilities
     and the gradient of these in float32, and the gradient in the model's precision.
     """
     rows = nlargest(training.micro_batch_size, stage.examples, key=lambda example: content_tokens(example, size))
     answers = sum(map(answer_tokens, rows))
-    tokens = sum(PROMPT_TOKENS + content_tokens(example, size) for example in rows) + answers
+    lengths = [PROMPT_TOKENS + content_tokens(example, size) + answer_tokens(example) for example in rows]
+    tokens = sum(lengths)
+    if training.micro_batch_tokens is not None:
+        tokens = min(tokens, max([training.micro_batch_tokens, *lengths]))
     a_token = float(size.token_bytes)
     if training.recompute_activations:  # each layer's input, and one layer's all
         a_token = size.layers * 2 * size.width + size.token_bytes / size.layers

@@ -47,7 +47,9 @@ class Training(Section):
     batch_size: int = Field(default=128, ge=1)
     """Examples per optimizer step, whatever the micro-batch."""
     micro_batch_size: int = Field(default=8, ge=1)
-    """Examples per forward pass."""
+    """Examples per forward pass, at most."""
+    micro_batch_tokens: int | None = Field(default=None, ge=1)
+    """At most as many positions a forward pass, padding too; None: as many rows as micro_batch_size."""
     recompute_activations: bool = False
     """Forget the decoder's activations and compute them again going backward: slower, and far less memory."""
     lora: Lora | None = None

@@ -20,6 +20,9 @@ from eartune.tasks.slu import Schema
 from eartune.training.names import WEIGHTS
 from eartune.utterance import frame_fields
 
+NO_MATTER = {"micro_batch_size", "micro_batch_tokens", "recompute_activations"}
+"""How a stage is trained without any change to what it learns."""
+
 
 @dataclass(frozen=True)
 class StageFolder:
@@ -62,7 +65,7 @@ def stage_key(experiment: Experiment, stage: Stage, seed: int, before: str) -> s
         "seed": seed,
         "architecture": experiment.architecture.model_dump(mode="json"),
         "task": experiment.task.model_dump(mode="json"),
-        "training": experiment.training.model_dump(mode="json", exclude={"micro_batch_size", "recompute_activations"}),
+        "training": experiment.training.model_dump(mode="json", exclude=NO_MATTER),
         "stage": [stage.epochs, stage.learning_rate, stage.warmup_ratio, [str(part) for part in stage.trainable]],
         "examples": [example_key(example) for example in stage.examples],
     }

@@ -88,6 +88,17 @@ def test_a_micro_batch_is_its_longest_rows() -> None:
     assert found == pytest.approx(tokens * POCKET.token_bytes + 2 * answer * POCKET.vocabulary * 10)
 
 
+def test_a_budget_of_positions_bounds_what_is_kept_but_not_below_the_longest_row() -> None:
+    def kept(budget: int | None) -> float:
+        training = Training(micro_batch_size=3, lora=Lora(rank=1), micro_batch_tokens=budget)
+        return activations(POCKET, stage(as_speech(pool(3, 20.0)), LANGUAGE_MODEL), 2, training)
+
+    longest = 65 + 25 * 20.0 + answer_tokens(SPEECH[0])
+    assert kept(None) - kept(1000) == pytest.approx((3 * longest - 1000) * POCKET.token_bytes)
+    assert kept(None) == kept(10_000)
+    assert kept(None) - kept(1) == pytest.approx(2 * longest * POCKET.token_bytes)
+
+
 def test_an_encoder_that_trains_keeps_its_positions() -> None:
     more = taken(EVERYTHING, SPEECH).activations - taken(LANGUAGE_MODEL_ONLY, SPEECH).activations
     assert more == pytest.approx(2 * 2.0 * 50 * POCKET.state_bytes)

@@ -1,5 +1,7 @@
 """Training: the same whatever the micro-batch, wherever it is cut, and in the order that was planned."""
 
+import math
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from eartune.architectures.families.qwen2_audio import Qwen2Audio
 from eartune.architectures.load import FAMILIES
 from eartune.architectures.settings import Architecture
 from eartune.audio import write_audio
+from eartune.batches import Row
 from eartune.decoding import RowMaker
 from eartune.faults import InputError
 from eartune.files import read_lines
@@ -21,7 +24,7 @@ from eartune.settings import Component, Lora, Training
 from eartune.tasks.settings import SluTask
 from eartune.training.journal import Journal
 from eartune.training.optimizer import MasterAdamW
-from eartune.training.stage_trainer import load_weights, plan_batches, save_weights, train_stage
+from eartune.training.stage_trainer import load_weights, micro_batches, plan_batches, save_weights, train_stage
 from eartune.utterance import Recording, Utterance
 
 
@@ -90,6 +93,44 @@ def test_one_step_is_the_same_for_8x1_4x2_2x4_and_1x8(examples: tuple[Example, .
         # AdamW's first step is nearly the sign of the gradient, so compare it where the gradient is not rounding noise.
         for update in updates[1:]:
             assert (torch.sign(update) == torch.sign(updates[0])).float().mean() > 0.999
+
+
+def typed_and_spoken(model: ChatModel, examples: tuple[Example, ...]) -> list[Row]:
+    rows = RowMaker(model, SluTask(), Architecture(type="qwen2-audio", checkpoint="pocket"))
+    return [rows.to_learn(example) for example in examples]
+
+
+@pytest.mark.parametrize("most_positions", [None, 1, 300, 500, 10_000])
+@pytest.mark.parametrize("most_rows", [1, 3, 8])
+def test_micro_batches_hold_every_row_once_and_keep_to_what_is_allowed(
+    examples: tuple[Example, ...], most_rows: int, most_positions: int | None
+) -> None:
+    model = Qwen2Audio.tiny()
+    rows = typed_and_spoken(model, examples)
+    settings = Training(micro_batch_size=most_rows, micro_batch_tokens=most_positions)
+    found = micro_batches(rows, model.n_positions, settings)
+    assert sorted(map(id, (row for some in found for row in some))) == sorted(map(id, rows))
+    shapes = [tuple(model.collate(some).input_ids.shape) for some in found]
+    assert all(n <= most_rows and (n == 1 or n * width <= (most_positions or math.inf)) for n, width in shapes)
+    for (n, _), (_, longer) in pairwise(shapes):  # one row more would have been too many
+        assert n == most_rows or (n + 1) * longer > (most_positions or math.inf)
+
+
+def test_a_rows_length_is_known_before_it_is_padded(examples: tuple[Example, ...]) -> None:
+    model = Qwen2Audio.tiny()
+    for row in typed_and_spoken(model, examples):
+        assert model.n_positions(row) == model.collate([row]).input_ids.shape[1]
+
+
+def test_losses_and_gradients_are_the_same_whatever_the_budget_of_positions(
+    examples: tuple[Example, ...], tmp_path: Path
+) -> None:
+    found = []
+    for budget in (None, 10_000, 400, 1):
+        folder = tmp_path / str(budget)
+        train(Qwen2Audio.tiny(), stage(examples, epochs=2), folder, micro_batch_tokens=budget)
+        found.append([(row["loss"], row["grad_norm"]) for _, row in read_lines(folder / "train.jsonl")])
+    assert all(torch.allclose(torch.tensor(other), torch.tensor(found[0]), rtol=1e-4) for other in found[1:])
 
 
 @pytest.mark.parametrize("family", [name for name, family in FAMILIES.items() if family.is_supported()])

@@ -35,6 +35,9 @@ class AudioLLM(Protocol):
     def collate(self, rows: Sequence[Row]) -> Batch:
         """Rows, any mixture of text and speech, to left-padded tensors; labels only on answers."""
 
+    def n_positions(self, row: Row) -> int:
+        """How many positions of the decoder a row takes, without padding."""
+
     def hidden(self, batch: Batch) -> Tensor:
         """Last hidden states, (rows, tokens, width); no loss is computed here."""
 

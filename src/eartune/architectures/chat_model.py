@@ -215,6 +215,10 @@ class ChatModel(ABC):
         answer = [] if row.answer is None else self._ids(row.answer + self.chat.answer_end)
         return prompt, answer
 
+    def n_positions(self, row: Row) -> int:
+        """Its tokens, those that a clip stands for among them."""
+        return sum(map(len, self._token_ids(row)))
+
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids

@@ -3,9 +3,11 @@
 stage -> planned global batches -> micro-batches -> one loss over all their answer tokens -> one step
 """
 
+import math
 import os
 import random
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +70,7 @@ def train_stage(
     trainer = StageTrainer(
         model=Learner(model),
         args=arguments,
-        train_dataset=PlannedBatches(plan, make_row, model.collate, settings.micro_batch_size),
+        train_dataset=PlannedBatches(plan, make_row, model, settings),
         data_collator=_only,
         optimizers=(make_optimizer(model.parts, stage.learning_rate, settings), None),
         callbacks=[journal],
@@ -102,21 +104,32 @@ class PlannedBatches(Dataset[GlobalBatch]):
         self,
         plan: Sequence[tuple[Example, ...]],
         make_row: Callable[[Example], Row],
-        collate: Callable[[Sequence[Row]], Batch],
-        micro_batch_size: int,
+        model: AudioLLM,
+        settings: Training,
     ) -> None:
         self.plan = plan
         self.make_row = make_row
-        self.collate = collate
-        self.micro_batch_size = micro_batch_size
+        self.model = model
+        self.settings = settings
 
     def __len__(self) -> int:
         return len(self.plan)
 
     def __getitem__(self, index: int) -> GlobalBatch:
-        rows = sorted((self.make_row(example) for example in self.plan[index]), key=_row_length)
-        size = self.micro_batch_size
-        return [self.collate(rows[start : start + size]) for start in range(0, len(rows), size)]
+        rows = [self.make_row(example) for example in self.plan[index]]
+        return [self.model.collate(some) for some in micro_batches(rows, self.model.n_positions, self.settings)]
+
+
+def micro_batches(rows: Sequence[Row], n_positions: Callable[[Row], int], settings: Training) -> list[list[Row]]:
+    """The rows by length, as many together as the settings allow; one that is too long for them goes alone."""
+    most_rows, most_positions = settings.micro_batch_size, settings.micro_batch_tokens or math.inf
+    batches: list[list[Row]] = [[]]
+    for length, row in sorted(((n_positions(row), row) for row in rows), key=itemgetter(0)):
+        n_rows = len(batches[-1]) + 1
+        if n_rows > 1 and (n_rows > most_rows or n_rows * length > most_positions):  # this row is the longest so far
+            batches.append([])
+        batches[-1].append(row)
+    return batches
 
 
 class Learner(nn.Module):
@@ -192,11 +205,6 @@ def _last_checkpoint(folder: Path) -> str | None:
     checkpoints = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
     whole = [path for path in checkpoints if (path / "trainer_state.json").exists() and (path / WEIGHTS).exists()]
     return str(whole[-1]) if whole else None
-
-
-def _row_length(row: Row) -> int:
-    audio = 0 if row.clip is None else row.clip.n_tokens * 4
-    return audio + len(row.prompt.before) + len(row.prompt.after) + len(row.answer or "")
 
 
 def _only(items: list[GlobalBatch]) -> GlobalBatch:
