@@ -50,6 +50,8 @@ class Training(Section):
     """Examples per forward pass, at most."""
     micro_batch_tokens: int | None = Field(default=None, ge=1)
     """At most as many positions a forward pass, padding too; None: as many rows as micro_batch_size."""
+    workers: int | None = Field(default=None, ge=0)
+    """Processes that read recordings ahead; None: two beside a GPU, none on a CPU, whose cores training needs."""
     recompute_activations: bool = False
     """Forget the decoder's activations and compute them again going backward: slower, and far less memory."""
     lora: Lora | None = None

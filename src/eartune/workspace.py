@@ -20,7 +20,7 @@ from eartune.tasks.slu import Schema
 from eartune.training.names import WEIGHTS
 from eartune.utterance import frame_fields
 
-NO_MATTER = {"micro_batch_size", "micro_batch_tokens", "recompute_activations"}
+NO_MATTER = {"micro_batch_size", "micro_batch_tokens", "workers", "recompute_activations"}
 """How a stage is trained without any change to what it learns."""
 
 

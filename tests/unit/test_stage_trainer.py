@@ -24,7 +24,17 @@ from eartune.settings import Component, Lora, Training
 from eartune.tasks.settings import SluTask
 from eartune.training.journal import Journal
 from eartune.training.optimizer import MasterAdamW
-from eartune.training.stage_trainer import load_weights, micro_batches, plan_batches, save_weights, train_stage
+from eartune.training.stage_trainer import (
+    Packed,
+    PlannedBatches,
+    load_weights,
+    micro_batches,
+    n_workers,
+    plan_batches,
+    save_weights,
+    train_stage,
+    unpacked,
+)
 from eartune.utterance import Recording, Utterance
 
 
@@ -131,6 +141,57 @@ def test_losses_and_gradients_are_the_same_whatever_the_budget_of_positions(
         train(Qwen2Audio.tiny(), stage(examples, epochs=2), folder, micro_batch_tokens=budget)
         found.append([(row["loss"], row["grad_norm"]) for _, row in read_lines(folder / "train.jsonl")])
     assert all(torch.allclose(torch.tensor(other), torch.tensor(found[0]), rtol=1e-4) for other in found[1:])
+
+
+def losses(folder: Path) -> list[float]:
+    return [row["loss"] for _, row in read_lines(folder / "train.jsonl")]
+
+
+def test_what_workers_read_ahead_trains_the_same_and_goes_on_where_it_was_cut(
+    examples: tuple[Example, ...], tmp_path: Path
+) -> None:
+    alone, helped, cut, resumed = (Qwen2Audio.tiny() for _ in range(4))
+    for model in (alone, helped, cut, resumed):
+        model.parts.add_lora(Lora(rank=2, dropout=0.3), seed=0)  # draws from the state that workers must leave alone
+    plan = stage(examples, epochs=3)
+    train(alone, plan, tmp_path / "alone", batch_size=3, workers=0)
+    train(helped, plan, tmp_path / "helped", batch_size=3, workers=2)
+    assert losses(tmp_path / "helped") == losses(tmp_path / "alone")
+    with pytest.raises(PowerCutError):
+        train(cut, plan, tmp_path / "cut", CutJournal(tmp_path / "cut" / "train.jsonl", 4), batch_size=3, workers=2)
+    train(resumed, plan, tmp_path / "cut", batch_size=3, workers=2)
+    assert losses(tmp_path / "cut") == losses(tmp_path / "alone")
+    assert torch.equal(weights(resumed), weights(alone))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_recording_that_is_gone_is_one_sentence_from_a_worker_too(
+    examples: tuple[Example, ...], tmp_path: Path, workers: int
+) -> None:
+    gone = examples[-1].recording
+    assert gone is not None
+    gone.path.unlink()
+    with pytest.raises(InputError) as found:
+        train(Qwen2Audio.tiny(), stage(examples), tmp_path / "out", workers=workers)
+    assert str(found.value) == f"{gone.path}: no such recording"
+
+
+def test_workers_hand_over_nothing_in_shared_memory(examples: tuple[Example, ...]) -> None:
+    """Tensors in a queue lie in /dev/shm, which has 64 MB in many containers."""
+    model = Qwen2Audio.tiny()
+    rows = RowMaker(model, SluTask(), Architecture(type="qwen2-audio", checkpoint="pocket"))
+    batches = PlannedBatches([examples[5:]], rows.to_learn, model, Training())
+    item = Packed(batches)[0]
+    assert isinstance(item, bytes)
+    (batch,), (same,) = unpacked(item), batches[0]
+    assert batch.mel is not None and same.mel is not None and torch.equal(batch.mel, same.mel)
+
+
+def test_nobody_reads_ahead_on_a_cpu_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    for has_gpu, expected in ((False, 0), (True, 2)):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda has_gpu=has_gpu: has_gpu)
+        assert n_workers(Training()) == expected
+        assert n_workers(Training(workers=1)) == 1
 
 
 @pytest.mark.parametrize("family", [name for name, family in FAMILIES.items() if family.is_supported()])

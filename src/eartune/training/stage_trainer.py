@@ -5,8 +5,10 @@ stage -> planned global batches -> micro-batches -> one loss over all their answ
 
 import math
 import os
+import pickle
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,7 @@ def train_stage(
     if settings.recompute_activations:
         model.recompute_activations()
     plan = plan_batches(stage, settings.batch_size, seed)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # rows go one by one; it would warn of each worker
     arguments = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=1,  # the plan holds every epoch
@@ -64,19 +67,27 @@ def train_stage(
         report_to="none",
         disable_tqdm=True,
         remove_unused_columns=False,
+        dataloader_num_workers=n_workers(settings),
         use_cpu=not torch.cuda.is_available(),
     )
     arguments._n_gpu = min(1, arguments.n_gpu)  # several would bring DataParallel, which cannot split a planned batch
     trainer = StageTrainer(
         model=Learner(model),
         args=arguments,
-        train_dataset=PlannedBatches(plan, make_row, model, settings),
+        train_dataset=Packed(PlannedBatches(plan, make_row, model, settings)),
         data_collator=_only,
         optimizers=(make_optimizer(model.parts, stage.learning_rate, settings), None),
         callbacks=[journal],
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
+
+
+def n_workers(settings: Training) -> int:
+    """How many processes read ahead: a GPU would wait for recordings, a CPU has no core to spare."""
+    if settings.workers is not None:
+        return settings.workers
+    return 2 if torch.cuda.is_available() else 0
 
 
 def plan_batches(stage: Stage, batch_size: int, seed: int) -> list[tuple[Example, ...]]:
@@ -132,6 +143,33 @@ def micro_batches(rows: Sequence[Row], n_positions: Callable[[Row], int], settin
     return batches
 
 
+class Packed(Dataset[bytes]):
+    """Global batches, or what is wrong with the input, as bytes, in which workers hand them over through a pipe.
+
+    Tensors would go through /dev/shm, which containers keep small, and an error would come with a trace in its message.
+    """
+
+    def __init__(self, batches: PlannedBatches) -> None:
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, index: int) -> bytes:
+        try:
+            return pickle.dumps(self.batches[index])
+        except InputError as error:
+            return pickle.dumps(error)
+
+
+def unpacked(item: bytes) -> GlobalBatch:
+    """The global batch; raises the InputError that came in its place."""
+    found: GlobalBatch | InputError = pickle.loads(item)
+    if isinstance(found, InputError):
+        raise found
+    return found
+
+
 class Learner(nn.Module):
     """An audio LLM as the trainer sees it: a micro-batch in, the sum of its answer tokens' losses out."""
 
@@ -169,9 +207,21 @@ class StageTrainer(Trainer):
             raise ValueError(f"the loss is {total.item()} at step {self.state.global_step + 1}; training stops here")
         return total
 
-    def get_train_dataloader(self) -> DataLoader[GlobalBatch]:
-        """The plan, in its own order."""
-        return DataLoader(self.train_dataset, batch_size=1, shuffle=False, collate_fn=_only)
+    def get_train_dataloader(self) -> DataLoader[bytes]:
+        """The plan, in its own order, read ahead by workers.
+
+        They are forked, so that they have the tokenizer and the extractor without a copy of the weights; of these they
+        touch none, since what CUDA holds cannot be used in a fork.
+        """
+        n = self.args.dataloader_num_workers
+        context = "fork" if n else None
+        return DataLoader(
+            self.train_dataset, shuffle=False, collate_fn=_only, num_workers=n, multiprocessing_context=context
+        )
+
+    def get_batch_samples(self, epoch_iterator: Iterator[bytes], num_batches: int, device: Any) -> Any:
+        """The next global batches; the labels of each are counted in its step."""
+        return [unpacked(item) for item in islice(epoch_iterator, num_batches)], None
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Tensor] | None = None) -> None:
         folder = Path(output_dir or self.args.output_dir)
@@ -207,5 +257,5 @@ def _last_checkpoint(folder: Path) -> str | None:
     return str(whole[-1]) if whole else None
 
 
-def _only(items: list[GlobalBatch]) -> GlobalBatch:
+def _only(items: list[bytes]) -> bytes:
     return items[0]
