@@ -15,7 +15,7 @@ from eartune.files import write_json
 from eartune.plan import plan_cells, read_pools
 from eartune.progress import RunProgress
 from eartune.provenance import made_with
-from eartune.run import base_fingerprint, score, trained_model
+from eartune.run import base_fingerprint, encoded_clips, score, trained_model
 from eartune.schemes import Example
 from eartune.workspace import stage_folders
 
@@ -29,7 +29,8 @@ def main() -> None:
     plan = next(plan for plan in plan_cells(experiment, pools) if plan.cell.scheme.type == "text-only")
     stages = stage_folders(experiment, plan, RUNS / experiment.name, base_fingerprint(experiment.architecture))
     with RunProgress(Console(), 1.0) as progress:
-        model = trained_model(experiment, plan, stages, progress)
+        encoded = encoded_clips(experiment, RUNS / experiment.name, progress)
+        model = trained_model(experiment, plan, stages, encoded, progress)
     rows = RowMaker(model, experiment.task, experiment.architecture)
     found = {}
     for name, examples in {"typed": tuple(Example(e.utterance) for e in pools.test), "spoken": pools.test}.items():

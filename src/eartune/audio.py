@@ -36,6 +36,12 @@ def read_audio(path: Path) -> Wave:
     return check_wave(to_mono_16k(samples, rate), str(path))
 
 
+def hear(path: Path, without_silence: bool) -> Wave:
+    """A recording as a model is given it."""
+    wave = read_audio(path)
+    return cut_silence(wave) if without_silence else wave
+
+
 def to_mono_16k(samples: npt.NDArray[np.float32], rate: int) -> Wave:
     """Shape (samples, channels) at `rate` Hz to shape (samples,) at 16 kHz; channels are averaged."""
     mono = samples.mean(axis=1, dtype=np.float32) if samples.size else samples.reshape(-1)

@@ -15,7 +15,7 @@ class Clip:
     mel: Tensor | None
     n_frames: int
     n_tokens: int
-    states: Tensor | None = None  # (n_tokens, encoder width)
+    states: Tensor | None = None  # (states, encoder width)
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Batch:
     labels: Tensor  # (rows, tokens), -100 everywhere but on answers
     mel: Tensor | None = None  # (clips, bins, frames)
     n_frames: Tensor | None = None  # (clips,) valid mel frames
-    states: Tensor | None = None  # (audio tokens of all clips, encoder width)
+    states: Tensor | None = None  # (states of all clips, encoder width)
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on another device."""

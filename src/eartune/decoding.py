@@ -5,8 +5,8 @@ from pathlib import Path
 
 from eartune.architectures.audio_llm import AudioLLM
 from eartune.architectures.settings import Architecture
-from eartune.audio import Wave, cut_silence, read_audio
-from eartune.batches import Row
+from eartune.audio import Wave, hear
+from eartune.batches import Clip, Row
 from eartune.files import json_line
 from eartune.prompts import render
 from eartune.schemes import Asked, Example
@@ -20,9 +20,17 @@ from eartune.utterance import Recording
 class RowMaker:
     """Examples to rows of one task for one model: prompt, clip, and the answer if it is to be learned."""
 
-    def __init__(self, model: AudioLLM, task: SluTask, architecture: Architecture, preface: str = "") -> None:
+    def __init__(
+        self,
+        model: AudioLLM,
+        task: SluTask,
+        architecture: Architecture,
+        preface: str = "",
+        encoded: Callable[[Recording], Clip] | None = None,
+    ) -> None:
         self.model = model
         self.preface = preface
+        self.encoded = encoded
         self.task = task
         self.position = architecture.instruction
         self.cut_silence = architecture.cut_silence
@@ -39,8 +47,11 @@ class RowMaker:
 
     def wave(self, recording: Recording) -> Wave:
         """What the model hears of a recording."""
-        wave = read_audio(recording.path)
-        return cut_silence(wave) if self.cut_silence else wave
+        return hear(recording.path, self.cut_silence)
+
+    def clip(self, recording: Recording) -> Clip:
+        """What was kept of it encoded, or its mel."""
+        return self.model.features(self.wave(recording)) if self.encoded is None else self.encoded(recording)
 
     def _row(self, example: Example, answer: str | None) -> Row:
         has_scenario = example.utterance.frame.scenario is not None
@@ -48,8 +59,7 @@ class RowMaker:
         text = example.utterance.text if example.recording is None else example.transcript
         if text is not None or example.recording is None:
             return Row(render(self.model.chat, asked, text, self.position), None, answer)
-        clip = self.model.features(self.wave(example.recording))
-        return Row(render(self.model.chat, asked, None, self.position), clip, answer)
+        return Row(render(self.model.chat, asked, None, self.position), self.clip(example.recording), answer)
 
 
 def decode(

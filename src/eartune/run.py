@@ -36,6 +36,7 @@ from eartune.workspace import StageFolder, cell_fingerprint, stage_folders, tran
 
 if TYPE_CHECKING:
     from eartune.architectures.audio_llm import AudioLLM
+    from eartune.encoded import EncodedClips
 
 
 def run(experiment: Experiment, data: Path, runs: Path, console: Console) -> Path:
@@ -111,10 +112,12 @@ def make_model(
     from eartune.listening import listen
 
     base = base_fingerprint(experiment.architecture)
-    test = heard_by_asr(experiment, plan, pools, folder.parent, base, stages, progress)
-    model = trained_model(experiment, plan, stages, progress)
-    rows = RowMaker(model, experiment.task, experiment.architecture, plan.preface)
+    encoded = encoded_clips(experiment, folder.parent, progress)
+    test = heard_by_asr(experiment, plan, pools, folder.parent, base, stages, encoded, progress)
+    model = trained_model(experiment, plan, stages, encoded, progress)
     started = time.monotonic()
+    clips = encoded.of_test(model, test, watch(progress, f"{plan.cell.name}: encodes the test", 0))
+    rows = RowMaker(model, experiment.task, experiment.architecture, plan.preface, clips)
     show = watch(progress, f"{plan.cell.name}: answers", decode_units(pools))
     predictions = decode(model, test, rows, pools.schema, experiment.decoding, folder / PREDICTIONS, show)
     progress.done(decode_units(pools))
@@ -144,6 +147,7 @@ def heard_by_asr(
     root: Path,
     base: str,
     stages: tuple[StageFolder, ...],
+    encoded: "EncodedClips",
     progress: RunProgress,
 ) -> tuple[Example, ...]:
     """The test with transcripts, for a cascade; as it is for all others."""
@@ -155,7 +159,7 @@ def heard_by_asr(
 
     before = [stage for stage in plan.stages if stage.name == ALIGN]  # tuning for frames may unlearn transcription
     untuned = replace(plan, stages=tuple(before))
-    model = trained_model(experiment, untuned, stages[: len(before)], progress)
+    model = trained_model(experiment, untuned, stages[: len(before)], encoded, progress)
     rows = RowMaker(model, experiment.task, experiment.architecture)
     show = watch(progress, f"{plan.cell.name}: transcripts", 0)
     key = transcript_key(experiment, pools, base, scheme.asr, stages[: len(before)])
@@ -164,8 +168,20 @@ def heard_by_asr(
     return tuple(replace(example, transcript=written(str(example.transcript))) for example in heard)
 
 
+def encoded_clips(experiment: Experiment, root: Path, progress: RunProgress) -> "EncodedClips":
+    """Where the run keeps what frozen encoders make of recordings."""
+    from eartune.encoded import EncodedClips
+
+    most_gb, cut_silence = experiment.training.encoded_gb, experiment.architecture.cut_silence
+    return EncodedClips(root / "encoded", most_gb, cut_silence, progress.console.print)
+
+
 def trained_model(
-    experiment: Experiment, plan: CellPlan, stages: tuple[StageFolder, ...], progress: RunProgress
+    experiment: Experiment,
+    plan: CellPlan,
+    stages: tuple[StageFolder, ...],
+    encoded: "EncodedClips",
+    progress: RunProgress,
 ) -> "AudioLLM":
     """The cell's model after its last stage; stages that are done, by this cell or another, are only loaded."""
     from eartune.architectures.load import load
@@ -179,7 +195,6 @@ def trained_model(
     done = [stage for stage in stages if stage.is_done]
     if done:
         load_weights(model, done[-1].weights)
-    rows = RowMaker(model, experiment.task, experiment.architecture)
     for stage, stored in zip(plan.stages, stages, strict=True):
         units = train_units(stage.examples, stage.epochs)
         if stored.is_done:
@@ -189,6 +204,8 @@ def trained_model(
         show = watch(progress, f"{plan.cell.name}: {stage.name} stage", units)
         model.parts.set_trainable(stage.trainable)
         progress.console.print(trained_parts(f"{plan.cell.name}, {stage.name} stage", model.parts.counts()))
+        clips = encoded.of_stage(model, stage, watch(progress, f"{plan.cell.name}: encodes the {stage.name} stage", 0))
+        rows = RowMaker(model, experiment.task, experiment.architecture, encoded=clips)
         journal = Journal(stored.path / "train.jsonl", show)
         train_stage(model, stage, rows.to_learn, experiment.training, plan.cell.seed, stored.path, journal)
         save_weights(model, stored.weights)

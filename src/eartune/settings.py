@@ -52,6 +52,8 @@ class Training(Section):
     """At most as many positions a forward pass, padding too; None: as many rows as micro_batch_size."""
     workers: int | None = Field(default=None, ge=0)
     """Processes that read recordings ahead; None: two beside a GPU, none on a CPU, whose cores training needs."""
+    encoded_gb: float = Field(default=10.0, ge=0)
+    """How much disk a run may take for what a frozen encoder makes of recordings; 0 encodes them each time."""
     recompute_activations: bool = False
     """Forget the decoder's activations and compute them again going backward: slower, and far less memory."""
     lora: Lora | None = None

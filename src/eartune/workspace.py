@@ -3,6 +3,7 @@
 runs/coffee/stages/<key>/     train.jsonl, checkpoint-N/, weights.safetensors, stage.json
 runs/coffee/cells.json        which cells the grid has; those of earlier grids stay, and are not reported
 runs/coffee/transcripts/<key>/      <recogniser>.jsonl, what a cascade's recogniser understood
+runs/coffee/encoded/          <key>.safetensors, what a frozen encoder made of a recording
 runs/coffee/<cell>/           settings.json, selection.json, plan.json, predictions.jsonl, scores.json, result.json
 """
 
@@ -20,7 +21,7 @@ from eartune.tasks.slu import Schema
 from eartune.training.names import WEIGHTS
 from eartune.utterance import frame_fields
 
-NO_MATTER = {"micro_batch_size", "micro_batch_tokens", "workers", "recompute_activations"}
+NO_MATTER = {"micro_batch_size", "micro_batch_tokens", "workers", "encoded_gb", "recompute_activations"}
 """How a stage is trained without any change to what it learns."""
 
 

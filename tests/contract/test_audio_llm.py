@@ -1,5 +1,6 @@
 """What every family must satisfy; each test names the trap it proves avoided. Real classes at tiny size."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from eartune.architectures.chat_model import ChatModel
 from eartune.architectures.load import FAMILIES, load
 from eartune.architectures.settings import Architecture
 from eartune.batches import Row
+from eartune.encoded import encoded, read_clip, write_clip
 from eartune.faults import InputError
 from eartune.prompts import render
 from eartune.semantics import Entity, SemanticFrame
@@ -82,6 +84,37 @@ def test_placeholders_embeddings_and_formula_agree(model: ChatModel, samples: in
     batch = model.collate([row])
     assert int((batch.input_ids == model.audio_token_id).sum()) == clip.n_tokens
     assert model.embed(batch).shape[:2] == batch.input_ids.shape  # raises if the encoder gives another number
+
+
+def test_kept_states_are_heard_as_the_recording_is(model: ChatModel, tmp_path: Path) -> None:
+    """Not every encoder gives as many states as there are tokens; alone, from a file, they are those of any batch."""
+    seconds = {"a": 2.3, "b": 0.7, "c": 8.013, "d": 0.1}
+    for seed, (name, length) in enumerate(seconds.items()):
+        kept = encoded(model, wave(length, seed))
+        assert kept.mel is None and kept.states is not None
+        write_clip(tmp_path / name, kept)
+    from_mels = [typed(model), *(heard(model, s, seed) for seed, s in enumerate(seconds.values())), typed(model, "x")]
+    stored = iter(read_clip(tmp_path / name) for name in seconds)
+    from_states = [row if row.clip is None else replace(row, clip=next(stored)) for row in from_mels]
+    one, other = model.collate(from_mels), model.collate(from_states)
+    assert other.mel is None and torch.equal(one.input_ids, other.input_ids)
+    with torch.no_grad():
+        hidden, again = model.hidden(one), model.hidden(other)
+    there = one.attention_mask.bool()
+    assert (hidden - again)[there].abs().max() < 1e-5 * max(1, float(hidden[there].abs().max()))
+
+
+@pytest.mark.parametrize("component", Component)
+def test_kept_states_depend_on_what_the_family_says_and_on_nothing_else(model: ChatModel, component: Component) -> None:
+    """A stage that trains none of it may use them; their name must change with it."""
+    before, name = encoded(model, wave(1.0)).states, model.parts.fingerprint(model.encoded_by)
+    with torch.no_grad():
+        for parameter, value in model.module.named_parameters():
+            if model.parts.component_of(parameter) is component:
+                value.add_(0.05 * torch.randn_like(value))
+    changed = not torch.equal(encoded(model, wave(1.0)).states, before)
+    renamed = model.parts.fingerprint(model.encoded_by) != name
+    assert changed == renamed == (component in model.encoded_by)
 
 
 def test_it_listens(model: ChatModel) -> None:

@@ -107,6 +107,11 @@ def test_cells_share_their_text_stage(finished: Path) -> None:
     assert stages == ["mixed"] * 4 + ["text"]
 
 
+def test_a_test_is_encoded_once_for_all_models_whose_encoder_stays(finished: Path) -> None:
+    """Untuned and text-only; those that learn from speech train the encoder too."""
+    assert len(list((finished / "encoded").glob("*.safetensors"))) == 4
+
+
 def test_a_second_run_does_nothing_again(finished: Path, data: Path) -> None:
     before = {name: when for name, when in contents(finished).items() if not name.startswith(("report", "curve"))}
     run(experiment(data), data, finished.parent, Console(quiet=True))

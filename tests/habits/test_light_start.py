@@ -12,7 +12,7 @@ NEEDS_TORCH = (
     *("architectures.activations", "architectures.audio_llm", "architectures.chat_model", "architectures.families"),
     *("architectures.load", "architectures.parts", "architectures.tiny", "architectures.weightless"),
     *("architectures.whisper_tower", "architectures.whole", "batches", "canaries", "checkpoints", "constraint"),
-    *("decoding", "export", "listening", "predict", "trained", "transcribing"),
+    *("decoding", "encoded", "export", "listening", "predict", "trained", "transcribing"),
     *("training.journal", "training.optimizer", "training.stage_trainer"),
 )
 MODULES = [".".join(path.relative_to(SRC).with_suffix("").parts) for path in (SRC / "eartune").rglob("*.py")]

@@ -12,7 +12,7 @@ FILES = {".".join(path.relative_to(SRC).with_suffix("").parts): path for path in
 FLOW = """
     faults memory semantics occurrence files audio utterance settings speech corpora budget tasks importing schemes
     prompts constraint batches architectures checkpoints architectures.load architectures.weightless footprint
-    training decoding canaries transcribing metrics scoring listening report preparing experiment plan progress
+    encoded training decoding canaries transcribing metrics scoring listening report preparing experiment plan progress
     provenance workspace run trained predict export cli
 """
 ORDER = FLOW.split()  # architectures.load builds the pocket checkpoint, which is made of an architecture

@@ -103,6 +103,7 @@ def test_what_comes_later_does_not_change_the_text_stage(change: str) -> None:
         {"training__micro_batch_size": 1},
         {"training__micro_batch_tokens": 100},
         {"training__workers": 3},
+        {"training__encoded_gb": 0},
         {"training__recompute_activations": True},
         {"decoding__batch_size": 1},
         {"name": "other"},

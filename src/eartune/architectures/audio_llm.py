@@ -7,10 +7,11 @@ from typing import Protocol
 from torch import Tensor, nn
 
 from eartune.architectures.parts import Parts
+from eartune.architectures.sizes import Rate
 from eartune.audio import Wave
 from eartune.batches import Batch, Clip, Row
 from eartune.prompts import ChatFormat
-from eartune.settings import Decoding
+from eartune.settings import Component, Decoding
 from eartune.tasks.slu import Schema
 
 
@@ -29,8 +30,19 @@ class AudioLLM(Protocol):
     def parts(self) -> Parts:
         """Its components: what trains, what is frozen, what was trained."""
 
+    @property
+    def tokens(self) -> Rate:
+        """Positions that a clip takes in the decoder."""
+
+    @property
+    def encoded_by(self) -> tuple[Component, ...]:
+        """The components that `encode` runs through: its states may be kept while all of them are frozen."""
+
     def features(self, wave: Wave) -> Clip:
         """One 16 kHz clip as the encoder wants it, at its true length, with its number of audio tokens."""
+
+    def encode(self, mel: Tensor, n_frames: Tensor) -> Tensor:
+        """What the encoder makes of clips, one after another, (states, encoder width)."""
 
     def collate(self, rows: Sequence[Row]) -> Batch:
         """Rows, any mixture of text and speech, to left-padded tensors; labels only on answers."""

@@ -41,6 +41,8 @@ class ChatModel(ABC):
         Component.LANGUAGE_MODEL: ("model.language_model.", "lm_head."),
     }
     """Path prefixes of each component's parameters; the longest that fits counts."""
+    encoded_by: ClassVar[tuple[Component, ...]] = (Component.AUDIO_ENCODER,)
+    """What `encode` runs through; an adapter that lies within the encoder, or needs to know the clip, is part of it."""
     never_trained: ClassVar[tuple[str, ...]] = ()
     """Path prefixes of what is of no component, such as eyes."""
     stock_mask: ClassVar[str | None] = "input_features_mask"

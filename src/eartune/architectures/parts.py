@@ -1,5 +1,6 @@
 """Which parameter belongs to which component, which of them train, and low-rank updates that reach no audio module."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, cast
 
@@ -156,6 +157,20 @@ class Parts:
     def trained(self) -> Iterator[tuple[str, Parameter]]:
         """The parameters that train now or did in an earlier stage: all that makes this model differ from its base."""
         return ((name, value) for name, value in self.module.named_parameters() if name in self._ever_trained)
+
+    def has_trained(self, components: Sequence[Component]) -> bool:
+        """Whether any of them trains now or did in an earlier stage."""
+        return any(self.component_of(name) in components for name in self._ever_trained)
+
+    def fingerprint(self, components: Sequence[Component]) -> str:
+        """A digest of all weights and statistics that lie in some components."""
+        prefixes = tuple(prefix for component in components for prefix in self.prefixes[component])
+        found = hashlib.sha256()
+        for name, value in self.module.state_dict().items():
+            if name.startswith(prefixes):
+                found.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+                found.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        return found.hexdigest()
 
     def remember_trained(self, names: Iterable[str]) -> None:
         """Take note of parameters whose trained values were put in from a file."""

@@ -16,6 +16,7 @@ from eartune.architectures.tiny import TINY_DECODER, byte_tokenizer, tiny_model
 from eartune.audio import SAMPLE_RATE, Wave
 from eartune.batches import Clip
 from eartune.prompts import ChatFormat
+from eartune.settings import Component
 
 AUDIO_TOKEN = "<|object_ref_start|>"
 
@@ -58,6 +59,7 @@ class FunAsrNano(ChatModel):
     model_class = FunAsrNanoForConditionalGeneration
     extractor_class = FunAsrNanoFeatureExtractor
     states = tokens = Rate(16.7)
+    encoded_by = (Component.AUDIO_ENCODER, Component.MODALITY_ADAPTER)
     stock_depends_on_batch = True
 
     def features(self, wave: Wave) -> Clip:

@@ -45,6 +45,7 @@ class Qwen25Omni(ChatModel):
         Component.MODALITY_ADAPTER: ("model.audio_tower.proj.",),
         Component.LANGUAGE_MODEL: ("model.language_model.", "lm_head."),
     }
+    encoded_by = (Component.AUDIO_ENCODER, Component.MODALITY_ADAPTER)
     never_trained = ("model.visual.",)
 
     def features(self, wave: Wave) -> Clip:
