@@ -149,6 +149,17 @@ def test_text_rows_bring_no_audio_tensors(model: ChatModel) -> None:
     assert torch.isfinite(loss(model, [typed(model), typed(model, "another")]))
 
 
+def test_workers_can_prepare_a_batch_without_the_weights(model: ChatModel) -> None:
+    """They are forks, in which what lies on a GPU cannot be touched."""
+    rows = [typed(model), heard(model, 1.0)]
+    expected = model.collate(rows)
+    model.module.to("meta")
+    found = model.collate([typed(model), heard(model, 1.0)])
+    assert expected.mel is not None and found.mel is not None
+    assert torch.equal(found.mel, expected.mel) and torch.equal(found.input_ids, expected.input_ids)
+    assert max(map(model.n_positions, rows)) == found.input_ids.shape[1]
+
+
 # --- loss --------------------------------------------------------------------------------------------------------
 
 

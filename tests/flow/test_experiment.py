@@ -19,6 +19,7 @@ from eartune.audio import write_audio
 from eartune.experiment import Experiment
 from eartune.export.exporting import export_run
 from eartune.faults import InputError
+from eartune.files import read_lines
 from eartune.predict import predict_files
 from eartune.report import read_results
 from eartune.run import run
@@ -110,6 +111,22 @@ def test_cells_share_their_text_stage(finished: Path) -> None:
 def test_a_test_is_encoded_once_for_all_models_whose_encoder_stays(finished: Path) -> None:
     """Untuned and text-only; those that learn from speech train the encoder too."""
     assert len(list((finished / "encoded").glob("*.safetensors"))) == 4
+
+
+def test_models_of_a_grid_share_what_a_frozen_encoder_made(data: Path, tmp_path: Path) -> None:
+    frozen = [{"type": "direct-mixing", "epochs": 2, "learning_rate": 1e-3, "trainable": ["language-model"]}]
+    losses = []
+    for most_gb in (10.0, 0.0):
+        settings = experiment(data, schemes=frozen)
+        training = settings.training.model_copy(update={"encoded_gb": most_gb})
+        folder = run(
+            settings.model_copy(update={"training": training}), data, tmp_path / str(most_gb), Console(quiet=True)
+        )
+        stages = sorted((folder / "stages").glob("*/train.jsonl"))
+        assert len(stages) == 2  # two budgets
+        losses.append([row["loss"] for stage in stages for _, row in read_lines(stage)])
+        assert len(list(folder.glob("encoded/*"))) == (6 if most_gb else 0)  # the test has the samples of four of them
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
 def test_a_second_run_does_nothing_again(finished: Path, data: Path) -> None:
