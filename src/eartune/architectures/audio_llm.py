@@ -33,7 +33,7 @@ class AudioLLM(Protocol):
         """One 16 kHz clip as the encoder wants it, at its true length, with its number of audio tokens."""
 
     def collate(self, rows: Sequence[Row]) -> Batch:
-        """Rows, any mixture of text and speech, to left-padded tensors; labels only on answers."""
+        """Rows, any mixture of text and speech, to padded tensors; labels only on answers."""
 
     def hidden(self, batch: Batch) -> Tensor:
         """Last hidden states, (rows, tokens, width); no loss is computed here."""
@@ -42,7 +42,7 @@ class AudioLLM(Protocol):
         """Logits of any selection of hidden states."""
 
     def generate(self, batch: Batch, decoding: Decoding, schema: Schema | None = None) -> list[str]:
-        """One answer a row, of the schema if the settings say so; each clip is encoded once, however many beams."""
+        """One answer a row, of the schema if the settings say so; each clip is encoded, each prompt read once."""
 
     def recompute_activations(self) -> None:
         """Keep no activations of the decoder in training."""
