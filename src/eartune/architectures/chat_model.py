@@ -315,7 +315,10 @@ class Writing:
     def __init__(self, model: ChatModel, reader: Reader) -> None:
         self.model = model
         self.reader = reader
-        self.keep = reader.keep
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these rows."""
+        self.reader.keep(rows)
 
     def follow(self, tokens: Sequence[Answer]) -> Tensor:
         """Logits after them, (rows, vocabulary) in float32."""
