@@ -39,6 +39,7 @@ format: .venv/tested
 # Ours against the stock recipe, and what each part wins or costs; about 20 minutes on two cores.
 bench: .venv/tested
 	.venv/bin/python benchmarks/against_stock.py
+	.venv/bin/python benchmarks/each_gain.py
 	.venv/bin/python benchmarks/trimmed_audio.py
 	.venv/bin/python benchmarks/constraint.py
 	.venv/bin/python benchmarks/footprint.py

@@ -1,8 +1,9 @@
 """Ours against the stock recipe, same weights and data, in turns, in one run: python benchmarks/against_stock.py
 
 The stock recipe is transformers' Trainer with the model's own processor (sound padded to 30 s), forward and loss, and
-its `generate`. Writes benchmarks/against_stock.json: examples a second (medians of the rounds), ratios with their
-range, and how far losses and answers are apart in float32.
+its `generate`; both get the same prompts, with the instruction after the content or before it. Writes
+benchmarks/against_stock.json: examples a second (medians of the rounds), ratios with their range, and how far losses of
+some steps of training, or answers, are apart in float32.
 """
 
 import statistics
@@ -25,7 +26,7 @@ from eartune.audio import SAMPLE_RATE, read_audio
 from eartune.batches import Row
 from eartune.decoding import RowMaker
 from eartune.files import write_json
-from eartune.prompts import render
+from eartune.prompts import InstructionPosition, Prompt, render
 from eartune.provenance import made_with
 from eartune.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, Example, Modality, Stage, as_text
 from eartune.settings import Decoding, Training
@@ -35,8 +36,9 @@ from eartune.training.journal import Journal
 from eartune.training.stage_trainer import Learner, train_stage
 
 ROUNDS = 3
-GLOBAL_BATCH, MICRO_BATCH = 16, 4
-STEPS = 3  # of a round; the first warms up
+GLOBAL_BATCH, MICRO_BATCH = 32, 8  # 8 is the Trainer's default
+STEPS = 2  # of a round; the first warms up
+COMPARED_STEPS, COMPARED_ROWS = 5, 4
 SECONDS_TO_DECODE, NEW_TOKENS, CLIPS = 3.0, 32, 8
 RATE = 1e-5
 
@@ -47,10 +49,14 @@ def main() -> None:
         utterances = requests(GLOBAL_BATCH * STEPS)
         speech, text = spoken(utterances, Path(folder)), as_text(utterances)
         rows = [
-            training_row("speech step", speech, Path(folder)),
-            training_row("text step", text, Path(folder)),
-            decoding_row("answers, greedy", 1),
-            decoding_row("answers, 3 beams", 3),
+            training_row("speech step", speech, "after", Path(folder)),
+            training_row("speech step", speech, "before", Path(folder)),
+            training_row("text step", text, "after", Path(folder)),
+            training_row("text step", text, "before", Path(folder)),
+            decoding_row("answers, greedy", 1, "after"),
+            decoding_row("answers, greedy", 1, "before"),
+            decoding_row("answers, 3 beams", 3, "after"),
+            decoding_row("answers, 3 beams", 3, "before"),
         ]
     write_json(Path(__file__).with_suffix(".json"), {"rows": rows, "made_with": made_with()})
     table = Table(*rows[0], box=None)
@@ -62,13 +68,15 @@ def main() -> None:
 # --- training ------------------------------------------------------------------------------------------------------
 
 
-def training_row(name: str, examples: Sequence[Example], folder: Path) -> dict[str, Any]:
+def training_row(
+    name: str, examples: Sequence[Example], instructed: InstructionPosition, folder: Path
+) -> dict[str, Any]:
     """Examples a second of both, round by round."""
     stock, ours = [], []
     for number in range(ROUNDS):
-        stock.append(train_stock(examples, folder / f"stock-{name}-{number}"))
-        ours.append(train_ours(examples, folder / f"ours-{name}-{number}"))
-    return row_of(name, stock, ours, loss_difference(examples[:MICRO_BATCH]))
+        stock.append(train_stock(examples, instructed, folder / f"stock-{name}-{instructed}-{number}"))
+        ours.append(train_ours(examples, instructed, folder / f"ours-{name}-{instructed}-{number}"))
+    return row_of(name, instructed, stock, ours, loss_difference(examples, instructed))
 
 
 class Clock(TrainerCallback):
@@ -98,18 +106,19 @@ class TimedJournal(Journal):
         self.clock.on_step_end(args, state, control)
 
 
-def train_ours(examples: Sequence[Example], folder: Path) -> float:
+def train_ours(examples: Sequence[Example], instructed: InstructionPosition, folder: Path) -> float:
     """A stage as `eartune run` trains it; examples a second."""
     clock = Clock()
     trainable = EVERYTHING if examples[0].modality is Modality.SPEECH else LANGUAGE_MODEL_ONLY
     stage = Stage("one", tuple(examples), 1, RATE, 0, trainable)
     model = our_model()
     training = Training(batch_size=GLOBAL_BATCH, micro_batch_size=MICRO_BATCH)
-    train_stage(model, stage, row_maker(model).to_learn, training, 0, folder, TimedJournal(folder / "log.jsonl", clock))
+    rows = row_maker(model, instructed)
+    train_stage(model, stage, rows.to_learn, training, 0, folder, TimedJournal(folder / "log.jsonl", clock))
     return clock.rate()
 
 
-def train_stock(examples: Sequence[Example], folder: Path) -> float:
+def train_stock(examples: Sequence[Example], instructed: InstructionPosition, folder: Path) -> float:
     """The library's Trainer on its own class; examples a second."""
     clock, ours = Clock(), our_model()
     model = stock_model()
@@ -133,17 +142,22 @@ def train_stock(examples: Sequence[Example], folder: Path) -> float:
         model=model,
         args=arguments,
         train_dataset=list(examples),  # type: ignore[arg-type]
-        data_collator=lambda some: stock_batch(ours, some),
+        data_collator=lambda some: stock_batch(ours, instructed, some),
         callbacks=[clock],
     )
     trainer.train()
     return clock.rate()
 
 
-def stock_batch(ours: Qwen2Audio, examples: Sequence[Example]) -> dict[str, Tensor]:
+def stock_batch(
+    ours: Qwen2Audio,
+    instructed: InstructionPosition,
+    examples: Sequence[Example],
+    dtype: torch.dtype = torch.bfloat16,
+) -> dict[str, Tensor]:
     """What the processor makes of prompts, answers and sounds; labels on answers alone."""
     processor = Qwen2AudioProcessor(ours.extractor, ours.tokenizer)
-    maker = row_maker(ours)
+    maker = row_maker(ours, instructed)
     texts, answers, waves = [], [], []
     for example in examples:
         row = maker.to_learn(example)
@@ -160,59 +174,73 @@ def stock_batch(ours: Qwen2Audio, examples: Sequence[Example]) -> dict[str, Tens
         n_tokens = len(ours.tokenizer(answer, add_special_tokens=False)["input_ids"])
         labels[place, -n_tokens:] = batch["input_ids"][place, -n_tokens:]
     if "input_features" in batch:
-        batch["input_features"] = batch["input_features"].bfloat16()
+        batch["input_features"] = batch["input_features"].to(dtype)
     return batch | {"labels": labels}
 
 
-def row_maker(model: Qwen2Audio) -> RowMaker:
+def row_maker(model: Qwen2Audio, instructed: InstructionPosition) -> RowMaker:
     """The task as `eartune run` asks it."""
-    return RowMaker(model, SluTask(), Architecture(type="qwen2-audio", checkpoint="pocket"))
+    return RowMaker(model, SluTask(), Architecture(type="qwen2-audio", checkpoint="pocket", instruction=instructed))
 
 
-@torch.no_grad()
-def loss_difference(examples: Sequence[Example]) -> float:
-    """Of both losses of one micro-batch, in float32."""
-    ours, stock = our_model(torch.float32).model.eval(), stock_model(torch.float32).eval()
+def loss_difference(examples: Sequence[Example], instructed: InstructionPosition) -> float:
+    """The largest between both losses over some steps of training in float32, the same rows in each step."""
+    ours, stock = our_model(torch.float32).model, stock_model(torch.float32)
     face = Qwen2Audio(ours, our_model().tokenizer, our_model().extractor)
-    batch = face.collate([row_maker(face).to_learn(example) for example in examples])
-    theirs = {name: v.float() if v.is_floating_point() else v for name, v in stock_batch(face, examples).items()}
-    n_labels = int((batch.labels != -100).sum())
-    return abs(float(Learner(face)(batch)) / n_labels - float(stock(**theirs).loss))
+    rows = row_maker(face, instructed)
+    optimizers = [torch.optim.AdamW(model.parameters(), lr=10 * RATE) for model in (ours, stock)]
+    differences = []
+    for first in range(0, COMPARED_STEPS * COMPARED_ROWS, COMPARED_ROWS):
+        some = examples[first : first + COMPARED_ROWS]
+        batch = face.collate([rows.to_learn(example) for example in some])
+        losses = [
+            Learner(face)(batch) / (batch.labels != -100).sum(),
+            stock(**stock_batch(face, instructed, some, torch.float32)).loss,
+        ]
+        for loss, optimizer in zip(losses, optimizers, strict=True):
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        differences.append(abs(float(losses[0]) - float(losses[1])))
+    return max(differences)
 
 
 # --- answers -------------------------------------------------------------------------------------------------------
 
 
-def decoding_row(name: str, beams: int) -> dict[str, Any]:
+def decoding_row(name: str, beams: int, instructed: InstructionPosition) -> dict[str, Any]:
     """Clips a second of both, round by round; no weights end an answer, so that all are equally long."""
     ours, stock = our_model(), stock_model().eval()
     ours.module.eval()
     stock_rates, our_rates = [], []
     for _ in range(ROUNDS):
-        stock_rates.append(CLIPS / timed(lambda: answers_of_stock(stock, ours, beams)))
-        our_rates.append(CLIPS / timed(lambda: answers_of_ours(ours, beams)))
+        stock_rates.append(CLIPS / timed(lambda: answers_of_stock(stock, ours, beams, instructed)))
+        our_rates.append(CLIPS / timed(lambda: answers_of_ours(ours, beams, instructed)))
     precise, precise_stock = our_model(torch.float32), stock_model(torch.float32).eval()
     precise.module.eval()
-    mine, theirs = answers_of_ours(precise, beams), answers_of_stock(precise_stock, precise, beams)
+    mine = answers_of_ours(precise, beams, instructed)
+    theirs = answers_of_stock(precise_stock, precise, beams, instructed)
     differing = sum(a != b for a, b in zip(mine, theirs, strict=True)) / CLIPS
-    return row_of(name, stock_rates, our_rates, differing)
+    return row_of(name, instructed, stock_rates, our_rates, differing)
 
 
 @torch.no_grad()
-def answers_of_ours(model: Qwen2Audio, beams: int) -> list[str]:
+def answers_of_ours(model: Qwen2Audio, beams: int, instructed: InstructionPosition) -> list[str]:
     """From waves to text."""
-    rows = [asked(model, seed) for seed in range(CLIPS)]
+    rows = [
+        Row(asked(model, instructed), model.features(noise(SECONDS_TO_DECODE, seed)), None) for seed in range(CLIPS)
+    ]
     decoding = Decoding(beams=beams, max_new_tokens=NEW_TOKENS)
     return model.generate(model.collate(rows), decoding)
 
 
 @torch.no_grad()
-def answers_of_stock(stock: Any, ours: Qwen2Audio, beams: int) -> list[str]:
+def answers_of_stock(stock: Any, ours: Qwen2Audio, beams: int, instructed: InstructionPosition) -> list[str]:
     """The same with the processor and the library's `generate`."""
     processor = Qwen2AudioProcessor(ours.extractor, ours.tokenizer)
     placeholder = ours.tokenizer.convert_ids_to_tokens(ours.audio_token_id)
-    prompts = [asked(ours, seed).prompt for seed in range(CLIPS)]
-    texts = [prompt.before + placeholder + prompt.after for prompt in prompts]
+    prompt = asked(ours, instructed)
+    texts = [prompt.before + placeholder + prompt.after] * CLIPS
     waves = [noise(SECONDS_TO_DECODE, seed) for seed in range(CLIPS)]
     batch = dict(processor(text=texts, audio=waves, sampling_rate=SAMPLE_RATE, return_tensors="pt", padding=True))
     batch["input_features"] = batch["input_features"].to(next(stock.parameters()).dtype)
@@ -229,9 +257,9 @@ def answers_of_stock(stock: Any, ours: Qwen2Audio, beams: int) -> list[str]:
     return [text.strip() for text in ours.tokenizer.batch_decode(new, skip_special_tokens=True)]
 
 
-def asked(model: Qwen2Audio, seed: int) -> Row:
-    """A row that asks about noise."""
-    return Row(render(model.chat, instruction(True), None), model.features(noise(SECONDS_TO_DECODE, seed)), None)
+def asked(model: Qwen2Audio, instructed: InstructionPosition) -> Prompt:
+    """What is asked about a clip."""
+    return render(model.chat, instruction(True), None, instructed)
 
 
 # --- both ----------------------------------------------------------------------------------------------------------
@@ -244,11 +272,14 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def row_of(name: str, stock: Sequence[float], ours: Sequence[float], apart: float) -> dict[str, Any]:
+def row_of(
+    name: str, instructed: InstructionPosition, stock: Sequence[float], ours: Sequence[float], apart: float
+) -> dict[str, Any]:
     """Rates of the rounds in numbers."""
     ratios = [our / their for our, their in zip(ours, stock, strict=True)]
     return {
         "what": name,
+        "instruction": instructed,
         "stock, a second": round(statistics.median(stock), 3),
         "ours, a second": round(statistics.median(ours), 3),
         "ratio": round(statistics.median(ratios), 2),

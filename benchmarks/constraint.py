@@ -1,7 +1,8 @@
 """What holding answers to a schema costs a token, in turns, in one run: python benchmarks/constraint.py
 
-Writes benchmarks/constraint.json: milliseconds a step with and without, median ratio and range, and how many of the
-answers of random weights are valid.
+Writes benchmarks/constraint.json: milliseconds a token of searches as long as each other, free, held, and held with
+forced tokens skipped (greedy alone does that); median ratios and their range; how many answers of random weights are
+valid.
 """
 
 import statistics
@@ -14,16 +15,26 @@ from mid_size import noise, our_model, requests
 from rich.console import Console
 from rich.table import Table
 
+from eartune.architectures.chat_model import Writing
 from eartune.architectures.families.qwen2_audio import Qwen2Audio
 from eartune.batches import Batch, Row
-from eartune.constraint import Constraint
+from eartune.constraint import Held
 from eartune.files import write_json
 from eartune.prompts import render
 from eartune.provenance import made_with
+from eartune.search import Answer, Free, Rules, search
 from eartune.settings import Decoding
 from eartune.tasks.slu import ParseStatus, Schema, instruction, parse
 
-ROUNDS, CLIPS, NEW_TOKENS = 5, 8, 32
+ROUNDS, CLIPS, NEW_TOKENS = 7, 8, 24
+
+
+class StepByStep(Held):
+    """Asks the model even where there is no choice."""
+
+    def forced(self, answer: Answer) -> Answer:
+        """Nothing."""
+        return ()
 
 
 def main() -> None:
@@ -37,48 +48,44 @@ def main() -> None:
     table = Table(*found[0], box=None)
     for row in found:
         table.add_row(*map(str, row.values()))
-    Console(width=120).print(table)
+    Console(width=160).print(table)
 
 
 def measured(model: Qwen2Audio, batch: Batch, schema: Schema, beams: int) -> dict[str, Any]:
-    """Milliseconds a step of the search, free and held."""
-    held = Decoding(beams=beams, max_new_tokens=NEW_TOKENS, constrain="schema")
-    model.generate(batch, held, schema)  # makes the constraint
-    (constraint,) = model._constraints.values()
-    answers, steps = generate_and_count(model, batch, held, schema, constraint)
-    free = held.model_copy(update={"constrain": "nothing", "max_new_tokens": steps})  # as long
-    times: dict[str, list[float]] = {"free": [], "held": []}
-    for _ in range(ROUNDS):
-        start = time.perf_counter()
-        model.generate(batch, free)
-        times["free"].append(1000 * (time.perf_counter() - start) / steps)
-        start = time.perf_counter()
-        model.generate(batch, held, schema)
-        times["held"].append(1000 * (time.perf_counter() - start) / steps)
-    ratios = [held / free for free, held in zip(times["free"], times["held"], strict=True)]
-    return {
-        "beams": beams,
-        "free, ms a step": round(statistics.median(times["free"]), 2),
-        "held, ms a step": round(statistics.median(times["held"]), 2),
-        "ratio": round(statistics.median(ratios), 3),
-        "lowest": round(min(ratios), 3),
-        "highest": round(max(ratios), 3),
-        "valid": f"{sum(parse(a, schema)[1] is ParseStatus.OK for a in answers)} of {len(answers)}",
-    }
+    """Milliseconds a token of each way of searching, and how many answers are valid."""
+    free, held, skipping = [], [], []
+    for number in range(ROUNDS + 1):
+        times = (
+            time_a_token(model, batch, beams, Free(-1, NEW_TOKENS, model.audio_token_id)),
+            time_a_token(model, batch, beams, cut_off(StepByStep(model._constraint(schema), NEW_TOKENS))),
+            time_a_token(model, batch, beams, cut_off(Held(model._constraint(schema), NEW_TOKENS))),
+        )
+        if number:  # the first warms up
+            for kept, taken in zip((free, held, skipping), times, strict=True):
+                kept.append(taken)
+    answers = model.generate(batch, Decoding(beams=beams, max_new_tokens=NEW_TOKENS, constrain="schema"), schema)
+    valid = sum(parse(answer, schema)[1] is ParseStatus.OK for answer in answers)
+    found: dict[str, Any] = {"beams": beams, "free, ms a token": round(statistics.median(free), 2)}
+    for name, times_of in (("held", held), ("held, skipping", skipping)):
+        ratios = sorted(mine / theirs for mine, theirs in zip(times_of, free, strict=True))
+        found[f"{name}, of free"] = round(statistics.median(ratios), 3)
+        found[f"{name}, range"] = f"{ratios[0]:.3f} to {ratios[-1]:.3f}"
+    return found | {"valid": f"{valid} of {len(answers)}"}
 
 
-def generate_and_count(
-    model: Qwen2Audio, batch: Batch, decoding: Decoding, schema: Schema, constraint: Constraint
-) -> tuple[list[str], int]:
-    """Answers, and how many steps the search took."""
-    searches = []
-    make = constraint.processor
-    constraint.processor = lambda limit: searches.append(make(limit)) or searches[-1]  # type: ignore[assignment,func-returns-value]
-    try:
-        answers = model.generate(batch, decoding, schema)
-    finally:
-        constraint.processor = make  # type: ignore[method-assign]
-    return answers, 1 + max(map(len, searches[0].matchers))
+def cut_off(rules: Held) -> Held:
+    """Without the steps in which an answer is closed, so that it is as long as a free one."""
+    rules.limit = rules.closing_from
+    return rules
+
+
+def time_a_token(model: Qwen2Audio, batch: Batch, beams: int, rules: Rules) -> float:
+    """Milliseconds of a search after its prompts are read, divided by the tokens of its longest answer."""
+    reader, read = model._read(batch)
+    scores = model.head(read[:, -1]).float()
+    start = time.perf_counter()
+    answers = search(Writing(model, reader), scores, beams, rules)
+    return 1000 * (time.perf_counter() - start) / max(map(len, answers))
 
 
 if __name__ == "__main__":

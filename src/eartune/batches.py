@@ -1,6 +1,6 @@
 """What an architecture's collate takes and gives."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -29,7 +29,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Batch:
-    """Left-padded tensors of some rows; audio fields are None where no row has a clip."""
+    """Padded tensors of some rows; audio fields are None where no row has a clip."""
 
     input_ids: Tensor  # (rows, tokens)
     attention_mask: Tensor  # (rows, tokens)
@@ -37,8 +37,9 @@ class Batch:
     mel: Tensor | None = None  # (clips, bins, frames)
     n_frames: Tensor | None = None  # (clips,) valid mel frames
     states: Tensor | None = None  # (states of all clips, encoder width)
+    n_shared: int = 0  # first tokens, the same in all rows, that stand before the padding and are read once
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on another device."""
-        moved = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Batch(**{k: v.to(device) if isinstance(v, Tensor) else v for k, v in moved.items()})
+        moved = {f.name: value.to(device) for f in fields(self) if isinstance(value := getattr(self, f.name), Tensor)}
+        return replace(self, **moved)  # type: ignore[arg-type]  # all of them tensors

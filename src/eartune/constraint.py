@@ -12,8 +12,9 @@ import torch
 from llguidance import LLMatcher, LLTokenizer
 from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask
 from torch import Tensor
-from transformers import LogitsProcessor, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
+from eartune.search import Answer
 from eartune.tasks.slu import Schema
 
 ENTITIES = ',"entities":['
@@ -41,36 +42,41 @@ class Constraint:
         self.reserve = longest + len(ENTITIES) + LAST_STEPS
         """Steps that a search may take beyond its limit; it does nothing there but end."""
 
-    def processor(self, limit: int) -> "Held":
+    def rules(self, limit: int) -> "Held":
         """For one search; from `limit` tokens on, an answer is closed as soon as it can be."""
         return Held(self, limit)
 
 
-class Held(LogitsProcessor):
+class Held:
     """Forbids in every row all tokens that its answer cannot go on with."""
 
-    def __init__(self, constraint: Constraint, limit: int) -> None:
+    def __init__(self, constraint: Constraint, closing_from: int) -> None:
         self.constraint = constraint
-        self.limit = limit
-        self.matchers: dict[tuple[int, ...], LLMatcher | None] = {(): constraint.matcher.deep_copy()}
+        self.closing_from = closing_from
+        self.end = constraint.answer_end
+        self.limit = closing_from + constraint.reserve
+        self.matchers: dict[Answer, LLMatcher | None] = {(): constraint.matcher.deep_copy()}
 
-    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        """Scores (rows, vocabulary), minus infinity where a token is forbidden; `input_ids` are the answers so far."""
-        answers = [tuple(row) for row in input_ids.tolist()]
+    def mask(self, answers: Sequence[Answer], scores: Tensor) -> Tensor:
+        """Scores (rows, vocabulary), minus infinity where a token is forbidden."""
         self.matchers = {answer: self._advanced(answer) for answer in dict.fromkeys(answers)}
         allowed = {answer: self._allowed(matcher, len(answer)) for answer, matcher in self.matchers.items()}
         masks = torch.stack([allowed[answer] for answer in answers]).to(scores.device)
         return scores.masked_fill(~masks[:, : scores.shape[1]], -torch.inf)
 
-    def _advanced(self, answer: tuple[int, ...]) -> LLMatcher | None:
-        """The matcher of an answer's first tokens, one token on; None for what has ended, or never was an answer."""
-        if answer in self.matchers:
-            return self.matchers[answer]
-        before = self.matchers.get(answer[:-1])
-        if before is None or before.is_stopped():
-            return None
-        matcher = before.deep_copy()
-        return matcher if matcher.try_consume_tokens([answer[-1]]) == 1 else None
+    def forced(self, answer: Answer) -> Answer:
+        """The tokens that spell what the grammar leaves no choice about, as the tokenizer would write it."""
+        matcher = self.matchers[answer] = self._advanced(answer)
+        return () if matcher is None or matcher.is_stopped() else tuple(matcher.compute_ff_tokens())
+
+    def _advanced(self, answer: Answer) -> LLMatcher | None:
+        """The matcher of an answer whose beginning has one; None for what has ended, or never was an answer."""
+        known = next(n for n in range(len(answer), -1, -1) if answer[:n] in self.matchers or n == 0)
+        before = self.matchers.get(answer[:known])
+        if before is None or known == len(answer):
+            return before
+        matcher, further = before.deep_copy(), list(answer[known:])
+        return matcher if matcher.try_consume_tokens(further) == len(further) else None
 
     def _allowed(self, matcher: LLMatcher | None, length: int) -> Tensor:
         """Which tokens may come next, (vocabulary)."""
@@ -83,7 +89,7 @@ class Held(LogitsProcessor):
         allowed = torch.from_numpy(
             np.unpackbits(bits.view(np.uint8), bitorder="little")[: self.constraint.n_vocab]
         ).bool()
-        return self._closing(allowed) if length >= self.limit else allowed
+        return self._closing(allowed) if length >= self.closing_from else allowed
 
     def _closing(self, allowed: Tensor) -> Tensor:
         """Those that bring the end nearer: quotes before brackets, as a bracket inside quotes is a letter."""

@@ -10,7 +10,7 @@ import torch
 from eartune.architectures.chat_model import ChatModel
 from eartune.architectures.load import FAMILIES, load
 from eartune.architectures.settings import Architecture
-from eartune.batches import Row
+from eartune.batches import Batch, Row
 from eartune.encoded import encoded, read_clip, write_clip
 from eartune.faults import InputError
 from eartune.prompts import render
@@ -66,6 +66,7 @@ def logits(model: ChatModel, rows: list[Row]) -> torch.Tensor:
 def test_logits_equal_those_of_the_stock_model(model: ChatModel, seconds: list[float]) -> None:
     """The same tokens and the same recordings, given to the library's own forward with its own extractor."""
     clips = list(enumerate(seconds))
+    model.shares_beginnings = False  # the stock forward wants padding at an end
     together = [[clip] for clip in clips] if model.stock_depends_on_batch else [clips]
     batches = [model.collate([typed(model), *(heard(model, s, seed, None) for seed, s in some)]) for some in together]
     with torch.no_grad():
@@ -177,6 +178,7 @@ def test_labels_stand_on_answers_only(model: ChatModel) -> None:
 
 
 def test_the_loss_is_that_of_the_stock_forward(model: ChatModel) -> None:
+    model.shares_beginnings = False
     rows = [typed(model), heard(model, 1.0), typed(model, "other")]
     batch = model.collate(rows)
     n_labels = int((batch.labels[:, 1:] != -100).sum())
@@ -358,6 +360,52 @@ def test_recomputed_activations_give_the_same_gradients(model: ChatModel) -> Non
     model.recompute_activations()
     assert any(getattr(part_of, "gradient_checkpointing", False) for part_of in model.language_model.modules())
     assert torch.allclose(gradients(model, [rows], 50), kept, rtol=1e-4, atol=1e-6)
+
+
+# --- a beginning that all rows share ------------------------------------------------------------------------------
+
+
+def after_an_instruction(model: ChatModel, answers: bool = True) -> list[Row]:
+    """Rows of both kinds and of several lengths, with a long instruction before what it is about."""
+    asked = "Answer with the intent and the entities of this request as JSON, and with nothing else. " * 3
+    answer = '{"intent":"a"}' if answers else None
+    written = [Row(render(model.chat, asked, text, "before"), None, answer) for text in ("a", "a small latte please")]
+    clips = [model.features(wave(seconds, seed)) for seed, seconds in enumerate((0.7, 2.3))]
+    return written + [Row(render(model.chat, asked, None, "before"), clip, answer) for clip in clips]
+
+
+def both_ways(model: ChatModel, rows: list[Row]) -> tuple[Batch, Batch]:
+    """With the beginning read once, and with it read for each row."""
+    shared = model.collate(rows)
+    assert shared.n_shared > 50
+    model.shares_beginnings = False
+    return shared, model.collate(rows)
+
+
+def test_a_shared_beginning_read_once_gives_the_same_loss_and_gradients(model: ChatModel) -> None:
+    shared, whole = both_ways(model, after_an_instruction(model))
+    model.parts.set_trainable((Component.MODALITY_ADAPTER, Component.LANGUAGE_MODEL))
+    learner, found = Learner(model).eval(), []
+    for batch in (whole, shared):
+        model.module.zero_grad()
+        total = learner(batch) / 50
+        total.backward()
+        found.append((total.detach(), torch.cat([p.grad.flatten() for p in model.parts.trainable()])))
+    (loss_of_whole, of_whole), (loss_of_shared, of_shared) = found
+    assert abs(loss_of_whole - loss_of_shared) < 1e-4
+    assert (of_whole - of_shared).abs().max() < 1e-4 * max(1, float(of_whole.abs().max()))
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_a_shared_beginning_read_once_gives_the_same_answers(model: ChatModel, beams: int) -> None:
+    shared, whole = both_ways(model, after_an_instruction(model, answers=False))
+    decoding = Decoding(beams=beams, max_new_tokens=6)
+    assert model.generate(shared, decoding) == model.generate(whole, decoding)
+
+
+def test_where_little_is_shared_all_is_read_as_ever(model: ChatModel) -> None:
+    rows = [typed(model, f"{letter} request with far more words than stand before it" * 9) for letter in "ab"]
+    assert model.collate(rows).n_shared == 0
 
 
 # --- generation --------------------------------------------------------------------------------------------------

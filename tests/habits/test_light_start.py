@@ -10,9 +10,15 @@ ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src"
 NEEDS_TORCH = (
     *("architectures.activations", "architectures.audio_llm", "architectures.chat_model", "architectures.families"),
-    *("architectures.load", "architectures.parts", "architectures.tiny", "architectures.weightless"),
+    *(
+        "architectures.load",
+        "architectures.parts",
+        "architectures.reader",
+        "architectures.tiny",
+        "architectures.weightless",
+    ),
     *("architectures.whisper_tower", "architectures.whole", "batches", "canaries", "checkpoints", "constraint"),
-    *("decoding", "encoded", "export", "listening", "predict", "trained", "transcribing"),
+    *("decoding", "encoded", "export", "listening", "predict", "search", "trained", "transcribing"),
     *("training.journal", "training.optimizer", "training.stage_trainer"),
 )
 MODULES = [".".join(path.relative_to(SRC).with_suffix("").parts) for path in (SRC / "eartune").rglob("*.py")]

@@ -11,7 +11,7 @@ SRC = Path(__file__).parents[2] / "src" / "eartune"
 FILES = {".".join(path.relative_to(SRC).with_suffix("").parts): path for path in SRC.rglob("*.py")}
 FLOW = """
     faults memory semantics occurrence files audio utterance settings speech corpora budget tasks importing schemes
-    prompts constraint batches architectures checkpoints architectures.load architectures.weightless footprint
+    prompts search constraint batches architectures checkpoints architectures.load architectures.weightless footprint
     encoded training decoding canaries transcribing metrics scoring listening report preparing experiment plan progress
     provenance workspace run trained predict export cli
 """

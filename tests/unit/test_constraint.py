@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from eartune.architectures.families.qwen2_audio import Qwen2Audio
 from eartune.constraint import Constraint, grammar
+from eartune.search import Answer
 from eartune.semantics import Entity, SemanticFrame
 from eartune.tasks.slu import ParseStatus, Schema, parse, target
 
@@ -31,12 +32,12 @@ def held_to(schema: Schema) -> Constraint:
 def written(schema: Schema, seed: int, limit: int) -> str:
     """What scores drawn at random write, token by token."""
     constraint = held_to(schema)
-    search, draw = constraint.processor(limit), torch.Generator().manual_seed(seed)
-    answer: list[int] = []
+    rules, draw = constraint.rules(limit), torch.Generator().manual_seed(seed)
+    answer: Answer = ()
     while not answer or answer[-1] != END:
         scores = torch.randn(1, constraint.n_vocab, generator=draw)
-        answer.append(int(search(torch.tensor([answer], dtype=torch.long), scores).argmax()))
-        assert len(answer) <= limit + constraint.reserve
+        answer += (int(rules.mask([answer], scores).argmax()),)
+        assert len(answer) <= rules.limit
     return MODEL.tokenizer.decode(answer, skip_special_tokens=True)
 
 
@@ -51,12 +52,12 @@ def test_random_scores_write_answers_that_are_right_in_form(schema: Schema, limi
 def allows(schema: Schema, text: str) -> bool:
     """Whether a search may write the text, token by token, and end there."""
     constraint = held_to(schema)
-    search, answer = constraint.processor(10_000), list[int]()
+    rules, answer = constraint.rules(10_000), Answer()
     for token in [*MODEL.tokenizer(text, add_special_tokens=False)["input_ids"], END]:
-        scores = search(torch.tensor([answer], dtype=torch.long), torch.zeros(1, constraint.n_vocab))[0]
+        scores = rules.mask([answer], torch.zeros(1, constraint.n_vocab))[0]
         if not torch.isfinite(scores[token]):
             return False
-        answer.append(token)
+        answer += (token,)
     return True
 
 
@@ -88,23 +89,31 @@ def test_nothing_else_can_be_written(answer: str) -> None:
 
 def test_beams_that_share_a_beginning_go_their_own_ways() -> None:
     constraint = held_to(SLURP)
-    search = constraint.processor(100)
-    ids = MODEL.tokenizer('{"scenario":"a', add_special_tokens=False)["input_ids"]
+    rules = constraint.rules(100)
+    ids = tuple(MODEL.tokenizer('{"scenario":"a', add_special_tokens=False)["input_ids"])
     zeros = torch.zeros(2, constraint.n_vocab)
-    for length in range(len(ids)):
-        search(torch.tensor([ids[:length]] * 2, dtype=torch.long), zeros)
-    search(torch.tensor([ids, ids]), zeros)
+    rules.mask([ids, ids], zeros)
     ell, you = (MODEL.tokenizer(letter, add_special_tokens=False)["input_ids"][0] for letter in "lu")
-    after = search(torch.tensor([[*ids, ell], [*ids, you]]), zeros)
+    after = rules.mask([(*ids, ell), (*ids, you)], zeros)
     assert [MODEL.tokenizer.decode([row.isfinite().nonzero()[0, 0]]) for row in after] == ["a", "d"]
 
 
 def test_a_beam_that_was_never_an_answer_can_only_end() -> None:
     constraint = held_to(SLURP)
-    search = constraint.processor(100)
-    search(torch.tensor([[]], dtype=torch.long), torch.zeros(1, constraint.n_vocab))
-    after = search(torch.tensor([[5]]), torch.zeros(1, constraint.n_vocab))[0]
+    rules = constraint.rules(100)
+    rules.mask([()], torch.zeros(1, constraint.n_vocab))
+    after = rules.mask([(5,)], torch.zeros(1, constraint.n_vocab))[0]
     assert after.isfinite().nonzero().flatten().tolist() == [END]
+
+
+def test_what_the_grammar_leaves_no_choice_about_is_known_without_a_model() -> None:
+    rules = held_to(SLURP).rules(100)
+    ids = tuple(MODEL.tokenizer('{"scenario":"al', add_special_tokens=False)["input_ids"])
+    rules.mask([ids], torch.zeros(1, rules.constraint.n_vocab))
+    spelled = MODEL.tokenizer.decode(rules.forced(ids))
+    assert (
+        '{"scenario":"alarm","action":"set","entities":['.startswith('{"scenario":"al' + spelled) and len(spelled) > 30
+    )
 
 
 def test_labels_with_quotes_are_written_as_json() -> None:

@@ -45,7 +45,7 @@ class AudioLLM(Protocol):
         """What the encoder makes of clips, one after another, (states, encoder width)."""
 
     def collate(self, rows: Sequence[Row]) -> Batch:
-        """Rows, any mixture of text and speech, to left-padded tensors; labels only on answers."""
+        """Rows, any mixture of text and speech, to padded tensors; labels only on answers."""
 
     def n_positions(self, row: Row) -> int:
         """How many positions of the decoder a row takes, without padding."""
@@ -57,7 +57,7 @@ class AudioLLM(Protocol):
         """Logits of any selection of hidden states."""
 
     def generate(self, batch: Batch, decoding: Decoding, schema: Schema | None = None) -> list[str]:
-        """One answer a row, of the schema if the settings say so; each clip is encoded once, however many beams."""
+        """One answer a row, of the schema if the settings say so; each clip is encoded, each prompt read once."""
 
     def recompute_activations(self) -> None:
         """Keep no activations of the decoder in training."""

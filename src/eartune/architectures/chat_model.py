@@ -6,6 +6,7 @@ A family's file says what its chat and its parts are called, and how it hears.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from importlib.metadata import version
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerFast
 
 from eartune.architectures.parts import Parts
+from eartune.architectures.reader import Reader
 from eartune.architectures.sizes import Rate
 from eartune.architectures.whole import load_whole, refuse_what_is_no_model
 from eartune.audio import SAMPLE_RATE, Wave
@@ -22,6 +24,7 @@ from eartune.batches import Batch, Clip, Row
 from eartune.constraint import Constraint
 from eartune.faults import InputError
 from eartune.prompts import ChatFormat
+from eartune.search import Answer, Free, Rules, search
 from eartune.settings import Component, Decoding
 from eartune.tasks.slu import Schema
 
@@ -51,6 +54,8 @@ class ChatModel(ABC):
     """Whether the stock forward gives a clip another embedding beside a longer one; ours never does."""
     least_transformers: ClassVar[str] = "5.17"
     """The lowest version whose classes are built as ours expects."""
+    shares_beginnings = True
+    """Whether a beginning that all rows of a batch share may be read once."""
     states: ClassVar[Rate] = Rate(50)
     """Positions that a clip takes in the encoder."""
     tokens: ClassVar[Rate] = Rate(25)
@@ -155,6 +160,7 @@ class ChatModel(ABC):
 
         The encoder's are few beside them, and not every family's can be left out.
         """
+        self.shares_beginnings = False  # the library keeps no keys and values where it computes again
         decoder = self.language_model
         enable = getattr(decoder, "activation_checkpointing_enable", None)  # as transformers calls it since 5.23
         (enable or decoder.gradient_checkpointing_enable)({"use_reentrant": False})
@@ -192,20 +198,30 @@ class ChatModel(ABC):
     # --- input ---------------------------------------------------------------------------------------------
 
     def collate(self, rows: Sequence[Row]) -> Batch:
-        """Rows to left-padded tensors; labels only on answers, no audio tensors when no row has a clip."""
+        """Rows to padded tensors; labels only on answers, no audio tensors when no row has a clip.
+
+        A long beginning that all share stands at the left, with padding behind it, so that it can be read once.
+        """
         encoded = [self._token_ids(row) for row in rows]
-        width = max(len(prompt) + len(answer) for prompt, answer in encoded)
-        input_ids = torch.full((len(rows), width), self.tokenizer.pad_token_id)
-        attention_mask = torch.zeros_like(input_ids)
+        n_shared = self._shared([prompt for prompt, _ in encoded], sum(len(p) + len(a) for p, a in encoded))
+        own = left_padded([(*prompt[n_shared:], *answer) for prompt, answer in encoded], self.tokenizer.pad_token_id)
+        beginning = torch.tensor(encoded[0][0][:n_shared], dtype=torch.long).expand(len(rows), -1)
+        input_ids = torch.cat([beginning, own.input_ids], dim=1)
+        attention_mask = torch.cat([torch.ones_like(beginning), own.attention_mask], dim=1)
         labels = torch.full_like(input_ids, IGNORED)
-        for i, (prompt, answer) in enumerate(encoded):
-            start = width - len(prompt) - len(answer)
-            input_ids[i, start:] = torch.tensor(prompt + answer)
-            attention_mask[i, start:] = 1
+        for i, (_, answer) in enumerate(encoded):
             if answer:
                 labels[i, -len(answer) :] = torch.tensor(answer)
         clips = [row.clip for row in rows if row.clip is not None]
-        return Batch(input_ids, attention_mask, labels, *stack(clips))
+        return Batch(input_ids, attention_mask, labels, *stack(clips), n_shared)
+
+    def _shared(self, prompts: Sequence[Sequence[int]], n_tokens: int) -> int:
+        """How many first tokens of all prompts are to be read once: 0 if that spares less than a quarter of all."""
+        if not self.shares_beginnings:
+            return 0
+        same = takewhile(lambda column: {*column} == {column[0]} != {self.audio_token_id}, zip(*prompts, strict=False))
+        n = min(len(list(same)), min(map(len, prompts)) - 1)  # the last token of a prompt is what its answer follows
+        return n if 4 * n * (len(prompts) - 1) >= n_tokens else 0
 
     def _token_ids(self, row: Row) -> tuple[list[int], list[int]]:
         before, after = self._ids(row.prompt.before), self._ids(row.prompt.after)
@@ -247,9 +263,22 @@ class ChatModel(ABC):
 
     def hidden(self, batch: Batch) -> Tensor:
         """The language model's last hidden states, (rows, tokens, width)."""
+        if batch.n_shared:
+            return self._read(batch)[1]
         output = self.language_model(**self.decoder_inputs(batch), attention_mask=batch.attention_mask, use_cache=False)
         states: Tensor = output.last_hidden_state
         return states
+
+    def _read(self, batch: Batch) -> tuple[Reader, Tensor]:
+        """All of a batch, of which a beginning that its rows share is read once."""
+        reader, inputs, n = Reader(self.language_model), self.decoder_inputs(batch), batch.n_shared
+        if not n:
+            return reader, reader.read(inputs, batch.attention_mask)
+        shared = reader.read({name: value[:1, :n] for name, value in inputs.items()}, batch.attention_mask[:1, :n])
+        rows = len(batch.input_ids)
+        reader.spread(rows)
+        own = reader.read({name: value[:, n:] for name, value in inputs.items()}, batch.attention_mask[:, n:])
+        return reader, torch.cat([shared.expand(rows, -1, -1), own], dim=1)
 
     def head(self, hidden: Tensor) -> Tensor:
         """Logits over the vocabulary for any selection of hidden states."""
@@ -258,21 +287,18 @@ class ChatModel(ABC):
 
     @torch.no_grad()
     def generate(self, batch: Batch, decoding: Decoding, schema: Schema | None = None) -> list[str]:
-        """One answer a row. Clips are encoded before the beams are spread, so each is encoded once."""
-        constraint = None if schema is None or decoding.constrain == "nothing" else self._constraint(schema)
-        held = [] if constraint is None else [constraint.processor(decoding.max_new_tokens)]
-        output = self.model.generate(
-            **self.decoder_inputs(batch),
-            attention_mask=batch.attention_mask,
-            num_beams=decoding.beams,
-            max_new_tokens=decoding.max_new_tokens + (0 if constraint is None else constraint.reserve),
-            logits_processor=held,
-            do_sample=False,
-            suppress_tokens=[self.audio_token_id],
-            pad_token_id=self.tokenizer.pad_token_id,
-            eos_token_id=self.tokenizer.convert_tokens_to_ids(self.chat.answer_end),
-        )
-        return [text.strip() for text in self.tokenizer.batch_decode(output, skip_special_tokens=True)]
+        """One answer a row. A clip is encoded and a prompt read once, however many beams."""
+        reader, read = self._read(batch)
+        rules = self._rules(decoding, schema)
+        found = search(Writing(self, reader), self.head(read[:, -1]).float(), decoding.beams, rules)
+        return [text.strip() for text in self.tokenizer.batch_decode(found, skip_special_tokens=True)]
+
+    def _rules(self, decoding: Decoding, schema: Schema | None) -> Rules:
+        """What answers keep to."""
+        if schema is None or decoding.constrain == "nothing":
+            end = self.tokenizer.convert_tokens_to_ids(self.chat.answer_end)
+            return Free(end, decoding.max_new_tokens, self.audio_token_id)
+        return self._constraint(schema).rules(decoding.max_new_tokens)
 
     def _constraint(self, schema: Schema) -> Constraint:
         """Made once: a large vocabulary takes seconds."""
@@ -289,10 +315,37 @@ class ChatModel(ABC):
         self.extractor.save_pretrained(folder)
 
 
+class Writing:
+    """A model that reads on what a search writes."""
+
+    def __init__(self, model: ChatModel, reader: Reader) -> None:
+        self.model = model
+        self.reader = reader
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these rows."""
+        self.reader.keep(rows)
+
+    def follow(self, tokens: Sequence[Answer]) -> Tensor:
+        """Logits after them, (rows, vocabulary) in float32."""
+        device = next(self.model.module.parameters()).device
+        batch = left_padded(tokens, self.model.tokenizer.pad_token_id).to(device)
+        states = self.reader.read(self.model.decoder_inputs(batch), batch.attention_mask)
+        return self.model.head(states[:, -1]).float()
+
+
 def transformers_is_at_least(least: str) -> bool:
     """Whether the library at hand has this major and minor version, or a later one."""
     here, needed = (tuple(map(int, text.split(".")[:2])) for text in (version("transformers"), least))
     return here >= needed
+
+
+def left_padded(rows: Sequence[Sequence[int]], padding: int) -> Batch:
+    """Tokens of text, with nothing to learn."""
+    width = max(map(len, rows))
+    input_ids = torch.tensor([[padding] * (width - len(row)) + [*row] for row in rows])
+    attention_mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
+    return Batch(input_ids, attention_mask, torch.full_like(input_ids, IGNORED))
 
 
 def stack(clips: Sequence[Clip]) -> tuple[Tensor | None, Tensor | None, Tensor | None]:

@@ -6,8 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import Gemma4AudioFeatureExtractor, Gemma4Config
-from transformers import Gemma4ForConditionalGeneration as Stock
+from transformers import Gemma4AudioFeatureExtractor, Gemma4Config, Gemma4ForConditionalGeneration
 
 from eartune.architectures.chat_model import ChatModel
 from eartune.architectures.sizes import Rate
@@ -22,17 +21,6 @@ SPECIALS = ("<bos>", "<|turn>", AUDIO_TOKEN, AUDIO_OPEN, AUDIO_CLOSE, "<|image|>
 FRAMES_A_TOKEN = 4  # two convolutions of stride 2
 
 
-class Gemma4ForConditionalGeneration(Stock):
-    """The stock model, of which `generate` takes embeddings; its name is the stock one's, as checkpoints hold it."""
-
-    def prepare_inputs_for_generation(
-        self, input_ids: Tensor, inputs_embeds: Tensor | None = None, **kwargs: Any
-    ) -> dict[str, Any]:
-        """The stock one takes embeddings as well, but does not name them, and the library reads the names."""
-        inputs: dict[str, Any] = super().prepare_inputs_for_generation(input_ids, inputs_embeds=inputs_embeds, **kwargs)
-        return inputs
-
-
 class Gemma4(ChatModel):
     """25 audio tokens a second; each layer of the decoder is given an embedding of its own for each token."""
 
@@ -43,7 +31,7 @@ class Gemma4(ChatModel):
         answer_open="<turn|>\n<|turn>model\n",
         answer_end="<turn|>",
     )
-    model_class = Stock
+    model_class = Gemma4ForConditionalGeneration
     extractor_class = Gemma4AudioFeatureExtractor
     least_transformers = "5.23"
     states = Rate(25)
@@ -54,14 +42,6 @@ class Gemma4(ChatModel):
     }
     never_trained = ("model.vision_tower.", "model.embed_vision.")
     lora_leaves = (*ChatModel.lora_leaves, "per_layer_input_gate", "per_layer_projection")
-
-    def prepare(self) -> None:
-        """Let it generate from embeddings."""
-        self.model.__class__ = Gemma4ForConditionalGeneration
-
-    def restore(self) -> None:
-        """Give it its own class back."""
-        self.model.__class__ = Stock
 
     def features(self, wave: Wave) -> Clip:
         """The log-mel of all windows that lie within the clip."""

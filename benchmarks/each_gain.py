@@ -1,0 +1,154 @@
+"""What each thing left out of a step or a search is worth alone, in turns, in one run: python benchmarks/each_gain.py
+
+Ours against ours without it, on the model and the requests of the other benchmarks, in bfloat16. Writes
+benchmarks/each_gain.json: median seconds of both, and the ratio's median and range.
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from against_stock import row_maker
+from mid_size import our_model, requests, spoken
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from eartune.architectures.chat_model import Writing
+from eartune.architectures.families.qwen2_audio import Qwen2Audio
+from eartune.batches import Batch, Row
+from eartune.files import write_json
+from eartune.prompts import InstructionPosition
+from eartune.provenance import made_with
+from eartune.schemes import LANGUAGE_MODEL_ONLY, Example, as_text
+from eartune.search import Free, beam_search
+from eartune.training.stage_trainer import Learner
+
+ROUNDS, ROWS, MICRO_BATCH, NEW_TOKENS, BEAMS = 5, 32, 8, 32, 3
+Work = Callable[[], object]
+
+
+def main() -> None:
+    """Training first, then answers."""
+    model = our_model()
+    model.module.eval()
+    model.parts.set_trainable(LANGUAGE_MODEL_ONLY)
+    utterances = requests(ROWS)
+    with tempfile.TemporaryDirectory() as folder:
+        kinds: dict[str, tuple[Example, ...]] = {
+            "text": as_text(utterances),
+            "speech": spoken(utterances, Path(folder)),
+        }
+        rows = [row for kind, examples in kinds.items() for row in training_rows(model, kind, examples)]
+        rows.append(beams_row(model, rows_of(model, kinds["speech"][:MICRO_BATCH], "after")))
+    write_json(Path(__file__).with_suffix(".json"), {"rows": rows, "made_with": made_with()})
+    table = Table(*rows[0], box=None)
+    for row in rows:
+        table.add_row(*map(str, row.values()))
+    Console(width=140).print(table)
+
+
+def rows_of(model: Qwen2Audio, examples: Sequence[Example], instructed: InstructionPosition) -> list[Row]:
+    """With their answers."""
+    return [row_maker(model, instructed).to_learn(example) for example in examples]
+
+
+# --- training ------------------------------------------------------------------------------------------------------
+
+
+def training_rows(model: Qwen2Audio, kind: str, examples: Sequence[Example]) -> list[dict[str, Any]]:
+    """Logits of answers alone; rows of like length together; an instruction that stands first read once."""
+    rows, first = rows_of(model, examples, "after"), rows_of(model, examples, "before")
+    in_order = sorted(rows, key=lambda row: len(model.collate([row]).input_ids[0]))
+    ours, stock = Learner(model).eval(), whole(model)
+    tried: dict[str, tuple[Work, Work]] = {
+        "logits of answers alone": (lambda: step(model, rows, ours), lambda: step(model, rows, stock)),
+        "like lengths together": (lambda: step(model, in_order, ours), lambda: step(model, rows, ours)),
+        "instruction read once": (lambda: step(model, first, ours), lambda: step(model, first, ours, shares=False)),
+    }
+    return [measured(f"{what}, {kind}", *both) for what, both in tried.items()]
+
+
+def whole(model: Qwen2Audio) -> Callable[[Batch], Tensor]:
+    """The loss from logits of every position, as stock forwards take it."""
+
+    def loss(batch: Batch) -> Tensor:
+        logits = model.head(model.hidden(batch))[:, :-1].float()
+        return cross_entropy(logits.flatten(0, 1), batch.labels[:, 1:].flatten(), reduction="sum")
+
+    return loss
+
+
+def step(model: Qwen2Audio, rows: Sequence[Row], loss_of: Callable[[Batch], Tensor], shares: bool = True) -> None:
+    """Forward and backward of all micro-batches."""
+    model.shares_beginnings = shares
+    for first in range(0, len(rows), MICRO_BATCH):
+        loss = loss_of(model.collate(rows[first : first + MICRO_BATCH]))
+        loss.backward()  # type: ignore[no-untyped-call]
+    model.module.zero_grad()
+
+
+# --- answers -------------------------------------------------------------------------------------------------------
+
+
+class AlreadySpread(Writing):
+    """Has read every prompt once a beam, so that a search need not spread them."""
+
+    searching = False
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """The first time, nothing is left to do."""
+        if self.searching:
+            super().keep(rows)
+        self.searching = True
+
+
+def beams_row(model: Qwen2Audio, rows: Sequence[Row]) -> dict[str, Any]:
+    """Prompts read once, before beams are spread."""
+    asked = [Row(row.prompt, row.clip, None) for row in rows]
+    return measured(
+        f"prompts read once, {BEAMS} beams", lambda: answer(model, asked), lambda: answer(model, asked, spread=True)
+    )
+
+
+@torch.no_grad()
+def answer(model: Qwen2Audio, rows: Sequence[Row], spread: bool = False) -> None:
+    """A search of some tokens, from mels on."""
+    times = BEAMS if spread else 1
+    reader, read = model._read(model.collate([row for row in rows for _ in range(times)]))
+    scores = model.head(read[::times, -1]).float()
+    writer = (AlreadySpread if spread else Writing)(model, reader)
+    beam_search(writer, scores, BEAMS, Free(-1, NEW_TOKENS, model.audio_token_id))
+
+
+# --- both ----------------------------------------------------------------------------------------------------------
+
+
+def measured(what: str, ours: Work, without: Work) -> dict[str, Any]:
+    """Seconds of both, in turns; the first round warms up."""
+    rounds = [(timed(ours), timed(without)) for _ in range(ROUNDS + 1)][1:]
+    ratios = sorted(b / a for a, b in rounds)
+    return {
+        "what": what,
+        "with, s": round(statistics.median(a for a, _ in rounds), 3),
+        "without, s": round(statistics.median(b for _, b in rounds), 3),
+        "ratio": round(statistics.median(ratios), 2),
+        "lowest": round(ratios[0], 2),
+        "highest": round(ratios[-1], 2),
+    }
+
+
+def timed(work: Work) -> float:
+    """Seconds."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()
