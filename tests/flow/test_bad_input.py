@@ -151,8 +151,8 @@ SCORE_FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         "test.jsonl: some rows have scenario and action, some an intent alone",
     ),
     "one name for two recordings": (
-        edit("test.jsonl", recordings=[{"file": "elsewhere/test0.wav", "seconds": 1}]),
-        "test.jsonl: two recordings are called 'test0.wav'",
+        edit("test.jsonl", recordings=[{"file": f"{folder}/test0.wav", "seconds": 1} for folder in "ab"]),
+        "test.jsonl: two recordings of a sentence are called 'test1 test0.wav'",
     ),
 }
 

@@ -1,5 +1,6 @@
 """References and predictions joined: who answered what, what is missing, and what is there too often."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os.path import basename  # a Path takes ten times as long, and there are thousands
@@ -47,16 +48,20 @@ class Matched:
 
 
 def match(references: Sequence[Reference], predictions: Sequence[Prediction], path: Path, mode: Mode) -> Matched:
-    """Join by recording where a prediction names one, and by id otherwise.
+    """Join by recording where a prediction names one, and by id otherwise; by both where recordings share a name.
 
     strict: of a prediction that is there twice neither counts. official: the last one does. Raises InputError in
-    strict mode where no prediction fits any reference.
+    strict mode where no prediction fits any reference, and for one that could be to either of two recordings.
     """
+    shared = _shared_names(references)
     expected, aliases = _expected(references, by_id=all(prediction.file is None for prediction in predictions))
     found: dict[str, list[Prediction]] = {}
     unknown = []
     for prediction in predictions:
-        key = basename(prediction.file) if prediction.file else aliases.get(prediction.id, prediction.id)
+        name = basename(prediction.file) if prediction.file else None
+        key = aliases.get(prediction.id, prediction.id) if name is None else _key(prediction.id, name, shared)
+        if name in shared and key not in expected:
+            raise InputError(f"{path}: two recordings are called {name!r}; say by an id which sentence was answered")
         if key in expected:
             found.setdefault(key, []).append(prediction)
         else:
@@ -93,16 +98,28 @@ def _expected(
     references: Sequence[Reference], by_id: bool
 ) -> tuple[dict[str, tuple[Reference, str | None]], dict[str, str]]:
     """What should be answered by key, and for sentences of one recording the recording's key by the sentence's."""
+    shared = _shared_names(references)
     expected: dict[str, tuple[Reference, str | None]] = {}
     aliases: dict[str, str] = {}
     for reference in references:
         if by_id or not reference.files:
             expected[reference.id] = (reference, reference.speakers[0] if len(reference.speakers) == 1 else None)
         else:
-            expected |= {f: (reference, s) for f, s in zip(reference.files, reference.speakers, strict=True)}
+            keys = [_key(reference.id, file, shared) for file in reference.files]
+            expected |= {key: (reference, speaker) for key, speaker in zip(keys, reference.speakers, strict=True)}
         if len(reference.files) == 1:
-            aliases[reference.id] = reference.id if by_id else reference.files[0]
+            aliases[reference.id] = reference.id if by_id else _key(reference.id, reference.files[0], shared)
     return expected, aliases
+
+
+def _shared_names(references: Sequence[Reference]) -> frozenset[str]:
+    """The names that recordings of several sentences have: a voice says the same words in the same way."""
+    times = Counter(file for reference in references for file in reference.files)
+    return frozenset(file for file, n in times.items() if n > 1)
+
+
+def _key(sentence: str, file: str, shared: frozenset[str]) -> str:
+    return f"{sentence} {file}" if file in shared else file
 
 
 def _cluster(pair: Pair, cluster: Cluster) -> str:

@@ -54,7 +54,7 @@ def _refuse_ambiguous(references: Sequence[Reference], path: Path) -> None:
         raise InputError(f"{path}: some rows have scenario and action, some an intent alone; score them apart")
     for what, keys in (
         ("rows have the id", [reference.id for reference in references]),
-        ("recordings are called", [file for reference in references for file in reference.files]),
+        ("recordings of a sentence are called", [f"{r.id} {file}" for r in references for file in r.files]),
     ):
         key, times = (Counter(keys).most_common(1) or [("", 0)])[0]
         if times > 1:

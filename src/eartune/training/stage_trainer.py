@@ -4,6 +4,7 @@ stage -> planned global batches -> micro-batches -> one loss over all their answ
 """
 
 import math
+import multiprocessing
 import os
 import pickle
 import random
@@ -87,7 +88,7 @@ def n_workers(settings: Training) -> int:
     """How many processes read ahead: a GPU would wait for recordings, a CPU has no core to spare."""
     if settings.workers is not None:
         return settings.workers
-    return 2 if torch.cuda.is_available() else 0
+    return 2 if torch.cuda.is_available() and "fork" in multiprocessing.get_all_start_methods() else 0
 
 
 def plan_batches(stage: Stage, batch_size: int, seed: int) -> list[tuple[Example, ...]]:

@@ -52,6 +52,19 @@ def test_a_recording_is_found_by_its_name_in_whatever_folder() -> None:
     assert frames(matched(said("/data/slurp_real/a.wav")))["a.wav"] == SET
 
 
+def test_recordings_of_one_name_are_told_apart_by_their_sentence() -> None:
+    """A voice that is given the same sentence of a test twice says it in one file."""
+    twins = (
+        Reference("s1", "wake me", "en", SET, ("a.wav",), (None,)),
+        Reference("s2", "wake me", "en", QUERY, ("a.wav",), (None,)),
+    )
+    answers = [Prediction(id, "a.wav", "", ParseStatus.OK, meaning) for id, meaning in (("s2", QUERY), ("s1", PLAY))]
+    found = match(twins, answers, Path("said.jsonl"), "strict")
+    assert frames(found) == {"s1 a.wav": PLAY, "s2 a.wav": QUERY} and faults(found) == (0, 0, 0, 0)
+    with pytest.raises(InputError, match=r"said.jsonl: two recordings are called 'a.wav'; say by an id which sentence"):
+        match(twins, [said("a.wav")], Path("said.jsonl"), "strict")
+
+
 def test_without_any_file_sentences_are_answered_once_each() -> None:
     found = matched(said("s1", SET), said("s2", QUERY), said("s3", PLAY))
     assert frames(found) == {"s1": SET, "s2": QUERY, "s3": PLAY} and faults(found) == (0, 0, 0, 0)
