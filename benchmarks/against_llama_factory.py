@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from against_stock import GLOBAL_BATCH, MICRO_BATCH, RATE, row_maker, row_of, train_ours
+from against_stock import MICRO_BATCH, RATE, row_maker, row_of, train_ours
 from mid_size import our_model, requests, spoken
 from rich.console import Console
 
@@ -22,7 +22,7 @@ from eartune.provenance import made_with
 from eartune.schemes import Example, as_text
 from eartune.tasks.slu import instruction
 
-ROUNDS, STEPS = 2, 4  # its log has whole seconds, so that few steps would not do
+ROUNDS, BATCH, STEPS = 2, 16, 5  # its log has whole seconds, so that few steps would not do
 
 
 def main(python: Path) -> None:
@@ -30,7 +30,7 @@ def main(python: Path) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         our_model().save(folder / "model")
-        utterances = requests(GLOBAL_BATCH * STEPS)
+        utterances = requests(BATCH * STEPS)
         data = {"speech step": spoken(utterances, folder), "text step": as_text(utterances)}
         rows = [compare(what, examples, folder, python) for what, examples in data.items()]
     write_json(Path(__file__).with_suffix(".json"), {"rows": rows, "made_with": made_with()})
@@ -42,7 +42,7 @@ def compare(what: str, examples: tuple[Example, ...], folder: Path, python: Path
     theirs, ours = [], []
     for number in range(ROUNDS):
         theirs.append(train_theirs(examples, folder, f"theirs-{what.split()[0]}-{number}", python))
-        ours.append(train_ours(examples, "after", folder / f"ours-{what}-{number}"))
+        ours.append(train_ours(examples, "after", BATCH, folder / f"ours-{what}-{number}"))
     row = row_of(what, "after", theirs, ours, float("nan"))
     return {key.replace("stock", "LLaMA-Factory"): value for key, value in row.items() if key != "apart"}
 
@@ -77,7 +77,7 @@ def train_theirs(examples: tuple[Example, ...], folder: Path, name: str, python:
         "template": "qwen2_audio",
         "cutoff_len": 4096,
         "per_device_train_batch_size": MICRO_BATCH,
-        "gradient_accumulation_steps": GLOBAL_BATCH // MICRO_BATCH,
+        "gradient_accumulation_steps": BATCH // MICRO_BATCH,
         "num_train_epochs": 1,
         "learning_rate": RATE,
         "lr_scheduler_type": "cosine",
@@ -93,7 +93,7 @@ def train_theirs(examples: tuple[Example, ...], folder: Path, name: str, python:
     subprocess.run([python.parent / "llamafactory-cli", "train", folder / f"{name}.yaml"], check=True)
     log = [json.loads(line) for line in (folder / name / "trainer_log.jsonl").read_text().splitlines()]
     first, last = (seconds(log[i]["elapsed_time"]) for i in (0, STEPS - 1))
-    return GLOBAL_BATCH * (STEPS - 1) / (last - first)
+    return BATCH * (STEPS - 1) / (last - first)
 
 
 def shown(example: Example) -> str | None:

@@ -29,7 +29,7 @@ from eartune.schemes import LANGUAGE_MODEL_ONLY, Example, as_text
 from eartune.search import Free, beam_search
 from eartune.training.stage_trainer import Learner
 
-ROUNDS, ROWS, MICRO_BATCH, NEW_TOKENS, BEAMS = 5, 32, 8, 32, 3
+ROUNDS, ROWS, MICRO_BATCH, NEW_TOKENS, BEAMS = 3, 16, 8, 32, 3
 Work = Callable[[], object]
 
 

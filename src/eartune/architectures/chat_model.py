@@ -321,6 +321,7 @@ class Writing:
     def __init__(self, model: ChatModel, reader: Reader) -> None:
         self.model = model
         self.reader = reader
+        reader.begin_search()
 
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with these rows."""
