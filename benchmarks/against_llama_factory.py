@@ -1,17 +1,21 @@
 """Training steps against LLaMA-Factory, installed on its own: python benchmarks/against_llama_factory.py PYTHON
 
-PYTHON is that of an environment with `pip install llamafactory==0.9.5`. It tunes all weights of the same model on the
-same requests, with the same micro-batches, in turns with ours; its own defaults stay, but that it need not compute
-activations twice. Writes benchmarks/against_llama_factory.json: examples a second (medians of the rounds), ratios.
+PYTHON is that of an environment with `pip install llamafactory==0.9.5` and torch, torchaudio and torchvision that fit
+each other (2.11.0, 2.11.0, 0.26.0 do). It tunes all weights of the same model on the same requests, with the same
+micro-batches, in turns with ours, in float32, as it knows no other on a CPU. Its own defaults stay, but that it need
+not compute activations twice, and that soundfile reads its recordings. Writes benchmarks/against_llama_factory.json:
+examples a second (medians of the rounds), ratios.
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 from against_stock import MICRO_BATCH, RATE, row_maker, row_of, train_ours
 from mid_size import our_model, requests, spoken
@@ -22,7 +26,14 @@ from eartune.provenance import made_with
 from eartune.schemes import Example, as_text
 from eartune.tasks.slu import instruction
 
-ROUNDS, BATCH, STEPS = 2, 16, 5  # its log has whole seconds, so that few steps would not do
+ROUNDS, BATCH, STEPS = 2, 16, 4  # its log has whole seconds, so that few steps would not do
+
+READ_BY_SOUNDFILE = """import soundfile, torch, torchaudio
+def load(path, *args, **kwargs):
+    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    return torch.from_numpy(samples.T), rate
+torchaudio.load = load
+"""  # its own loader needs TorchCodec, and that ffmpeg
 
 
 def main(python: Path) -> None:
@@ -42,7 +53,7 @@ def compare(what: str, examples: tuple[Example, ...], folder: Path, python: Path
     theirs, ours = [], []
     for number in range(ROUNDS):
         theirs.append(train_theirs(examples, folder, f"theirs-{what.split()[0]}-{number}", python))
-        ours.append(train_ours(examples, "after", BATCH, folder / f"ours-{what}-{number}"))
+        ours.append(train_ours(examples, "after", BATCH, folder / f"ours-{what}-{number}", torch.float32))
     row = row_of(what, "after", theirs, ours, float("nan"))
     return {key.replace("stock", "LLaMA-Factory"): value for key, value in row.items() if key != "apart"}
 
@@ -81,7 +92,6 @@ def train_theirs(examples: tuple[Example, ...], folder: Path, name: str, python:
         "num_train_epochs": 1,
         "learning_rate": RATE,
         "lr_scheduler_type": "cosine",
-        "pure_bf16": True,
         "disable_gradient_checkpointing": True,
         "output_dir": str(folder / name),
         "logging_steps": 1,
@@ -90,7 +100,9 @@ def train_theirs(examples: tuple[Example, ...], folder: Path, name: str, python:
         "use_cpu": True,
     }
     (folder / f"{name}.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
-    subprocess.run([python.parent / "llamafactory-cli", "train", folder / f"{name}.yaml"], check=True)
+    (folder / "sitecustomize.py").write_text(READ_BY_SOUNDFILE, encoding="utf-8")
+    command = [python.parent / "llamafactory-cli", "train", folder / f"{name}.yaml"]
+    subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(folder)})
     log = [json.loads(line) for line in (folder / name / "trainer_log.jsonl").read_text().splitlines()]
     first, last = (seconds(log[i]["elapsed_time"]) for i in (0, STEPS - 1))
     return BATCH * (STEPS - 1) / (last - first)

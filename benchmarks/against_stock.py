@@ -108,12 +108,18 @@ class TimedJournal(Journal):
         self.clock.on_step_end(args, state, control)
 
 
-def train_ours(examples: Sequence[Example], instructed: InstructionPosition, batch: int, folder: Path) -> float:
+def train_ours(
+    examples: Sequence[Example],
+    instructed: InstructionPosition,
+    batch: int,
+    folder: Path,
+    dtype: torch.dtype = torch.bfloat16,
+) -> float:
     """A stage as `eartune run` trains it; examples a second."""
     clock = Clock(batch)
     trainable = EVERYTHING if examples[0].modality is Modality.SPEECH else LANGUAGE_MODEL_ONLY
     stage = Stage("one", tuple(examples), 1, RATE, 0, trainable)
-    model = our_model()
+    model = our_model(dtype)
     training = Training(batch_size=batch, micro_batch_size=MICRO_BATCH)
     rows = row_maker(model, instructed)
     train_stage(model, stage, rows.to_learn, training, 0, folder, TimedJournal(folder / "log.jsonl", clock))

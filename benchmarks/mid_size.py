@@ -1,6 +1,7 @@
 """What the benchmarks run on: a Qwen2-Audio of middle size with random weights, and requests of an assistant."""
 
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -37,11 +38,16 @@ def stock_model(dtype: torch.dtype = torch.bfloat16) -> Qwen2AudioForConditional
 
 def our_model(dtype: torch.dtype = torch.bfloat16) -> Qwen2Audio:
     """The same weights behind our face, with the tokenizer and the extractor of the pocket checkpoint."""
-    pocket = Qwen2Audio.load(str(pocket_folder("pocket")), torch.bfloat16)
     model = stock_model(dtype)
     if not torch.cuda.is_available():
         model.set_attn_implementation({"text_config": "eager"})  # as ours are loaded
-    return Qwen2Audio(model, pocket.tokenizer, pocket.extractor)
+    return Qwen2Audio(model, pocket().tokenizer, pocket().extractor)
+
+
+@cache
+def pocket() -> Qwen2Audio:
+    """Loaded once, for its tokenizer and its extractor."""
+    return Qwen2Audio.load(str(pocket_folder("pocket")), torch.bfloat16)
 
 
 def requests(count: int) -> tuple[Utterance, ...]:
