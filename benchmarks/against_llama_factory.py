@@ -26,7 +26,7 @@ from eartune.provenance import made_with
 from eartune.schemes import Example, as_text
 from eartune.tasks.slu import instruction
 
-ROUNDS, BATCH, STEPS = 2, 16, 4  # its log has whole seconds, so that few steps would not do
+ROUNDS, BATCH, STEPS = 1, 8, 4  # a step of speech takes it half a minute; its log has whole seconds
 
 READ_BY_SOUNDFILE = """import soundfile, torch, torchaudio
 def load(path, *args, **kwargs):
