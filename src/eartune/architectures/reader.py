@@ -86,7 +86,8 @@ class Buffered(DynamicLayer):
         for buffer, states in zip(self.buffers, (key_states, value_states), strict=True):
             buffer[:, :, first : self.n_columns] = states
         self._show()
-        return self.keys, self.values
+        on_cpu = self.keys.device.type == "cpu"  # whose product with keys that are not contiguous is four times as slow
+        return self.keys.contiguous() if on_cpu else self.keys, self.values
 
     def batch_select_indices(self, indices: Tensor) -> None:
         """Only these rows."""
@@ -101,5 +102,3 @@ class Buffered(DynamicLayer):
 
     def _show(self) -> None:
         self.keys, self.values = (buffer[:, :, : self.n_columns] for buffer in self.buffers)
-        if self.keys.device.type == "cpu":  # whose product with keys that are not contiguous is four times as slow
-            self.keys = self.keys.contiguous()
