@@ -36,10 +36,10 @@ from eartune.training.journal import Journal
 from eartune.training.stage_trainer import Learner, train_stage
 
 ROUNDS = 3
-SPEECH_BATCH, TEXT_BATCH = 16, 32  # of a step; 30 s of padding take the stock recipe long
+SPEECH_BATCH, TEXT_BATCH = 8, 32  # of a step; 30 s of padding take the stock recipe long
 MICRO_BATCH = 8  # the Trainer's default
 STEPS = 2  # of a round; the first warms up
-COMPARED_STEPS, COMPARED_ROWS = 5, 4
+COMPARED_STEPS, COMPARED_ROWS = 5, 2
 SECONDS_TO_DECODE, NEW_TOKENS, CLIPS = 3.0, 32, 8
 RATE = 1e-5
 

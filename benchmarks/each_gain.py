@@ -8,6 +8,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,19 @@ from torch.nn.functional import cross_entropy
 
 from eartune.architectures.chat_model import Writing
 from eartune.architectures.families.qwen2_audio import Qwen2Audio
+from eartune.architectures.reader import Reader
+from eartune.audio import read_audio
 from eartune.batches import Batch, Row
+from eartune.encoded import encoded
 from eartune.files import write_json
 from eartune.prompts import InstructionPosition
 from eartune.provenance import made_with
 from eartune.schemes import LANGUAGE_MODEL_ONLY, Example, as_text
-from eartune.search import Free, beam_search
+from eartune.search import Answer, Free, beam_search, greedy
 from eartune.training.stage_trainer import Learner
 
 ROUNDS, ROWS, MICRO_BATCH, NEW_TOKENS, BEAMS = 3, 16, 8, 32, 3
+END = 7  # any token; random weights hardly write it by themselves
 Work = Callable[[], object]
 
 
@@ -45,7 +50,10 @@ def main() -> None:
             "speech": spoken(utterances, Path(folder)),
         }
         rows = [row for kind, examples in kinds.items() for row in training_rows(model, kind, examples)]
-        rows.append(beams_row(model, rows_of(model, kinds["speech"][:MICRO_BATCH], "after")))
+        rows.append(kept_states_row(model, rows_of(model, kinds["speech"], "after"), kinds["speech"]))
+        rows.append(activations_row(model, rows_of(model, kinds["text"], "after")))
+        asked = rows_of(model, kinds["speech"][:MICRO_BATCH], "after")
+        rows += [beams_row(model, asked), ended_row(model, asked)]
     write_json(Path(__file__).with_suffix(".json"), {"rows": rows, "made_with": made_with()})
     table = Table(*rows[0], box=None)
     for row in rows:
@@ -93,6 +101,23 @@ def step(model: Qwen2Audio, rows: Sequence[Row], loss_of: Callable[[Batch], Tens
     model.module.zero_grad()
 
 
+def kept_states_row(model: Qwen2Audio, rows: Sequence[Row], examples: Sequence[Example]) -> dict[str, Any]:
+    """What a frozen encoder made of recordings, read from memory."""
+    clips = [encoded(model, read_audio(example.recording.path)) for example in examples if example.recording]
+    kept = [replace(row, clip=clip) for row, clip in zip(rows, clips, strict=True)]
+    ours = Learner(model).eval()
+    return measured("encoder's states kept, speech", lambda: step(model, kept, ours), lambda: step(model, rows, ours))
+
+
+def activations_row(model: Qwen2Audio, rows: Sequence[Row]) -> dict[str, Any]:
+    """The decoder's activations kept, not computed again."""
+    again = our_model()
+    again.parts.set_trainable(LANGUAGE_MODEL_ONLY)
+    again.recompute_activations()
+    ours, other = Learner(model).eval(), Learner(again).train()  # the library computes again in training mode alone
+    return measured("activations kept, text", lambda: step(model, rows, ours), lambda: step(again, rows, other))
+
+
 # --- answers -------------------------------------------------------------------------------------------------------
 
 
@@ -124,6 +149,53 @@ def answer(model: Qwen2Audio, rows: Sequence[Row], spread: bool = False) -> None
     scores = model.head(read[::times, -1]).float()
     writer = (AlreadySpread if spread else Writing)(model, reader)
     beam_search(writer, scores, BEAMS, Free(-1, NEW_TOKENS, model.audio_token_id))
+
+
+class EndInTurn(Free):
+    """The first row ends after 18 tokens, and another one every two tokens; for greedy search."""
+
+    def mask(self, answers: Sequence[Answer], scores: Tensor) -> Tensor:
+        """The end alone, for the first open row, when it is its turn."""
+        if len(answers[0]) + 1 == NEW_TOKENS - 2 * (len(answers) - 1):
+            scores = scores.clone()
+            scores[0, self.end] = torch.inf
+        return super().mask(answers, scores)
+
+
+class LetsNobodyGo(Writing):
+    """Reads padding for rows that have ended, as the library's own search does."""
+
+    def __init__(self, model: Qwen2Audio, reader: Reader) -> None:
+        super().__init__(model, reader)
+        self.open_rows = list(range(len(reader.prompts)))
+        self.n_rows = len(self.open_rows)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Note who is left."""
+        self.open_rows = [self.open_rows[row] for row in rows]
+
+    def follow(self, tokens: Sequence[Answer]) -> Tensor:
+        """Scores of those who are left."""
+        given = dict(zip(self.open_rows, tokens, strict=True))
+        return super().follow([given.get(row, (0,)) for row in range(self.n_rows)])[self.open_rows]
+
+
+def ended_row(model: Qwen2Audio, rows: Sequence[Row]) -> dict[str, Any]:
+    """Answers of 18 to 32 tokens, greedily."""
+    asked = [Row(row.prompt, row.clip, None) for row in rows]
+    return measured(
+        "ended rows let go, greedy",
+        lambda: answer_in_turn(model, asked, Writing),
+        lambda: answer_in_turn(model, asked, LetsNobodyGo),
+    )
+
+
+@torch.no_grad()
+def answer_in_turn(model: Qwen2Audio, rows: Sequence[Row], writing: type[Writing]) -> None:
+    """A search from mels on."""
+    reader, read = model._read(model.collate(rows))
+    scores = model.head(read[:, -1]).float()
+    greedy(writing(model, reader), scores, EndInTurn(END, NEW_TOKENS, model.audio_token_id))
 
 
 # --- both ----------------------------------------------------------------------------------------------------------

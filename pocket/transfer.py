@@ -15,9 +15,9 @@ from eartune.files import write_json
 from eartune.plan import plan_cells, read_pools
 from eartune.progress import RunProgress
 from eartune.provenance import made_with
-from eartune.run import base_fingerprint, encoded_clips, score, trained_model
+from eartune.run import encoded_clips, score, trained_model
 from eartune.schemes import Example
-from eartune.workspace import stage_folders
+from eartune.workspace import base_fingerprint, stage_folders
 
 RUNS = Path("runs")
 

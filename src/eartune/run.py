@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from eartune.architectures.settings import POCKETS, Architecture
 from eartune.audio import read_audio
 from eartune.corpora import Source
 from eartune.corpora.spoken_form import as_heard
@@ -32,7 +31,15 @@ from eartune.schemes import Cascade, Example, Modality
 from eartune.settings import Component
 from eartune.tasks.prediction import Prediction
 from eartune.utterance import write_manifest
-from eartune.workspace import StageFolder, cell_fingerprint, stage_folders, transcript_key, write_plan
+from eartune.workspace import (
+    StageFolder,
+    alone_in,
+    base_fingerprint,
+    cell_fingerprint,
+    stage_folders,
+    transcript_key,
+    write_plan,
+)
 
 if TYPE_CHECKING:
     from eartune.architectures.audio_llm import AudioLLM
@@ -46,6 +53,16 @@ def run(experiment: Experiment, data: Path, runs: Path, console: Console) -> Pat
     plans = plan_cells(experiment, pools)
     base = base_fingerprint(experiment.architecture)
     check_recordings(plans, pools)
+    with alone_in(root):
+        run_cells(experiment, plans, pools, root, base, console)
+        write_report(root)
+    return root
+
+
+def run_cells(
+    experiment: Experiment, plans: Sequence[CellPlan], pools: Pools, root: Path, base: str, console: Console
+) -> None:
+    """Every cell that is not finished, one after the other."""
     keys = [cell_fingerprint(experiment, plan, pools, base) for plan in plans]
     open_plans = [plan for plan, key in zip(plans, keys, strict=True) if not is_finished(root / plan.cell.name, key)]
     console.print(f"{experiment.name}: {len(plans)} models, {len(plans) - len(open_plans)} of them finished")
@@ -54,8 +71,6 @@ def run(experiment: Experiment, data: Path, runs: Path, console: Console) -> Pat
     with RunProgress(console, sum(cell_units(plan, pools) for plan in open_plans)) as progress:
         for plan in open_plans:
             run_cell(experiment, plan, pools, root, base, progress)
-    write_report(root)
-    return root
 
 
 def spoken_pools(experiment: Experiment, data: Path, runs: Path, console: Console) -> Pools:
@@ -266,15 +281,6 @@ def free_seconds(plan: CellPlan) -> float:
     heard = {example.recording for stage in plan.stages for example in stage.examples if example.recording}
     budgeted = {recording for utterance in plan.speech for recording in utterance.recordings}
     return sum(recording.seconds for recording in heard - budgeted)
-
-
-def base_fingerprint(architecture: Architecture) -> str:
-    """What identifies the weights before training: for pocket their hashes, else the checkpoint's name."""
-    if architecture.checkpoint not in POCKETS:
-        return architecture.checkpoint
-    from eartune.checkpoints.pocket import pocket_fingerprint
-
-    return pocket_fingerprint(architecture.checkpoint)
 
 
 def is_finished(folder: Path, expected: str) -> bool:

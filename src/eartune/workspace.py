@@ -1,6 +1,7 @@
 """Where a run keeps things, and the keys by which it knows what is done.
 
 runs/coffee/stages/<key>/     train.jsonl, checkpoint-N/, weights.safetensors, stage.json
+runs/coffee/.lock             held while a process is at work there
 runs/coffee/cells.json        which cells the grid has; those of earlier grids stay, and are not reported
 runs/coffee/transcripts/<key>/      <recogniser>.jsonl, what a cascade's recogniser understood
 runs/coffee/encoded/          <key>.safetensors, what a frozen encoder made of a recording
@@ -9,11 +10,18 @@ runs/coffee/<cell>/           settings.json, selection.json, plan.json, predicti
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
+from eartune.architectures.settings import POCKETS, Architecture
 from eartune.experiment import Experiment
+from eartune.faults import InputError
 from eartune.files import read_json, write_json
 from eartune.plan import CellPlan, Pools, figures
 from eartune.schemes import Asked, Cascade, Example, Stage
@@ -44,6 +52,39 @@ class StageFolder:
     def seconds(self) -> float:
         """How long training took."""
         return float(read_json(self.path / "stage.json")["seconds"])
+
+
+@contextmanager
+def alone_in(root: Path) -> Iterator[None]:
+    """Hold the run's folder, until its process ends at the latest; raises InputError where another one holds it.
+
+    Two at work there would write the same checkpoints and answers.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(root / ".lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise InputError(f"{root}: another eartune run is at work there; wait, or use another name") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def base_fingerprint(architecture: Architecture) -> str:
+    """What identifies the weights before training: for pocket their hashes, for one of the hub its name.
+
+    For a folder its files' sizes and times, as to read all weights would take minutes.
+    """
+    checkpoint, folder = architecture.checkpoint, Path(architecture.checkpoint)
+    if checkpoint not in POCKETS:
+        files = [(file.name, file.stat()) for file in sorted(folder.iterdir())] if folder.is_dir() else []
+        sizes_and_times = [[name, stat.st_size, stat.st_mtime_ns] for name, stat in files]
+        return digest([checkpoint, sizes_and_times]) if files else checkpoint
+    from eartune.checkpoints.pocket import pocket_fingerprint
+
+    return pocket_fingerprint(checkpoint)
 
 
 def stage_folders(experiment: Experiment, plan: CellPlan, root: Path, base: str) -> tuple[StageFolder, ...]:
@@ -90,11 +131,23 @@ def transcript_key(experiment: Experiment, pools: Pools, base: str, asr: str, st
 
 
 def example_key(example: Example) -> list[Any]:
-    """What an example shows, by content of its labels and name of its recording."""
-    utterance = example.utterance
-    heard = None if example.recording is None else example.recording.path.name
+    """What an example shows, by content of its labels and its recording, which predictions name."""
+    utterance, recording = example.utterance, example.recording
+    heard = None if recording is None else [recording.path.name, content_of(recording.path)]
     asked = [] if example.asked is Asked.FRAME else [example.asked.value]
     return [utterance.id, utterance.text, heard, frame_fields(utterance.frame), *asked]
+
+
+def content_of(path: Path) -> str:
+    """A digest of a file's bytes, which may be replaced under their name."""
+    stat = path.stat()
+    return _content_of(path, stat.st_size, stat.st_mtime_ns)
+
+
+@cache
+def _content_of(path: Path, size: int, changed: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digest(content: Any) -> str:

@@ -18,6 +18,7 @@ from eartune.semantics import Entity, SemanticFrame
 from eartune.settings import Component, Decoding, Lora
 from eartune.tasks.slu import ParseStatus, Schema, parse
 from eartune.training.stage_trainer import Learner
+from stock import stock_tokens, texts
 
 GREEDY = Decoding(beams=1, max_new_tokens=6)
 SUPPORTED = [family for family in FAMILIES.values() if family.is_supported()]
@@ -425,21 +426,11 @@ def test_each_clip_is_encoded_once_however_many_beams(model: ChatModel) -> None:
 @pytest.mark.parametrize("beams", [1, 3])
 def test_answers_equal_those_of_the_stock_model(model: ChatModel, beams: int) -> None:
     batch = model.collate([heard(model, 1.5, 1, None), heard(model, 1.5, 2, None)])
-    ours = model.generate(batch, Decoding(beams=beams, max_new_tokens=6))
+    decoding = Decoding(beams=beams, max_new_tokens=6)
+    ours = model.generate(batch, decoding)
     model.restore()
-    stock = model.model.generate(
-        input_ids=batch.input_ids,
-        attention_mask=batch.attention_mask,
-        **model.stock_audio([wave(1.5, 1), wave(1.5, 2)]),
-        num_beams=beams,
-        max_new_tokens=6,
-        do_sample=False,
-        suppress_tokens=[model.audio_token_id],
-        pad_token_id=model.tokenizer.pad_token_id,
-        eos_token_id=model.tokenizer.convert_tokens_to_ids(model.chat.answer_end),
-    )
-    new = stock[:, batch.input_ids.shape[1] :]
-    assert ours == [text.strip() for text in model.tokenizer.batch_decode(new, skip_special_tokens=True)]
+    audio = model.stock_audio([wave(1.5, 1), wave(1.5, 2)])
+    assert ours == texts(model, stock_tokens(model, batch, decoding, **audio))
 
 
 @pytest.mark.parametrize("beams", [1, 3])

@@ -170,6 +170,13 @@ def test_source_speech_is_used_whole_at_every_budget_and_alone_at_0() -> None:
     ]
 
 
+def test_source_speech_may_be_of_several_languages(tmp_path: Path) -> None:
+    spoken = {name: recorded(tmp_path, *pool(2, prefix=name)) for name in ("fr", "es")}
+    sources = [{"corpus": "manifest", "path": f"{name}.jsonl"} for name in spoken]
+    pools = read_pools(experiment(data__source_speech=sources), write_data(tmp_path, **spoken))
+    assert [utterance.id for utterance in pools.source_speech] == ["fr0", "fr1", "es0", "es1"]
+
+
 def test_synthetic_speech_goes_whole_to_the_schemes_that_ask_for_it_and_to_no_other() -> None:
     settings = experiment(
         grid__budgets=["50%"],

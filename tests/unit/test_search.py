@@ -11,6 +11,7 @@ from eartune.batches import Row
 from eartune.prompts import render
 from eartune.search import Answer, Free, search
 from eartune.settings import Decoding
+from stock import stock_tokens, texts
 
 END, NEVER, N_TOKENS = 0, 1, 6
 
@@ -91,19 +92,8 @@ def test_answers_of_many_lengths_are_those_of_transformers() -> None:
             torch.manual_seed(seed)
             model.model.lm_head.weight[end] = torch.randn_like(model.model.lm_head.weight[end]) * 1.5
             for beams in (1, 3, 5):
-                ours = model.generate(batch, Decoding(beams=beams, max_new_tokens=12))
-                stock = model.model.generate(
-                    input_ids=batch.input_ids,
-                    attention_mask=batch.attention_mask,
-                    num_beams=beams,
-                    max_new_tokens=12,
-                    do_sample=False,
-                    suppress_tokens=[model.audio_token_id],
-                    pad_token_id=model.tokenizer.pad_token_id,
-                    eos_token_id=end,
-                )
-                new = stock[:, batch.input_ids.shape[1] :]
-                texts = model.tokenizer.batch_decode(new, skip_special_tokens=True)
-                assert ours == [text.strip() for text in texts], (seed, beams)
-                lengths |= {int((row != model.tokenizer.pad_token_id).sum()) for row in new}
+                decoding = Decoding(beams=beams, max_new_tokens=12)
+                stock = stock_tokens(model, batch, decoding)
+                assert model.generate(batch, decoding) == texts(model, stock), (seed, beams)
+                lengths |= {int((row != model.tokenizer.pad_token_id).sum()) for row in stock}
     assert len(lengths) > 5

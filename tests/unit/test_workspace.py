@@ -8,18 +8,40 @@ from typing import Any
 import pytest
 
 from builders import experiment, frame, pool
+from eartune.architectures.settings import Architecture
+from eartune.faults import InputError
 from eartune.plan import CellPlan, Pools, plan_cells
 from eartune.schemes import as_speech
 from eartune.tasks.slu import Schema
 from eartune.utterance import Recording
-from eartune.workspace import StageFolder, cell_fingerprint, stage_folders, write_plan
+from eartune.workspace import StageFolder, alone_in, base_fingerprint, cell_fingerprint, stage_folders, write_plan
 
 ROOT = Path("runs/alarms")
 TEXT, SPEECH, TEST = pool(4), pool(4, 1.0, prefix="s"), pool(2, 1.0, prefix="t")
 
 
+@pytest.fixture(autouse=True)
+def recordings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Something under the name of each recording."""
+    monkeypatch.chdir(tmp_path)
+    for utterance in (*SPEECH, *pool(3, 1.0, prefix="t")):
+        utterance.recordings[0].path.write_text(utterance.id)
+    Path("x.wav").write_text("x")
+
+
 def pools(text: Any = TEXT, speech: Any = SPEECH, test: Any = TEST) -> Pools:
     return Pools(tuple(text), tuple(speech), as_speech(test), Schema.of([frame("alarm.set", "date:friday")]))
+
+
+def test_a_run_is_alone_in_its_folder_and_leaves_it_free(tmp_path: Path) -> None:
+    with (
+        alone_in(tmp_path / "alarms"),
+        pytest.raises(InputError, match="another eartune run is at work there"),
+        alone_in(tmp_path / "alarms"),
+    ):
+        pass
+    with alone_in(tmp_path / "alarms"):
+        pass
 
 
 def keys(base: str = "pocket", of: Pools | None = None, **changes: Any) -> dict[str, list[str]]:
@@ -85,6 +107,29 @@ CHANGES: dict[str, dict[str, Any]] = {
 def test_what_changes_the_outcome_changes_the_key(change: str) -> None:
     assert keys(**CHANGES[change])[CURRICULUM][-1] != keys()[CURRICULUM][-1]
     assert fingerprints(**CHANGES[change])[CURRICULUM] != fingerprints()[CURRICULUM]
+
+
+def test_a_checkpoint_is_known_by_its_name_and_a_folder_by_its_files_too(tmp_path: Path) -> None:
+    def fingerprint(checkpoint: str) -> str:
+        return base_fingerprint(Architecture(type="qwen2-audio", checkpoint=checkpoint))
+
+    assert fingerprint("Qwen/Qwen2-Audio-7B") == "Qwen/Qwen2-Audio-7B"
+    folder = tmp_path / "tuned"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"weights")
+    before = fingerprint(str(folder))
+    assert fingerprint(str(folder)) == before
+    (folder / "model.safetensors").write_bytes(b"other weights")
+    assert fingerprint(str(folder)) != before
+
+
+@pytest.mark.parametrize(("name", "heard_by"), [("s0-0.flac", {"curriculum-100pct-seed0"}), ("t0-0.flac", None)])
+def test_a_recording_replaced_under_its_name_is_another(name: str, heard_by: set[str] | None) -> None:
+    before = fingerprints()
+    Path(name).write_text("something else")
+    after = fingerprints()
+    assert (heard_by or {*before}) <= {cell for cell in before if before[cell] != after[cell]}
+    assert heard_by is None or before["untuned-seed0"] == after["untuned-seed0"]
 
 
 def test_the_seed_changes_every_key() -> None:

@@ -29,7 +29,7 @@ Take = dict[str, Any]
 
 
 class SlurpCorpus(Section):
-    """One split of SLURP: sentences to a home assistant, 2 to 60 recordings each."""
+    """One split of SLURP: sentences to a home assistant, 1 to 60 recordings each."""
 
     LICENCE: ClassVar[str] = "SLURP: text CC BY 4.0; audio CC BY-NC 4.0, NON-COMMERCIAL"
 

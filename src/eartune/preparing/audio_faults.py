@@ -31,6 +31,7 @@ CLIPPED_RUN = 3  # one or two samples at full scale are a peak, not a flat top
 CLIPPED_SHARE = 0.001  # of all samples; a few flat tops are in every loud recording and harm nobody
 STATED_SECONDS_OFF = 0.1  # rounding, and the padding that mp3 adds
 STATED_SHARE_OFF = 0.02  # of the measured length
+RATES = (8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)  # that a header may have got wrong
 UNKNOWN_LENGTH = 2**62  # frames; libsndfile's answer for a header without a length is 2**63 - 1
 CHUNK = 64  # files: long enough that passing them on costs nothing, short enough to stop soon
 
@@ -47,6 +48,7 @@ class AudioFault(StrEnum):
     TOO_LONG = "too-long"
     SILENT = "silent"
     CLIPPED = "clipped"
+    WRONG_RATE = "wrong-rate"
     WRONG_DURATION = "wrong-duration"
 
 
@@ -61,6 +63,11 @@ AUDIO_RULES = {
     AudioFault.TOO_LONG: Rule(_OUT, f"lasts {{heard.seconds:.2f}} s; {LONGEST_SECONDS:.0f} s can be heard; cut it"),
     AudioFault.SILENT: Rule(_OUT, f"is silent ({{heard.loudness}} dBFS; speech is above {SILENT_DBFS:.0f})"),
     AudioFault.CLIPPED: Rule(_WARN, "was recorded too loud: {heard.clipped:.1%} of its samples are cut off"),
+    AudioFault.WRONG_RATE: Rule(
+        _WARN,
+        "lasts {heard.seconds:.2f} s at the {heard.rate} Hz of its header, not {heard.stated:.2f} s as stated; at "
+        "{heard.fitting_rate} Hz it would",
+    ),
     AudioFault.WRONG_DURATION: Rule(
         _WARN, "lasts {heard.seconds:.2f} s, not {heard.stated:.2f} s as stated; the former is written"
     ),
@@ -94,6 +101,14 @@ class Heard:
     def unusable(self) -> AudioFault | None:
         """The first fault for which the recording is set aside."""
         return next((fault for fault in self.faults if AUDIO_RULES[fault].treatment is _OUT), None)
+
+    @property
+    def fitting_rate(self) -> int | None:
+        """The rate at which it would last as long as stated, if that is one of those in use."""
+        if not self.rate or not self.seconds or not self.stated > 0:
+            return None
+        rate = self.rate * self.seconds / self.stated
+        return next((known for known in RATES if abs(rate - known) < STATED_SHARE_OFF * known), None)
 
     @property
     def loudness(self) -> str:
@@ -214,7 +229,9 @@ def _clipped_share(wave: Wave) -> float:
 
 
 def _compare(recording: Recording, heard: Heard) -> Heard:
-    off = abs(recording.seconds - (heard.seconds or math.nan))  # nan, which is not above anything, if one is unknown
-    if off > STATED_SECONDS_OFF + STATED_SHARE_OFF * (heard.seconds or 0.0):
-        return replace(heard, stated=recording.seconds, faults=(*heard.faults, AudioFault.WRONG_DURATION))
-    return replace(heard, stated=recording.seconds)
+    heard = replace(heard, stated=recording.seconds)
+    off = abs(heard.stated - (heard.seconds or math.nan))  # nan, which is not above anything, if one is unknown
+    if not off > STATED_SECONDS_OFF + STATED_SHARE_OFF * (heard.seconds or 0.0):
+        return heard
+    fault = AudioFault.WRONG_RATE if heard.fitting_rate else AudioFault.WRONG_DURATION
+    return replace(heard, faults=(*heard.faults, fault))

@@ -17,6 +17,10 @@ class SpeakingVoice(Protocol):
     def label(self) -> str:
         """The voice and how it is set, which names its recordings."""
 
+    @property
+    def speaker(self) -> str:
+        """Who speaks, however fast or high; nobody may in training and in the test."""
+
     def speak(self, text: str) -> Wave:
         """The text as a 16 kHz mono wave; called from several threads."""
 

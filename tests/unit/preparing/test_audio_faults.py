@@ -157,9 +157,17 @@ def test_a_flac_stream_without_a_length_is_not_five_hundred_trillion_seconds_lon
 
 def test_an_mp3_that_was_cut_is_as_long_as_its_samples(tmp_path: Path) -> None:
     path = sound_file(tmp_path / "a.mp3", 3.0)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 3 // 5])
     one = heard(path, stated=3.0)
     assert one.faults == (F.WRONG_DURATION,) and one.seconds and 1 < one.seconds < 2
+
+
+@pytest.mark.parametrize("samples", [True, False])
+def test_a_rate_that_a_header_has_wrong_shows_in_the_stated_length(tmp_path: Path, samples: bool) -> None:
+    path = written(tmp_path / "a.wav", tone(2.0)[:, 0], 8_000)
+    one = heard(path, stated=2.0, samples=samples)
+    assert (one.faults, one.fitting_rate, one.seconds) == ((F.WRONG_RATE,), HZ, 4.0)
+    assert heard(path, samples=samples).faults == heard(path, 4.0, samples).faults == ()
 
 
 def test_channels_that_cancel_each_other_are_silence_to_a_model(tmp_path: Path) -> None:
@@ -188,19 +196,22 @@ def test_headers_tell_what_is_missing_empty_or_of_the_wrong_length(tmp_path: Pat
         assert one.faults == faults and one.rms is None and one.peak is None
 
 
-def test_only_clipping_and_a_wrong_length_are_forgiven() -> None:
+def test_only_clipping_and_a_wrong_length_or_rate_are_forgiven() -> None:
     assert AUDIO_RULES.keys() == set(AudioFault)
     forgiven = {fault for fault, rule in AUDIO_RULES.items() if rule.treatment is Treatment.WARNING}
-    assert forgiven == {F.CLIPPED, F.WRONG_DURATION}
+    assert forgiven == {F.CLIPPED, F.WRONG_RATE, F.WRONG_DURATION}
     assert Heard(Path("a.wav"), faults=(F.CLIPPED, F.TOO_LONG)).unusable is F.TOO_LONG
 
 
 def test_the_sentences_hold_the_numbers() -> None:
-    one = Heard(Path("a.wav"), seconds=31.204, rms=0.0, clipped=0.0123, stated=4.0)
+    one = Heard(Path("a.wav"), seconds=31.204, rate=8000, rms=0.0, clipped=0.0123, stated=15.602)
     assert explain(F.TOO_LONG, one) == "lasts 31.20 s; 30 s can be heard; cut it"
     assert explain(F.SILENT, one) == "is silent (-inf dBFS; speech is above -60)"
     assert explain(F.CLIPPED, one) == "was recorded too loud: 1.2% of its samples are cut off"
-    assert explain(F.WRONG_DURATION, one) == "lasts 31.20 s, not 4.00 s as stated; the former is written"
+    assert explain(F.WRONG_DURATION, one) == "lasts 31.20 s, not 15.60 s as stated; the former is written"
+    assert explain(F.WRONG_RATE, one) == (
+        "lasts 31.20 s at the 8000 Hz of its header, not 15.60 s as stated; at 16000 Hz it would"
+    )
 
 
 def links(folder: Path, count: int) -> list[Recording]:
@@ -214,7 +225,7 @@ def links(folder: Path, count: int) -> list[Recording]:
 
 def test_a_file_of_two_rows_is_read_once_and_compared_with_both(tmp_path: Path) -> None:
     path, told = sound_file(tmp_path / "a.wav", 1.0), []
-    rows = [Recording(path, 1.0), Recording(path, 2.0)]
+    rows = [Recording(path, 1.0), Recording(path, 7.0)]
     first, second = check_recordings(rows, workers=1, progress=lambda *done: told.append(done))
     assert (first.faults, second.faults, told) == ((), (F.WRONG_DURATION,), [(1, 1)])
 
