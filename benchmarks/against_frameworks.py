@@ -20,7 +20,7 @@ from typing import Any
 import torch
 import yaml
 from against_stock import MICRO_BATCH, RATE, row_maker, row_of, train_ours
-from mid_size import our_model, requests, spoken
+from mid_size import our_model, pocket, requests, spoken
 from rich.console import Console
 
 from eartune.files import read_json, write_json
@@ -69,7 +69,7 @@ def compare(
 
 def write_chats(examples: tuple[Example, ...], path: Path) -> None:
     """A chat an example, in the shape that both frameworks read."""
-    maker = row_maker(our_model(), "after")
+    maker = row_maker(pocket(), "after")
     rows = [
         {
             "messages": [

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mid_size import noise, our_model, requests, spoken, stock_model
+from mid_size import noise, our_model, pocket, requests, spoken, stock_model
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
@@ -36,7 +36,7 @@ from eartune.training.journal import Journal
 from eartune.training.stage_trainer import Learner, train_stage
 
 ROUNDS = 3
-SPEECH_BATCH, TEXT_BATCH = 8, 32  # of a step; 30 s of padding take the stock recipe long
+SPEECH_BATCH, TEXT_BATCH = 16, 32  # of a step; 30 s of padding take the stock recipe long
 MICRO_BATCH = 8  # the Trainer's default
 STEPS = 2  # of a round; the first warms up
 COMPARED_STEPS, COMPARED_ROWS = 5, 2
@@ -128,7 +128,7 @@ def train_ours(
 
 def train_stock(examples: Sequence[Example], instructed: InstructionPosition, batch: int, folder: Path) -> float:
     """The library's Trainer on its own class; examples a second."""
-    clock, ours = Clock(batch), our_model()
+    clock = Clock(batch)
     model = stock_model()
     if examples[0].modality is Modality.TEXT:
         model.model.audio_tower.requires_grad_(False)
@@ -150,7 +150,7 @@ def train_stock(examples: Sequence[Example], instructed: InstructionPosition, ba
         model=model,
         args=arguments,
         train_dataset=list(examples),  # type: ignore[arg-type]
-        data_collator=lambda some: stock_batch(ours, instructed, some),
+        data_collator=lambda some: stock_batch(pocket(), instructed, some),
         callbacks=[clock],
     )
     trainer.train()
@@ -194,7 +194,7 @@ def row_maker(model: Qwen2Audio, instructed: InstructionPosition) -> RowMaker:
 def loss_difference(examples: Sequence[Example], instructed: InstructionPosition) -> float:
     """The largest between both losses over some steps of training in float32, the same rows in each step."""
     ours, stock = our_model(torch.float32).model, stock_model(torch.float32)
-    face = Qwen2Audio(ours, our_model().tokenizer, our_model().extractor)
+    face = Qwen2Audio(ours, pocket().tokenizer, pocket().extractor)
     rows = row_maker(face, instructed)
     optimizers = [torch.optim.AdamW(model.parameters(), lr=10 * RATE) for model in (ours, stock)]
     differences = []
