@@ -14,12 +14,12 @@ def read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """The objects of a JSON-lines file, each with its place, "FILE, row N", for error messages."""
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():
-            yield f"{path}, row {number}", _object(line, f"{path}, row {number}")
+            yield f"{path}, row {number}", json_object(line, f"{path}, row {number}")
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """The one object of a JSON file."""
-    return _object(read_text(path), str(path))
+    return json_object(read_text(path), str(path))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -66,7 +66,8 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path}: is not UTF-8 text ({error.reason} at byte {error.start})") from error
 
 
-def _object(text: str, place: str) -> dict[str, Any]:
+def json_object(text: str, place: str) -> dict[str, Any]:
+    """The object that a text is; raises InputError, which names the place, where it is none."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -37,8 +37,12 @@ class FluentCorpus(Section):
         """A recording a row; the action is the intent, object and location are entities unless "none"."""
         folder = source.data / self.folder
         path = folder / "data" / f"{self.split}_data.csv"
-        rows = csv.DictReader(read_text(path).splitlines())
-        if missing := set(COLUMNS) - set(rows.fieldnames or ()):
+        reader = csv.DictReader(read_text(path).splitlines())
+        try:
+            rows = list(reader)
+        except csv.Error as error:
+            raise InputError(f"{path}, row {reader.line_num}: is not CSV ({error})") from error
+        if missing := set(COLUMNS) - set(reader.fieldnames or ()):
             raise InputError(f"{path}: lacks the column {min(missing)!r}")
         return tuple(_utterance(row, f"{path}, row {number}", folder) for number, row in enumerate(rows, start=2))
 

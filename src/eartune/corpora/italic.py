@@ -34,10 +34,8 @@ class ItalicCorpus(Section):
     def load(self, source: Source) -> tuple[Utterance, ...]:
         """A sentence a row; where recordings/ is not there, sentences have none."""
         folder = source.data / self.folder
-        frames = {
-            row["id"]: massive_frame(row, place)
-            for place, row in read_lines(massive_file(source.data / self.massive_folder, "it-IT"))
-        }
+        in_massive = read_lines(massive_file(source.data / self.massive_folder, "it-IT"))
+        frames = {row["id"]: frame for frame, row in ((massive_frame(row, place), row) for place, row in in_massive)}
         rows = read_lines(folder / f"{self.configuration}_{self.split}.json")
         return tuple(_utterance(row, place, folder / "recordings", frames) for place, row in rows)
 

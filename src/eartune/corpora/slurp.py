@@ -58,8 +58,8 @@ def slurp_frame(row: dict[str, Any], place: str) -> SemanticFrame:
     """
     try:
         words = {token["id"]: str(token["surface"]).lower() for token in row["tokens"]}
-        entities = [Entity(entity["type"], _filler(words, entity["span"])) for entity in row["entities"]]
-        return SemanticFrame.of(str(row["scenario"]), str(row["action"]), entities)
+        entities = [Entity(_text(entity["type"]), _filler(words, entity["span"])) for entity in row["entities"]]
+        return SemanticFrame.of(_text(row["scenario"]), _text(row["action"]), entities)
     except (KeyError, TypeError) as error:
         raise InputError(f"{place}: is not a row of SLURP; it lacks or garbles {error}") from error
 
@@ -67,6 +67,12 @@ def slurp_frame(row: dict[str, Any], place: str) -> SemanticFrame:
 def slurp_text(row: dict[str, Any]) -> str:
     """The words, parted as the fillers are."""
     return " ".join(str(token["surface"]).lower() for token in row["tokens"])
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r}, which must be text")
+    return value
 
 
 def _filler(words: dict[int, str], span: list[int]) -> str:
@@ -96,7 +102,14 @@ def _headset(takes: list[Take]) -> list[Take]:
 
 
 def _best(takes: list[Take]) -> list[Take]:
-    return [min(takes, key=lambda take: float(take["wer"]))] if takes else []
+    return [min(takes, key=_word_error_rate)] if takes else []
+
+
+def _word_error_rate(take: Take) -> float:
+    rate = take["wer"]
+    if not isinstance(rate, int | float):
+        raise TypeError(f"the word error rate {rate!r}")
+    return rate
 
 
 def _one(takes: list[Take]) -> list[Take]:

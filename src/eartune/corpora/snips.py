@@ -6,13 +6,13 @@ The folder `snips_cc0` holds train_<Intent>_full.json and validate_<Intent>.json
 https://github.com/sonos/nlu-benchmark, 2017-06-custom-intent-engines.
 """
 
-import json
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from eartune.corpora.source import Source, voiced
 from eartune.corpora.spoken_form import as_heard
 from eartune.faults import InputError
+from eartune.files import json_object
 from eartune.semantics import Entity, SemanticFrame
 from eartune.settings import Section
 from eartune.speech.voices import Voice
@@ -58,8 +58,10 @@ class SnipsCorpus(Section):
             pieces = row["data"]
             text = written("".join(piece["text"] for piece in pieces))
             entities = tuple(Entity(p["entity"], written(p["text"])) for p in pieces if "entity" in p)
-        except (KeyError, TypeError) as error:
-            raise InputError(f'{path}, row {number}: needs "data", a list of {{"text", "entity"}}') from error
+            if not all(isinstance(entity.type, str) for entity in entities):
+                raise TypeError("an entity that is no text")
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InputError(f'{path}, row {number}: needs "data", a list of {{"text", "entity"}}, all text') from error
         return Utterance(f"snips-{self.split}-{intent}-{number}", text, "en", SemanticFrame(intent, entities))
 
 
@@ -72,11 +74,7 @@ def _read(path: Path) -> dict[str, Any]:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         text = raw.decode("latin-1")
-    try:
-        value: dict[str, Any] = json.loads(text)
-    except ValueError as error:
-        raise InputError(f"{path}: is not JSON ({error})") from error
-    return value
+    return json_object(text, str(path))
 
 
 def _collapsed(text: str) -> str:

@@ -247,7 +247,7 @@ def test_rubbish_is_named_in_every_shape(tmp_path: Path, shape: Shape) -> None:
         read_utterances(tmp_path / "a", shape)
 
 
-@pytest.mark.parametrize(
+EVERY_SHAPE = pytest.mark.parametrize(
     ("name", "head", "line"),
     [
         ("rows.jsonl", "", '{"text": "wake me on the DAY", "intent": "wake", "slots": {"date": "DAY"}}'),
@@ -257,6 +257,25 @@ def test_rubbish_is_named_in_every_shape(tmp_path: Path, shape: Shape) -> None:
         ("rows.json", "", json_line(chat("wake me on the DAY", "wake", "date", "DAY")).strip()),
     ],
 )
+
+
+@EVERY_SHAPE
+def test_a_line_of_ten_megabytes_is_read_or_named_and_the_others_read(
+    tmp_path: Path, name: str, head: str, line: str
+) -> None:
+    days = ["1st", "d" * 10_000_000, "3rd"]
+    (tmp_path / name).write_text(head + "".join(line.replace("DAY", day) + "\n" for day in days))
+    imported = read_utterances(tmp_path / name)
+    assert [row.place for row in imported.rejected] in (
+        [],
+        [f"{tmp_path / name}, row 2"],
+        [f"{tmp_path / name}, row 3"],
+    )
+    assert len(imported.utterances) + len(imported.rejected) == 3
+    assert {u.text for u in imported.utterances} >= {"wake me on the 1st", "wake me on the 3rd"}
+
+
+@EVERY_SHAPE
 def test_fifty_thousand_rows_of_text_take_seconds(tmp_path: Path, name: str, head: str, line: str) -> None:
     days = [f"{number}th" for number in range(50_000)]
     (tmp_path / name).write_text(head + "".join(line.replace("DAY", day) + "\n" for day in days))
