@@ -154,9 +154,14 @@ def llama_factory(folder: Path, name: str, spoken: bool, python: Path) -> tuple[
 
 
 def prepare_ms_swift(folder: Path) -> None:
-    """The model as transformers 4.48 reads it, which knows no tokenizer class of later versions."""
+    """The model as transformers 4.48 reads it, whose tokenizers and processors are called and set otherwise."""
+    (folder / "model" / "processor_config.json").unlink()  # it finds the extractor in its own file
+    config = folder / "model" / "config.json"
+    write_json(config, read_json(config) | {"ignore_index": -100})
     path = folder / "model" / "tokenizer_config.json"
-    write_json(path, read_json(path) | {"tokenizer_class": "PreTrainedTokenizerFast"})
+    settings = read_json(path) | {"tokenizer_class": "PreTrainedTokenizerFast"}
+    settings["additional_special_tokens"] = settings.pop("extra_special_tokens", [])
+    write_json(path, settings)
 
 
 def ms_swift(folder: Path, name: str, spoken: bool, python: Path) -> tuple[Sequence[str | Path], Path]:
