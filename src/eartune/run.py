@@ -63,14 +63,14 @@ def run_cells(
     experiment: Experiment, plans: Sequence[CellPlan], pools: Pools, root: Path, base: str, console: Console
 ) -> None:
     """Every cell that is not finished, one after the other."""
-    keys = [cell_fingerprint(experiment, plan, pools, base) for plan in plans]
-    open_plans = [plan for plan, key in zip(plans, keys, strict=True) if not is_finished(root / plan.cell.name, key)]
+    keyed = [(plan, cell_fingerprint(experiment, plan, pools, base)) for plan in plans]
+    open_plans = [(plan, key) for plan, key in keyed if not is_finished(root / plan.cell.name, key)]
     console.print(f"{experiment.name}: {len(plans)} models, {len(plans) - len(open_plans)} of them finished")
     write_references(root, pools)
     write_json(root / CELLS, {"cells": [plan.cell.name for plan in plans]})
-    with RunProgress(console, sum(cell_units(plan, pools) for plan in open_plans)) as progress:
-        for plan in open_plans:
-            run_cell(experiment, plan, pools, root, base, progress)
+    with RunProgress(console, sum(cell_units(plan, pools) for plan, _ in open_plans)) as progress:
+        for plan, key in open_plans:
+            run_cell(experiment, plan, key, pools, root, base, progress)
 
 
 def spoken_pools(experiment: Experiment, data: Path, runs: Path, console: Console) -> Pools:
@@ -96,10 +96,9 @@ def check_recordings(plans: Sequence[CellPlan], pools: Pools) -> None:
 
 
 def run_cell(
-    experiment: Experiment, plan: CellPlan, pools: Pools, root: Path, base: str, progress: RunProgress
+    experiment: Experiment, plan: CellPlan, key: str, pools: Pools, root: Path, base: str, progress: RunProgress
 ) -> None:
     """One model, from its stages to its result; what goes wrong is written down as such and raised."""
-    key = cell_fingerprint(experiment, plan, pools, base)
     folder = root / plan.cell.name
     stages = stage_folders(experiment, plan, root, base)
     clear_outdated(folder, key)
