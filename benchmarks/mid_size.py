@@ -38,10 +38,7 @@ def stock_model(dtype: torch.dtype = torch.bfloat16) -> Qwen2AudioForConditional
 
 def our_model(dtype: torch.dtype = torch.bfloat16) -> Qwen2Audio:
     """The same weights behind our face, with the tokenizer and the extractor of the pocket checkpoint."""
-    model = stock_model(dtype)
-    if not torch.cuda.is_available():
-        model.set_attn_implementation({"text_config": "eager"})  # as ours are loaded
-    return Qwen2Audio(model, pocket().tokenizer, pocket().extractor)
+    return Qwen2Audio(stock_model(dtype), pocket().tokenizer, pocket().extractor)
 
 
 @cache

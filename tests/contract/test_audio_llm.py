@@ -9,6 +9,7 @@ import torch
 
 from eartune.architectures.chat_model import ChatModel
 from eartune.architectures.load import FAMILIES, load
+from eartune.architectures.packing import has_windows
 from eartune.architectures.settings import Architecture
 from eartune.batches import Batch, Row
 from eartune.encoded import encoded, read_clip, write_clip
@@ -76,7 +77,7 @@ def test_logits_equal_those_of_the_stock_model(model: ChatModel, seconds: list[f
             model.restore()
             sounds = model.stock_audio([wave(s, seed) for seed, s in some])
             stock = model.model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, **sounds).logits
-            assert (our - stock)[batch.attention_mask.bool()].abs().max() < 1e-5 * max(1, float(stock.abs().max()))
+            assert (our - stock)[batch.attention_mask.bool()].abs().max() < 2e-5 * max(1, float(stock.abs().max()))
 
 
 @pytest.mark.parametrize("samples", SAMPLES)
@@ -378,13 +379,13 @@ def after_an_instruction(model: ChatModel, answers: bool = True) -> list[Row]:
 def both_ways(model: ChatModel, rows: list[Row]) -> tuple[Batch, Batch]:
     """With the beginning read once, and with it read for each row."""
     shared = model.collate(rows)
-    assert shared.n_shared > 50
     model.shares_beginnings = False
     return shared, model.collate(rows)
 
 
 def test_a_shared_beginning_read_once_gives_the_same_loss_and_gradients(model: ChatModel) -> None:
     shared, whole = both_ways(model, after_an_instruction(model))
+    assert shared.n_shared > 50
     model.parts.set_trainable((Component.MODALITY_ADAPTER, Component.LANGUAGE_MODEL))
     learner, found = Learner(model).eval(), []
     for batch in (whole, shared):
@@ -400,13 +401,19 @@ def test_a_shared_beginning_read_once_gives_the_same_loss_and_gradients(model: C
 @pytest.mark.parametrize("beams", [1, 3])
 def test_a_shared_beginning_read_once_gives_the_same_answers(model: ChatModel, beams: int) -> None:
     shared, whole = both_ways(model, after_an_instruction(model, answers=False))
+    assert shared.n_shared > 50 or has_windows(model.language_model)
     decoding = Decoding(beams=beams, max_new_tokens=6)
     assert model.generate(shared, decoding) == model.generate(whole, decoding)
 
 
-def test_where_little_is_shared_all_is_read_as_ever(model: ChatModel) -> None:
-    rows = [typed(model, f"{letter} request with far more words than stand before it" * 9) for letter in "ab"]
-    assert model.collate(rows).n_shared == 0
+def test_a_batch_without_its_padding_gives_the_same_loss_and_gradients(model: ChatModel) -> None:
+    rows = [typed(model), heard(model, 0.7, 1), typed(model, "one of very many words " * 5, "{}"), heard(model, 2.3, 2)]
+    model.parts.set_trainable(tuple(Component))
+    model.shares_beginnings = False
+    packed = gradients(model, [rows], 50)
+    model.packs = False
+    padded = gradients(model, [rows], 50)
+    assert (packed - padded).abs().max() < 1e-4 * max(1, float(padded.abs().max()))
 
 
 # --- generation --------------------------------------------------------------------------------------------------

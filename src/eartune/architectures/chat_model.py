@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerFast
 
+from eartune.architectures.packing import Pack, attend_as_ever, attend_by_row, has_windows, takes_packs
 from eartune.architectures.parts import Parts
 from eartune.architectures.reader import Reader
 from eartune.architectures.sizes import Rate
@@ -71,6 +72,10 @@ class ChatModel(ABC):
         self.tokenizer = tokenizer
         self.extractor = extractor
         self.parts = self.parts_of(model)
+        self.packs = takes_packs(self.language_model)
+        """Whether rows are trained on without their padding."""
+        if self.packs:
+            attend_by_row(self.language_model.config)
         self._constraints: dict[Schema, Constraint] = {}
         if self._ids(self.chat.answer_end) != [tokenizer.convert_tokens_to_ids(self.chat.answer_end)]:
             raise InputError(
@@ -91,11 +96,8 @@ class ChatModel(ABC):
     @classmethod
     def load(cls, folder: str, dtype: torch.dtype) -> Self:
         """A checkpoint in the hub's layout, in evaluation mode, still on the CPU."""
-        # On a CPU the plain product is faster than the fused kernel for rows of a few hundred tokens; all else is as
-        # the library chooses, since some encoders know no fused kernel.
-        attention = None if torch.cuda.is_available() else {"text_config": "eager"}
         cls.refuse_others(folder)
-        model = load_whole(cls.model_class, folder, dtype=dtype, attn_implementation=attention)
+        model = load_whole(cls.model_class, folder, dtype=dtype)
         tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
         return cls(model.eval(), tokenizer, cls.extractor_class.from_pretrained(folder))
 
@@ -160,7 +162,6 @@ class ChatModel(ABC):
 
         The encoder's are few beside them, and not every family's can be left out.
         """
-        self.shares_beginnings = False  # the library keeps no keys and values where it computes again
         decoder = self.language_model
         enable = getattr(decoder, "activation_checkpointing_enable", None)  # as transformers calls it since 5.23
         (enable or decoder.gradient_checkpointing_enable)({"use_reentrant": False})
@@ -170,8 +171,9 @@ class ChatModel(ABC):
     def prepare(self) -> None:  # noqa: B027  # most need nothing
         """What must be done to the stock model before it hears."""
 
-    def restore(self) -> None:  # noqa: B027
+    def restore(self) -> None:
         """Make it the stock model again, which hears as the library has it."""
+        attend_as_ever(self.language_model.config)
 
     @abstractmethod
     def features(self, wave: Wave) -> Clip:
@@ -200,10 +202,10 @@ class ChatModel(ABC):
     def collate(self, rows: Sequence[Row]) -> Batch:
         """Rows to padded tensors; labels only on answers, no audio tensors when no row has a clip.
 
-        A long beginning that all share stands at the left, with padding behind it, so that it can be read once.
+        A beginning that all share stands at the left, with padding behind it, so that it can be read once.
         """
         encoded = [self._token_ids(row) for row in rows]
-        n_shared = self._shared([prompt for prompt, _ in encoded], sum(len(p) + len(a) for p, a in encoded))
+        n_shared = self._shared(encoded)
         own = left_padded([(*prompt[n_shared:], *answer) for prompt, answer in encoded], self.tokenizer.pad_token_id)
         beginning = torch.tensor(encoded[0][0][:n_shared], dtype=torch.long).expand(len(rows), -1)
         input_ids = torch.cat([beginning, own.input_ids], dim=1)
@@ -215,13 +217,14 @@ class ChatModel(ABC):
         clips = [row.clip for row in rows if row.clip is not None]
         return Batch(input_ids, attention_mask, labels, *stack(clips), n_shared)
 
-    def _shared(self, prompts: Sequence[Sequence[int]], n_tokens: int) -> int:
-        """How many first tokens of all prompts are to be read once: 0 if that spares less than a quarter of all."""
-        if not self.shares_beginnings:
+    def _shared(self, rows: Sequence[tuple[Sequence[int], Sequence[int]]]) -> int:
+        """How many first tokens of all prompts are read once; none to answer where a window would count the padding."""
+        prompts, answers = zip(*rows, strict=True)
+        reads_once = self.packs and self.shares_beginnings and (any(answers) or not has_windows(self.language_model))
+        if not reads_once or len(rows) == 1:
             return 0
         same = takewhile(lambda column: {*column} == {column[0]} != {self.audio_token_id}, zip(*prompts, strict=False))
-        n = min(len(list(same)), min(map(len, prompts)) - 1)  # the last token of a prompt is what its answer follows
-        return n if 4 * n * (len(prompts) - 1) >= n_tokens else 0
+        return min(len(list(same)), min(map(len, prompts)) - 1)  # an answer follows the last token of a prompt
 
     def _token_ids(self, row: Row) -> tuple[list[int], list[int]]:
         before, after = self._ids(row.prompt.before), self._ids(row.prompt.after)
@@ -263,10 +266,24 @@ class ChatModel(ABC):
 
     def hidden(self, batch: Batch) -> Tensor:
         """The language model's last hidden states, (rows, tokens, width)."""
-        if batch.n_shared:
-            return self._read(batch)[1]
-        output = self.language_model(**self.decoder_inputs(batch), attention_mask=batch.attention_mask, use_cache=False)
-        states: Tensor = output.last_hidden_state
+        if not self.packs:
+            return self._padded(batch)
+        pack = Pack(batch.attention_mask, batch.n_shared)
+        positions = (batch.attention_mask.cumsum(dim=1) - 1).clamp(min=0)
+        output = self.language_model(
+            **{name: pack.lay(value) for name, value in self.decoder_inputs(batch).items()},
+            attention_mask=pack.segments,
+            position_ids=pack.lay(positions),
+            use_cache=False,
+        )
+        return pack.lift(output.last_hidden_state)
+
+    def _padded(self, batch: Batch) -> Tensor:
+        """The same, as the library does it."""
+        inputs = self.decoder_inputs(batch)
+        states: Tensor = self.language_model(
+            **inputs, attention_mask=batch.attention_mask, use_cache=False
+        ).last_hidden_state
         return states
 
     def _read(self, batch: Batch) -> tuple[Reader, Tensor]:

@@ -32,7 +32,7 @@ class Reader:
         return states
 
     def spread(self, rows: int) -> None:
-        """Go on with one row as many; a view, through which gradients of all come back to the one."""
+        """Go on with one row as many; nothing is copied."""
         assert self.mask is not None
         self.mask = self.mask.expand(rows, -1)
         for layer in self.cache.layers:

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import WhisperFeatureExtractor
-from transformers.masking_utils import create_bidirectional_mask
 from transformers.modeling_outputs import BaseModelOutput
 
 from eartune.architectures.chat_model import HOP_SAMPLES, ChatModel
+from eartune.architectures.packing import Pack, attend_as_ever, attend_by_row
 from eartune.audio import SAMPLE_RATE, Wave
 from eartune.batches import Clip
 
@@ -28,7 +28,7 @@ class TrueLength:
     """
 
     def forward(self: Any, input_features: Tensor, attention_mask: Tensor | None = None) -> BaseModelOutput:
-        """Mel (clips, bins, frames), frames even, to states (clips, frames // 4, width)."""
+        """Mel (clips, bins, frames), frames even, and mask (clips, frames // 2) to (clips, frames // 4, width)."""
         frames = input_features.shape[-1]
         if frames % 2:
             raise ValueError(f"the mel is {frames} frames wide; the width must be even")
@@ -36,8 +36,11 @@ class TrueLength:
         states = nn.functional.gelu(self.conv1(mel))
         states = nn.functional.gelu(self.conv2(states)).permute(0, 2, 1)
         states = states + self.embed_positions.weight[: frames // 2]
+        pack = Pack(states.new_ones(states.shape[:2]).long() if attention_mask is None else attention_mask)
+        states = pack.lay(states)
         for layer in self.layers:
-            states = layer(states, attention_mask)
+            states = layer(states, pack.segments)
+        states = pack.lift(states)
         states = self.avg_pooler(states.permute(0, 2, 1)).permute(0, 2, 1)
         return BaseModelOutput(last_hidden_state=self.layer_norm(states))
 
@@ -51,9 +54,12 @@ class PooledWhisperModel(ChatModel):
     def prepare(self) -> None:
         """Let the tower take clips at their true length."""
         self.model.model.audio_tower.__class__ = self.tower_class
+        attend_by_row(self.model.model.audio_tower.config)
 
     def restore(self) -> None:
         """Give the tower its own class back."""
+        super().restore()
+        attend_as_ever(self.model.model.audio_tower.config)
         self.model.model.audio_tower.__class__ = self.tower_class.__bases__[1]
 
     def features(self, wave: Wave) -> Clip:
@@ -85,12 +91,7 @@ def padded_states(tower: Any, mel: Tensor, n_frames: Tensor) -> Tensor:
     """All states of padded mels, (clips, bins, frames) to (clips, frames // 4, width)."""
     positions = torch.arange(mel.shape[-1] // 2, device=mel.device)
     valid = (positions[None, :] < ((n_frames - 1) // 2 + 1)[:, None]).long()
-    mask = create_bidirectional_mask(
-        config=tower.config,
-        inputs_embeds=torch.zeros((*valid.shape, 1), dtype=tower.conv1.weight.dtype, device=mel.device),
-        attention_mask=valid,
-    )
-    states: Tensor = tower(mel, attention_mask=mask).last_hidden_state
+    states: Tensor = tower(mel, attention_mask=valid).last_hidden_state
     return states
 
 

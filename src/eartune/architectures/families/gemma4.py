@@ -94,7 +94,8 @@ class Gemma4(ChatModel):
         """Two layers a side, one of each kind of attention in the decoder, and an eye of one."""
         tokenizer = byte_tokenizer(SPECIALS, cls.chat.answer_end)
         token, width = tokenizer.convert_tokens_to_ids, TINY_DECODER["hidden_size"]
-        layers = {"layer_types": ["sliding_attention", "full_attention"], "head_dim": 8, "global_head_dim": 8}
+        kinds = {"layer_types": ["sliding_attention", "full_attention"], "sliding_window": 32}
+        heads = {"head_dim": 8, "global_head_dim": 8}
         own = {"hidden_size_per_layer_input": 8, "vocab_size_per_layer_input": len(tokenizer)}
         config = Gemma4Config(
             audio_config={"hidden_size": width, "num_hidden_layers": 2, "num_attention_heads": 2}
@@ -102,7 +103,8 @@ class Gemma4(ChatModel):
             vision_config={"hidden_size": width, "intermediate_size": width, "num_hidden_layers": 1}
             | {"num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 16, "position_embedding_size": 64},
             text_config=TINY_DECODER
-            | layers
+            | kinds
+            | heads
             | own
             | {"vocab_size": len(tokenizer), "pad_token_id": tokenizer.pad_token_id, "final_logit_softcapping": 30.0},
             audio_token_id=token(AUDIO_TOKEN),

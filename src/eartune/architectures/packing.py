@@ -1,0 +1,127 @@
+"""The rows of a batch one after another as a single one: no layer computes padding, nor a shared beginning twice.
+
+All of a transformer's layers look at each position alone, but for their attention, which takes the rows apart.
+"""
+
+import sys
+from functools import lru_cache, partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import eager_mask, sdpa_mask
+
+TILE = 16
+"""What a pack's length is a multiple of: products are up to a quarter slower otherwise (bfloat16 on a CPU)."""
+STEP = 64
+"""Masks are made for lengths that are a multiple of it, so that few are."""
+PREFIX = "by_row_"
+"""Before the name of an attention of the library's: the same, row by row where it is given a pack."""
+
+
+class Pack:
+    """Where each position of a batch stands: the beginning that all rows share, then what is each row's own."""
+
+    def __init__(self, mask: Tensor, n_shared: int = 0) -> None:
+        """The mask (rows, tokens) is 0 on padding, and nowhere in the first `n_shared` columns."""
+        self.n_shared = n_shared
+        self.kept = mask.bool()
+        self.kept[1:, :n_shared] = False
+        lengths = [n_shared, *mask[:, n_shared:].sum(dim=1).tolist()]
+        self.n_filling = -sum(lengths) % TILE
+        self.segments = torch.tensor([*lengths, self.n_filling])[None, None, None]
+        """What layers are given as their mask: four dimensions make the library hand it through to the attention."""
+
+    def lay(self, values: Tensor) -> Tensor:
+        """(rows, tokens, ...) to (1, packed, ...)."""
+        packed = values[self.kept]
+        return pad(packed, (*(0, 0) * (packed.dim() - 1), 0, self.n_filling))[None]
+
+    def lift(self, states: Tensor) -> Tensor:
+        """(1, packed, width) to (rows, tokens, width), zero on padding."""
+        empty = states.new_zeros((*self.kept.shape, states.shape[-1]))
+        own = empty.masked_scatter(self.kept[..., None], states)
+        if not self.n_shared:
+            return own
+        beginning = own[:1, : self.n_shared].expand(len(own), -1, -1)
+        return torch.cat([beginning, own[:, self.n_shared :]], dim=1)
+
+
+def takes_packs(decoder: Any) -> bool:
+    """Whether attention is all that looks at several positions, and can be told to take rows apart."""
+    kinds = set(getattr(decoder.config, "layer_types", None) or ())
+    return bool(
+        decoder._supports_attention_backend
+        and not decoder._is_stateful
+        and kinds <= {"full_attention", "sliding_attention"}
+    )
+
+
+def has_windows(decoder: Any) -> bool:
+    """Whether some layers look back only so far."""
+    kinds = getattr(decoder.config, "layer_types", None)
+    return getattr(decoder.config, "sliding_window", None) is not None and (not kinds or "sliding_attention" in kinds)
+
+
+def attend_by_row(config: Any) -> None:
+    """Let the layers of a configuration take packs beside what they took before.
+
+    On a CPU the plain product is faster than the fused kernel, for rows of a second as of half a minute.
+    """
+    fused = torch.cuda.is_available() and config._attn_implementation in ("sdpa", f"{PREFIX}sdpa")
+    config._attn_implementation = {"": f"{PREFIX}{'sdpa' if fused else 'eager'}"}
+
+
+def attend_as_ever(config: Any) -> None:
+    """Undo that."""
+    config._attn_implementation = {"": config._attn_implementation.removeprefix(PREFIX)}
+
+
+def _attend(
+    plain: bool,
+    module: Any,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    **settings: Any,
+) -> tuple[Tensor, Tensor | None]:
+    """The library's attention, for which heads stand before positions; given a pack, once for each of its rows."""
+    # The model's own plain attention, as some models bend or add to what others have.
+    attend: Any = sys.modules[type(module).__module__].eager_attention_forward if plain else sdpa_attention_forward
+    if attention_mask is None or attention_mask.dtype != torch.int64:
+        output: tuple[Tensor, Tensor | None] = attend(module, query, key, value, attention_mask, **settings)
+        return output
+    lengths: list[int] = attention_mask.flatten().tolist()
+    beginning, *rows = zip(*(torch.split(part, lengths, dim=2) for part in (query, key, value)), strict=True)
+    if lengths[0]:
+        rows = [(q, *(torch.cat(pair, dim=2) for pair in zip(beginning[1:], own, strict=True))) for q, *own in rows]
+    mask = _mask_of(module, settings.get("sliding_window"), lengths[0] + max(lengths), key)
+    found = []
+    for q, k, v in (beginning, *rows):
+        if n := q.shape[2]:
+            seen = mask if mask is None else mask[..., k.shape[2] - n : k.shape[2], : k.shape[2]]
+            found.append(attend(module, q, k, v, seen, **settings)[0])
+    return torch.cat(found, dim=1), None
+
+
+def _mask_of(module: Any, window: int | None, longest: int, like: Tensor) -> Tensor | None:
+    """What an attention is given to add to its products: nothing, if all positions see all."""
+    return _causal(-(-longest // STEP) * STEP, window, like.dtype, like.device) if module.is_causal else None
+
+
+@lru_cache(maxsize=8)  # of all layers, and of most batches
+def _causal(length: int, window: int | None, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(1, 1, length, length), low where a position would look ahead, or further back than its window."""
+    place = torch.arange(length, device=device)
+    back = place[:, None] - place[None, :]
+    unseen = (back < 0) | (back >= (window or length))
+    return torch.zeros_like(unseen, dtype=dtype).masked_fill(unseen, torch.finfo(dtype).min)[None, None]
+
+
+for _name, _library_mask in (("eager", eager_mask), ("sdpa", sdpa_mask)):
+    AttentionInterface.register(PREFIX + _name, partial(_attend, _name == "eager"))
+    AttentionMaskInterface.register(PREFIX + _name, _library_mask)
