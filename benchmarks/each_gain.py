@@ -70,13 +70,12 @@ def rows_of(model: Qwen2Audio, examples: Sequence[Example], instructed: Instruct
 
 
 def training_rows(model: Qwen2Audio, kind: str, examples: Sequence[Example]) -> list[dict[str, Any]]:
-    """Logits of answers alone; rows of like length together; an instruction that stands first read once."""
-    rows, first = rows_of(model, examples, "after"), rows_of(model, examples, "before")
-    in_order = sorted(rows, key=lambda row: len(model.collate([row]).input_ids[0]))
+    """Logits of answers alone; no padding, with like lengths together; an instruction that stands first read once."""
+    rows, first = (sorted(rows_of(model, examples, place), key=model.n_positions) for place in ("after", "before"))
     ours, stock = Learner(model).eval(), whole(model)
     tried: dict[str, tuple[Work, Work]] = {
         "logits of answers alone": (lambda: step(model, rows, ours), lambda: step(model, rows, stock)),
-        "like lengths together": (lambda: step(model, in_order, ours), lambda: step(model, rows, ours)),
+        "no padding": (lambda: step(model, rows, ours), lambda: step(model, rows, ours, packs=False)),
         "instruction read once": (lambda: step(model, first, ours), lambda: step(model, first, ours, shares=False)),
     }
     return [measured(f"{what}, {kind}", *both) for what, both in tried.items()]
@@ -92,9 +91,15 @@ def whole(model: Qwen2Audio) -> Callable[[Batch], Tensor]:
     return loss
 
 
-def step(model: Qwen2Audio, rows: Sequence[Row], loss_of: Callable[[Batch], Tensor], shares: bool = True) -> None:
+def step(
+    model: Qwen2Audio,
+    rows: Sequence[Row],
+    loss_of: Callable[[Batch], Tensor],
+    shares: bool = True,
+    packs: bool = True,
+) -> None:
     """Forward and backward of all micro-batches."""
-    model.shares_beginnings = shares
+    model.shares_beginnings, model.packs = shares, packs
     for first in range(0, len(rows), MICRO_BATCH):
         loss = loss_of(model.collate(rows[first : first + MICRO_BATCH]))
         loss.backward()  # type: ignore[no-untyped-call]

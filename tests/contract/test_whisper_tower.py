@@ -52,7 +52,7 @@ def test_a_mel_of_the_bare_signal_would_not_be(model: PooledWhisperModel) -> Non
 
 def test_an_odd_mel_width_is_refused(model: PooledWhisperModel) -> None:
     with pytest.raises(ValueError, match="201 frames wide"):
-        model.model.model.audio_tower(torch.zeros(1, 80, 201))
+        model.model.model.audio_tower(torch.zeros(1, 80, 201), torch.ones(1, 100))
 
 
 def test_the_stock_class_takes_the_saved_weights(model: PooledWhisperModel) -> None:

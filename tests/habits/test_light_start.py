@@ -12,6 +12,7 @@ NEEDS_TORCH = (
     *("architectures.activations", "architectures.audio_llm", "architectures.chat_model", "architectures.families"),
     *(
         "architectures.load",
+        "architectures.packing",
         "architectures.parts",
         "architectures.reader",
         "architectures.tiny",

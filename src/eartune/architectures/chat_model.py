@@ -74,8 +74,6 @@ class ChatModel(ABC):
         self.parts = self.parts_of(model)
         self.packs = takes_packs(self.language_model)
         """Whether rows are trained on without their padding."""
-        if self.packs:
-            attend_by_row(self.language_model.config)
         self._constraints: dict[Schema, Constraint] = {}
         if self._ids(self.chat.answer_end) != [tokenizer.convert_tokens_to_ids(self.chat.answer_end)]:
             raise InputError(
@@ -168,12 +166,15 @@ class ChatModel(ABC):
 
     # --- how a family hears --------------------------------------------------------------------------------
 
-    def prepare(self) -> None:  # noqa: B027  # most need nothing
-        """What must be done to the stock model before it hears."""
+    def prepare(self) -> None:
+        """What must be done to the stock model before it reads and hears."""
+        if self.packs:
+            attend_by_row(self.language_model.config)
 
     def restore(self) -> None:
-        """Make it the stock model again, which hears as the library has it."""
-        attend_as_ever(self.language_model.config)
+        """Make it the stock model again, which reads and hears as the library has it."""
+        if self.packs:
+            attend_as_ever(self.language_model.config)
 
     @abstractmethod
     def features(self, wave: Wave) -> Clip:

@@ -28,7 +28,7 @@ class Pack:
     def __init__(self, mask: Tensor, n_shared: int = 0) -> None:
         """The mask (rows, tokens) is 0 on padding, and nowhere in the first `n_shared` columns."""
         self.n_shared = n_shared
-        self.kept = mask.bool()
+        self.kept = mask != 0
         self.kept[1:, :n_shared] = False
         lengths = [n_shared, *mask[:, n_shared:].sum(dim=1).tolist()]
         self.n_filling = -sum(lengths) % TILE

@@ -1,7 +1,7 @@
 """Whisper's encoder with states pooled by two, at the true length of each clip instead of 30 s.
 
-Qwen2-Audio and Audio Flamingo 3 hear with it. Cutting the padding is exact: the padding is masked in
-attention, and the mel keeps `MARGIN_FRAMES` frames of real silence to the right of each clip.
+Qwen2-Audio and Audio Flamingo 3 hear with it. Cutting the padding is exact: attention sees none, and the mel keeps
+`MARGIN_FRAMES` frames of real silence to the right of each clip, further than the convolutions look.
 """
 
 from typing import Any, ClassVar, TypeVar
@@ -27,7 +27,7 @@ class TrueLength:
     A tower's class is swapped for one with this in front, so that state dict, saving and PEFT paths stay as they are.
     """
 
-    def forward(self: Any, input_features: Tensor, attention_mask: Tensor | None = None) -> BaseModelOutput:
+    def forward(self: Any, input_features: Tensor, attention_mask: Tensor) -> BaseModelOutput:
         """Mel (clips, bins, frames), frames even, and mask (clips, frames // 2) to (clips, frames // 4, width)."""
         frames = input_features.shape[-1]
         if frames % 2:
@@ -36,7 +36,7 @@ class TrueLength:
         states = nn.functional.gelu(self.conv1(mel))
         states = nn.functional.gelu(self.conv2(states)).permute(0, 2, 1)
         states = states + self.embed_positions.weight[: frames // 2]
-        pack = Pack(states.new_ones(states.shape[:2]).long() if attention_mask is None else attention_mask)
+        pack = Pack(attention_mask)
         states = pack.lay(states)
         for layer in self.layers:
             states = layer(states, pack.segments)
@@ -52,7 +52,8 @@ class PooledWhisperModel(ChatModel):
     tower_class: ClassVar[type[TrueLength]]
 
     def prepare(self) -> None:
-        """Let the tower take clips at their true length."""
+        """Let the tower take clips at their true length, and none of their padding."""
+        super().prepare()
         self.model.model.audio_tower.__class__ = self.tower_class
         attend_by_row(self.model.model.audio_tower.config)
 

@@ -94,7 +94,7 @@ def n_workers(settings: Training) -> int:
 def plan_batches(stage: Stage, batch_size: int, seed: int) -> list[tuple[Example, ...]]:
     """Every global batch of every epoch, in order: one modality each, shuffled.
 
-    Batches of one modality need no dummy audio on any process and are padded least.
+    Batches of one modality need no dummy audio on any process.
     """
     draw = random.Random(seed)
     batches = []
@@ -136,10 +136,12 @@ def micro_batches(rows: Sequence[Row], n_positions: Callable[[Row], int], settin
     """The rows by length, as many together as the settings allow; one that is too long for them goes alone."""
     most_rows, most_positions = settings.micro_batch_size, settings.micro_batch_tokens or math.inf
     batches: list[list[Row]] = [[]]
+    taken = 0
     for length, row in sorted(((n_positions(row), row) for row in rows), key=itemgetter(0)):
-        n_rows = len(batches[-1]) + 1
-        if n_rows > 1 and (n_rows > most_rows or n_rows * length > most_positions):  # this row is the longest so far
+        taken += length
+        if batches[-1] and (len(batches[-1]) == most_rows or taken > most_positions):
             batches.append([])
+            taken = length
         batches[-1].append(row)
     return batches
 
