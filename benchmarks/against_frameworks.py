@@ -28,7 +28,7 @@ from eartune.provenance import made_with
 from eartune.schemes import Example, as_text
 from eartune.tasks.slu import instruction
 
-ROUNDS, BATCH, STEPS = 1, 8, 4  # a step of speech takes them half a minute
+ROUNDS, BATCH, STEPS = 3, 8, 4  # a step of speech takes them half a minute
 POLL_SECONDS = 0.05
 RESULTS = Path(__file__).with_suffix(".json")
 
