@@ -270,7 +270,7 @@ class ChatModel(ABC):
         if not self.packs:
             return self._padded(batch)
         pack = Pack(batch.attention_mask, batch.n_shared)
-        positions = (batch.attention_mask.cumsum(dim=1) - 1).clamp(min=0)
+        positions = batch.attention_mask.cumsum(dim=1) - 1
         output = self.language_model(
             **{name: pack.lay(value) for name, value in self.decoder_inputs(batch).items()},
             attention_mask=pack.segments,

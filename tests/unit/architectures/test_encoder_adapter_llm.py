@@ -12,8 +12,9 @@ from eartune.architectures.load import load
 from eartune.architectures.settings import Architecture
 from eartune.architectures.tiny import TINY_DECODER, TINY_WHISPER, byte_tokenizer
 from eartune.architectures.weightless import size_of
+from eartune.batches import Row
 from eartune.faults import InputError
-from eartune.prompts import ChatFormat
+from eartune.prompts import ChatFormat, render
 from eartune.settings import Component
 
 
@@ -77,3 +78,16 @@ def test_a_decoder_of_another_kind_is_named(tmp_path: Path) -> None:
     checkpoint = save_parts(tmp_path, "gpt2", n_embd=32, n_layer=2, n_head=4)
     with pytest.raises(InputError, match="a gpt2 has no `layers`; choose a decoder of the Llama kind"):
         EncoderAdapterLlm.load(checkpoint, torch.float32)
+
+
+def test_a_decoder_with_convolutions_is_trained_on_padded_rows(tmp_path: Path) -> None:
+    """They would mix the end of a row with the beginning of the next."""
+    checkpoint = save_parts(tmp_path, "lfm2", layer_types=["conv", "full_attention"], block_auto_adjust_ff_dim=False)
+    model = EncoderAdapterLlm.load(checkpoint, torch.float32)
+    rows = [Row(render(model.chat, "What?", text), None, "{}") for text in ("a", "many more words than that")]
+    batch = model.collate(rows)
+    assert batch.n_shared == 0 and not model.packs
+    with torch.no_grad():
+        ours = model.head(model.hidden(batch))
+        stock = model.model(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits
+    assert torch.equal(ours, stock)
