@@ -89,7 +89,6 @@ def prepare(pocket: Qwen2Audio) -> None:
     torch.manual_seed(0)
     get_peft_model(pocket.model, lora, autocast_adapter_dtype=False)
     pocket.model.model.multi_modal_projector.requires_grad_(True)
-    pocket.model.set_attn_implementation({"text_config": "eager"})  # faster than sdpa for short rows on a CPU
 
 
 def put_back(pocket: Qwen2Audio, shipped: dict[str, Tensor]) -> None:

@@ -42,16 +42,17 @@ class Constraint:
         self.reserve = longest + len(ENTITIES) + LAST_STEPS
         """Steps that a search may take beyond its limit; it does nothing there but end."""
 
-    def rules(self, limit: int) -> "Held":
-        """For one search; from `limit` tokens on, an answer is closed as soon as it can be."""
-        return Held(self, limit)
+    def rules(self, limit: int, skips: bool = True) -> "Held":
+        """For one search, which `skips` what is forced or not; from `limit` tokens on, answers are closed."""
+        return Held(self, limit, skips)
 
 
 class Held:
     """Forbids in every row all tokens that its answer cannot go on with."""
 
-    def __init__(self, constraint: Constraint, closing_from: int) -> None:
+    def __init__(self, constraint: Constraint, closing_from: int, skips: bool = True) -> None:
         self.constraint = constraint
+        self.skips = skips
         self.closing_from = closing_from
         self.end = constraint.answer_end
         self.limit = closing_from + constraint.reserve
@@ -66,6 +67,8 @@ class Held:
 
     def forced(self, answer: Answer) -> Answer:
         """The tokens that spell what the grammar leaves no choice about, as the tokenizer would write it."""
+        if not self.skips:
+            return ()
         matcher = self.matchers[answer] = self._advanced(answer)
         return () if matcher is None or matcher.is_stopped() else tuple(matcher.compute_ff_tokens())
 

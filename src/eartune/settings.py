@@ -49,7 +49,7 @@ class Training(Section):
     micro_batch_size: int = Field(default=8, ge=1)
     """Examples per forward pass, at most."""
     micro_batch_tokens: int | None = Field(default=None, ge=1)
-    """At most as many positions a forward pass; None: as many rows as micro_batch_size."""
+    """At most as many positions a forward pass, rows counted as long as the longest; None: micro_batch_size rows."""
     workers: int | None = Field(default=None, ge=0)
     """Processes that read recordings ahead; None: two beside a GPU, none on a CPU, whose cores training needs."""
     encoded_gb: float = Field(default=10.0, ge=0)

@@ -1,7 +1,7 @@
 """Training: the same whatever the micro-batch, wherever it is cut, and in the order that was planned."""
 
 import math
-from itertools import chain, pairwise
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -120,12 +120,10 @@ def test_micro_batches_hold_every_row_once_and_keep_to_what_is_allowed(
     settings = Training(micro_batch_size=most_rows, micro_batch_tokens=most_positions)
     found = micro_batches(rows, model.n_positions, settings)
     assert sorted(map(id, (row for some in found for row in some))) == sorted(map(id, rows))
-    lengths = [[model.n_positions(row) for row in some] for some in found]
-    limit = most_positions or math.inf
-    assert all(len(some) <= most_rows and (len(some) == 1 or sum(some) <= limit) for some in lengths)
-    for some, after in pairwise(lengths):  # one row more would have been too many
-        assert len(some) == most_rows or sum(some) + after[0] > limit
-    assert [*chain(*lengths)] == sorted(chain(*lengths))
+    shapes = [tuple(model.collate(some).input_ids.shape) for some in found]
+    assert all(n <= most_rows and (n == 1 or n * width <= (most_positions or math.inf)) for n, width in shapes)
+    for (n, _), (_, longer) in pairwise(shapes):  # one row more would have been too many
+        assert n == most_rows or (n + 1) * longer > (most_positions or math.inf)
 
 
 def test_a_rows_length_is_known_before_it_is_padded(examples: tuple[Example, ...]) -> None:

@@ -288,15 +288,12 @@ class ChatModel(ABC):
         return states
 
     def _read(self, batch: Batch) -> tuple[Reader, Tensor]:
-        """All of a batch, of which a beginning that its rows share is read once."""
+        """All of a batch, and the states (rows, tokens, width) of what its rows do not share, which is read once."""
         reader, inputs, n = Reader(self.language_model), self.decoder_inputs(batch), batch.n_shared
-        if not n:
-            return reader, reader.read(inputs, batch.attention_mask)
-        shared = reader.read({name: value[:1, :n] for name, value in inputs.items()}, batch.attention_mask[:1, :n])
-        rows = len(batch.input_ids)
-        reader.spread(rows)
-        own = reader.read({name: value[:, n:] for name, value in inputs.items()}, batch.attention_mask[:, n:])
-        return reader, torch.cat([shared.expand(rows, -1, -1), own], dim=1)
+        if n:
+            reader.read({name: value[:1, :n] for name, value in inputs.items()}, batch.attention_mask[:1, :n])
+            reader.spread(len(batch.input_ids))
+        return reader, reader.read({name: value[:, n:] for name, value in inputs.items()}, batch.attention_mask[:, n:])
 
     def head(self, hidden: Tensor) -> Tensor:
         """Logits over the vocabulary for any selection of hidden states."""
@@ -316,7 +313,10 @@ class ChatModel(ABC):
         if schema is None or decoding.constrain == "nothing":
             end = self.tokenizer.convert_tokens_to_ids(self.chat.answer_end)
             return Free(end, decoding.max_new_tokens, self.audio_token_id)
-        return self._constraint(schema).rules(decoding.max_new_tokens)
+        skips = not has_windows(
+            self.language_model
+        )  # which would count the padding between rows that skip more or less
+        return self._constraint(schema).rules(decoding.max_new_tokens, skips)
 
     def _constraint(self, schema: Schema) -> Constraint:
         """Made once: a large vocabulary takes seconds."""

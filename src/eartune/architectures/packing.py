@@ -18,6 +18,13 @@ TILE = 16
 """What a pack's length is a multiple of: products are up to a quarter slower otherwise (bfloat16 on a CPU)."""
 STEP = 64
 """Masks are made for lengths that are a multiple of it, so that few are."""
+PACKED = frozenset(
+    (
+        *("gemma2", "gemma3_text", "gemma4_text", "gpt_oss", "granite", "llama", "mistral", "phi3", "phi4_multimodal"),
+        *("qwen2", "qwen2_5_omni_text", "qwen3", "qwen3_omni_moe_text", "smollm3"),
+    )
+)
+"""Decoders that a test shows to read packs rightly; others may mix neighbours, or hide their windows from attention."""
 PREFIX = "by_row_"
 """Before the name of an attention of the library's: the same, row by row where it is given a pack."""
 
@@ -51,19 +58,18 @@ class Pack:
 
 
 def takes_packs(decoder: Any) -> bool:
-    """Whether attention is all that looks at several positions, and can be told to take rows apart."""
-    kinds = set(getattr(decoder.config, "layer_types", None) or ())
-    return bool(
-        decoder._supports_attention_backend
-        and not decoder._is_stateful
-        and kinds <= {"full_attention", "sliding_attention"}
-    )
+    """Whether a decoder is known to read the rows of a pack as each alone."""
+    return decoder.config.model_type in PACKED
 
 
 def has_windows(decoder: Any) -> bool:
     """Whether some layers look back only so far."""
-    kinds = getattr(decoder.config, "layer_types", None)
-    return getattr(decoder.config, "sliding_window", None) is not None and (not kinds or "sliding_attention" in kinds)
+    config = decoder.config
+    kinds = getattr(config, "layer_types", None)
+    window = getattr(config, "sliding_window", None)
+    return (
+        window is not None and window < config.max_position_embeddings and (not kinds or "sliding_attention" in kinds)
+    )
 
 
 def attend_by_row(config: Any) -> None:
@@ -76,7 +82,7 @@ def attend_by_row(config: Any) -> None:
 
 
 def attend_as_ever(config: Any) -> None:
-    """Undo that."""
+    """Take no packs any more; on a CPU the plain product stays."""
     config._attn_implementation = {"": config._attn_implementation.removeprefix(PREFIX)}
 
 
@@ -99,18 +105,17 @@ def _attend(
     beginning, *rows = zip(*(torch.split(part, lengths, dim=2) for part in (query, key, value)), strict=True)
     if lengths[0]:
         rows = [(q, *(torch.cat(pair, dim=2) for pair in zip(beginning[1:], own, strict=True))) for q, *own in rows]
-    mask = _mask_of(module, settings.get("sliding_window"), lengths[0] + max(lengths), key)
+    window = settings.get("sliding_window")
+    longest = -(-(lengths[0] + max(lengths[1:])) // STEP) * STEP
+    mask = _causal(longest, window, key.dtype, key.device) if module.is_causal else None
     found = []
     for q, k, v in (beginning, *rows):
-        if n := q.shape[2]:
-            seen = mask if mask is None else mask[..., k.shape[2] - n : k.shape[2], : k.shape[2]]
+        first, end = k.shape[2] - q.shape[2], k.shape[2]
+        fastest = not plain and not first and not window  # the fused kernel knows by itself what is ahead
+        seen = None if mask is None or fastest else mask[..., first:end, :end]
+        if end > first:
             found.append(attend(module, q, k, v, seen, **settings)[0])
     return torch.cat(found, dim=1), None
-
-
-def _mask_of(module: Any, window: int | None, longest: int, like: Tensor) -> Tensor | None:
-    """What an attention is given to add to its products: nothing, if all positions see all."""
-    return _causal(-(-longest // STEP) * STEP, window, like.dtype, like.device) if module.is_causal else None
 
 
 @lru_cache(maxsize=8)  # of all layers, and of most batches

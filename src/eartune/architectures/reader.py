@@ -13,7 +13,10 @@ ROOM = 64
 
 
 class Reader:
-    """A decoder, and the keys and values of what it has read so far; padding may stand anywhere."""
+    """A decoder, and the keys and values of what it has read so far.
+
+    Padding may stand anywhere, but between tokens it is counted by the windows of decoders that have such.
+    """
 
     def __init__(self, decoder: Any) -> None:
         self.decoder = decoder

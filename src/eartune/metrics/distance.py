@@ -5,9 +5,8 @@ code point is not the same accent written as two.
 """
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
-
-from rapidfuzz.distance import Levenshtein
 
 _SPACE_RUN = re.compile(r"\s\s+")
 # The recordings of a sentence bring the same pairs again and again; 100,000 pairs take about 20 MB.
@@ -20,14 +19,21 @@ def word_distance(gold: str, predicted: str) -> float:
     gold_words = _words(gold)
     if not gold_words:
         raise ValueError(f"the gold filler {gold!r} has no words, so no word distance to it exists; mend the corpus")
-    return Levenshtein.distance(gold_words, _words(predicted)) / len(gold_words)
+    return _edits(gold_words, _words(predicted)) / len(gold_words)
 
 
 @_remembered
 def character_distance(gold: str, predicted: str) -> float:
     """Edits per character of the longer filler, from 0 to 1; two empty fillers are 1 apart, as officially."""
     longer = max(len(gold), len(predicted))
-    return Levenshtein.distance(gold, predicted) / longer if longer else 1.0
+    return _edits(gold, predicted) / longer if longer else 1.0
+
+
+def _edits(gold: Sequence[str], predicted: Sequence[str]) -> int:
+    """Insertions, deletions and replacements of characters or words."""
+    from rapidfuzz.distance import Levenshtein  # 30 ms, for which commands that score nothing need not wait
+
+    return Levenshtein.distance(gold, predicted)
 
 
 def _words(filler: str) -> list[str]:

@@ -136,12 +136,10 @@ def micro_batches(rows: Sequence[Row], n_positions: Callable[[Row], int], settin
     """The rows by length, as many together as the settings allow; one that is too long for them goes alone."""
     most_rows, most_positions = settings.micro_batch_size, settings.micro_batch_tokens or math.inf
     batches: list[list[Row]] = [[]]
-    taken = 0
     for length, row in sorted(((n_positions(row), row) for row in rows), key=itemgetter(0)):
-        taken += length
-        if batches[-1] and (len(batches[-1]) == most_rows or taken > most_positions):
+        n_rows = len(batches[-1]) + 1
+        if n_rows > 1 and (n_rows > most_rows or n_rows * length > most_positions):  # this row is the longest so far
             batches.append([])
-            taken = length
         batches[-1].append(row)
     return batches
 

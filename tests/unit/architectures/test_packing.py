@@ -7,7 +7,17 @@ import torch
 from torch import Tensor
 from transformers import AutoConfig, AutoModel
 
-from eartune.architectures.packing import PREFIX, TILE, Pack, attend_as_ever, attend_by_row, has_windows, takes_packs
+from eartune.architectures.load import FAMILIES
+from eartune.architectures.packing import (
+    PACKED,
+    PREFIX,
+    TILE,
+    Pack,
+    attend_as_ever,
+    attend_by_row,
+    has_windows,
+    takes_packs,
+)
 from eartune.architectures.tiny import TINY_DECODER, scale_up
 
 LENGTHS = (5, 30, 1, 17)
@@ -52,8 +62,6 @@ def test_rows_are_read_as_each_alone(kind: str, attention: str, n_shared: int) -
     decoder = decoder_of(kind, **DECODERS[kind])
     if attention == "sdpa" and not decoder._supports_sdpa:
         pytest.skip("this decoder has no fused attention")
-    if attention == "sdpa" and getattr(decoder.config, "attn_logit_softcapping", None):
-        pytest.skip("the library's fused attention bends no logits")
     decoder.config._attn_implementation = attention
     embeds, mask = padded(n_shared)
     with torch.no_grad():
@@ -74,17 +82,12 @@ def test_rows_are_read_as_each_alone(kind: str, attention: str, n_shared: int) -
     assert not found[mask == 0].any()
 
 
-@pytest.mark.parametrize(
-    ("kind", "settings"),
-    [
-        ("lfm2", {"layer_types": ["conv", "full_attention"]}),  # which mixes neighbours without attention
-        ("mamba", {}),  # which hands on a state
-        ("llama4_text", {"layer_types": ["chunked_attention", "full_attention"], "moe_layers": []}),
-        ("bloom", {"n_head": 4}),  # whose positions lie in the mask
-    ],
-)
-def test_others_are_left_as_they_are(kind: str, settings: dict[str, Any]) -> None:
-    assert not takes_packs(decoder_of(kind, **settings))
+def test_every_decoder_that_takes_packs_is_held_to_it() -> None:
+    """Those of families by the contract suite, which compares them with the library's own forward."""
+    if not all(family.is_supported() for family in FAMILIES.values()):
+        pytest.skip("this transformers does not know all families")
+    of_families = {family.tiny().language_model.config.model_type for family in FAMILIES.values()}
+    assert {kind.split()[0] for kind in DECODERS} | of_families == PACKED
 
 
 @pytest.mark.parametrize("kind", DECODERS)
@@ -98,9 +101,9 @@ def test_the_padding_computed_is_less_than_a_tile() -> None:
 
 
 def test_an_attention_is_given_back() -> None:
-    config = decoder_of("llama").config
+    config, name = decoder_of("llama").config, "sdpa" if torch.cuda.is_available() else "eager"
     attend_by_row(config)
     attend_by_row(config)  # a model may get a second face
-    assert config._attn_implementation.startswith(PREFIX)
+    assert config._attn_implementation == f"{PREFIX}{name}"
     attend_as_ever(config)
-    assert config._attn_implementation in ("eager", "sdpa")
+    assert config._attn_implementation == name
