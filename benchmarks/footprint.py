@@ -20,6 +20,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 
 from eartune.architectures.families.qwen2_audio import Qwen2Audio
+from eartune.architectures.packing import PREFIX
 from eartune.architectures.settings import Architecture
 from eartune.architectures.sizes import QWEN2_AUDIO_7B, Size
 from eartune.architectures.weightless import size_of_config
@@ -101,6 +102,8 @@ def measure(mode: Mode) -> float:
     training, precision, trainable, _ = mode
     model = our_model()
     model.shares_beginnings = False  # rows all alike would share all
+    for part in (model.language_model, model.model.model.audio_tower):
+        part.config._attn_implementation = f"{PREFIX}sdpa"  # as on a GPU; the plain one of a CPU keeps its matrices
     module = model.module
     if precision == "nf4":
         model.parts.quantise()
