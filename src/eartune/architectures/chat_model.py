@@ -281,10 +281,8 @@ class ChatModel(ABC):
 
     def _padded(self, batch: Batch) -> Tensor:
         """The same, as the library does it."""
-        inputs = self.decoder_inputs(batch)
-        states: Tensor = self.language_model(
-            **inputs, attention_mask=batch.attention_mask, use_cache=False
-        ).last_hidden_state
+        output = self.language_model(**self.decoder_inputs(batch), attention_mask=batch.attention_mask, use_cache=False)
+        states: Tensor = output.last_hidden_state
         return states
 
     def _read(self, batch: Batch) -> tuple[Reader, Tensor]:
@@ -313,9 +311,8 @@ class ChatModel(ABC):
         if schema is None or decoding.constrain == "nothing":
             end = self.tokenizer.convert_tokens_to_ids(self.chat.answer_end)
             return Free(end, decoding.max_new_tokens, self.audio_token_id)
-        skips = not has_windows(
-            self.language_model
-        )  # which would count the padding between rows that skip more or less
+        # Rows that skip more or less than others are padded in between, which windows would count.
+        skips = not has_windows(self.language_model)
         return self._constraint(schema).rules(decoding.max_new_tokens, skips)
 
     def _constraint(self, schema: Schema) -> Constraint:
