@@ -23,9 +23,9 @@ from against_stock import MICRO_BATCH, RATE, row_maker, row_of, train_ours
 from mid_size import our_model, pocket, requests, spoken
 from rich.console import Console
 
+from eartune.data.example import Example, as_text
+from eartune.experiments.provenance import made_with
 from eartune.files import read_json, write_json
-from eartune.provenance import made_with
-from eartune.schemes import Example, as_text
 from eartune.tasks.slu import instruction
 
 ROUNDS, BATCH, STEPS = 3, 8, 4  # a step of speech takes them half a minute

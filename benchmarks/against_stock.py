@@ -20,20 +20,21 @@ from rich.table import Table
 from torch import Tensor
 from transformers import Qwen2AudioProcessor, Trainer, TrainerCallback, TrainingArguments
 
-from eartune.architectures.families.qwen2_audio import Qwen2Audio
-from eartune.architectures.settings import Architecture
-from eartune.audio import SAMPLE_RATE, read_audio
-from eartune.batches import Row
-from eartune.decoding import RowMaker
+from eartune.data.audio import SAMPLE_RATE, read_audio
+from eartune.data.example import Example, Modality, as_text
+from eartune.experiments.provenance import made_with
 from eartune.files import write_json
-from eartune.prompts import InstructionPosition, Prompt, render
-from eartune.provenance import made_with
-from eartune.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, Example, Modality, Stage, as_text
+from eartune.models.architecture import Architecture
+from eartune.models.batch import Row
+from eartune.models.chat_format import InstructionPosition, Prompt, render
+from eartune.models.families.qwen2_audio import Qwen2Audio
+from eartune.models.rows import RowMaker
 from eartune.settings import Decoding, Training
 from eartune.tasks.settings import SluTask
 from eartune.tasks.slu import instruction
-from eartune.training.journal import Journal
-from eartune.training.stage_trainer import Learner, train_stage
+from eartune.training.callbacks import Journal
+from eartune.training.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, Stage
+from eartune.training.trainer import Learner, train_stage
 
 ROUNDS = 3
 SPEECH_BATCH, TEXT_BATCH = 16, 32  # of a step; 30 s of padding take the stock recipe long

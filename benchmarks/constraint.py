@@ -15,14 +15,14 @@ from mid_size import noise, our_model, requests
 from rich.console import Console
 from rich.table import Table
 
-from eartune.architectures.chat_model import Writing
-from eartune.architectures.families.qwen2_audio import Qwen2Audio
-from eartune.batches import Batch, Row
-from eartune.constraint import Held
+from eartune.experiments.provenance import made_with
 from eartune.files import write_json
-from eartune.prompts import render
-from eartune.provenance import made_with
-from eartune.search import Answer, Free, Rules, search
+from eartune.models.batch import Batch, Row
+from eartune.models.chat_format import render
+from eartune.models.chat_model import Writing
+from eartune.models.families.qwen2_audio import Qwen2Audio
+from eartune.models.generation.beam_search import Answer, Free, Rules, search
+from eartune.models.generation.json_constraint import Held
 from eartune.settings import Decoding
 from eartune.tasks.slu import ParseStatus, Schema, instruction, parse
 

@@ -20,18 +20,19 @@ from rich.table import Table
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from eartune.architectures.chat_model import Writing
-from eartune.architectures.families.qwen2_audio import Qwen2Audio
-from eartune.architectures.reader import Reader
-from eartune.audio import read_audio
-from eartune.batches import Batch, Row
-from eartune.encoded import encoded
+from eartune.data.audio import read_audio
+from eartune.data.example import Example, as_text
+from eartune.experiments.provenance import made_with
 from eartune.files import write_json
-from eartune.prompts import InstructionPosition
-from eartune.provenance import made_with
-from eartune.schemes import LANGUAGE_MODEL_ONLY, Example, as_text
-from eartune.search import Answer, Free, beam_search, greedy
-from eartune.training.stage_trainer import Learner
+from eartune.models.batch import Batch, Row
+from eartune.models.chat_format import InstructionPosition
+from eartune.models.chat_model import Writing
+from eartune.models.families.qwen2_audio import Qwen2Audio
+from eartune.models.generation.beam_search import Answer, Free, beam_search, greedy
+from eartune.models.generation.kv_cache import Reader
+from eartune.training.encoder_cache import encoded
+from eartune.training.schemes import LANGUAGE_MODEL_ONLY
+from eartune.training.trainer import Learner
 
 ROUNDS, ROWS, MICRO_BATCH, NEW_TOKENS, BEAMS = 3, 16, 8, 32, 3
 END = 7  # any token; random weights hardly write it by themselves

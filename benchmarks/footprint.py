@@ -19,24 +19,25 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 
-from eartune.architectures.families.qwen2_audio import Qwen2Audio
-from eartune.architectures.packing import PREFIX
-from eartune.architectures.settings import Architecture
-from eartune.architectures.sizes import QWEN2_AUDIO_7B, Size
-from eartune.architectures.weightless import size_of_config
-from eartune.audio import SAMPLE_RATE, write_audio
-from eartune.batches import Batch
-from eartune.decoding import RowMaker
+from eartune.data.audio import SAMPLE_RATE, write_audio
+from eartune.data.example import Example
+from eartune.data.frame import Entity, SemanticFrame
+from eartune.data.utterance import Recording, Utterance
+from eartune.experiments.provenance import made_with
 from eartune.files import write_json
-from eartune.footprint import Footprint, footprint
-from eartune.provenance import made_with
-from eartune.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, Example, Stage
-from eartune.semantics import Entity, SemanticFrame
+from eartune.models.architecture import Architecture
+from eartune.models.batch import Batch
+from eartune.models.families.qwen2_audio import Qwen2Audio
+from eartune.models.packed_attention import PREFIX
+from eartune.models.rows import RowMaker
+from eartune.models.size import QWEN2_AUDIO_7B, Size
+from eartune.models.size_from_config import size_of_config
 from eartune.settings import Component, Lora, Training
 from eartune.tasks.settings import SluTask
+from eartune.training.memory_estimate import Footprint, footprint
 from eartune.training.optimizer import make_optimizer
-from eartune.training.stage_trainer import Learner
-from eartune.utterance import Recording, Utterance
+from eartune.training.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, Stage
+from eartune.training.trainer import Learner
 
 ROWS, SECONDS = 4, 4.0
 WORDS = "please book a table for four at the italian restaurant tomorrow evening"

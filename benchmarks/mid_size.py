@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from transformers import Qwen2AudioConfig, Qwen2AudioForConditionalGeneration
 
-from eartune.architectures.families.qwen2_audio import Qwen2Audio
-from eartune.architectures.load import pocket_folder
-from eartune.audio import SAMPLE_RATE, Wave, write_audio
-from eartune.corpora import Source
-from eartune.corpora.grammar import GrammarCorpus
-from eartune.schemes import Example
-from eartune.utterance import Recording, Utterance
+from eartune.data.audio import SAMPLE_RATE, Wave, write_audio
+from eartune.data.corpora import Source
+from eartune.data.corpora.grammar import GrammarCorpus
+from eartune.data.example import Example
+from eartune.data.utterance import Recording, Utterance
+from eartune.models.families.qwen2_audio import Qwen2Audio
+from eartune.models.registry import pocket_folder
 
 
 def config() -> Qwen2AudioConfig:

@@ -14,14 +14,14 @@ import torch
 from torch import Tensor
 from transformers.masking_utils import create_bidirectional_mask
 
-from eartune.architectures.families.qwen2_audio import Qwen2Audio
-from eartune.architectures.whisper_tower import n_audio_tokens
-from eartune.audio import SAMPLE_RATE
-from eartune.batches import Batch, Row
-from eartune.checkpoints.pocket import build_pocket
+from eartune.data.audio import SAMPLE_RATE
+from eartune.experiments.provenance import made_with
 from eartune.files import write_json
-from eartune.prompts import render
-from eartune.provenance import made_with
+from eartune.models.batch import Batch, Row
+from eartune.models.chat_format import render
+from eartune.models.families.qwen2_audio import Qwen2Audio
+from eartune.models.pocket.build import build_pocket
+from eartune.models.whisper_encoder import n_audio_tokens
 
 SECONDS = (2.0, 4.0, 8.0)
 ROUNDS = 7

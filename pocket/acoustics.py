@@ -3,7 +3,7 @@
 import numpy as np
 import soxr
 
-from eartune.audio import SAMPLE_RATE, Wave
+from eartune.data.audio import SAMPLE_RATE, Wave
 
 LONGEST_SECONDS = 18.0
 

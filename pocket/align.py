@@ -13,10 +13,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from eartune.architectures.families.qwen2_audio import CHAT, Qwen2Audio
-from eartune.batches import Clip, Row
-from eartune.checkpoints.pocket import LORA_ALPHA_OVER_RANK
-from eartune.prompts import render
+from eartune.models.batch import Clip, Row
+from eartune.models.chat_format import render
+from eartune.models.families.qwen2_audio import CHAT, Qwen2Audio
+from eartune.models.pocket.build import LORA_ALPHA_OVER_RANK
 from eartune.training.optimizer import MasterAdamW
 from hearing import Clips
 from sentences import Sentence

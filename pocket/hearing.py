@@ -14,9 +14,9 @@ from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
 from acoustics import record
-from eartune.architectures.families.qwen2_audio import Qwen2Audio
-from eartune.batches import Clip
-from eartune.checkpoints.pocket import build_pocket
+from eartune.models.batch import Clip
+from eartune.models.families.qwen2_audio import Qwen2Audio
+from eartune.models.pocket.build import build_pocket
 from sentences import Sentence
 from voices import Take, draw_take, speak
 

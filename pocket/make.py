@@ -14,8 +14,8 @@ import torch
 
 from adapter import fit_adapter
 from align import align
-from eartune.architectures.families.qwen2_audio import Qwen2Audio
-from eartune.checkpoints.pocket import TRAINED, build_pocket
+from eartune.models.families.qwen2_audio import Qwen2Audio
+from eartune.models.pocket.build import TRAINED, build_pocket
 from hearing import Clips, encode_all, read_shards
 from sentences import Sentence, gather
 from wer import report_word_errors

@@ -13,8 +13,8 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from eartune.corpora.grammar import BUNDLED, read_grammar
-from eartune.semantics import SemanticFrame
+from eartune.data.corpora.grammar import BUNDLED, read_grammar
+from eartune.data.frame import SemanticFrame
 
 GRAMMARS = Path(__file__).with_name("grammars")
 SPEAKABLE = re.compile(r"[a-z' ]+")

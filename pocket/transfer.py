@@ -8,16 +8,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from eartune.corpora import Source
-from eartune.decoding import RowMaker, decode
-from eartune.experiment import read_experiment
+from eartune.data.corpora import Source
+from eartune.data.example import Example
+from eartune.experiments.experiment import read_experiment
+from eartune.experiments.plan import plan_cells, read_pools
+from eartune.experiments.progress import RunProgress
+from eartune.experiments.provenance import made_with
+from eartune.experiments.run_folder import base_fingerprint, stage_folders
+from eartune.experiments.runner import encoded_clips, score, trained_model
 from eartune.files import write_json
-from eartune.plan import plan_cells, read_pools
-from eartune.progress import RunProgress
-from eartune.provenance import made_with
-from eartune.run import encoded_clips, score, trained_model
-from eartune.schemes import Example
-from eartune.workspace import base_fingerprint, stage_folders
+from eartune.inference.decode import decode
+from eartune.models.rows import RowMaker
 
 RUNS = Path("runs")
 

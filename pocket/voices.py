@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eartune.audio import Wave, read_audio, to_mono_16k
-from eartune.speech.espeak import EspeakVoice
-from eartune.speech.pico import PicoVoice
+from eartune.data.audio import Wave, read_audio, to_mono_16k
+from eartune.data.tts.espeak import EspeakVoice
+from eartune.data.tts.pico import PicoVoice
 
 HELD_OUT = {
     "en": ("pico:en-GB", "flite:rms"),

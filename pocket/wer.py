@@ -4,10 +4,10 @@ from pathlib import Path
 
 import rapidfuzz.distance
 
-from eartune.architectures.families.qwen2_audio import Qwen2Audio
-from eartune.batches import Row
 from eartune.files import write_json
-from eartune.prompts import render
+from eartune.models.batch import Row
+from eartune.models.chat_format import render
+from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.settings import Decoding
 from hearing import Clips, take_of
 from sentences import Sentence

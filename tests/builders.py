@@ -8,10 +8,10 @@ import numpy as np
 import soundfile
 import yaml
 
-from eartune.audio import SAMPLE_RATE, Wave
-from eartune.experiment import Experiment
-from eartune.semantics import Entity, SemanticFrame
-from eartune.utterance import Recording, Utterance
+from eartune.data.audio import SAMPLE_RATE, Wave
+from eartune.data.frame import Entity, SemanticFrame
+from eartune.data.utterance import Recording, Utterance
+from eartune.experiments.experiment import Experiment
 
 
 def frame(label: str = "alarm.set", *entities: str) -> SemanticFrame:

@@ -4,8 +4,8 @@ from typing import Any
 
 from torch import Tensor
 
-from eartune.architectures.chat_model import ChatModel
-from eartune.batches import Batch
+from eartune.models.batch import Batch
+from eartune.models.chat_model import ChatModel
 from eartune.settings import Decoding
 
 

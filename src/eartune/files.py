@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from eartune.faults import InputError
+from eartune.errors import InputError
 
 _LFS_POINTER, _LFS_POINTER_BYTES = b"version https://git-lfs", 200
 
@@ -75,3 +75,8 @@ def json_object(text: str, place: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InputError(f"{place}: must be a JSON object, {{...}}, not {type(value).__name__}")
     return value
+
+
+def writable(text: str) -> str:
+    """JSON may escape half a surrogate pair, which no file can hold; it becomes a question mark."""
+    return text.encode("utf-8", "replace").decode("utf-8")

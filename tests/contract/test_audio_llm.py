@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 import torch
 
-from eartune.architectures.chat_model import ChatModel
-from eartune.architectures.load import FAMILIES, load
-from eartune.architectures.packing import has_windows
-from eartune.architectures.settings import Architecture
-from eartune.batches import Batch, Row
-from eartune.encoded import encoded, read_clip, write_clip
-from eartune.faults import InputError
-from eartune.prompts import render
-from eartune.semantics import Entity, SemanticFrame
+from eartune.data.frame import Entity, SemanticFrame
+from eartune.errors import InputError
+from eartune.models.architecture import Architecture
+from eartune.models.batch import Batch, Row
+from eartune.models.chat_format import render
+from eartune.models.chat_model import ChatModel
+from eartune.models.packed_attention import has_windows
+from eartune.models.registry import FAMILIES, load
 from eartune.settings import Component, Decoding, Lora
 from eartune.tasks.slu import ParseStatus, Schema, parse
-from eartune.training.stage_trainer import Learner
+from eartune.training.encoder_cache import encoded, read_clip, write_clip
+from eartune.training.trainer import Learner
 from stock import stock_tokens, texts
 
 GREEDY = Decoding(beams=1, max_new_tokens=6)

@@ -13,13 +13,13 @@ import pytest
 import soundfile
 
 from builders import experiment, experiment_file, frame, pool, sound_file, tone, utterance
-from eartune.audio import SAMPLE_RATE
 from eartune.cli.app import main
-from eartune.plan import Pools, plan_cells
-from eartune.schemes import as_speech
+from eartune.data.audio import SAMPLE_RATE
+from eartune.data.example import as_speech
+from eartune.data.utterance import Recording, Utterance, write_manifest
+from eartune.experiments.plan import Pools, plan_cells
+from eartune.experiments.run_folder import write_plan
 from eartune.tasks.slu import Schema
-from eartune.utterance import Recording, Utterance, write_manifest
-from eartune.workspace import write_plan
 
 CHECK = ("check", "alarms.yaml", "--data", ".", "--runs", "runs")
 SCORE = ("score", "predictions.jsonl", "--reference", "test.jsonl")
@@ -248,7 +248,7 @@ def test_a_recording_that_only_a_run_finds_broken_leaves_no_result(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Samples are read when they are heard; a header does not tell of a NaN."""
-    from eartune.architectures.families.qwen2_audio import Qwen2Audio
+    from eartune.models.families.qwen2_audio import Qwen2Audio
 
     Qwen2Audio.tiny().save(folder / "tiny")
     capfd.readouterr()  # saving draws a bar

@@ -6,9 +6,9 @@ import pytest
 from tests.builders import experiment_file
 from typer.testing import CliRunner
 
-from eartune.architectures.families.qwen2_audio import Qwen2Audio
 from eartune.cli import doctor
 from eartune.cli.app import app
+from eartune.models.families.qwen2_audio import Qwen2Audio
 
 
 def test_all_is_well_here_and_with_a_model_that_hears(tmp_path: Path) -> None:

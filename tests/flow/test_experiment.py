@@ -12,21 +12,21 @@ import yaml
 from rich.console import Console
 from safetensors.torch import load_file
 
-import eartune.run as run_module
-from eartune.architectures.chat_model import transformers_is_at_least
-from eartune.architectures.families.qwen2_audio import Qwen2Audio
-from eartune.audio import write_audio
-from eartune.experiment import Experiment
+import eartune.experiments.runner as run_module
+from eartune.data.audio import write_audio
+from eartune.data.frame import Entity, SemanticFrame
+from eartune.data.utterance import Recording, Utterance, write_manifest
+from eartune.errors import InputError
+from eartune.experiments.experiment import Experiment
+from eartune.experiments.predict import predict_files
+from eartune.experiments.runner import run
+from eartune.experiments.trained_model import read_run
 from eartune.export.exporting import export_run
-from eartune.faults import InputError
 from eartune.files import read_lines
-from eartune.predict import predict_files
+from eartune.models.chat_model import transformers_is_at_least
+from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.report import read_results
-from eartune.run import run
-from eartune.semantics import Entity, SemanticFrame
 from eartune.settings import Lora, Training
-from eartune.trained import read_run
-from eartune.utterance import Recording, Utterance, write_manifest
 
 FRAMES = (
     SemanticFrame.of("light", "on", [Entity("room", "hall")]),

@@ -14,8 +14,8 @@ import yaml
 from builders import settings, sound_file
 from eartune.cli.app import main
 from eartune.cli.prepare import data_section
+from eartune.data.utterance import Utterance, read_manifest
 from eartune.files import read_lines
-from eartune.utterance import Utterance, read_manifest
 
 Run = Callable[..., str]
 COMMAND = "prepare train.csv test.jsonl --to prepared --map audio=clip_path"

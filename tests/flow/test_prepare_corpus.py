@@ -18,12 +18,12 @@ import pyarrow.parquet
 import pytest
 
 from builders import tone
-from eartune.audio import write_audio
 from eartune.cli.app import main
-from eartune.corpora import catalogue
-from eartune.corpora.catalogue import WebFile
-from eartune.corpora.snips import INTENTS
-from eartune.utterance import Utterance, read_manifest
+from eartune.data.audio import write_audio
+from eartune.data.corpora.snips import INTENTS
+from eartune.data.utterance import Utterance, read_manifest
+from eartune.prepare.download import catalogue
+from eartune.prepare.download.catalogue import WebFile
 
 Run = Callable[..., str]
 
@@ -106,7 +106,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.delenv("EARTUNE_DATA", raising=False)
-    monkeypatch.setattr("eartune.corpora.download.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("eartune.prepare.download.http.time.sleep", lambda seconds: None)
     with Server() as server:
         for base in ("GITHUB", "HUB", "ZENODO"):
             monkeypatch.setattr(catalogue, base, server.url)

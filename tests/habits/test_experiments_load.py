@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from eartune.experiment import read_experiment
+from eartune.experiments.experiment import read_experiment
 
 EXPERIMENTS = sorted((Path(__file__).parents[2] / "experiments").rglob("*.yaml"))
 

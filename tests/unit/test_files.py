@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from eartune.faults import InputError
+from eartune.errors import InputError
 from eartune.files import read_json, read_lines, write_json, write_lines, write_text
 
 

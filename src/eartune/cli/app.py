@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from eartune.faults import InputError
+from eartune.errors import InputError
 
 VERBS = {  # where each is, and what the help of all says of it, which is the first line of its own
     "list": ("listing.list_all", "Show the experiments, corpora, schemes and architectures there are."),

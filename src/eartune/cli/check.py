@@ -4,15 +4,15 @@ from pathlib import Path
 
 from rich.table import Table
 
-from eartune.budget import describe
 from eartune.cli.console import console as terminal
 from eartune.cli.licences import show_licences
 from eartune.cli.options import DataRoot, ExperimentFile, RunsRoot
-from eartune.corpora import Source
-from eartune.experiment import read_experiment
-from eartune.footprint import Footprint
-from eartune.metrics.power import DISAGREEMENT, design_effect, smallest_difference
-from eartune.plan import CellPlan, Pools, StageFigures, figures, plan_cells, read_pools, shared_steps
+from eartune.data.budget import describe
+from eartune.data.corpora import Source
+from eartune.evaluation.metrics.power import DISAGREEMENT, design_effect, smallest_difference
+from eartune.experiments.experiment import read_experiment
+from eartune.experiments.plan import CellPlan, Pools, StageFigures, figures, plan_cells, read_pools, shared_steps
+from eartune.training.memory_estimate import Footprint
 
 
 def check(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsRoot = Path("runs")) -> None:

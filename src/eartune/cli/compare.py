@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from eartune.cli.answers import (
+from eartune.cli.console import console as terminal
+from eartune.cli.scoring_options import (
     FormatOption,
     ModeOption,
     PartitionOption,
@@ -17,13 +18,12 @@ from eartune.cli.answers import (
     matched_answers,
     no_garbage_collection,
 )
-from eartune.cli.console import console as terminal
-from eartune.faults import InputError
-from eartune.metrics import Average, Difference, changes, compare
-from eartune.metrics.power import design_effect, smallest_difference
-from eartune.scoring.match import Cluster, Pair, Stratum, answered
-from eartune.scoring.reference import read_references
-from eartune.semantics import SemanticFrame
+from eartune.data.frame import SemanticFrame
+from eartune.errors import InputError
+from eartune.evaluation.metrics import Average, Difference, changes, compare
+from eartune.evaluation.metrics.power import design_effect, smallest_difference
+from eartune.evaluation.scoring.match import Cluster, Pair, Stratum, answered
+from eartune.evaluation.scoring.reference import read_references
 
 SHOWN = 5
 

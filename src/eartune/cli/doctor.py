@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from eartune.cli.console import console as terminal
-from eartune.provenance import installed_version
+from eartune.experiments.provenance import installed_version
 
 TESTED = {"torch": ("2.11", "2.13"), "transformers": ("5.17", "5.23"), "peft": ("0.21", "0.21")}
 """The lowest and the highest version that the suite was run with (`make test-lowest`, `make test`)."""
@@ -112,9 +112,9 @@ def look_at_the_machine(report: Report) -> None:
 
 def look_at_the_model(report: Report, path: Path) -> None:
     """Load it and ask it about sounds."""
-    from eartune.architectures.load import load
-    from eartune.canaries import canaries
-    from eartune.experiment import read_experiment
+    from eartune.experiments.experiment import read_experiment
+    from eartune.inference.model_check import canaries
+    from eartune.models.registry import load
 
     architecture = read_experiment(path).architecture
     report.note(f"loading {architecture.checkpoint} ({architecture.type}, {architecture.precision})")

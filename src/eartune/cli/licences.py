@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from eartune.experiment import Experiment
+from eartune.experiments.experiment import Experiment
 
 
 def show_licences(experiment: Experiment, console: Console) -> None:

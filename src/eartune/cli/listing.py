@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from eartune.architectures.settings import CHECKPOINTS, POCKETS
 from eartune.cli.console import console as terminal
-from eartune.corpora import CORPORA
-from eartune.corpora.grammar import BUNDLED
-from eartune.experiment import read_experiment
-from eartune.schemes import SCHEMES
+from eartune.data.corpora import CORPORA
+from eartune.data.corpora.grammar import BUNDLED
+from eartune.experiments.experiment import read_experiment
+from eartune.models.architecture import CHECKPOINTS, POCKETS
+from eartune.training.schemes import SCHEMES
 
 
 def list_all(

@@ -19,7 +19,7 @@ def predict(
 
     Example: eartune predict runs/demo/text-only-seed0 order.wav --out predictions.jsonl
     """
-    from eartune.predict import predict_files
+    from eartune.experiments.predict import predict_files
 
     lines = "".join(json_line(row) for row in predict_files(run_dir, paths))
     if out is None:

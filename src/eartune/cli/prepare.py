@@ -13,16 +13,16 @@ from rich.console import Console
 from eartune.cli.console import console as terminal
 from eartune.cli.options import DataRoot
 from eartune.cli.prepare_corpus import NamedCorpus, download, named_corpus, read_corpus
-from eartune.corpora.catalogue import CATALOGUE
-from eartune.faults import InputError
-from eartune.importing.imported import Imported
-from eartune.importing.messages import write_messages
-from eartune.importing.read import Shape, read_utterances
-from eartune.preparing.prepare import PROFILE, QUARANTINE, Prepared, in_words, prepare
-from eartune.preparing.profile import terminal_profile
-from eartune.preparing.split import distance_from_test, split_of, training_splits
-from eartune.progress import RunProgress
-from eartune.utterance import Utterance
+from eartune.data.utterance import Utterance
+from eartune.errors import InputError
+from eartune.experiments.progress import RunProgress
+from eartune.prepare.download.catalogue import CATALOGUE
+from eartune.prepare.importers.detect_format import Shape, read_utterances
+from eartune.prepare.importers.import_result import Imported
+from eartune.prepare.importers.messages import write_messages
+from eartune.prepare.prepare import PROFILE, QUARANTINE, Prepared, in_words, prepare
+from eartune.prepare.profile import terminal_profile
+from eartune.prepare.split import distance_from_test, split_of, training_splits
 
 NO_TEXT = "  # no split has words in every row"
 NO_SPEECH = "  # no split has recordings to train on"

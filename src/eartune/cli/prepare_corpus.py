@@ -9,14 +9,14 @@ from typing import Any, get_args
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
-from eartune.corpora import CORPORA, Corpus, Source
-from eartune.corpora.catalogue import CATALOGUE, Entry, Part, bring
-from eartune.corpora.download import Progress
-from eartune.faults import InputError
-from eartune.importing.imported import Imported
-from eartune.progress import RunProgress
+from eartune.data.corpora import CORPORA, Corpus, Source
+from eartune.data.utterance import Utterance
+from eartune.errors import InputError
+from eartune.experiments.progress import RunProgress
+from eartune.prepare.download.catalogue import CATALOGUE, Entry, Part, bring
+from eartune.prepare.download.http import Progress
+from eartune.prepare.importers.import_result import Imported
 from eartune.settings import explain
-from eartune.utterance import Utterance
 
 Say = Callable[[str], None]
 

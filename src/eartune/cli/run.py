@@ -5,9 +5,9 @@ from pathlib import Path
 from eartune.cli.console import console as terminal
 from eartune.cli.licences import show_licences
 from eartune.cli.options import DataRoot, ExperimentFile, RunsRoot
-from eartune.experiment import read_experiment
+from eartune.experiments.experiment import read_experiment
 from eartune.report import read_results, terminal_table
-from eartune.schemes import Cascade
+from eartune.training.schemes import Cascade
 
 
 def run(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsRoot = Path("runs")) -> None:
@@ -15,7 +15,7 @@ def run(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsRoo
 
     Example: eartune run experiments/demo.yaml
     """
-    from eartune.run import run as run_experiment
+    from eartune.experiments.runner import run as run_experiment
 
     console = terminal()
     settings = read_experiment(experiment)

@@ -8,7 +8,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from eartune.cli.answers import (
+from eartune.cli.console import console as terminal
+from eartune.cli.scoring_options import (
     FormatOption,
     ModeOption,
     PartitionOption,
@@ -17,8 +18,7 @@ from eartune.cli.answers import (
     matched_answers,
     no_garbage_collection,
 )
-from eartune.cli.console import console as terminal
-from eartune.metrics import (
+from eartune.evaluation.metrics import (
     DEFINITIONS,
     MASSIVE_DEFINITIONS,
     Average,
@@ -27,9 +27,9 @@ from eartune.metrics import (
     evaluate,
     evaluate_by_label,
 )
-from eartune.scoring.match import Cluster, Matched, Stratum, answered
-from eartune.scoring.quality import AnswerQuality, answer_quality, repaired
-from eartune.scoring.reference import read_references
+from eartune.evaluation.scoring.match import Cluster, Matched, Stratum, answered
+from eartune.evaluation.scoring.quality import AnswerQuality, answer_quality, repaired
+from eartune.evaluation.scoring.reference import read_references
 
 Scores = dict[str, Score]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from peft import LoraConfig, get_peft_model_state_dict
 from safetensors.torch import save_file
 
-from eartune.architectures.chat_model import ChatModel
-from eartune.faults import InputError
-from eartune.trained import TrainedRun
+from eartune.errors import InputError
+from eartune.experiments.trained_model import TrainedRun
+from eartune.models.chat_model import ChatModel
 
 
 def save_adapter(model: ChatModel, run: TrainedRun, folder: Path) -> None:

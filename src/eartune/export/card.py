@@ -6,12 +6,12 @@ from pathlib import Path
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from eartune.evaluation.metrics import DEFINITIONS, Score
+from eartune.experiments.trained_model import TrainedRun
 from eartune.files import read_json, write_text
-from eartune.metrics import DEFINITIONS, Score
-from eartune.prompts import ChatFormat, render
+from eartune.models.chat_format import ChatFormat, render
 from eartune.report.notes import spoken_by
 from eartune.tasks.slu import instruction
-from eartune.trained import TrainedRun
 
 
 def write_card(run: TrainedRun, chat: ChatFormat, path: Path, adapter: bool = False) -> None:

@@ -11,19 +11,19 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from eartune.architectures.chat_model import ChatModel, transformers_is_at_least
-from eartune.architectures.load import checkpoint_of
-from eartune.audio import Wave
-from eartune.decoding import RowMaker
+from eartune.data.audio import Wave
+from eartune.data.example import Example, as_speech
+from eartune.data.utterance import read_manifest
+from eartune.errors import InputError
+from eartune.experiments.process_memory import give_memory_back
+from eartune.experiments.trained_model import TrainedRun, load_run, read_run
 from eartune.export import fresh
 from eartune.export.adapter import save_adapter
 from eartune.export.card import write_card
-from eartune.faults import InputError
-from eartune.memory import give_memory_back
+from eartune.models.chat_model import ChatModel, transformers_is_at_least
+from eartune.models.registry import checkpoint_of
+from eartune.models.rows import RowMaker
 from eartune.report.differences import REFERENCES
-from eartune.schemes import Example, as_speech
-from eartune.trained import TrainedRun, load_run, read_run
-from eartune.utterance import read_manifest
 
 ROWS = 8
 PRECISE_BELOW = 2_000_000_000  # parameters, up to which there is memory to compare in float32

@@ -8,15 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from eartune.metrics import Answered, Difference, compare, holm
-from eartune.metrics.confidence import between_seeds
-from eartune.metrics.power import Z_LEVEL, Z_POWER
+from eartune.evaluation.metrics import Answered, Difference, compare, holm
+from eartune.evaluation.metrics.confidence import between_seeds
+from eartune.evaluation.metrics.power import Z_LEVEL, Z_POWER
+from eartune.evaluation.scoring.match import answered, match
+from eartune.evaluation.scoring.reference import Reference, read_references
 from eartune.report.row import Row
-from eartune.report.table import Table
-from eartune.report.wording import percent, scheme_in_prose
-from eartune.scoring.match import answered, match
-from eartune.scoring.reference import Reference, read_references
+from eartune.report.wording import scheme_in_prose
+from eartune.tables import Table
 from eartune.tasks.prediction import read_predictions
+from eartune.wording import percent
 
 REFERENCES = "references.jsonl"
 PREDICTIONS = "predictions.jsonl"

@@ -5,11 +5,12 @@ rows -> axes -> lines (schemes with budgets) and levels (schemes without) -> lab
 
 from collections.abc import Sequence
 
-from eartune.metrics import Score
+from eartune.evaluation.metrics import Score
 from eartune.report.axis import Axis, Tick, round_bounds, spread
 from eartune.report.curve import BOTTOM, HEIGHT, INSET, LEFT, TOP, WIDTH, Curve, Label, Level, Line, Point
 from eartune.report.row import Row
-from eartune.report.wording import PERCENT, counted, hours, metric_name, percent, with_interval
+from eartune.report.wording import metric_name, with_interval
+from eartune.wording import PERCENT, counted, hours, percent
 
 LABEL_GAP = 20.0
 LEADER, SWATCH = 30.0, 26.0  # from the frame to a label's swatch, and from there to its text

@@ -5,7 +5,7 @@ from typing import Any
 
 from eartune.report.result import RunResult
 from eartune.report.row import Row
-from eartune.report.wording import counted, duration, listed
+from eartune.wording import counted, duration, listed
 
 
 def warnings(results: Sequence[RunResult]) -> tuple[str, ...]:

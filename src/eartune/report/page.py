@@ -9,19 +9,20 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from eartune.evaluation.metrics import DEFINITIONS
 from eartune.files import write_text
-from eartune.metrics import DEFINITIONS
-from eartune.report.answer import answer
 from eartune.report.curve import draw
 from eartune.report.differences import Compared, compare_rows, difference_notes, differences_table
 from eartune.report.layout import build_curve
 from eartune.report.notes import notes, warnings
-from eartune.report.origin import told_once
 from eartune.report.result import RunResult, read_results
 from eartune.report.row import STATUSES, join_seeds, parsed_share
-from eartune.report.table import Table, build_table, markdown_table, metrics_of
+from eartune.report.settings_table import told_once
+from eartune.report.summary import answer
+from eartune.report.table import build_table, metrics_of
 from eartune.report.templates import html_template, markdown_template
-from eartune.report.wording import percent
+from eartune.tables import Table, markdown_table
+from eartune.wording import percent
 
 METRICS_SHOWN = 3  # more would be a table to scroll; every score is in the cells' result.json
 

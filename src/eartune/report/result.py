@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Literal
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from eartune.faults import InputError
+from eartune.errors import InputError
+from eartune.evaluation.metrics import Score
 from eartune.files import read_json, write_json
-from eartune.metrics import Score
 
 FILE = "result.json"
 CELLS = "cells.json"

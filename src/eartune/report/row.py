@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from eartune.metrics import Score
-from eartune.metrics.confidence import over_seeds
+from eartune.evaluation.metrics import Score
+from eartune.evaluation.metrics.confidence import over_seeds
 from eartune.report.result import RunResult
 
 SCHEME_ORDER = ("untuned", "prompted", "cascade", "text-only", "synthetic-speech", "direct-mixing", "curriculum")

@@ -9,25 +9,12 @@ from rich.text import Text
 
 from eartune.report.result import RunResult
 from eartune.report.row import Row, join_seeds, parsed_share
-from eartune.report.wording import ABSENT, duration, hours, metric_name, percent, with_interval
+from eartune.report.wording import metric_name, with_interval
+from eartune.tables import Table
+from eartune.wording import ABSENT, duration, hours, percent
 
 TERMINAL_WIDTH = 100
 WANTED_FIRST = ("slu_f1", "slot_f1", "entity_f1", "intent_accuracy", "exact_match")  # what papers print
-
-
-@dataclass(frozen=True)
-class Table:
-    """Text in cells; the first `left` columns are words, all others numbers."""
-
-    headings: tuple[str, ...]
-    lines: tuple[tuple[str, ...], ...]
-    left: int
-
-    @property
-    def width(self) -> int:
-        """Characters of a line in the terminal: two between columns, one at the end."""
-        columns = zip(self.headings, *self.lines, strict=True)
-        return sum(max(map(len, column)) + 2 for column in columns) - 1
 
 
 @dataclass(frozen=True)
@@ -80,23 +67,6 @@ def terminal_table(results: Sequence[RunResult]) -> RichTable:
     return shown
 
 
-def markdown_table(table: Table) -> str:
-    """Padded, so that it can be read unrendered too."""
-    texts = [[escape_markdown(cell) for cell in line] for line in (table.headings, *table.lines)]
-    widths = [max(3, *map(len, column)) for column in zip(*texts, strict=True)]
-    rules = [f"{'-' * (w - 1)}{'-' if place < table.left else ':'}" for place, w in enumerate(widths)]
-    padded = [_padded(line, widths, table.left) for line in texts]
-    return "\n".join(f"| {' | '.join(line)} |" for line in (padded[0], rules, *padded[1:]))
-
-
-def escape_markdown(text: str) -> str:
-    """On one line, with nothing left that would open a tag, a table cell, code, emphasis or a link."""
-    for special in ("\\", "`", "*", "|"):
-        text = text.replace(special, f"\\{special}")
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("](", "]\\(")
-    return " ".join(text.split())
-
-
 def _widest(rows: Sequence[Row], metrics: Sequence[str]) -> Table:
     tables = (build_table(rows, metrics[:count]) for count in range(len(metrics), 0, -1))
     fitting = (table for table in tables if table.width <= TERMINAL_WIDTH)
@@ -124,8 +94,3 @@ def _n(row: Row, metric: str) -> str:
 def _mean(row: Row, number: Callable[[RunResult], float | None], written: Callable[[float], str]) -> str:
     mean = row.mean(number)
     return ABSENT if mean is None else written(mean)
-
-
-def _padded(line: Sequence[str], widths: Sequence[int], left: int) -> list[str]:
-    cells = enumerate(zip(line, widths, strict=True))
-    return [cell.ljust(width) if place < left else cell.rjust(width) for place, (cell, width) in cells]

@@ -6,8 +6,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from eartune.report.row import parsed_share
-from eartune.report.table import escape_markdown
-from eartune.report.wording import metric_name, percent
+from eartune.report.wording import metric_name
+from eartune.tables import escape_markdown
+from eartune.wording import percent
 
 
 def svg_template() -> Template:

@@ -1,0 +1,1 @@
+"""What is asked of a model, the answer to learn, and how an answer is read and scored."""

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eartune.faults import InputError
+from eartune.data.frame import SemanticFrame
+from eartune.data.utterance import frame_fields, read_frame
+from eartune.errors import InputError
 from eartune.files import read_lines, write_lines
-from eartune.semantics import SemanticFrame
 from eartune.tasks.slu import ParseStatus
-from eartune.utterance import frame_fields, read_frame
 
 
 @dataclass(frozen=True)

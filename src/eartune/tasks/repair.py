@@ -4,8 +4,8 @@ from typing import Any
 
 from json_repair import repair_json
 
-from eartune.semantics import Entity, SemanticFrame
-from eartune.tasks.slu import writable
+from eartune.data.frame import Entity, SemanticFrame
+from eartune.files import writable
 
 _BEGINNINGS = 8  # opening braces to try; prose rarely has one, and a hopeless answer must not take long
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Literal
 
-from eartune.faults import InputError
+from eartune.data.utterance import Utterance
+from eartune.errors import InputError
 from eartune.settings import Section
-from eartune.utterance import Utterance
 
 
 class SluTask(Section):

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
-from eartune.faults import InputError
-from eartune.semantics import Entity, SemanticFrame
+from eartune.data.frame import Entity, SemanticFrame
+from eartune.errors import InputError
+from eartune.files import writable
 
 # The wording is that of Fig. 1(a) of arXiv 2509.15389 as its replication quotes it.
 _ASK = "Extract {fields} and entities (empty list if none) and return a single-line JSON: "
@@ -134,8 +135,3 @@ def _frame(value: Any, has_scenario: bool) -> SemanticFrame | None:
     if has_scenario:
         return SemanticFrame.of(writable(value["scenario"]), writable(value["action"]), entities)
     return SemanticFrame(writable(value["intent"]), entities)
-
-
-def writable(text: str) -> str:
-    """JSON may escape half a surrogate pair, which no file can hold; it becomes a question mark."""
-    return text.encode("utf-8", "replace").decode("utf-8")

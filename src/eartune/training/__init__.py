@@ -1,0 +1,1 @@
+"""Schemes, stages, and the one loop that trains a stage."""

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch.nn import Parameter
 
-from eartune.architectures.parts import Parts
-from eartune.faults import InputError
+from eartune.errors import InputError
+from eartune.models.components import Parts
 from eartune.settings import Training
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped,unused-ignore]
 
-from eartune.faults import InputError
-from eartune.metrics import Answered, Mode, Score, evaluate
-from eartune.metrics.distance import character_distance, word_distance
-from eartune.scoring.match import Matched, answered, match
-from eartune.scoring.predictions import read_answers
-from eartune.scoring.reference import read_references
-from eartune.semantics import Entity, SemanticFrame
+from eartune.data.frame import Entity, SemanticFrame
+from eartune.errors import InputError
+from eartune.evaluation.metrics import Answered, Mode, Score, evaluate
+from eartune.evaluation.metrics.distance import character_distance, word_distance
+from eartune.evaluation.scoring.match import Matched, answered, match
+from eartune.evaluation.scoring.predictions import read_answers
+from eartune.evaluation.scoring.reference import read_references
 
 TABLE = yaml.safe_load(Path(__file__).with_name("edge_cases.yaml").read_text(encoding="utf-8"))
 METRICS = {"span": "entity_f1", "word": "word_f1", "char": "char_f1", "slu": "slu_f1"}

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from eartune.evaluation.metrics import Average, Score, evaluate
+from eartune.evaluation.scoring.match import Matched, answered, match
+from eartune.evaluation.scoring.predictions import read_answers
+from eartune.evaluation.scoring.reference import Reference, read_references
 from eartune.files import read_json
-from eartune.metrics import Average, Score, evaluate
-from eartune.scoring.match import Matched, answered, match
-from eartune.scoring.predictions import read_answers
-from eartune.scoring.reference import Reference, read_references
 
 DATA = Path(os.environ.get("EARTUNE_DATA") or Path(__file__).parents[4] / "shared/data")
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from eartune.metrics import Score
+from eartune.evaluation.metrics import Score
 from eartune.report.result import RunResult
 
 QUESTION = "How much recorded speech does a coffee ordering assistant need?"

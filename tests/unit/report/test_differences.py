@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from eartune.metrics import Answered, evaluate
-from eartune.report.answer import answer
+from eartune.data.frame import Entity, SemanticFrame
+from eartune.data.utterance import Utterance, write_manifest
+from eartune.evaluation.metrics import Answered, evaluate
 from eartune.report.differences import REFERENCES, compare_rows, difference_notes, differences_table
 from eartune.report.page import write_report
 from eartune.report.result import write_result
 from eartune.report.row import Row, join_seeds
-from eartune.semantics import Entity, SemanticFrame
+from eartune.report.summary import answer
 from eartune.tasks.prediction import Prediction, write_predictions
 from eartune.tasks.slu import ParseStatus
-from eartune.utterance import Utterance, write_manifest
 
 N = 60
 GOLD = SemanticFrame("order", (Entity("size", "small"),))

@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from eartune.metrics import over_seeds
+from eartune.evaluation.metrics import over_seeds
 from eartune.report import terminal_table
 from eartune.report.row import join_seeds
-from eartune.report.table import build_table, markdown_table
-from eartune.report.wording import ABSENT
+from eartune.report.table import build_table
+from eartune.tables import markdown_table
+from eartune.wording import ABSENT
 
 
 def test_schemes_have_their_order_and_budgets_ascend_by_the_speech_they_use(coffee, cell):

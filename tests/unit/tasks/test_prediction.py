@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from builders import frame
-from eartune.faults import InputError
+from eartune.errors import InputError
 from eartune.tasks.prediction import Prediction, read_predictions, write_predictions
 from eartune.tasks.slu import ParseStatus
 

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from builders import frame
-from eartune.semantics import Entity, SemanticFrame
+from eartune.data.frame import Entity, SemanticFrame
 from eartune.tasks.repair import repair
 from eartune.tasks.slu import Schema, parse, target
 

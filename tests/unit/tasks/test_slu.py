@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import frame
-from eartune.faults import InputError
-from eartune.semantics import Entity, SemanticFrame
+from eartune.data.frame import Entity, SemanticFrame
+from eartune.errors import InputError
 from eartune.tasks.slu import ParseStatus, Schema, instruction, parse, target
 
 words = st.text(max_size=12)

@@ -1,0 +1,1 @@
+"""Rows of corpora, their recordings and their labels: what everything else is given."""

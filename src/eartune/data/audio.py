@@ -1,0 +1,106 @@
+"""Recordings in: any file soundfile can read becomes 16 kHz mono float32, or one clear sentence says why not."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import soxr
+
+from eartune.errors import InputError
+
+SAMPLE_RATE = 16_000
+MIN_SECONDS = 0.1  # below this Qwen2-Audio may see a single audio token and take a code path that crashes
+MAX_SECONDS = 30.0  # Whisper's position embeddings end here
+FRAME_SAMPLES = 320  # 20 ms, over which a level is taken
+QUIET_DB = 35.0  # this far below the loud frames of a recording nobody is speaking
+SOUND_FRAMES = 3  # what is shorter than 60 ms is a click, not speech
+KEPT_SECONDS = 0.2  # of silence on either side, so that soft beginnings and ends of words are not lost
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+
+Wave = npt.NDArray[np.float32]
+
+
+def read_audio(path: Path) -> Wave:
+    """The samples of a recording, shape (samples,), 16 kHz, mono, in [-1, 1] up to clipping.
+
+    Raises InputError naming the file when it is missing, unreadable, empty, not finite, or shorter than
+    `MIN_SECONDS` or longer than `MAX_SECONDS`.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such recording")
+    try:
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise InputError(f"{path}: not a readable wav, flac, ogg or mp3 file ({error.error_string})") from error
+    return check_wave(to_mono_16k(samples, rate), str(path))
+
+
+def hear(path: Path, without_silence: bool) -> Wave:
+    """A recording as a model is given it."""
+    wave = read_audio(path)
+    return cut_silence(wave) if without_silence else wave
+
+
+def to_mono_16k(samples: npt.NDArray[np.float32], rate: int) -> Wave:
+    """Shape (samples, channels) at `rate` Hz to shape (samples,) at 16 kHz; channels are averaged."""
+    mono = samples.mean(axis=1, dtype=np.float32) if samples.size else samples.reshape(-1)
+    if rate == SAMPLE_RATE or not len(mono):
+        return mono
+    return np.asarray(soxr.resample(mono, rate, SAMPLE_RATE), dtype=np.float32)
+
+
+def cut_silence(wave: Wave) -> Wave:
+    """The wave without the silence before the first and after the last sound; what lies between is left alone.
+
+    Only what is far quieter than the recording's own loud parts goes, so noisy recordings stay as they are.
+    """
+    n_frames = len(wave) // FRAME_SAMPLES
+    if n_frames < SOUND_FRAMES:
+        return wave
+    power = np.square(wave[: n_frames * FRAME_SAMPLES], dtype=np.float64).reshape(n_frames, FRAME_SAMPLES).mean(axis=1)
+    loud = power > np.quantile(power, 0.95) * 10 ** (-QUIET_DB / 10)
+    starts = np.flatnonzero(np.convolve(loud, np.ones(SOUND_FRAMES), mode="valid") == SOUND_FRAMES)
+    if not len(starts):
+        return wave
+    margin = round(KEPT_SECONDS * SAMPLE_RATE)
+    first, last = starts[0] * FRAME_SAMPLES, (starts[-1] + SOUND_FRAMES) * FRAME_SAMPLES
+    return wave[max(0, first - margin) : last + margin]
+
+
+def check_wave(wave: Wave, name: str) -> Wave:
+    """The wave itself, if a model can hear it; otherwise a ValueError that starts with `name`."""
+    if not np.isfinite(wave).all():
+        raise InputError(f"{name}: holds samples that are not finite (NaN or infinity)")
+    _check_seconds(len(wave) / SAMPLE_RATE, name)
+    return wave
+
+
+def check_header(path: Path) -> None:
+    """Raise InputError for a file whose header already shows that no model can hear it."""
+    _check_seconds(audio_seconds(path), str(path))
+
+
+def _check_seconds(seconds: float, name: str) -> None:
+    if not seconds:
+        raise InputError(f"{name}: holds no samples")
+    if not MIN_SECONDS <= seconds <= MAX_SECONDS:
+        raise InputError(f"{name}: is {seconds:.2f} s long; {MIN_SECONDS} to {MAX_SECONDS:.0f} s can be heard")
+
+
+def write_audio(path: Path, wave: Wave) -> None:
+    """A 16 kHz mono 16-bit file in the format of the path's suffix, written whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half_done = path.with_name(f".{path.name}.part")
+    soundfile.write(half_done, wave, SAMPLE_RATE, subtype="PCM_16", format=path.suffix[1:].upper())
+    half_done.replace(path)
+
+
+def audio_seconds(path: Path) -> float:
+    """The length of a recording from its header alone."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such recording")
+    try:
+        return float(soundfile.info(path).duration)
+    except soundfile.LibsndfileError as error:
+        raise InputError(f"{path}: not a readable wav, flac, ogg or mp3 file ({error.error_string})") from error

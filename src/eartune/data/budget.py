@@ -1,0 +1,85 @@
+"""How much speech may be used: `5%`, `2h`, `200 utterances`; smaller budgets lie inside larger ones."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BeforeValidator, PlainSerializer
+
+from eartune.data.utterance import Utterance
+from eartune.errors import InputError
+
+Unit = Literal["%", "h", "utterances"]
+_WRITTEN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(%|h|hours?|min|minutes?|utterances?)\s*")
+
+
+class Budget(NamedTuple):
+    """An amount of speech, in per cent of the pool's utterances, hours of audio, or utterances."""
+
+    amount: float
+    unit: Unit
+
+    def __str__(self) -> str:
+        number = f"{self.amount:.12g}"
+        return f"{number} utterances" if self.unit == "utterances" else f"{number}{self.unit}"
+
+    @property
+    def slug(self) -> str:
+        """The budget in a folder's name."""
+        return f"{self.amount:.12g}{ {'%': 'pct', 'h': 'h', 'utterances': 'utt'}[self.unit] }"
+
+    def select(self, pool: Sequence[Utterance], seed: int) -> tuple[Utterance, ...]:
+        """The utterances that may be heard, with all their recordings; at least one, at most the pool.
+
+        The pool is put in an order that depends on nothing but `seed` and the ids, and the budget takes from its
+        start; so any smaller budget, whatever its unit, is a part of a larger one. Raises InputError when the
+        budget comes to nothing, unless it is 0, or is larger than the pool.
+        """
+        ordered = sorted(pool, key=lambda utterance: (_rank(utterance.id, seed), utterance.id))
+        count = self._count(ordered)
+        if count == 0 and self.amount:
+            raise InputError(f"the speech budget {self} is empty: the pool holds {describe(ordered)}")
+        if count > len(ordered):
+            raise InputError(f"the speech budget {self} is more than there is: the pool holds {describe(ordered)}")
+        return tuple(ordered[:count])
+
+    def _count(self, ordered: Sequence[Utterance]) -> int:
+        if self.unit == "%":
+            return round(self.amount / 100 * len(ordered))
+        if self.unit == "utterances":
+            return int(self.amount)
+        hours = [seconds / 3600 for seconds in accumulate(utterance.seconds for utterance in ordered)]
+        if hours and self.amount > hours[-1] * 1.005:  # a budget written to two digits may be rounded up
+            return len(ordered) + 1
+        return sum(total <= self.amount for total in hours)
+
+
+def parse_budget(written: Any) -> Budget:
+    """A budget from its text; raises InputError that shows how to write one."""
+    match = _WRITTEN.fullmatch(str(written))
+    if match is None or (match[2].startswith("utterance") and "." in match[1]):
+        raise InputError(f"{written!r} is no speech budget; write one as 5%, 2h or 200 utterances")
+    amount, unit = float(match[1]), match[2]
+    if unit == "%" and amount > 100:
+        raise InputError(f"{written!r} is more than all the speech; a budget in per cent is at most 100%")
+    if unit.startswith("min"):
+        return Budget(amount / 60, "h")
+    return Budget(amount, "%" if unit == "%" else "h" if unit.startswith("h") else "utterances")
+
+
+SpeechBudget = Annotated[
+    Budget,
+    BeforeValidator(lambda value: value if isinstance(value, Budget) else parse_budget(value)),
+    PlainSerializer(str),
+]
+
+
+def describe(pool: Sequence[Utterance]) -> str:
+    """The size of a pool in words."""
+    return f"{len(pool)} utterances, {sum(utterance.seconds for utterance in pool) / 3600:.2f} h"
+
+
+def _rank(utterance_id: str, seed: int) -> str:
+    return hashlib.sha256(f"{seed}/{utterance_id}".encode()).hexdigest()

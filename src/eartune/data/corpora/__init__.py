@@ -1,0 +1,48 @@
+"""Corpora: each file knows one, opens with a real row of it, and gives `Utterance`s."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from eartune.data.corpora.fluent import FluentCorpus
+from eartune.data.corpora.grammar import GrammarCorpus
+from eartune.data.corpora.italic import ItalicCorpus
+from eartune.data.corpora.manifest import ManifestCorpus
+from eartune.data.corpora.massive import MassiveCorpus
+from eartune.data.corpora.nlu_eval import NluEvalCorpus
+from eartune.data.corpora.picovoice import PicovoiceCorpus
+from eartune.data.corpora.slurp import SlurpCorpus
+from eartune.data.corpora.snips import SnipsCorpus
+from eartune.data.corpora.source import Source
+from eartune.data.corpora.speech_massive import SpeechMassiveCorpus
+from eartune.data.corpora.xsid import XsidCorpus
+
+Corpus = Annotated[
+    FluentCorpus
+    | GrammarCorpus
+    | ItalicCorpus
+    | ManifestCorpus
+    | MassiveCorpus
+    | NluEvalCorpus
+    | PicovoiceCorpus
+    | SlurpCorpus
+    | SnipsCorpus
+    | SpeechMassiveCorpus
+    | XsidCorpus,
+    Field(discriminator="corpus"),
+]
+CORPORA = (
+    FluentCorpus,
+    GrammarCorpus,
+    ItalicCorpus,
+    ManifestCorpus,
+    MassiveCorpus,
+    NluEvalCorpus,
+    PicovoiceCorpus,
+    SlurpCorpus,
+    SnipsCorpus,
+    SpeechMassiveCorpus,
+    XsidCorpus,
+)
+
+__all__ = ["CORPORA", "Corpus", "Source"]

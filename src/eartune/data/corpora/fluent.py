@@ -1,0 +1,57 @@
+"""Fluent Speech Commands: 30,043 recordings of 97 people giving 248 commands to a home assistant.
+
+    ,path,speakerId,transcription,action,object,location
+    0,wavs/speakers/2BqVo8kVB2Skwgyb/0a3129c0-4474-11e9-a9a5-5dbec3b8816a.wav,2BqVo8kVB2Skwgyb,Change language,
+      change language,none,none
+
+The folder `fluent_speech_commands_dataset` is what its archive unpacks to; the licence allows academic use only and
+no passing on. The intent of papers is all three labels together: compare with `exact_match`.
+"""
+
+import csv
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from eartune.data.audio import audio_seconds
+from eartune.data.corpora.source import Source
+from eartune.data.frame import Entity, SemanticFrame
+from eartune.data.normalization import as_heard
+from eartune.data.utterance import Recording, Utterance
+from eartune.errors import InputError
+from eartune.files import read_text
+from eartune.settings import Section
+
+COLUMNS = ("path", "speakerId", "transcription", "action", "object", "location")
+
+
+class FluentCorpus(Section):
+    """One split of Fluent Speech Commands."""
+
+    LICENCE: ClassVar[str] = "Fluent Speech Commands: ACADEMIC USE ONLY, no redistribution"
+
+    corpus: Literal["fluent"]
+    split: Literal["train", "valid", "test"]
+    folder: str = "fluent_speech_commands_dataset"
+
+    def load(self, source: Source) -> tuple[Utterance, ...]:
+        """A recording a row; the action is the intent, object and location are entities unless "none"."""
+        folder = source.data / self.folder
+        path = folder / "data" / f"{self.split}_data.csv"
+        reader = csv.DictReader(read_text(path).splitlines())
+        try:
+            rows = list(reader)
+        except csv.Error as error:
+            raise InputError(f"{path}, row {reader.line_num}: is not CSV ({error})") from error
+        if missing := set(COLUMNS) - set(reader.fieldnames or ()):
+            raise InputError(f"{path}: lacks the column {min(missing)!r}")
+        return tuple(_utterance(row, f"{path}, row {number}", folder) for number, row in enumerate(rows, start=2))
+
+
+def _utterance(row: dict[str, str], place: str, folder: Path) -> Utterance:
+    if any(not row[column] for column in COLUMNS):
+        raise InputError(f"{place}: a cell is empty; each of {', '.join(COLUMNS)} must be filled")
+    entities = tuple(Entity(name, row[name]) for name in ("object", "location") if row[name] != "none")
+    path = folder / row["path"]
+    recording = Recording(path, audio_seconds(path), row["speakerId"])
+    text = as_heard(row["transcription"])
+    return Utterance(f"fluent-{path.stem}", text, "en", SemanticFrame(row["action"], entities), (recording,))

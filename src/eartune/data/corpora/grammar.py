@@ -1,0 +1,149 @@
+"""Grammars in Picovoice Rhino's YAML, written out as labelled sentences.
+
+    orderDrink:
+      - "[brew, can i get] [a, an] $size:size $coffeeDrink:coffeeDrink (please)"
+
+`[a, b]` is one of the alternatives, `(x)` may be left out, `$slot:name` is one of the slot's values, labelled
+`name`. An intent written `scenario.action` gives the frame a scenario and an action.
+"""
+
+import hashlib
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field
+
+from eartune.data.corpora.source import Source, voiced
+from eartune.data.frame import Entity, SemanticFrame
+from eartune.data.tts.voices import Voice
+from eartune.data.utterance import Utterance
+from eartune.errors import InputError
+from eartune.settings import Section
+
+BUNDLED = Path(__file__).with_name("grammars")
+_PIECE = re.compile(
+    r"\[(?P<choice>[^\]]*)\]|\((?P<optional>[^)]*)\)|\$(?P<slot>[\w.]+):(?P<name>\w+)|(?P<words>[^\[($]+)"
+)
+
+
+class GrammarCorpus(Section):
+    """Sentences written out from a grammar, numbers `start` to `start + sentences` of its seeded list."""
+
+    corpus: Literal["grammar"]
+    grammar: str
+    """One that eartune brings (home), or a file under the data root."""
+    sentences: int = Field(ge=1)
+    start: int = Field(default=0, ge=0)
+    seed: int = 0
+    voices: tuple[Voice, ...] = ()
+    """If any, every sentence is also spoken by one of them: synthetic speech."""
+
+    def load(self, source: Source) -> tuple[Utterance, ...]:
+        """The utterances; raises InputError when the grammar has fewer different sentences."""
+        path = BUNDLED / f"{self.grammar}.yaml"
+        grammar = read_grammar(path if path.is_file() else source.data / self.grammar)
+        stop = self.start + self.sentences
+        found = list(islice(grammar.sentences(self.seed), self.start, stop))
+        if len(found) < self.sentences:
+            raise InputError(f"the grammar {self.grammar} has only {self.start + len(found)} sentences, not {stop}")
+        name = Path(self.grammar).stem
+        utterances = tuple(Utterance(_identify(name, text), text, "en", frame) for text, frame in found)
+        return voiced(utterances, self.voices, source)
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """Expressions by intent and values by slot, checked to fit together."""
+
+    expressions: tuple[tuple[str, str], ...]  # (intent, expression)
+    slots: dict[str, tuple[str, ...]]
+
+    def sentences(self, seed: int) -> Iterator[tuple[str, SemanticFrame]]:
+        """Distinct labelled sentences, intents in even turns, until no new one turns up in a thousand draws."""
+        draw = random.Random(seed)
+        by_intent: dict[str, list[str]] = {}
+        for intent, expression in self.expressions:
+            by_intent.setdefault(intent, []).append(expression)
+        seen: set[str] = set()
+        misses = 0
+        while misses < 1000:
+            intent = draw.choice(list(by_intent))
+            text, frame = self._write_out(intent, draw.choice(by_intent[intent]), draw)
+            misses = misses + 1 if text in seen else 0
+            if not misses:
+                seen.add(text)
+                yield text, frame
+
+    def _write_out(self, intent: str, expression: str, draw: random.Random) -> tuple[str, SemanticFrame]:
+        words: list[str] = []
+        entities: list[Entity] = []
+        for piece in _PIECE.finditer(expression):
+            if piece["choice"] is not None:
+                words.append(draw.choice(piece["choice"].split(",")).strip())
+            elif piece["optional"] is not None:
+                words.append(piece["optional"].strip() if draw.random() < 0.5 else "")
+            elif piece["slot"] is not None:
+                filler = " ".join(draw.choice(self.slots[piece["slot"]]).lower().split())  # as the text will have it
+                words.append(filler)
+                entities.append(Entity(piece["name"], filler))
+            else:
+                words.append(piece["words"].strip())
+        text = re.sub(r"\ba (?=[aeiou])", "an ", " ".join(" ".join(words).split()).lower())
+        return re.sub(r"\ban (?=[^aeiou])(?!hour)", "a ", text), _labelled(intent, entities)
+
+
+def read_grammar(path: Path) -> Grammar:
+    """A grammar from a file; raises InputError naming file and place for anything that does not fit."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such grammar")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        context = content["context"]
+        written = [(str(intent), texts) for intent, texts in context["expressions"].items()]
+        named = [(str(slot), values) for slot, values in (context.get("slots") or {}).items()]
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: not a grammar with context, expressions and slots ({_first_line(error)})") from error
+    expressions = tuple((intent, text) for intent, texts in written for text in _texts(texts, f"{path}: {intent}"))
+    slots = {slot: _texts(values, f"{path}: slot {slot}") for slot, values in named}
+    if not expressions:
+        raise InputError(f"{path}: holds no expressions")
+    for intent, text in expressions:
+        _check_expression(text, slots, f"{path}: {intent}")
+    return Grammar(expressions, slots)
+
+
+def _texts(values: Any, place: str) -> tuple[str, ...]:
+    if not isinstance(values, list) or not values:
+        raise InputError(f"{place}: must be a list of texts")
+    for value in values:
+        if not isinstance(value, str):  # YAML reads a bare yes or off as true or false
+            raise InputError(f"{place}: {value!r} is not text; put it in quotes")
+    return tuple(values)
+
+
+def _check_expression(text: str, slots: dict[str, tuple[str, ...]], place: str) -> None:
+    unread = _PIECE.sub(lambda piece: piece["choice"] or piece["optional"] or piece["words"] or "", text)
+    if re.search(r"[\[\]()$]", unread):
+        raise InputError(f"{place}: {text!r} cannot be read; write [a, b], (a) and $slot:name side by side, not nested")
+    undefined = {piece["slot"] for piece in _PIECE.finditer(text) if piece["slot"]} - slots.keys()
+    if undefined:
+        raise InputError(f"{place}: {text!r} names slot {min(undefined)!r}, which is not defined")
+
+
+def _labelled(intent: str, entities: list[Entity]) -> SemanticFrame:
+    scenario, dot, action = intent.partition(".")
+    return SemanticFrame.of(scenario, action, entities) if dot else SemanticFrame(intent, tuple(entities))
+
+
+def _identify(grammar: str, text: str) -> str:
+    return f"{grammar}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def _first_line(error: Any) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,26 @@
+"""Anybody's own data: a manifest of utterances, one JSON object a line (see `eartune.data.utterance`)."""
+
+from typing import Literal
+
+from eartune.data.audio import check_header
+from eartune.data.corpora.source import Source, voiced
+from eartune.data.tts.voices import Voice
+from eartune.data.utterance import Utterance, read_manifest
+from eartune.settings import Section
+
+
+class ManifestCorpus(Section):
+    """A manifest under the data root."""
+
+    corpus: Literal["manifest"]
+    path: str
+    voices: tuple[Voice, ...] = ()
+    """If any, every row's text is spoken by one of them instead of its recordings: synthetic speech."""
+
+    def load(self, source: Source) -> tuple[Utterance, ...]:
+        """Every row; raises InputError for a row, or a recording's header, that does not fit."""
+        utterances = read_manifest(source.data / self.path)
+        for utterance in utterances if not self.voices else ():
+            for recording in utterance.recordings:
+                check_header(recording.path)  # what would otherwise come to light after hours of training
+        return voiced(utterances, self.voices, source)

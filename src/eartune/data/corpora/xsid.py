@@ -1,0 +1,97 @@
+"""xSID: one set of commands in many languages, translated by people; CC BY-SA 4.0, text only.
+
+    # id = 1
+    # text-en = Is it going to rain today?
+    # text = Regnet es heute?
+    # intent = weather/find
+    1   Regnet   weather/find   B-weather/attribute
+    2   es       weather/find   O
+    3   heute    weather/find   B-datetime
+
+The folder `xsid` holds <language>.<split>.conll from https://github.com/mainlp/xsid. Equal ids are translations of each
+other.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from eartune.data.corpora.source import Source, voiced
+from eartune.data.frame import Entity, SemanticFrame
+from eartune.data.normalization import as_heard
+from eartune.data.tts.voices import Voice
+from eartune.data.utterance import Utterance
+from eartune.errors import InputError
+from eartune.files import read_text
+from eartune.settings import Section
+
+
+class XsidCorpus(Section):
+    """One split in one language; valid has 300 sentences and test 500, in Japanese half as many."""
+
+    LICENCE: ClassVar[str] = "xSID: CC BY-SA 4.0, share-alike"
+
+    corpus: Literal["xsid"]
+    language: str
+    split: Literal["valid", "test"]
+    sentences: int | None = Field(default=None, ge=1)
+    """Only so many, drawn once and for all; the same ones in every language."""
+    folder: str = "xsid"
+    as_heard: bool = True
+    """Lower case without punctuation, which nobody can hear; false leaves the text as it was typed."""
+    voices: tuple[Voice, ...] = ()
+    """If any, every sentence is spoken by one of them: synthetic speech."""
+
+    def load(self, source: Source) -> tuple[Utterance, ...]:
+        """A sentence a block."""
+        path = source.data / self.folder / f"{self.language}.{self.split}.conll"
+        blocks = enumerate(_blocks(path), start=1)  # the English files have no ids; they number as the others do
+        utterances = [self._utterance(block, number, f"{path}, row {row}") for number, (row, block) in blocks]
+        return voiced(self._drawn(utterances, path), self.voices, source)
+
+    def _drawn(self, utterances: list[Utterance], path: Path) -> list[Utterance]:
+        """The files are sorted by where the sentences are from, so the first ones would be all about the weather."""
+        if self.sentences is None:
+            return utterances
+        if self.sentences > len(utterances):
+            raise InputError(f"{path}: has only {len(utterances)} sentences, not {self.sentences}")
+        ranks = {place: hashlib.sha256(f"xsid/{place}".encode()).hexdigest() for place in range(len(utterances))}
+        return [utterances[place] for place in sorted(sorted(ranks, key=ranks.__getitem__)[: self.sentences])]
+
+    def _utterance(self, block: list[str], number: int, place: str) -> Utterance:
+        notes = dict(line[1:].strip().split(" = ", 1) for line in block if line.startswith("# ") and " = " in line)
+        cells = [line.split("\t") for line in block if not line.startswith("#")]
+        if "intent" not in notes or not cells or any(len(cell) != 4 for cell in cells):
+            raise InputError(f"{place}: needs # intent, and lines of number, word, intent and label")
+        written = as_heard if self.as_heard else str
+        words, labels = [cell[1] for cell in cells], [cell[3] for cell in cells]
+        entities = tuple(Entity(kind, written(filler)) for kind, filler in _spans(words, labels))
+        frame = SemanticFrame(notes["intent"], tuple(entity for entity in entities if entity.filler))
+        identity = f"xsid-{self.split}-{self.language}-{notes.get('id', number)}"
+        return Utterance(identity, written(" ".join(words)), self.language, frame)
+
+
+def _blocks(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Lines between empty ones, with the number of the first."""
+    block: list[str] = []
+    for number, line in enumerate([*read_text(path).split("\n"), ""], start=1):
+        if line.strip():
+            block.append(line)
+        elif block:
+            yield number - len(block), block
+            block = []
+
+
+def _spans(words: list[str], labels: list[str]) -> Iterator[tuple[str, str]]:
+    """(type, filler) of each B- and the I- after it; an I- of another type, as annotators slip, begins a span."""
+    kind, span = "", list[str]()
+    for word, label in zip([*words, ""], [*labels, "O"], strict=True):
+        if kind and label != f"I-{kind}":
+            yield kind, " ".join(span)
+            kind, span = "", []
+        if label != "O":
+            kind = label[2:]
+            span.append(word)

@@ -1,0 +1,76 @@
+"""Speech from text: each utterance rendered once and kept.
+
+Such recordings are synthetic, and whatever is learned or measured on them says so.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from eartune.data.audio import audio_seconds, check_wave, write_audio
+from eartune.data.tts.voices import SpeakingVoice
+from eartune.data.utterance import Recording, Utterance
+from eartune.errors import InputError
+
+CHARACTERS_A_SECOND = 15  # Pico's rate over English sentences, for plans made before anything is spoken
+
+Progress = Callable[[int, int], None]
+"""Told how many sentences are spoken, and of how many."""
+
+
+def spoken(
+    utterances: Iterable[Utterance],
+    voices: Sequence[SpeakingVoice],
+    folder: Path,
+    render: bool = True,
+    progress: Progress = lambda done, total: None,
+) -> tuple[Utterance, ...]:
+    """The utterances with one synthetic recording each, in the voice that the utterance's id picks.
+
+    A recording is named after its content (words and voice) and rendered only if it is not there yet, several at a
+    time; without `render` nothing is, and its length is a guess.
+    """
+    chosen = [(utterance, _pick(utterance, voices)) for utterance in utterances]
+    places = [_place(utterance, voice, folder) for utterance, voice in chosen]
+    if render:
+        missing = {place: pair for place, pair in zip(places, chosen, strict=True) if not place.exists()}
+        _render([(voice, str(utterance.text), place) for place, (utterance, voice) in missing.items()], progress)
+    return tuple(
+        replace(utterance, recordings=(_recording(utterance, voice, place),))
+        for (utterance, voice), place in zip(chosen, places, strict=True)
+    )
+
+
+def _pick(utterance: Utterance, voices: Sequence[SpeakingVoice]) -> SpeakingVoice:
+    return voices[int(hashlib.sha256(utterance.id.encode()).hexdigest(), 16) % len(voices)]
+
+
+def _place(utterance: Utterance, voice: SpeakingVoice, folder: Path) -> Path:
+    if utterance.text is None:
+        raise InputError(f"{utterance.id}: has no text that a voice could speak")
+    content = hashlib.sha256(f"{voice.label}\n{utterance.text}".encode()).hexdigest()[:20]
+    return folder / f"{content}.flac"
+
+
+def _render(missing: Sequence[tuple[SpeakingVoice, str, Path]], progress: Progress) -> None:
+    """Threads are enough: a command runs beside us, and Pico takes 20 ms a sentence."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        pending = [pool.submit(_render_one, voice, text, place) for voice, text, place in missing]
+        try:
+            for done, future in enumerate(pending, start=1):
+                future.result()
+                progress(done, len(missing))
+        finally:
+            pool.shutdown(cancel_futures=True)  # a voice that fails once would fail for all the others
+
+
+def _render_one(voice: SpeakingVoice, text: str, place: Path) -> None:
+    write_audio(place, check_wave(voice.speak(text), f"the voice {voice.label}, asked to say {text!r}"))
+
+
+def _recording(utterance: Utterance, voice: SpeakingVoice, place: Path) -> Recording:
+    guess = 0.5 + len(str(utterance.text)) / CHARACTERS_A_SECOND
+    return Recording(place, audio_seconds(place) if place.exists() else guess, voice.label)

@@ -1,0 +1,124 @@
+"""A row of a corpus, and how it is written to and read from a manifest.
+
+{"id":"ab12","text":"a small latte","language":"en","intent":"orderDrink",
+ "entities":[{"type":"size","filler":"small"}],"recordings":[{"file":"ab12.flac"}]}
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eartune.data.frame import Entity, SemanticFrame
+from eartune.errors import InputError
+from eartune.files import read_lines, write_lines
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Somebody saying an utterance."""
+
+    path: Path
+    seconds: float
+    speaker: str | None = None
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """Something that was, or could be, said: its words (None if nobody wrote them down) and its meaning."""
+
+    id: str
+    text: str | None
+    language: str
+    frame: SemanticFrame
+    recordings: tuple[Recording, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        """The length of all its recordings."""
+        return sum(recording.seconds for recording in self.recordings)
+
+
+def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
+    """One JSON object a line; recordings inside the manifest's folder are named relative to it."""
+    write_lines(path, (_row(utterance, path.parent) for utterance in utterances))
+
+
+def read_manifest(path: Path) -> tuple[Utterance, ...]:
+    """The utterances of a manifest; raises InputError naming file and row for anything that does not fit."""
+    utterances: dict[str, Utterance] = {}
+    for place, row in read_lines(path):
+        utterance = _utterance(row, place, path.parent)
+        if utterance.id in utterances:
+            raise InputError(f"{place}: the id {utterance.id!r} stands in an earlier row too; ids must be unique")
+        utterances[utterance.id] = utterance
+    return tuple(utterances.values())
+
+
+def frame_fields(frame: SemanticFrame) -> dict[str, Any]:
+    """The keys by which a frame is written in manifests and predictions."""
+    named = {"intent": frame.intent}
+    if frame.scenario is not None:
+        named = {"scenario": frame.scenario, "action": str(frame.action)}
+    return named | {"entities": [{"type": e.type, "filler": e.filler} for e in frame.entities]}
+
+
+def read_frame(row: dict[str, Any], place: str) -> SemanticFrame:
+    """The frame in a row with scenario and action, or intent, and entities; `place` opens the error's sentence."""
+    entities = row.get("entities", [])
+    if not isinstance(entities, list) or not all(map(_is_entity, entities)):
+        raise InputError(f'{place}: "entities" must be a list of {{"type": ..., "filler": ...}} with text in both')
+    pairs = tuple([Entity(entity["type"], entity["filler"]) for entity in entities])
+    scenario, action, intent = row.get("scenario"), row.get("action"), row.get("intent")
+    if isinstance(scenario, str) and isinstance(action, str):
+        return SemanticFrame.of(scenario, action, pairs)
+    if isinstance(intent, str):
+        return SemanticFrame(intent, pairs)
+    raise InputError(f'{place}: needs "scenario" and "action", or "intent", as text')
+
+
+def _row(utterance: Utterance, folder: Path) -> dict[str, Any]:
+    recordings = [
+        {"file": _relative(r.path, folder), "seconds": round(r.seconds, 3)}
+        | ({"speaker": r.speaker} if r.speaker else {})
+        for r in utterance.recordings
+    ]
+    head = {"id": utterance.id, "text": utterance.text, "language": utterance.language}
+    return head | frame_fields(utterance.frame) | {"recordings": recordings}
+
+
+def _utterance(row: dict[str, Any], place: str, folder: Path) -> Utterance:
+    text, listed = row.get("text"), row.get("recordings", [])
+    if not isinstance(listed, list):
+        raise InputError(f'{place}: "recordings" must be a list of {{"file": ...}}')
+    recordings = tuple(_recording(r, place, folder) for r in listed)
+    if not isinstance(row.get("id"), str) or not row["id"]:
+        raise InputError(f'{place}: needs an "id", as text')
+    if text is not None and (not isinstance(text, str) or not text.strip()):
+        raise InputError(f'{place}: "text" is empty; leave the key out where nobody wrote the words down')
+    if text is None and not recordings:
+        raise InputError(f'{place}: has neither "text" nor "recordings"')
+    return Utterance(row["id"], text, str(row.get("language", "und")), read_frame(row, place), recordings)
+
+
+def _recording(row: Any, place: str, folder: Path) -> Recording:
+    if not isinstance(row, dict) or not isinstance(row.get("file"), str):
+        raise InputError(f'{place}: each of "recordings" needs a "file", as text')
+    path, seconds = folder / row["file"], row.get("seconds")
+    if seconds is not None:
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
+            raise InputError(f'{place}: {row["file"]}: "seconds" must be a number above 0, or left out to be measured')
+        return Recording(path, float(seconds), row.get("speaker"))
+    from eartune.data.audio import audio_seconds  # soundfile is only needed where a manifest does not say how long
+
+    return Recording(path, audio_seconds(path), row.get("speaker"))
+
+
+def _is_entity(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("type"), str) and isinstance(value.get("filler"), str)
+
+
+def _relative(path: Path, folder: Path) -> str:
+    inside = path.resolve().is_relative_to(folder.resolve())
+    return str(path.resolve().relative_to(folder.resolve()) if inside else path.resolve())

@@ -1,0 +1,1 @@
+"""Metrics with intervals, and prediction files scored against references."""

@@ -1,0 +1,24 @@
+"""How well predicted frames agree with the references: marks per utterance, scores with intervals per corpus."""
+
+from eartune.evaluation.metrics.compare import Changes, Difference, changes, compare, holm
+from eartune.evaluation.metrics.confidence import over_seeds
+from eartune.evaluation.metrics.definitions import DEFINITIONS, MASSIVE_DEFINITIONS
+from eartune.evaluation.metrics.evaluate import Answered, Average, Mode, evaluate, evaluate_by_label
+from eartune.evaluation.metrics.score import Score
+
+__all__ = [
+    "DEFINITIONS",
+    "MASSIVE_DEFINITIONS",
+    "Answered",
+    "Average",
+    "Changes",
+    "Difference",
+    "Mode",
+    "Score",
+    "changes",
+    "compare",
+    "evaluate",
+    "evaluate_by_label",
+    "holm",
+    "over_seeds",
+]

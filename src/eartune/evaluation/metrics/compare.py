@@ -1,0 +1,177 @@
+"""Two systems on the same test: by how much they differ, and whether chance alone would do that.
+
+Whether two intervals overlap does not answer this: both systems are asked the same utterances, and where they fail
+together the difference is far surer than either score. So the difference itself is resampled.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eartune.evaluation.metrics.confidence import UNKNOWN, f1_of_each, percentile_interval
+from eartune.evaluation.metrics.count_table import Table
+from eartune.evaluation.metrics.evaluate import (
+    Answered,
+    Average,
+    Mode,
+    clusters_of,
+    is_scored,
+    measures_of,
+    metric_tables,
+    refuse_unknown,
+    value_of,
+)
+from eartune.evaluation.metrics.exact_match import is_exact
+from eartune.evaluation.metrics.resampling import Clusters, drawn_sums, swapped_sums
+from eartune.evaluation.metrics.score import Score
+
+# A difference as large as the one seen, but for the last digits of a sum in another order.
+_ROUNDING = 1e-12
+
+Drawn = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The second system's score less the first's, with its 95 % interval and the p of the sign-flip test."""
+
+    value: float
+    low: float
+    high: float
+    p: float
+    first: Score
+    second: Score
+
+    @property
+    def apart(self) -> bool:
+        """Whether the two systems' own intervals do not overlap: what papers ask for, and stricter than p < 0.05."""
+        return self.first.high < self.second.low or self.second.high < self.first.low
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields, and whether the intervals are apart."""
+        scores = {"first": self.first.to_json(), "second": self.second.to_json()}
+        return asdict(self) | scores | {"intervals_apart": self.apart}
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Places of the rows whose whole frame one system has right and the other wrong, or both wrong."""
+
+    fixed: tuple[int, ...]
+    broken: tuple[int, ...]
+    wrong_in_both: tuple[int, ...]
+
+
+def compare(
+    first: Iterable[Answered],
+    second: Iterable[Answered],
+    *,
+    mode: Mode = "strict",
+    average: Average = "micro",
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> dict[str, Difference]:
+    """The difference in each metric between two systems' answers to the same rows in the same order.
+
+    The interval is a paired bootstrap's: both systems are scored on the same draws of clusters. p is that of a
+    permutation test (Noreen 1989): the share of 1 + `resamples` ways to hand each cluster's answers to either system,
+    the real one among them, that part the systems at least as far. Raises ValueError when the rows differ.
+    """
+    first, second = tuple(first), tuple(second)
+    refuse_unknown(mode, average, resamples)
+    if not resamples:
+        raise ValueError("a comparison needs 1 resample at least")
+    _refuse_other_rows(first, second)
+    clusters = clusters_of(first)
+    one, other = (_tables(rows, clusters, mode, average) for rows in (first, second))
+    scored = [sum(is_scored(row, mode) for row in rows) for rows in (first, second)]
+    drawn = _drawn_f1(one, other, clusters, resamples, seed)
+    p_values = _permutation_p(one, other, resamples, seed)
+    return {
+        name: _difference(one[name], other[name], before, after, p, scored)
+        for name, before, after, p in zip(one, *np.split(drawn, 2), p_values, strict=True)
+    }
+
+
+def changes(first: Sequence[Answered], second: Sequence[Answered]) -> Changes:
+    """What the second system has right that the first had wrong, and the other way round; by whole frame."""
+    before, after = ([is_exact(row.reference, row.predicted) for row in rows] for rows in (first, second))
+    pairs = list(zip(before, after, strict=True))
+
+    def places(kind: tuple[bool, bool]) -> tuple[int, ...]:
+        return tuple(place for place, pair in enumerate(pairs) if pair == kind)
+
+    return Changes(places((False, True)), places((True, False)), places((False, False)))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p-values of many comparisons, adjusted so that the chance of even one false claim stays below the level.
+
+    Holm (1979): the k-th smallest of m is multiplied by m - k + 1, and none falls below a smaller one's.
+    """
+    adjusted = [0.0] * len(p_values)
+    largest = 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=lambda place: p_values[place])):
+        largest = max(largest, min(1.0, p_values[place] * (len(p_values) - rank)))
+        adjusted[place] = largest
+    return adjusted
+
+
+def _refuse_other_rows(first: Sequence[Answered], second: Sequence[Answered]) -> None:
+    if [(row.reference, row.cluster) for row in first] != [(row.reference, row.cluster) for row in second]:
+        raise ValueError("the two systems did not answer the same rows in the same order")
+
+
+def _tables(rows: Sequence[Answered], clusters: Clusters, mode: Mode, average: Average) -> dict[str, Table]:
+    """All clusters are kept, also those that a system left out, so that both systems have the same."""
+    scored = [place for place, row in enumerate(rows) if is_scored(row, mode)]
+    kept = Clusters(clusters.of_row[scored], clusters.strata)
+    return metric_tables([rows[place] for place in scored], kept, measures_of(rows), average)
+
+
+def _drawn_f1(one: dict[str, Table], other: dict[str, Table], clusters: Clusters, resamples: int, seed: int) -> Drawn:
+    """The F1 of each table of one system, then of each of the other, in the same draws: (tables, draws)."""
+    tables = [*one.values(), *other.values()]
+    joined = np.concatenate([table.counts for table in tables], axis=1)
+    drawn = [f1_of_each(sums, tables) for sums in drawn_sums(joined, clusters.strata, resamples, seed)]
+    return np.concatenate(drawn, axis=1)
+
+
+def _difference(one: Table, other: Table, before: Drawn, after: Drawn, p: float, n: list[int]) -> Difference:
+    first, second = _score(one, before, n[0]), _score(other, after, n[1])
+    value = second.value - first.value
+    low, high = percentile_interval(after - before, (-1.0, 1.0))
+    return Difference(value, min(low, value), max(high, value), p, first, second)
+
+
+def _score(table: Table, drawn: Drawn, n: int) -> Score:
+    value = value_of(table.counts.sum(axis=0))
+    low, high = percentile_interval(drawn, UNKNOWN)
+    return Score(value, min(low, value), max(high, value), n)
+
+
+def _permutation_p(one: dict[str, Table], other: dict[str, Table], resamples: int, seed: int) -> list[float]:
+    same_labels = [_with_labels_of_both(one[name], other[name]) for name in one]
+    before = np.concatenate([pair[0].counts for pair in same_labels], axis=1)
+    after = np.concatenate([pair[1].counts for pair in same_labels], axis=1)
+    tables = [pair[0] for pair in same_labels]
+    seen = _apart(f1_of_each(before.sum(axis=0)[np.newaxis], tables), f1_of_each(after.sum(axis=0)[np.newaxis], tables))
+    as_far = np.zeros(len(tables))
+    for swapped_before, swapped_after in swapped_sums(before, after, resamples, seed):
+        apart = _apart(f1_of_each(swapped_before, tables), f1_of_each(swapped_after, tables))
+        as_far += (apart >= seen - _ROUNDING).sum(axis=1)
+    return [float(p) for p in (1 + as_far) / (1 + resamples)]
+
+
+def _apart(before: Drawn, after: Drawn) -> Drawn:
+    apart: Drawn = np.abs(np.nan_to_num(after) - np.nan_to_num(before))
+    return apart
+
+
+def _with_labels_of_both(one: Table, other: Table) -> tuple[Table, Table]:
+    """Both tables over the union of their labels, so that counts can go from one to the other."""
+    labels = tuple(sorted({*one.labels, *other.labels}))
+    return one.spread(labels), other.spread(labels)

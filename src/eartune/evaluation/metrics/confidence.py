@@ -1,0 +1,85 @@
+"""How sure a score is: a bootstrap over clusters within one run, and Student's t between seeds."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eartune.evaluation.metrics.count_table import Counts, Table, f1
+from eartune.evaluation.metrics.resampling import drawn_sums
+from eartune.evaluation.metrics.score import Score
+
+Interval = tuple[float, float]
+UNKNOWN = (0.0, 1.0)
+
+# Student's t for a two-sided 95 % interval, by degrees of freedom from 1.
+_STUDENT_T = (
+    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
+    2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
+    2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
+)  # fmt: skip
+
+
+def f1_intervals(tables: Sequence[Table], strata: Sequence[int], resamples: int, seed: int) -> list[Interval]:
+    """The 95 % percentile interval of each table's F1, all tables from the same draws of clusters.
+
+    A draw in which a table has nothing to count says nothing and is left out. Labels that a draw does not meet are
+    left out of its mean, since the macro average is one over the labels seen.
+    """
+    if not resamples:
+        return [UNKNOWN] * len(tables)
+    joined = np.concatenate([table.counts for table in tables], axis=1)
+    drawn = [f1_of_each(sums, tables) for sums in drawn_sums(joined, strata, resamples, seed)]
+    return [percentile_interval(values, UNKNOWN) for values in np.concatenate(drawn, axis=1)]
+
+
+def f1_of_each(sums: Counts, tables: Sequence[Table]) -> Counts:
+    """The F1 of tables that were joined along their labels, shape (draws, labels, 3) -> (tables, draws)."""
+    borders = np.cumsum([len(table.labels) for table in tables])[:-1]
+    return np.stack([f1(part) for part in np.split(sums, borders, axis=1)])
+
+
+def percentile_interval(values: NDArray[np.float64], unknown: Interval) -> Interval:
+    """The middle 95 % of the values that are numbers; `unknown` where none is."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return unknown
+    low, high = np.quantile(known, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def over_seeds(scores: Sequence[Score]) -> Score:
+    """The mean of one cell's runs; its interval holds what the test set and what the seed leaves uncertain.
+
+    The half-width is sqrt(h^2 + s^2): h is the mean half-width of the runs' own intervals, s is Student's t times the
+    standard error between the runs, 0 for a single one.
+    """
+    if not scores:
+        raise ValueError("a mean over seeds needs the score of one run at least")
+    value = float(np.mean([score.value for score in scores]))
+    within = float(np.mean([(score.high - score.low) / 2 for score in scores]))
+    half_width = math.hypot(within, between_seeds([score.value for score in scores]))
+    return Score(
+        value=value,
+        low=max(0.0, value - half_width),
+        high=min(1.0, value + half_width),
+        n=scores[0].n,
+        precision=_mean(score.precision for score in scores),
+        recall=_mean(score.recall for score in scores),
+    )
+
+
+def between_seeds(values: Sequence[float]) -> float:
+    """The half-width that the spread of a few runs gives their mean: t times the standard error, 0 for one run."""
+    freedom = len(values) - 1
+    if not freedom:
+        return 0.0
+    student_t = _STUDENT_T[freedom - 1] if freedom <= len(_STUDENT_T) else 1.96
+    return student_t * float(np.std(values, ddof=1)) / math.sqrt(len(values))
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    listed = list(values)
+    known = [value for value in listed if value is not None]
+    return float(np.mean(known)) if len(known) == len(listed) else None

@@ -1,0 +1,82 @@
+"""What was answered: predictions as eartune writes them, as SLURP's systems do, or as MASSIVE's do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from eartune.data.corpora.massive import token_labels
+from eartune.data.frame import Entity, SemanticFrame
+from eartune.data.utterance import read_frame
+from eartune.errors import InputError
+from eartune.evaluation.metrics import Mode
+from eartune.evaluation.scoring.positions import by_position, fit, locate
+from eartune.evaluation.scoring.reference import Format, Reference
+from eartune.files import read_lines
+from eartune.tasks.prediction import Prediction, read_predictions, read_status
+
+
+@dataclass(frozen=True)
+class EntityWithMore(Entity):
+    """An entity with other keys beside type and filler: to the official scorer it is equal to none of the gold."""
+
+
+def read_answers(path: Path, format: Format, references: Mapping[str, Reference], mode: Mode) -> tuple[Prediction, ...]:
+    """The predictions in a file; raises InputError naming file and row for anything that does not fit."""
+    if format == "manifest":
+        return read_predictions(path)
+    rows = read_lines(path)
+    if format == "slurp":
+        answers = tuple(_slurp(row, place, mode) for place, row in rows)
+    else:
+        answers = tuple(_massive(row, place, references) for place, row in rows)
+    if not answers:
+        raise InputError(f"{path}: holds no predictions")
+    return answers
+
+
+def _slurp(row: dict[str, Any], place: str, mode: Mode) -> Prediction:
+    """A row keyed by `file`, or by `slurp_id` where gold transcripts were answered; or one of eartune's."""
+    file, key = row.get("file"), row.get("slurp_id", row.get("id"))
+    if not isinstance(file, str) and not isinstance(key, str | int):
+        raise InputError(f'{place}: needs a "file" or a "slurp_id"')
+    is_unread = "scenario" not in row and "status" in row  # an answer of eartune's that did not parse
+    frame = None if is_unread else read_frame(row, place)
+    if mode == "official":
+        if frame is not None:
+            frame = _as_official(frame, row, place)
+        key = key if isinstance(key, str) else f"{key} as a number"  # which the official scorer finds nowhere
+    status = read_status(row, place, has_frame=frame is not None)
+    return Prediction(str(key), file if isinstance(file, str) else None, str(row.get("text", "")), status, frame)
+
+
+def _as_official(frame: SemanticFrame, row: dict[str, Any], place: str) -> SemanticFrame:
+    """With those entities marked that have more keys."""
+    if "entities" not in row:
+        raise InputError(f'{place}: needs "entities", a list, which may be empty')
+    written = row["entities"]
+    if all(len(entity) == 2 for entity in written):
+        return frame
+    pairs = zip(frame.entities, written, strict=True)
+    return replace(frame, entities=tuple(EntityWithMore(e.type, e.filler) if len(row) > 2 else e for e, row in pairs))
+
+
+def _massive(row: dict[str, Any], place: str, references: Mapping[str, Reference]) -> Prediction:
+    """A row with `pred_intent` and `pred_annot_utt`, as MASSIVE's own systems write, or one of eartune's."""
+    key = row.get("id")
+    if not isinstance(key, str | int):
+        raise InputError(f'{place}: needs an "id"')
+    reference = references.get(str(key))
+    has_frame = any(name in row for name in ("pred_intent", "intent", "scenario"))
+    text, status = str(row.get("text", "")), read_status(row, place, has_frame)
+    if reference is None:
+        return Prediction(str(key), None, text, status, None)
+    if "pred_intent" in row:
+        labels = token_labels(str(row.get("pred_annot_utt", "")), reference.language)[1]
+        entities = by_position(fit(labels, len(reference.tokens)), reference.tokens)
+        return Prediction(str(key), None, text, status, SemanticFrame(str(row["pred_intent"]), entities))
+    if not has_frame:
+        return Prediction(str(key), None, text, status, None)
+    frame = read_frame(row, place)
+    located = locate(frame.entities, reference.tokens, reference.language)
+    return Prediction(str(key), None, text, status, SemanticFrame(frame.intent, located))

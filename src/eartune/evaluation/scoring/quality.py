@@ -1,0 +1,76 @@
+"""What kind of answers they are: can they be read, do they keep to the labels, do they make up values?"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from eartune.data.fillers import absent_fillers
+from eartune.evaluation.scoring.match import Pair
+from eartune.evaluation.scoring.positions import locate
+from eartune.tasks.repair import repair
+from eartune.tasks.slu import ParseStatus, Schema
+
+
+@dataclass(frozen=True)
+class AnswerQuality:
+    """Counts over the answers that are there; shares of none are 0."""
+
+    answers: int
+    statuses: dict[str, int]
+    unknown_labels: dict[str, int]
+    """Predicted intents and entity types that no reference has, with how often."""
+    invented: int
+    """Entities whose filler occurs nowhere in the words of the reference."""
+    checked: int
+    """Entities that could be looked up, which takes a reference with words."""
+
+    @property
+    def invented_share(self) -> float:
+        """Of the entities looked up."""
+        return self.invented / self.checked if self.checked else 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Shares and counts."""
+        return {
+            "statuses": {status: count / self.answers for status, count in self.statuses.items()},
+            "unknown_labels": self.unknown_labels,
+            "invented_fillers": {"share": self.invented_share, "count": self.invented, "entities": self.checked},
+        }
+
+
+def answer_quality(pairs: Sequence[Pair]) -> AnswerQuality:
+    """Of the answers to these references."""
+    schema = Schema.of(pair.reference.frame for pair in pairs)
+    statuses: Counter[ParseStatus] = Counter()
+    unknown: Counter[str] = Counter()
+    invented = checked = 0
+    for pair in pairs:
+        if pair.prediction is None:
+            continue
+        statuses[pair.prediction.status] += 1
+        frame, text = pair.prediction.frame, pair.reference.text
+        if frame is None:
+            continue
+        unknown.update(label for label in [frame.intent] if label not in schema.intents)
+        unknown.update(entity.type for entity in frame.entities if entity.type not in schema.entity_types)
+        if text is not None and not pair.reference.tokens:
+            checked += len(frame.entities)
+            invented += len(absent_fillers(frame.entities, text, pair.reference.language))
+    in_order = {status.value: statuses[status] for status in ParseStatus if statuses[status]}
+    return AnswerQuality(sum(statuses.values()), in_order, dict(unknown.most_common()), invented, checked)
+
+
+def repaired(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
+    """The same, but with a forgiving reader's frame where the strict one found none."""
+    return tuple(pair if pair.is_answered else _repair(pair) for pair in pairs)
+
+
+def _repair(pair: Pair) -> Pair:
+    if pair.prediction is None:
+        return pair
+    reference = pair.reference
+    frame = repair(pair.prediction.text)
+    if frame and reference.tokens:
+        frame = replace(frame, entities=locate(frame.entities, reference.tokens, reference.language))
+    return replace(pair, prediction=replace(pair.prediction, frame=frame))

@@ -1,0 +1,172 @@
+"""What an experiment will do, before any weight is loaded: pools, cells, stages, steps, parameters, memory."""
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from eartune.data.corpora import Corpus, Source
+from eartune.data.example import Example, Modality, as_speech, as_text, as_words
+from eartune.data.utterance import Utterance
+from eartune.errors import InputError
+from eartune.experiments.experiment import Alignment, Cell, Experiment
+from eartune.models.size_from_config import size_of
+from eartune.tasks.slu import Schema, preface
+from eartune.training.memory_estimate import Footprint, footprint
+from eartune.training.schemes import Prompted, Scheme, Stage
+
+ALIGN = "align"
+
+
+@dataclass(frozen=True)
+class Pools:
+    """The data of an experiment, read and checked against each other."""
+
+    text: tuple[Utterance, ...]
+    speech: tuple[Utterance, ...]
+    test: tuple[Example, ...]
+    schema: Schema
+    source_speech: tuple[Utterance, ...] = ()
+    """Of other languages, free of any budget."""
+    synthetic_speech: tuple[Utterance, ...] = ()
+    """Spoken by voices."""
+    alignment: tuple[Utterance, ...] = ()
+    """Whose words are learned before all else."""
+
+
+@dataclass(frozen=True)
+class CellPlan:
+    """One cell with the speech it may use and the stages it will be trained in."""
+
+    cell: Cell
+    speech: tuple[Utterance, ...]
+    stages: tuple[Stage, ...]
+    preface: str = ""
+    """What is said to the model before the instruction."""
+
+
+@dataclass(frozen=True)
+class StageFigures:
+    """A stage in numbers."""
+
+    text_examples: int
+    speech_examples: int
+    speech_hours: float
+    epochs: int
+    steps: int
+    footprint: Footprint
+
+
+def read_pools(experiment: Experiment, source: Source) -> Pools:
+    """All data; raises InputError for labels outside the declared ones and for test recordings that are trained on."""
+    data = experiment.data
+    text, speech, source_speech, synthetic, alignment, test = (
+        _read(corpora, source)
+        for corpora in (data.text, data.speech, data.source_speech, data.synthetic_speech, data.alignment, data.test)
+    )
+    speech = tuple(utterance for utterance in speech if utterance.recordings)  # a budget counts what can be heard
+    everything = (*text, *speech, *source_speech, *synthetic, *test)
+    experiment.task.check(everything)
+    heard = (*speech, *source_speech, *synthetic, *alignment)
+    trained_on = {recording.path.resolve() for utterance in heard for recording in utterance.recordings}
+    for example in (examples := as_speech(test)):
+        if example.recording is not None and example.recording.path.resolve() in trained_on:
+            raise InputError(f"{example.recording.path}: stands in the test and in speech that is trained on")
+    if not examples:
+        raise InputError(f"{experiment.name}: the test holds no recordings; add some, or voices that speak its text")
+    return Pools(
+        text,
+        speech,
+        examples,
+        Schema.of(utterance.frame for utterance in everything),
+        source_speech,
+        synthetic,
+        alignment,
+    )
+
+
+def plan_cells(experiment: Experiment, pools: Pools) -> tuple[CellPlan, ...]:
+    """Each cell's speech and stages; raises InputError when a pool or a budget is empty or too large."""
+    return tuple(_plan_cell(experiment, pools, cell) for cell in experiment.cells())
+
+
+def figures(stage: Stage, experiment: Experiment) -> StageFigures:
+    """The numbers of one stage."""
+    size = size_of(experiment.architecture)
+    speech = [example for example in stage.examples if example.modality is Modality.SPEECH]
+    n_text = len(stage.examples) - len(speech)
+    batch = experiment.training.batch_size
+    seconds = sum(example.recording.seconds for example in speech if example.recording is not None)
+    return StageFigures(
+        text_examples=n_text,
+        speech_examples=len(speech),
+        speech_hours=seconds / 3600,
+        epochs=stage.epochs,
+        steps=stage.epochs * (math.ceil(n_text / batch) + math.ceil(len(speech) / batch)),
+        footprint=footprint(size, stage, experiment.architecture, experiment.training),
+    )
+
+
+def shared_steps(plans: Sequence[CellPlan], experiment: Experiment) -> tuple[int, int]:
+    """Optimizer steps of all cells, and how many of them fall away because equal stages are trained once."""
+    everything, once = 0, {}
+    for plan in plans:
+        before: int = plan.cell.seed
+        for stage in plan.stages:
+            shown = tuple((e.utterance.id, e.recording and e.recording.path, e.asked) for e in stage.examples)
+            before = hash((before, stage.epochs, stage.learning_rate, stage.warmup_ratio, stage.trainable, shown))
+            once[before] = steps = figures(stage, experiment).steps
+            everything += steps
+    return everything, everything - sum(once.values())
+
+
+def _read(corpora: Sequence[Corpus], source: Source) -> tuple[Utterance, ...]:
+    utterances = tuple(chain.from_iterable(corpus.load(source) for corpus in corpora))
+    if len({utterance.id for utterance in utterances}) < len(utterances):
+        seen: set[str] = set()
+        twice = next(u.id for u in utterances if u.id in seen or seen.add(u.id))  # type: ignore[func-returns-value]
+        raise InputError(f"the id {twice!r} turns up twice in one pool")
+    return utterances
+
+
+def _plan_cell(experiment: Experiment, pools: Pools, cell: Cell) -> CellPlan:
+    if cell.scheme.uses_text and not pools.text:
+        raise InputError(f"{cell.name}: the text pool is empty; list corpora under data.text")
+    if cell.budget is None:
+        speech: tuple[Utterance, ...] = ()
+    else:
+        speech = cell.budget.select(pools.speech, experiment.grid.selection_seed)
+    synthetic = pools.synthetic_speech if cell.scheme.synthetic else ()
+    stages = cell.scheme.stages(pools.text, (*pools.source_speech, *speech), synthetic)
+    said = _preface(cell.scheme, pools, experiment)
+    return CellPlan(cell, speech, (*_alignment(experiment.alignment, pools), *stages), said)
+
+
+def _preface(scheme: Scheme, pools: Pools, experiment: Experiment) -> str:
+    if not isinstance(scheme, Prompted):
+        return ""
+    if scheme.examples > len(pools.text):
+        raise InputError(f"{scheme.label}: shows {scheme.examples} examples, but the text pool has {len(pools.text)}")
+    as_text(chosen := by_intent_in_turn(pools.text)[: scheme.examples])  # refuses those without words
+    known = [u.frame for u in (*pools.text, *pools.speech)] if scheme.labels else []  # never those of the test
+    return preface(known, [(str(u.text), u.frame) for u in chosen], experiment.task.entity_order)
+
+
+def by_intent_in_turn(pool: Sequence[Utterance]) -> list[Utterance]:
+    """One utterance of each intent, then a second of each, and so on, in an order of their ids' hashes."""
+    turns: dict[str, int] = {}
+    ranked: list[tuple[int, int, Utterance]] = []
+    for utterance in sorted(pool, key=lambda u: hashlib.sha256(u.id.encode()).hexdigest()):
+        turns[utterance.frame.intent] = turns.get(utterance.frame.intent, 0) + 1
+        ranked.append((turns[utterance.frame.intent], len(ranked), utterance))
+    return [utterance for _, _, utterance in sorted(ranked, key=lambda row: row[:2])]
+
+
+def _alignment(settings: Alignment, pools: Pools) -> tuple[Stage, ...]:
+    if not pools.alignment:
+        return ()
+    examples, trainable = as_words(pools.alignment), settings.trainable
+    if not examples:
+        raise InputError("data.alignment holds no recordings; where is its audio?")
+    return (Stage(ALIGN, examples, settings.epochs, settings.learning_rate, settings.warmup_ratio, trainable),)

@@ -1,0 +1,1 @@
+"""Trained models answer recordings; checks that they use the audio."""

@@ -1,0 +1,96 @@
+"""Is it listening? Two clips swapped must change the answers, and silence must not score."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from eartune.data.example import Example
+from eartune.evaluation.metrics import Answered, evaluate
+from eartune.models.audio_llm import AudioLLM
+from eartune.models.batch import Row
+from eartune.models.rows import RowMaker
+from eartune.settings import Decoding
+from eartune.tasks.slu import Schema, parse
+
+CLIPS = 8
+LEAST_CHANGE = 1e-3  # nats per token; a model that gets no audio changes by exactly 0
+
+
+@dataclass(frozen=True)
+class Listening:
+    """The canary of one model."""
+
+    swapped: float
+    """Mean absolute change of the reference answers' log-probability, in nats a token, when clips are swapped."""
+    silence: float
+    """The main metric of answers to silence."""
+    heard: float
+    """The main metric of answers to the same utterances' own clips."""
+
+    @property
+    def listens(self) -> bool:
+        """Whether swapping changes anything and silence scores clearly less than speech."""
+        return self.swapped > LEAST_CHANGE and (self.silence == 0 or self.silence < 0.8 * self.heard)
+
+    def to_json(self) -> dict[str, Any]:
+        """For a run's result."""
+        return {"listens": self.listens, "swapped": self.swapped, "silence": self.silence, "sentence": self.sentence}
+
+    @property
+    def sentence(self) -> str:
+        """The finding in words."""
+        found = (
+            f"swapping clips changes its answers by {self.swapped:.2f} nats a token; "
+            f"silence scores {self.silence:.1%} where speech scores {self.heard:.1%}"
+        )
+        return f"It listens: {found}." if self.listens else f"IT DOES NOT LISTEN: {found}."
+
+
+def listen(
+    model: AudioLLM, examples: Sequence[Example], rows: RowMaker, schema: Schema, metric: str, decoding: Decoding
+) -> Listening:
+    """The canary on the first few spoken examples with different answers."""
+    chosen = list({example.utterance.frame: example for example in examples}.values())[:CLIPS]
+    learned = [rows.to_learn(example) for example in chosen]
+    swapped = [replace(row, clip=other.clip) for row, other in zip(learned, learned[1:] + learned[:1], strict=True)]
+    silent = [
+        replace(row, clip=_silence(rows, example), answer=None) for row, example in zip(learned, chosen, strict=True)
+    ]
+    own = [replace(row, answer=None) for row in learned]
+    change = (_log_probabilities(model, learned) - _log_probabilities(model, swapped)).abs().mean()
+    greedy = decoding.model_copy(update={"beams": 1})
+    return Listening(
+        swapped=float(change),
+        silence=_score(model, silent, chosen, schema, metric, greedy),
+        heard=_score(model, own, chosen, schema, metric, greedy),
+    )
+
+
+def _silence(rows: RowMaker, example: Example) -> Any:
+    assert example.recording is not None
+    return rows.model.features(rows.wave(example.recording) * 0)
+
+
+@torch.no_grad()
+def _log_probabilities(model: AudioLLM, rows: Sequence[Row]) -> Tensor:
+    """Log-probability of each answer token, of all rows one after another."""
+    model.module.eval()
+    batch = model.collate(rows).to(next(model.module.parameters()).device)
+    answers = batch.labels[:, 1:] != -100
+    logits = model.head(model.hidden(batch)[:, :-1][answers]).float()
+    return logits.log_softmax(-1).gather(1, batch.labels[:, 1:][answers][:, None])[:, 0]
+
+
+def _score(
+    model: AudioLLM, rows: Sequence[Row], examples: Sequence[Example], schema: Schema, metric: str, decoding: Decoding
+) -> float:
+    batch = model.collate(rows).to(next(model.module.parameters()).device)
+    answers = model.generate(batch, decoding, schema)
+    answered = [
+        Answered(example.utterance.frame, parse(answer, schema)[0], example.utterance.id)
+        for example, answer in zip(examples, answers, strict=True)
+    ]
+    return evaluate(answered, resamples=0)[metric].value

@@ -1,0 +1,58 @@
+"""Which architecture, which weights; known without loading any of it."""
+
+from typing import Literal
+
+from eartune.models.chat_format import InstructionPosition
+from eartune.settings import Section
+
+Family = Literal[
+    "audioflamingo3",
+    "encoder-adapter-llm",
+    "fun-asr-nano",
+    "gemma4",
+    "glmasr",
+    "granite-speech",
+    "granite-speech-plus",
+    "musicflamingo",
+    "phi4-multimodal",
+    "qwen2-audio",
+    "qwen2.5-omni",
+    "qwen3-asr",
+    "qwen3-omni",
+    "voxtral",
+]
+CHECKPOINTS: dict[Family, str] = {  # of each family, one that its authors publish
+    "audioflamingo3": "nvidia/audio-flamingo-3-hf",
+    "encoder-adapter-llm": "openai/whisper-base + HuggingFaceTB/SmolLM2-135M-Instruct",
+    "fun-asr-nano": "FunAudioLLM/Fun-ASR-Nano-2512-hf",
+    "gemma4": "google/gemma-4-E2B-it",
+    "glmasr": "zai-org/GLM-ASR-Nano-2512",
+    "granite-speech": "ibm-granite/granite-speech-3.3-2b",
+    "granite-speech-plus": "ibm-granite/granite-speech-4.1-2b-plus",
+    "musicflamingo": "nvidia/music-flamingo-2601-hf",
+    "phi4-multimodal": "microsoft/Phi-4-multimodal-instruct",
+    "qwen2-audio": "Qwen/Qwen2-Audio-7B-Instruct",
+    "qwen2.5-omni": "Qwen/Qwen2.5-Omni-7B",
+    "qwen3-asr": "Qwen/Qwen3-ASR-1.7B-hf",
+    "qwen3-omni": "Qwen/Qwen3-Omni-30B-A3B-Instruct",
+    "voxtral": "mistralai/Voxtral-Mini-3B-2507",
+}
+
+
+POCKETS = ("pocket", "pocket-multilingual")
+"""Small checkpoints that are put together from packages; see pocket/README.md."""
+
+
+class Architecture(Section):
+    """A family of audio LLMs, and weights of it."""
+
+    type: Family
+    checkpoint: str
+    """A name on the hub, a folder in the hub's layout, or one of POCKETS, which are small qwen2-audios."""
+    precision: Literal["bfloat16", "float32", "nf4"] = "bfloat16"
+    """Of weights and computation; the optimizer keeps float32 copies of what it trains. `nf4` keeps the decoder's
+    linear layers in 4 bits and computes in bfloat16; it needs training.lora, and pip install 'eartune[train]'."""
+    instruction: InstructionPosition = "after"
+    """Where the instruction stands: after the content, as the paper's replication has it, or before."""
+    cut_silence: bool = False
+    """Leave out the silence before the first and after the last sound of each recording, all but 0.2 s."""

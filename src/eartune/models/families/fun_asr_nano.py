@@ -1,0 +1,99 @@
+"""Fun-ASR-Nano: SenseVoice's encoder with a memory of neighbouring frames, an adapter that attends, and Qwen3."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import FunAsrNanoConfig, FunAsrNanoForConditionalGeneration
+from transformers.audio_utils import mel_filter_bank
+from transformers.models.fun_asr_nano.feature_extraction_fun_asr_nano import FunAsrNanoFeatureExtractor as Stock
+
+from eartune.data.audio import SAMPLE_RATE, Wave
+from eartune.models.batch import Clip
+from eartune.models.chat_format import ChatFormat
+from eartune.models.chat_model import ChatModel
+from eartune.models.size import Rate
+from eartune.models.tiny import TINY_DECODER, byte_tokenizer, tiny_model
+from eartune.settings import Component
+
+AUDIO_TOKEN = "<|object_ref_start|>"
+
+
+class FunAsrNanoFeatureExtractor(Stock):
+    """The stock extractor without torchaudio; its name is the stock one's, as it is written into checkpoints."""
+
+    N_FFT, LOWEST_HZ, PREEMPHASIS = 512, 20.0, 0.97  # Kaldi's
+
+    def _extract_fbank_features(self, waveform: Tensor) -> Tensor:
+        """A wave to Kaldi's log-mel, (frames, bins)."""
+        length, hop = (self.sampling_rate * ms // 1000 for ms in (self.frame_length, self.frame_shift))
+        frames = waveform.unfold(0, length, hop)
+        frames = frames - frames.mean(1, keepdim=True)
+        frames = frames - self.PREEMPHASIS * torch.cat([frames[:, :1], frames[:, :-1]], dim=1)
+        spectrum = torch.fft.rfft(frames * torch.hamming_window(length, periodic=False), self.N_FFT)
+        filters = mel_filter_bank(
+            num_frequency_bins=self.N_FFT // 2 + 1,
+            num_mel_filters=self.feature_size,
+            min_frequency=self.LOWEST_HZ,
+            max_frequency=self.sampling_rate / 2,
+            sampling_rate=self.sampling_rate,
+            mel_scale="kaldi",
+            triangularize_in_mel_space=True,
+        )
+        energies: Tensor = spectrum.abs().square() @ torch.from_numpy(filters).float()
+        return energies.clamp(min=torch.finfo(torch.float32).eps).log()
+
+
+class FunAsrNano(ChatModel):
+    """One audio token a frame of 60 ms, 16.7 a second; the adapter takes clips one by one, as it may lose its mask."""
+
+    chat = ChatFormat(  # without what its template writes before a clip, as that asks for a transcript in Chinese
+        opening="<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n",
+        audio_open="",
+        audio_close="",
+        answer_open="<|im_end|>\n<|im_start|>assistant\n",
+        answer_end="<|im_end|>",
+    )
+    model_class = FunAsrNanoForConditionalGeneration
+    extractor_class = FunAsrNanoFeatureExtractor
+    states = tokens = Rate(16.7)
+    encoded_by = (Component.AUDIO_ENCODER, Component.MODALITY_ADAPTER)
+    stock_depends_on_batch = True
+
+    def features(self, wave: Wave) -> Clip:
+        """The clip's mels, seven side by side, frames last as all families have it."""
+        stacked = self.extractor(np.asarray(wave), sampling_rate=SAMPLE_RATE)["input_features"][0]
+        return Clip(stacked.T, len(stacked), len(stacked))
+
+    def encode(self, mel: Tensor, n_frames: Tensor) -> Tensor:
+        """Through encoder and adapter, whose layers look at the whole clip."""
+        valid = (torch.arange(mel.shape[-1], device=mel.device)[None] < n_frames[:, None]).long()
+        states = self.model.model.audio_tower(mel.transpose(1, 2), valid).last_hidden_state
+        adapter = self.model.model.multi_modal_projector
+        lengths = n_frames.tolist()
+        return torch.cat([adapter(states[i : i + 1, :n], valid[i : i + 1, :n])[0] for i, n in enumerate(lengths)])
+
+    def adapt(self, states: Tensor) -> Tensor:
+        """Nothing is left to do."""
+        return states
+
+    def stock_audio(self, waves: Sequence[Wave]) -> dict[str, Tensor]:
+        """Stacked mels, frames before pitch, with their mask."""
+        return dict(self.extractor([np.asarray(wave) for wave in waves], sampling_rate=SAMPLE_RATE))
+
+    @classmethod
+    def tiny(cls, seed: int = 0, **settings: Any) -> "FunAsrNano":
+        """Two layers a side, the encoder's last for timestamps."""
+        tokenizer = byte_tokenizer((AUDIO_TOKEN,), cls.chat.answer_end)
+        width = TINY_DECODER["hidden_size"]
+        heads = {"hidden_size": width, "num_attention_heads": 2, "num_hidden_layers": 2}
+        config = FunAsrNanoConfig(
+            audio_config=heads | {"intermediate_size": 64, "num_timestamp_prediction_layers": 1},
+            adaptor_config=heads | {"intermediate_size": width // 4, "projector_hidden_size": 64},
+            text_config=TINY_DECODER | {"model_type": "qwen3", "vocab_size": len(tokenizer), "head_dim": 8},
+            audio_token_id=tokenizer.convert_tokens_to_ids(AUDIO_TOKEN),
+        )
+        model = tiny_model(cls.model_class, config, seed, **settings)
+        return cls(model, tokenizer, FunAsrNanoFeatureExtractor())

@@ -1,0 +1,1 @@
+"""Decoding: key-value cache, greedy and beam search, and answers constrained to a grammar."""

@@ -1,0 +1,140 @@
+"""Answers held to a schema: at every step of a search only such tokens as lead to JSON with known labels.
+
+schema -> grammar of all answers -> a matcher for each beam -> which tokens may come next
+"""
+
+import json
+from collections.abc import Sequence
+
+import llguidance.hf
+import numpy as np
+import torch
+from llguidance import LLMatcher, LLTokenizer
+from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from eartune.models.generation.beam_search import Answer
+from eartune.tasks.slu import Schema
+
+ENTITIES = ',"entities":['
+CLOSING = frozenset('"}]')
+FILLER = r'/"([^"\\\x00-\x1f\x7f]|\\["\\bfnrt])+"/'  # a JSON string with something in it
+LAST_STEPS = 16
+"""Tokens that end an answer, at most, once the name of an entity type is written: quotes, a letter, all that closes."""
+
+
+class Constraint:
+    """The answers of one schema, for one tokenizer; what a search has written so far is known by its tokens."""
+
+    def __init__(self, schema: Schema, tokenizer: PreTrainedTokenizerFast, n_vocab: int, answer_end: int) -> None:
+        self.tokenizer: LLTokenizer = llguidance.hf.from_tokenizer(tokenizer, n_vocab=n_vocab, eos_token=answer_end)
+        self.matcher = LLMatcher(self.tokenizer, LLMatcher.grammar_from_lark(grammar(schema)))
+        if self.matcher.is_error():
+            raise ValueError(f"no grammar for these labels: {self.matcher.get_error()}")
+        self.n_vocab = n_vocab
+        self.answer_end = answer_end
+        written = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
+        closing = [token for token, text in enumerate(written) if text and set(text) <= CLOSING]
+        self.quotes = torch.tensor([token for token in closing if written[token].startswith('"')])
+        self.brackets = torch.tensor([answer_end, *(token for token in closing if not written[token].startswith('"'))])
+        longest = max(map(len, heads(schema))) + max(map(len, keys(schema)), default=0)
+        self.reserve = longest + len(ENTITIES) + LAST_STEPS
+        """Steps that a search may take beyond its limit; it does nothing there but end."""
+
+    def rules(self, limit: int, skips: bool = True) -> "Held":
+        """For one search, which `skips` what is forced or not; from `limit` tokens on, answers are closed."""
+        return Held(self, limit, skips)
+
+
+class Held:
+    """Forbids in every row all tokens that its answer cannot go on with."""
+
+    def __init__(self, constraint: Constraint, closing_from: int, skips: bool = True) -> None:
+        self.constraint = constraint
+        self.skips = skips
+        self.closing_from = closing_from
+        self.end = constraint.answer_end
+        self.limit = closing_from + constraint.reserve
+        self.matchers: dict[Answer, LLMatcher | None] = {(): constraint.matcher.deep_copy()}
+
+    def mask(self, answers: Sequence[Answer], scores: Tensor) -> Tensor:
+        """Scores (rows, vocabulary), minus infinity where a token is forbidden."""
+        self.matchers = {answer: self._advanced(answer) for answer in dict.fromkeys(answers)}
+        allowed = {answer: self._allowed(matcher, len(answer)) for answer, matcher in self.matchers.items()}
+        masks = torch.stack([allowed[answer] for answer in answers]).to(scores.device)
+        return scores.masked_fill(~masks[:, : scores.shape[1]], -torch.inf)
+
+    def forced(self, answer: Answer) -> Answer:
+        """The tokens that spell what the grammar leaves no choice about, as the tokenizer would write it."""
+        if not self.skips:
+            return ()
+        matcher = self.matchers[answer] = self._advanced(answer)
+        return () if matcher is None or matcher.is_stopped() else tuple(matcher.compute_ff_tokens())
+
+    def _advanced(self, answer: Answer) -> LLMatcher | None:
+        """The matcher of an answer whose beginning has one; None for what has ended, or never was an answer."""
+        known = next(n for n in range(len(answer), -1, -1) if answer[:n] in self.matchers or n == 0)
+        before = self.matchers.get(answer[:known])
+        if before is None or known == len(answer):
+            return before
+        matcher, further = before.deep_copy(), list(answer[known:])
+        return matcher if matcher.try_consume_tokens(further) == len(further) else None
+
+    def _allowed(self, matcher: LLMatcher | None, length: int) -> Tensor:
+        """Which tokens may come next, (vocabulary)."""
+        only_end = torch.zeros(self.constraint.n_vocab, dtype=torch.bool)
+        only_end[self.constraint.answer_end] = True
+        if matcher is None or matcher.is_stopped():
+            return only_end
+        bits = allocate_token_bitmask(1, self.constraint.n_vocab)
+        fill_next_token_bitmask(matcher, bits)
+        allowed = torch.from_numpy(
+            np.unpackbits(bits.view(np.uint8), bitorder="little")[: self.constraint.n_vocab]
+        ).bool()
+        return self._closing(allowed) if length >= self.closing_from else allowed
+
+    def _closing(self, allowed: Tensor) -> Tensor:
+        """Those that bring the end nearer: quotes before brackets, as a bracket inside quotes is a letter."""
+        for tokens in (self.constraint.quotes, self.constraint.brackets):
+            if allowed[tokens].any():
+                return torch.zeros_like(allowed).scatter_(0, tokens, allowed[tokens])
+        return allowed
+
+
+def grammar(schema: Schema) -> str:
+    """All answers as `slu.target` writes them, in Lark's notation."""
+    entities = '(entity ("," entity)*)?' if schema.entity_types else ""
+    return "\n".join(
+        [
+            f'start: "{{" head {_literal(ENTITIES)} {entities} "]}}"',
+            f"head: {_either(heads(schema))}",
+            'entity: "{" key FILLER "}"',
+            f"key: {_either(keys(schema) or [''])}",
+            f"FILLER: {FILLER}",
+        ]
+    )
+
+
+def heads(schema: Schema) -> list[str]:
+    """How answers begin, after the brace."""
+    if schema.has_scenario:
+        return [_inside({"scenario": scenario, "action": action}) for scenario, action in sorted(schema.pairs)]
+    return [_inside({"intent": intent}) for intent in sorted(schema.intents)]
+
+
+def keys(schema: Schema) -> list[str]:
+    """How entities begin, after the brace."""
+    return [json.dumps(kind, ensure_ascii=False) + ":" for kind in sorted(schema.entity_types)]
+
+
+def _inside(label: dict[str, str]) -> str:
+    return json.dumps(label, ensure_ascii=False, separators=(",", ":"))[1:-1]
+
+
+def _either(texts: Sequence[str]) -> str:
+    return " | ".join(map(_literal, texts))
+
+
+def _literal(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

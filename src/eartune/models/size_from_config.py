@@ -1,0 +1,64 @@
+"""How large a checkpoint is, from its configuration alone: its class is built without weights and counted."""
+
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from eartune.errors import InputError
+from eartune.models.architecture import Architecture, Family
+from eartune.models.size import KNOWN, Size
+
+
+@cache
+def size_of(architecture: Architecture) -> Size:
+    """The size of a checkpoint that is known, in a folder, or on the hub, of which the configuration alone is fetched.
+
+    Raises InputError where there is no configuration that can be read. Torch is needed for those that are not known.
+    """
+    if architecture.checkpoint in KNOWN and architecture.type == "qwen2-audio":
+        return KNOWN[architecture.checkpoint]
+    return size_of_config(architecture.type, _config(architecture))
+
+
+def size_of_config(family_name: Family, config: Any) -> Size:
+    """The size of what the family's class would build from a configuration."""
+    import torch
+
+    from eartune.models.activation_memory import kept_by_decoder, kept_by_encoder
+    from eartune.models.registry import FAMILIES
+
+    family = FAMILIES[family_name]
+    with torch.device("meta"):
+        module = family.model_class(config)
+    parts = family.parts_of(module)
+    sinusoids = [value for name, value in module.named_parameters() if name.endswith("embed_positions.weight")]
+    text = config.get_text_config()
+    wrapped = parts.lora_linears()
+    return Size(
+        parameters={component: total for component, (total, _) in parts.counts().items()},
+        lora_features=sum(layer.in_features + layer.out_features for layer in wrapped),
+        positions=sum(value.numel() for value in sinusoids),
+        layers=text.num_hidden_layers,
+        width=text.hidden_size,
+        vocabulary=text.vocab_size,
+        wrapped=sum(layer.weight.numel() for layer in wrapped),
+        lora_outputs=sum(layer.out_features for layer in wrapped),
+        token_bytes=kept_by_decoder(family.decoder_of(module), partial(family.weightless_inputs, text)),
+        state_bytes=kept_by_encoder(module, parts),
+        states=family.states,
+        tokens=family.tokens,
+    )
+
+
+def _config(architecture: Architecture) -> Any:
+    checkpoint = architecture.checkpoint
+    nowhere = f"{checkpoint}: neither a folder with a config.json, nor on the hub, nor one of {', '.join(KNOWN)}"
+    for part in checkpoint.split(" + "):  # encoder-adapter-llm joins two
+        if not Path(part).is_dir() and part.count("/") != 1:  # on the hub it is OWNER/NAME
+            raise InputError(nowhere)
+    from eartune.models.registry import FAMILIES
+
+    try:
+        return FAMILIES[architecture.type].config_of(checkpoint)
+    except (OSError, ValueError) as error:  # no such file, or not a configuration
+        raise InputError(f"{nowhere} ({str(error).splitlines()[0]})") from error

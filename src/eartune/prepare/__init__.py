@@ -1,0 +1,1 @@
+"""A user's own files, or a public corpus, become checked manifests."""

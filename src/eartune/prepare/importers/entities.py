@@ -1,0 +1,121 @@
+"""Entities in the ways people write them.
+
+    [{"type": "date", "filler": "friday"}]    [{"entity": "date", "value": "friday"}]    [{"date": "friday"}]
+    {"date": "friday", "size": ["small", "large"]}    "wake me on [date : friday]"
+
+A type without a filler is one that a table has a place for, but the row does not say.
+"""
+
+import ast
+import json
+import re
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from eartune.data.frame import Entity
+from eartune.prepare.importers.row import RowError, is_blank, label_or_none, text_or_none
+
+_NOTHING = ("null", "None")  # as a table has it in a cell
+_TYPES = ("type", "entity", "slot")
+_FILLERS = ("filler", "value")
+_LIKELY_CODE = re.compile(r"\s*(\{|\[\s*[\[{(\"'\]])")
+_MARKED = re.compile(r"\[\s*+(?P<type>[^\[\]:]+):\s*+(?P<filler>[^\[\]]+)\]")
+_SHAPES = 'must be a list of {"type": ..., "filler": ...} or an object of {"type": "filler"}'
+
+
+def words_and_entities(text: str | None, given: Any) -> tuple[str | None, tuple[Entity, ...]]:
+    """The words of a row without marks, and its entities; `given` is what the row has as entities, None for nothing.
+
+    Raises RowError for entities in no known way of writing.
+    """
+    if is_blank(given) or given in _NOTHING:
+        return unmarked(text) if text else (text, ())
+    if not isinstance(given, str):
+        return text, read_entities(given)
+    if _LIKELY_CODE.match(given):
+        return text, read_entities(decoded(given, "entities"))
+    words, entities = unmarked(text_or_none(given, "entities") or "")
+    if not entities and _letters(words) != _letters(text or ""):  # so that a row of BIO tags is not taken for words
+        raise RowError(f'"entities" {_SHAPES}, or the text with [type : words] in it')
+    return text or words, entities
+
+
+def unmarked(text: str) -> tuple[str, tuple[Entity, ...]]:
+    """Words and entities of text with [type : words] in it."""
+    entities = tuple(Entity(mark["type"].strip(), mark["filler"].strip()) for mark in _MARKED.finditer(text))
+    return _MARKED.sub(lambda mark: mark["filler"].strip(), text), entities
+
+
+def read_entities(value: Any) -> tuple[Entity, ...]:
+    """Entities from decoded JSON, in its order; raises RowError saying what would be right."""
+    if value is None:
+        return ()
+    if isinstance(value, dict):
+        return tuple(_of_object(value))
+    if isinstance(value, list | tuple):
+        return tuple(entity for item in value for entity in _of_item(item))
+    raise RowError(f'"entities" {_SHAPES}, not {type(value).__name__}')
+
+
+def decoded(text: str, name: str) -> Any:
+    """What JSON stands for, or a Python literal, which is what pandas writes into a CSV file; raises RowError."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about a backslash in the text, say
+            return ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        raise RowError(f"{name} must be JSON, or a Python literal, but is neither") from error
+
+
+def _of_object(value: dict[Any, Any]) -> Iterator[Entity]:
+    """An object that is all the entities of a row, or the only one, or a column each (as Hugging Face stores them)."""
+    kind, filler = _described(value)
+    if kind is None or filler is None:
+        return _by_type(value)
+    if isinstance(value[kind], list) and isinstance(value[filler], list):
+        if len(value[kind]) != len(value[filler]):
+            raise RowError(f'"entities" has {len(value[kind])} of {kind!r} but {len(value[filler])} of {filler!r}')
+        return (_entity(*pair) for pair in zip(value[kind], value[filler], strict=True))
+    return iter([_entity(value[kind], value[filler])])
+
+
+def _of_item(item: Any) -> Iterator[Entity]:
+    """An item of a list of entities; pairs are what Parquet makes of a map."""
+    if isinstance(item, tuple) and len(item) == 2:
+        return _by_type({item[0]: item[1]})
+    if not isinstance(item, dict):
+        raise RowError(f'"entities" {_SHAPES}; one of the list is {type(item).__name__}')
+    kind, filler = _described(item)
+    if kind is not None and filler is not None:
+        return iter([_entity(item[kind], item[filler])])
+    if kind is not None and len(item) > 1:  # a type with a place in the text, say, is no pair of type and filler
+        raise RowError(f'"entities" {_SHAPES}; one has a {kind!r} but no "filler"')
+    return _by_type(item)
+
+
+def _described(item: dict[Any, Any]) -> tuple[str | None, str | None]:
+    """The keys under which an object says type and filler of one entity."""
+    return next((key for key in _TYPES if key in item), None), next((key for key in _FILLERS if key in item), None)
+
+
+def _by_type(fillers: dict[Any, Any]) -> Iterator[Entity]:
+    for kind, filler in fillers.items():
+        for each in filler if isinstance(filler, list) else [filler]:
+            if not is_blank(each):
+                yield _entity(kind, each)
+
+
+def _entity(kind: Any, filler: Any) -> Entity:
+    named, words = label_or_none(kind, "type"), label_or_none(filler, "filler")
+    if named is None or words is None:
+        raise RowError(f'"entities" {_SHAPES}; one has a blank in it')
+    return Entity(named, words)
+
+
+def _letters(text: str) -> str:
+    return "".join(text.split()).casefold()

@@ -1,0 +1,39 @@
+"""The rows of a JSON file: one object a line, or a list of objects."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from eartune.errors import InputError
+from eartune.prepare.importers.row import Row
+from eartune.prepare.importers.text import read_text
+
+
+def json_rows(path: Path) -> list[Row]:
+    """A row for every line, or item of a list, that is not blank; one that is no JSON says so in its fault.
+
+    Raises InputError for a file that cannot be read, or is one object over many lines.
+    """
+    text = read_text(path)
+    whole = _decoded(text)
+    if isinstance(whole, dict) and "\n" in text.strip():
+        raise InputError(f"{path}: is a single JSON object; write one object a line, or a list of objects")
+    if isinstance(whole, list) and any(isinstance(item, dict) for item in whole):
+        return [Row(f"{path}, row {number}", item) for number, item in enumerate(whole, start=1)]
+    lines = enumerate(text.split("\n"), start=1)
+    return [_row(f"{path}, row {number}", line) for number, line in lines if line.strip()]
+
+
+def _decoded(text: str) -> Any:
+    """What a whole file stands for; None for JSON lines, which are no JSON together."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _row(place: str, line: str) -> Row:
+    try:
+        return Row(place, json.loads(line))
+    except (ValueError, RecursionError) as error:
+        return Row(place, line, f"must be JSON, but is none ({error})")

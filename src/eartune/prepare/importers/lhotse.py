@@ -1,0 +1,86 @@
+"""Lhotse's manifests: cuts, or supervisions beside the manifest of their recordings.
+
+{"id": "cut-1", "start": 0, "duration": 2.1,
+ "recording": {"id": "rec-1", "sources": [{"type": "file", "source": "a.flac"}], "sampling_rate": 16000,
+               "num_samples": 33600, "duration": 2.1},
+ "supervisions": [{"text": "wake me on friday", "speaker": "s1", "language": "en",
+                   "custom": {"intent": "set_alarm", "entities": [{"type": "date", "filler": "friday"}]}}]}
+
+slurp_supervisions_train.jsonl.gz names recordings of slurp_recordings_train.jsonl.gz by their "recording_id".
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from eartune.prepare.importers.columns import pick
+from eartune.prepare.importers.import_result import Imported
+from eartune.prepare.importers.json_rows import json_rows
+from eartune.prepare.importers.row import Row, RowError
+from eartune.prepare.importers.to_utterances import gather
+
+_TOLERANCE = 0.01  # seconds; lengths are rounded when they are written
+
+
+def read_lhotse(rows: Sequence[Row], path: Path) -> Imported:
+    """An utterance a cut, or a supervision; one that is a part of its recording is none."""
+    return gather(rows, partial(_translated, recordings=_recordings_beside(path)), path.parent)
+
+
+def _translated(cut: dict[str, Any], recordings: Mapping[str, Any]) -> dict[str, Any]:
+    supervision = _supervision(cut)
+    recording = cut.get("recording") or recordings.get(str(cut.get("recording_id")))
+    if not isinstance(recording, dict):
+        raise RowError('has no "recording"; write cuts, or put the manifest of recordings beside the supervisions')
+    _refuse_part(cut, recording)
+    custom = _custom(cut) | _custom(supervision)
+    said = {"id": cut.get("id"), "text": supervision.get("text"), "language": supervision.get("language")}
+    file = {"file": _file(recording), "seconds": recording.get("duration"), "speaker": supervision.get("speaker")}
+    return said | pick(custom) | {"recordings": [file]}
+
+
+def _recordings_beside(path: Path) -> dict[str, Any]:
+    """By id, what the manifest of recordings says that goes with one of supervisions."""
+    beside = path.with_name(path.name.replace("supervisions", "recordings"))
+    if beside == path or not beside.is_file():
+        return {}
+    contents = [row.content for row in json_rows(beside) if isinstance(row.content, dict)]
+    return {str(content.get("id")): content for content in contents}
+
+
+def _supervision(cut: dict[str, Any]) -> dict[str, Any]:
+    """A row of a manifest of supervisions is its own."""
+    if "supervisions" not in cut:
+        return cut
+    stated = cut["supervisions"]
+    if not isinstance(stated, list) or len(stated) != 1 or not isinstance(stated[0], dict):
+        count = len(stated) if isinstance(stated, list) else "no list of"
+        raise RowError(f"has {count} supervisions; a recording is one utterance")
+    return stated[0]
+
+
+def _refuse_part(cut: dict[str, Any], recording: dict[str, Any]) -> None:
+    start, length, whole = cut.get("start") or 0, cut.get("duration"), _seconds(recording)
+    if not all(isinstance(value, int | float) for value in (start, length or 0)):
+        raise RowError('"start" and "duration" must be numbers of seconds')
+    if start > 0 or (length is not None and whole is not None and length < whole - _TOLERANCE):
+        raise RowError("is a part of its recording; recordings are taken whole, so cut it into a file of its own")
+
+
+def _seconds(recording: dict[str, Any]) -> float | None:
+    seconds = recording.get("duration")
+    return seconds if isinstance(seconds, int | float) else None
+
+
+def _custom(stated: dict[str, Any]) -> dict[str, Any]:
+    custom = stated.get("custom")
+    return custom if isinstance(custom, dict) else {}
+
+
+def _file(recording: dict[str, Any]) -> Any:
+    sources = recording.get("sources")
+    source = sources[0] if isinstance(sources, list) and len(sources) == 1 else None
+    if not isinstance(source, dict) or source.get("type") != "file":
+        raise RowError('its recording must have one source, {"type": "file", "source": ...}')
+    return source.get("source")

@@ -1,0 +1,123 @@
+"""Chats as fine-tuning tools want them: Hugging Face's, ms-swift's and LLaMA-Factory's; the answer is the frame.
+
+    {"messages": [
+        {"role": "user", "content": [{"type": "audio", "audio": "ab12.wav"}, {"type": "text", "text": "Extract ..."}]},
+        {"role": "assistant", "content": [{"type": "text", "text": "{\\"intent\\": ..., \\"entities\\": [...]}"}]}]}
+    {"messages": [{"role": "user", "content": "<audio>..."}, {"role": "assistant", "content": "{...}"}],
+     "audios": ["ab12.wav"]}
+    {"conversations": [{"from": "human", "value": "<audio>..."}, {"from": "gpt", "value": "{...}"}],
+     "audios": ["ab12.wav"]}
+
+Beside a recording, what the user writes is an instruction; without one it is the words, less our own instruction.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from eartune.data.utterance import Utterance
+from eartune.errors import InputError
+from eartune.files import write_lines
+from eartune.prepare.importers.clips import clip_name
+from eartune.prepare.importers.columns import pick
+from eartune.prepare.importers.entities import decoded
+from eartune.prepare.importers.import_result import Imported
+from eartune.prepare.importers.row import Row, RowError
+from eartune.prepare.importers.to_utterances import gather
+from eartune.tasks.slu import INTENT_INSTRUCTION, SCENARIO_ACTION_INSTRUCTION, instruction, target
+
+_ROLES = {"user": "user", "human": "user", "assistant": "assistant", "gpt": "assistant", "system": "system"}
+_AUDIO = ("audio", "path", "url", "audio_url")
+_TAG = "<audio>"
+_OURS = (SCENARIO_ACTION_INSTRUCTION, INTENT_INSTRUCTION)
+
+
+def read_messages(rows: Sequence[Row], path: Path) -> Imported:
+    """An utterance a chat; a chat of more than one question and answer is none."""
+    return gather(rows, _translated, path.parent)
+
+
+def write_messages(path: Path, utterances: Iterable[Utterance]) -> None:
+    """A chat in Hugging Face's shape for every recording, and one of text for utterances that have none.
+
+    Recordings inside the file's folder are named relative to it. What is written, `read_messages` reads.
+    """
+    write_lines(path, (chat for utterance in utterances for chat in _chats(utterance, path.parent)))
+
+
+def _translated(content: dict[str, Any]) -> dict[str, Any]:
+    question, answer = _question_and_answer(content)
+    file = _file(content, question)
+    said = {"recordings": [{"file": file}]} if file else {"text": _without_instruction(_text(question))}
+    return pick(content, ("id", "language")) | _meaning(answer) | said
+
+
+def _question_and_answer(content: dict[str, Any]) -> tuple[Any, Any]:
+    """What the user and the assistant say, as it stands."""
+    turns = content.get("messages", content.get("conversations"))
+    if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
+        raise RowError('"messages" must be a list of {"role": ..., "content": ...}')
+    roles = [_ROLES.get(str(turn.get("role", turn.get("from")))) for turn in turns]
+    said = [turn.get("content", turn.get("value")) for turn, role in zip(turns, roles, strict=True) if role != "system"]
+    if [role for role in roles if role != "system"] != ["user", "assistant"]:
+        raise RowError("must be one turn of the user and one of the assistant, after one of the system if any")
+    return said[0], said[1]
+
+
+def _file(content: dict[str, Any], question: Any) -> str | None:
+    """The recording that a chat is about; tools differ in whether they mark its place."""
+    parts = [part for part in question if isinstance(part, dict)] if isinstance(question, list) else []
+    stated = content.get("audios", content.get("audio"))
+    listed = stated if isinstance(stated, list) else [stated]
+    named = [clip_name(value) for value in [*listed, *(part[key] for part in parts for key in _AUDIO if key in part)]]
+    files = [name for name in named if name]
+    marks = question.count(_TAG) if isinstance(question, str) else sum("audio" in str(p.get("type")) for p in parts)
+    if len(files) > 1 or marks > len(files):
+        raise RowError(f"marks {marks} recordings and names {len(files)}; a row is one recording, or text")
+    return files[0] if files else None
+
+
+def _text(content: Any) -> str:
+    """The text of a turn: a string, or the text parts of a list."""
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else [content]
+    texts = [part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str)]
+    if len(texts) < len(parts):
+        raise RowError('the content of a turn must be text, or a list of {"type": "text", "text": ...}')
+    return "\n".join(texts)
+
+
+def _without_instruction(text: str) -> str:
+    """The words beside our own instruction, after or before it; once, so that words may quote it."""
+    if text.strip() in _OURS:
+        return ""
+    after = next((f"\n{ours}" for ours in _OURS if text.endswith(f"\n{ours}")), "")
+    before = next((f"{ours}\n" for ours in _OURS if text.startswith(f"{ours}\n")), "")
+    return text.removesuffix(after) if after else text.removeprefix(before)
+
+
+def _meaning(answer: Any) -> dict[str, Any]:
+    meaning = decoded(_text(answer), "the assistant's answer")
+    if not isinstance(meaning, dict):
+        raise RowError('the assistant must answer {"intent": ..., "entities": [...]}, as JSON')
+    return pick(meaning)
+
+
+def _chats(utterance: Utterance, folder: Path) -> Iterator[dict[str, Any]]:
+    if utterance.text is None and not utterance.recordings:
+        raise InputError(f"the utterance {utterance.id!r} has neither text nor recordings")
+    ask = instruction(utterance.frame.scenario is not None)
+    spoken = [[{"type": "audio", "audio": _name(r.path, folder)}, _part(ask)] for r in utterance.recordings]
+    for question in spoken or [[_part(f"{utterance.text}\n{ask}")]]:
+        answer = [_part(target(utterance.frame))]
+        yield {"messages": [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]}
+
+
+def _part(text: str) -> dict[str, str]:
+    return {"type": "text", "text": text}
+
+
+def _name(path: Path, folder: Path) -> str:
+    inside = path.resolve().is_relative_to(folder.resolve())
+    return str(path.resolve().relative_to(folder.resolve()) if inside else path.resolve())

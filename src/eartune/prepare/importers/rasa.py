@@ -1,0 +1,100 @@
+"""Rasa's NLU training data, version 3.1: intents with examples, entities marked in them; text alone.
+
+    nlu:
+    - intent: set_alarm
+      examples: |
+        - wake me on [friday](date)
+        - wake me in [NYC]{"entity": "city", "value": "new york", "role": "here"}
+
+The filler is what is said, NYC; to call it new york is left to whoever acts on it. A role makes the type more
+precise: city.here.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from eartune.errors import InputError
+from eartune.prepare.importers.import_result import Imported
+from eartune.prepare.importers.row import Row, RowError
+from eartune.prepare.importers.text import read_text
+from eartune.prepare.importers.to_utterances import gather
+
+# The loader in C, where there is one, is some ten times as fast. Nothing is made of tags: nodes are read as text.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MARKED = re.compile(r"\[(?P<words>[^\[\]]+)\](?:\((?P<type>[^)]*)\)|(?P<one>\{[^}]*\})|(?P<many>\[\s*\{[^\]]*\]))")
+
+
+def read_rasa(path: Path) -> Imported:
+    """An utterance an example, its row being its line; synonyms, lookup tables and regular expressions are left out."""
+    sections = _fields(_root(path)).get("nlu")
+    if not isinstance(sections, yaml.SequenceNode):
+        raise InputError(f'{path}: is no NLU data of Rasa; it needs a list "nlu"')
+    rows = (row for section in sections.value for row in _examples(_fields(section), path))
+    return gather(rows, _translated, path.parent)
+
+
+def _root(path: Path) -> Any:
+    try:
+        return yaml.compose(read_text(path), Loader=_LOADER)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise InputError(f"{path}: is not YAML ({' '.join(str(error).split())})") from error
+
+
+def _fields(node: Any) -> dict[str, Any]:
+    """The nodes of a mapping by their keys; a node knows its line, and has "yes" for a bare yes."""
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    return {str(key.value): value for key, value in pairs}
+
+
+def _examples(section: dict[str, Any], path: Path) -> Iterator[Row]:
+    """Sections without an intent are synonyms and the like."""
+    if "intent" not in section:
+        return
+    intent = section["intent"]
+    lines = list(_lines(section.get("examples")))
+    for line, text in lines:
+        yield Row(f"{path}, row {line}", {"intent": intent.value, "text": text}, _fault_of(text))
+    if not lines:
+        yield Row(f"{path}, row {intent.start_mark.line + 1}", {"intent": str(intent.value)}, "has no examples")
+
+
+def _lines(examples: Any) -> Iterator[tuple[int, str]]:
+    """Examples as text of many lines, or as a list of {"text": ..., "metadata": ...}, each with its line."""
+    if isinstance(examples, yaml.ScalarNode):
+        first = examples.start_mark.line + (2 if examples.style in ("|", ">") else 1)  # a block begins below its mark
+        for number, line in enumerate(examples.value.split("\n"), start=first):
+            if line.strip():
+                yield number, line.strip()
+    elif isinstance(examples, yaml.SequenceNode):
+        for item in examples.value:
+            text = _fields(item).get("text", item)
+            words = text.value.strip() if isinstance(text, yaml.ScalarNode) else ""
+            yield text.start_mark.line + 1, words if words.startswith("-") else f"- {words}"
+
+
+def _fault_of(line: str) -> str:
+    return "" if line.startswith("-") else 'must begin with "- "'
+
+
+def _translated(content: dict[str, Any]) -> dict[str, Any]:
+    example = content["text"].removeprefix("-").strip()
+    entities = [{"type": kind, "filler": mark["words"]} for mark in _MARKED.finditer(example) for kind in _types(mark)]
+    return {"intent": content["intent"], "text": _MARKED.sub(lambda mark: mark["words"], example), "entities": entities}
+
+
+def _types(mark: re.Match[str]) -> list[str]:
+    """Of one marked piece of text, which may be more than one thing."""
+    if mark["type"] is not None:
+        return [mark["type"].partition(":")[0]]  # [NYC](city:new york) was the old way to write a synonym
+    try:
+        stated = json.loads(mark["many"] or f"[{mark['one']}]")
+    except ValueError as error:
+        raise RowError(f"what stands after [{mark['words']}] must be JSON ({error})") from error
+    if not all(isinstance(each, dict) and isinstance(each.get("entity"), str) for each in stated):
+        raise RowError(f'what stands after [{mark["words"]}] needs an "entity", as text')
+    return [f"{each['entity']}.{each['role']}" if each.get("role") else each["entity"] for each in stated]

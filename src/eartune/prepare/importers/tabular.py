@@ -1,0 +1,129 @@
+"""Tables: JSON lines, CSV, TSV and Parquet, with a column for the words, the recording, the intent.
+
+    {"id": "ab12", "sentence": "a small latte", "intent": "orderDrink", "slots": {"size": "small"}}
+
+    path,transcript,scenario,action,entities
+    ab12.wav,a small latte,coffee,order,"[{""type"": ""size"", ""filler"": ""small""}]"
+
+Rows of our own manifest, with "recordings", are such rows too.
+"""
+
+import csv
+import io
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from eartune.errors import InputError
+from eartune.prepare.importers.clips import clip_name
+from eartune.prepare.importers.columns import match_columns
+from eartune.prepare.importers.import_result import Imported
+from eartune.prepare.importers.row import Row, is_blank
+from eartune.prepare.importers.text import read_text
+from eartune.prepare.importers.to_utterances import gather
+
+_NEEDED = {"text or audio": {"text", "audio"}, "intent, or scenario and action": {"intent", "scenario"}}
+_DELIMITERS = (",", ";", "\t", "|")
+
+
+def read_jsonl(rows: Sequence[Row], path: Path, told: Mapping[str, str]) -> Imported:
+    """Rows of JSON; their columns are all keys that any of them has."""
+    header = {key: None for row in rows if isinstance(row.content, dict) for key in row.content}
+    columns = match_columns(header, told, path)
+    return gather(rows, partial(_translated, columns=columns), path.parent, columns)
+
+
+def read_csv(path: Path, told: Mapping[str, str]) -> Imported:
+    """A header, then a row each; raises InputError when the header names nothing that is needed."""
+    lines = list(io.StringIO(read_text(path), newline=""))  # splits where csv does, and not at every odd character
+    delimiter = _delimiter(lines, path)
+    header = _header(lines, delimiter, path)
+    columns = _needed(match_columns(_unique(header, path), told, path), header, path)
+    rows = _csv_rows(lines, delimiter, header, path)
+    return gather(rows, partial(_translated, columns=columns), path.parent, columns)
+
+
+def read_parquet(path: Path, told: Mapping[str, str]) -> Imported:
+    """Raises InputError without pyarrow, and for a file that it cannot read."""
+    try:
+        from pyarrow import ArrowException
+        from pyarrow.parquet import ParquetFile
+    except ImportError as error:
+        raise InputError(f"{path}: Parquet files need pyarrow; pip install 'eartune[data]'") from error
+    try:
+        with ParquetFile(path) as table:
+            header = table.schema_arrow.names
+            columns = _needed(match_columns(header, told, path), header, path)
+            translate = partial(_translated, columns=columns)
+            return gather(_parquet_rows(table, path), translate, path.parent, columns)
+    except (OSError, ArrowException) as error:
+        raise InputError(f"{path}: cannot be read as Parquet ({error})") from error
+
+
+def _translated(content: dict[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
+    values = {ours: content.get(theirs) for ours, theirs in columns.items()}
+    speaker, audio = values.pop("speaker", None), clip_name(values.pop("audio", None))
+    if not is_blank(content.get("recordings")):
+        return values | {"recordings": content["recordings"]}
+    return values | {"recordings": [{"file": audio, "speaker": speaker}] if audio else []}
+
+
+def _needed(columns: dict[str, str], header: Collection[str], path: Path) -> dict[str, str]:
+    for asked, needed in _NEEDED.items():
+        if not columns.keys() & needed:
+            raise InputError(f"{path}: which of its columns is {asked}? It has {', '.join(header)}; name the right one")
+    return columns
+
+
+def _unique(header: list[str], path: Path) -> list[str]:
+    twice = next((name for name in header if name and header.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"{path}: has two columns {twice!r}; their names must differ")
+    return header
+
+
+def _delimiter(lines: list[str], path: Path) -> str:
+    """The one that parts the header into most names; the rows may be full of commas."""
+    if not lines or not lines[0].strip():
+        raise InputError(f"{path}: must begin with a row that names the columns")
+    return max(_DELIMITERS, key=lambda delimiter: len(_header(lines[:1], delimiter, path)))
+
+
+def _header(lines: list[str], delimiter: str, path: Path) -> list[str]:
+    try:
+        return [cell.strip() for cell in next(csv.reader(lines, delimiter=delimiter))]
+    except csv.Error as error:
+        raise InputError(f"{path}: must begin with a row that names the columns ({error})") from error
+
+
+def _csv_rows(lines: list[str], delimiter: str, header: list[str], path: Path) -> Iterator[Row]:
+    """Numbered as a spreadsheet does, the header being row 1; rows without a letter are left out."""
+    reader = csv.reader(lines, delimiter=delimiter)
+    next(reader)
+    number = 1
+    while (start := reader.line_num) < len(lines):
+        number += 1
+        cells, fault = _cells(reader, len(header))
+        stands = "".join(lines[start : reader.line_num])
+        if stands.strip(f'{delimiter}" \t\r\n'):
+            hint = "; is a quote left open?" if fault and reader.line_num > start + 1 else ""
+            content = stands if fault else dict(zip(header, cells, strict=True))
+            yield Row(f"{path}, row {number}", content, fault + hint)
+
+
+def _cells(reader: Iterator[list[str]], expected: int) -> tuple[list[str], str]:
+    """The cells of the next row, and what is wrong with them, if anything."""
+    try:
+        cells = [cell.strip() for cell in next(reader)]
+    except csv.Error as error:
+        return [], f"is no row of CSV ({error})"
+    return cells, "" if len(cells) == expected else f"has {len(cells)} cells, but the header has {expected}"
+
+
+def _parquet_rows(table: Any, path: Path) -> Iterator[Row]:
+    number = 0
+    for batch in table.iter_batches(batch_size=1000):  # a table may have its recordings inside
+        for content in batch.to_pylist():
+            number += 1
+            yield Row(f"{path}, row {number}", content)

@@ -1,0 +1,122 @@
+"""Rows of any shape become utterances: into our manifest's names first, then by one reader for all.
+
+    row -> translate -> {"id", "text", "language", "intent" | "scenario" + "action", "entities", "recordings"}
+        -> Utterance, or Rejected with the reason
+
+No row stops the reading.
+"""
+
+import hashlib
+import json
+import math
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from eartune.data.frame import Entity, SemanticFrame
+from eartune.data.utterance import Recording, Utterance, frame_fields
+from eartune.prepare.importers.clips import Clips, clip_name
+from eartune.prepare.importers.entities import words_and_entities
+from eartune.prepare.importers.import_result import Imported, Rejected
+from eartune.prepare.importers.row import Row, RowError, fit_for_json, label_or_none, text_or_none
+
+Translation = Callable[[dict[str, Any]], Mapping[str, Any]]
+"""From a row to the names of our manifest; raises RowError where it cannot."""
+
+
+def gather(
+    rows: Iterable[Row], translate: Translation, folder: Path, columns: Mapping[str, str] | None = None
+) -> Imported:
+    """The utterances of all rows that can be used, and the others with their reasons; recordings are in `folder`."""
+    clips, ids, rejected = Clips(folder), _Ids(folder), []
+    utterances: list[Utterance] = []
+    for row in rows:
+        try:
+            utterances.append(ids.identified(_utterance(translate(_object(row)), clips), row.place))
+        except RowError as fault:
+            rejected.append(Rejected(row.place, fit_for_json(row.content), str(fault)))
+    return Imported(tuple(utterances), tuple(rejected), dict(columns or {}))
+
+
+def _object(row: Row) -> dict[str, Any]:
+    if row.fault:
+        raise RowError(row.fault)
+    if not isinstance(row.content, dict):
+        raise RowError(f"must be an object, {{...}}, not {type(row.content).__name__}")
+    return row.content
+
+
+def _utterance(values: Mapping[str, Any], clips: Clips) -> Utterance:
+    """The id is empty where the row states none."""
+    text, entities = words_and_entities(text_or_none(values.get("text"), "text"), values.get("entities"))
+    recordings = _recordings(values.get("recordings"), clips)
+    if text is None and not recordings:
+        raise RowError("has neither text nor a recording")
+    language = text_or_none(values.get("language"), "language") or "und"
+    return Utterance(label_or_none(values.get("id"), "id") or "", text, language, _frame(values, entities), recordings)
+
+
+def _frame(values: Mapping[str, Any], entities: tuple[Entity, ...]) -> SemanticFrame:
+    intent, scenario, action = (text_or_none(values.get(key), key) for key in ("intent", "scenario", "action"))
+    if "scenario" in values and "action" in values:
+        if scenario is None or action is None:
+            raise RowError('needs both "scenario" and "action", as the file has them')
+        return SemanticFrame.of(scenario, action, entities)
+    if intent is None:
+        raise RowError('needs an "intent", or "scenario" and "action"')
+    return SemanticFrame(intent, entities)
+
+
+def _recordings(listed: Any, clips: Clips) -> tuple[Recording, ...]:
+    if listed is None:
+        return ()
+    if not isinstance(listed, list):
+        raise RowError('"recordings" must be a list of {"file": ...}')
+    return tuple(_recording(each, clips) for each in listed)
+
+
+def _recording(row: Any, clips: Clips) -> Recording:
+    name = clip_name(row.get("file")) if isinstance(row, dict) else None
+    if name is None:
+        raise RowError('each of "recordings" needs a "file", as text')
+    return Recording(clips.find(name), _seconds(row.get("seconds")), label_or_none(row.get("speaker"), "speaker"))
+
+
+def _seconds(value: Any) -> float:
+    if value is None:
+        return math.nan
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e9:
+        raise RowError("the length of a recording must be a number of seconds above 0, or left out to be measured")
+    return float(value)
+
+
+class _Ids:
+    """The ids of a file, each once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._places: dict[str, str] = {}
+        self._copies: Counter[str] = Counter()
+
+    def identified(self, utterance: Utterance, place: str) -> Utterance:
+        """With the id that its row states, or one from its content; raises RowError for one stated before."""
+        if not utterance.id:
+            utterance = replace(utterance, id=self._from_content(utterance))
+        earlier = self._places.setdefault(utterance.id, place)
+        if earlier != place:
+            raise RowError(f"the id {utterance.id!r} stands in {earlier.rpartition(', ')[2]} already; ids must differ")
+        return utterance
+
+    def _from_content(self, utterance: Utterance) -> str:
+        """Twelve hex digits; the second row of the same content adds "-2": who says a thing twice may mean it."""
+        files = [os.path.relpath(recording.path, self._folder) for recording in utterance.recordings]
+        content = json.dumps([utterance.text, files, frame_fields(utterance.frame)])
+        digest = hashlib.sha256(content.encode()).hexdigest()[:12]
+        while True:
+            self._copies[digest] += 1
+            name = digest if self._copies[digest] == 1 else f"{digest}-{self._copies[digest]}"
+            if name not in self._places:
+                return name

@@ -1,0 +1,1 @@
+"""Faults of rows and recordings, and what becomes of them."""

@@ -1,0 +1,154 @@
+"""What a frozen encoder makes of each recording, kept on disk: epochs, models of a grid and their tests encode it once.
+
+runs/coffee/encoded/<key>.safetensors     the states of one recording; the key says what is heard, and by which weights
+"""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+
+from eartune.data.audio import SAMPLE_RATE, Wave, hear
+from eartune.data.example import Example
+from eartune.data.utterance import Recording
+from eartune.models.audio_llm import AudioLLM
+from eartune.models.batch import Clip
+from eartune.training.schemes import Stage
+
+HEADER_BYTES = 220  # of a file, beside the states
+FREE_SHARE = 0.5  # of what is free on the disk, which checkpoints need as well
+
+Clips = Callable[[Recording], Clip]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A recording's samples as a model hears them."""
+
+    digest: str
+    seconds: float
+
+
+class EncodedClips:
+    """A folder of bounded size; `tell` is called with a sentence when something does not fit."""
+
+    def __init__(self, folder: Path, most_gb: float, cut_silence: bool, tell: Callable[[str], None]) -> None:
+        self.folder = folder
+        self.most_gb = most_gb
+        self.cut_silence = cut_silence
+        self.tell = tell
+        self._heard: dict[Path, Heard] = {}
+
+    def of_stage(self, model: AudioLLM, stage: Stage, progress: Progress) -> Clips | None:
+        """The clips of a stage; None where it trains what encodes them, or where they do not fit."""
+        if set(stage.trainable) & set(model.encoded_by):
+            return None
+        return self.of(model, stage.examples, progress)
+
+    def of_test(self, model: AudioLLM, examples: Iterable[Example], progress: Progress) -> Clips | None:
+        """The clips of a test; None where a stage trained what encodes them, as no other model would hear them so."""
+        if model.parts.has_trained(model.encoded_by):
+            return None
+        return self.of(model, examples, progress)
+
+    def of(self, model: AudioLLM, examples: Iterable[Example], progress: Progress) -> Clips | None:
+        """All clips that are to be heard, encoded where they were not yet; None where they do not fit."""
+        spoken = (example.recording for example in examples if example.transcript is None)
+        paths = {recording.path for recording in spoken if recording is not None}
+        if not paths or not self.most_gb:
+            return None
+        self.folder.mkdir(parents=True, exist_ok=True)
+        files = self._files(model, sorted(paths))
+        missing = {file: path for path, file in files.items() if not is_whole(file)}
+        if not self._make_room(set(files.values()), self._bytes_of(model, list(missing.values()))):
+            return None
+        for done, (file, path) in enumerate(missing.items(), start=1):
+            write_clip(file, encoded(model, hear(path, self.cut_silence)))
+            progress(done, len(missing))
+        for file in files.values():
+            file.touch()  # what was used last goes last
+        return lambda recording: read_clip(files[recording.path])
+
+    def _files(self, model: AudioLLM, paths: Iterable[Path]) -> dict[Path, Path]:
+        """Where the states of each recording are, or will be."""
+        by = f"{type(model).__name__} {model.parts.fingerprint(model.encoded_by)}"
+        found = {}
+        for path in paths:
+            key = hashlib.sha256(f"{by} {self._heard_of(path).digest}".encode()).hexdigest()[:32]
+            found[path] = self.folder / f"{key}.safetensors"
+        return found
+
+    def _heard_of(self, path: Path) -> Heard:
+        if path not in self._heard:
+            wave = hear(path, self.cut_silence)
+            self._heard[path] = Heard(hashlib.sha256(wave.tobytes()).hexdigest(), len(wave) / SAMPLE_RATE)
+        return self._heard[path]
+
+    def _bytes_of(self, model: AudioLLM, paths: list[Path]) -> float:
+        """About how many bytes the states of some recordings take, from those of the longest."""
+        if not paths:
+            return 0.0
+        longest = encoded(model, hear(max(paths, key=lambda path: self._heard_of(path).seconds), self.cut_silence))
+        assert longest.states is not None
+        n_tokens = sum(model.tokens.of(self._heard_of(path).seconds) for path in paths)
+        return n_tokens * longest.states.nbytes / longest.n_tokens + HEADER_BYTES * len(paths)
+
+    def _make_room(self, needed: set[Path], new_bytes: float) -> bool:
+        """Delete what was not used for longest until all that is needed fits; nothing, where it cannot."""
+        there = {file: file.stat() for file in self.folder.glob("*.safetensors")}
+        taken = sum(stat.st_size for stat in there.values())
+        most = min(self.most_gb * 1e9, taken + FREE_SHARE * shutil.disk_usage(self.folder).free)
+        others = sorted(there.keys() - needed, key=lambda file: there[file].st_mtime)
+        others_bytes = sum(there[file].st_size for file in others)
+        if (needed_bytes := taken - others_bytes + new_bytes) > most:
+            self.tell(
+                f"encoded, its recordings take about {needed_bytes / 1e9:.2g} GB, and {most / 1e9:.2g} GB may be kept "
+                "(training.encoded_gb, and half of the free disk), so that they are encoded each time they are heard"
+            )
+            return False
+        for file in others:
+            if needed_bytes + others_bytes > most:
+                others_bytes -= there[file].st_size
+                file.unlink()
+        return True
+
+
+@torch.no_grad()
+def encoded(model: AudioLLM, wave: Wave) -> Clip:
+    """The clip with its states for its mel; encoded alone, so that nothing depends on what else was to be encoded."""
+    model.module.eval()
+    device = next(model.module.parameters()).device
+    clip = model.features(wave)
+    assert clip.mel is not None
+    states = model.encode(clip.mel[None].to(device), torch.tensor([clip.n_frames], device=device))
+    return replace(clip, mel=None, states=states.cpu())
+
+
+def write_clip(file: Path, clip: Clip) -> None:
+    """Written whole or not at all."""
+    assert clip.states is not None
+    half_done = file.with_name(f".{file.name}.part")
+    counts = {"n_frames": torch.tensor(clip.n_frames), "n_tokens": torch.tensor(clip.n_tokens)}
+    save_file(counts | {"states": clip.states.contiguous()}, half_done)
+    half_done.replace(file)
+
+
+def read_clip(file: Path) -> Clip:
+    """A clip that was kept."""
+    stored = load_file(file)
+    return Clip(None, int(stored["n_frames"]), int(stored["n_tokens"]), stored["states"])
+
+
+def is_whole(file: Path) -> bool:
+    """Whether the file is there and as long as its header says."""
+    try:
+        with safe_open(file, "pt") as stored:
+            return {"n_frames", "n_tokens", "states"} == set(stored.keys())
+    except (OSError, SafetensorError):
+        return False

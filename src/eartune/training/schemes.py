@@ -1,0 +1,183 @@
+"""Training schemes: each turns pools of text and speech into a list of stages, which is all a trainer sees.
+
+The defaults are those of arXiv 2509.15389 where known; docs/design.md says which are not.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from eartune.data.example import Example, Pool, as_speech, as_text
+from eartune.settings import Component, Section
+
+EVERYTHING = tuple(Component)
+LANGUAGE_MODEL_ONLY = (Component.LANGUAGE_MODEL,)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What the trainer is given."""
+
+    name: str
+    examples: tuple[Example, ...]
+    epochs: int
+    learning_rate: float
+    warmup_ratio: float
+    trainable: tuple[Component, ...]
+
+
+def mixed(text: Pool, speech: Pool, synthetic: Pool, least_speech: float) -> tuple[Example, ...]:
+    """Every text once, every recording as many times as give speech that share beside text, then what voices said."""
+    typed, spoken = as_text(text), as_speech(speech)
+    times = math.ceil(least_speech / (1 - least_speech) * len(typed) / len(spoken)) if spoken else 1
+    return typed + spoken * max(1, times) + as_speech(synthetic)
+
+
+class NamedScheme(Section):
+    """What all schemes share: a name, for grids that hold the same scheme with different settings."""
+
+    name: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9.-]*$")
+    type: str
+
+    @property
+    def label(self) -> str:
+        """How tables and folders call it."""
+        return self.name or self.type
+
+
+class Untuned(NamedScheme):
+    """The model as it is, or as its alignment left it."""
+
+    type: Literal["untuned"] = "untuned"
+    uses_text: ClassVar[bool] = False
+    uses_speech: ClassVar[bool] = False
+    synthetic: ClassVar[bool] = False
+
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
+        """No stage at all."""
+        return []
+
+
+class Prompted(NamedScheme):
+    """The untuned model, told the labels, and shown some typed examples with their answers."""
+
+    type: Literal["prompted"] = "prompted"
+    labels: bool = True
+    """Whether the instruction names all intents and entity types."""
+    examples: int = Field(default=0, ge=0)
+    """How many of data.text it shows, of as many intents as there are."""
+    uses_text: ClassVar[bool] = False
+    uses_speech: ClassVar[bool] = False
+    synthetic: ClassVar[bool] = False
+
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
+        """No stage at all."""
+        return []
+
+
+class TextOnly(NamedScheme):
+    """Labelled text alone, audio parts frozen."""
+
+    type: Literal["text-only"] = "text-only"
+    epochs: int = Field(default=3, ge=1)
+    learning_rate: float = Field(default=5e-6, gt=0)
+    warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
+    uses_text: ClassVar[bool] = True
+    uses_speech: ClassVar[bool] = False
+    synthetic: ClassVar[bool] = False
+
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
+        """One stage of text."""
+        return [_text_stage(text, self.epochs, self.learning_rate, self.warmup_ratio)]
+
+
+class Cascade(TextOnly):
+    """An ASR's transcript, read by the model after text-only tuning: what most products do today."""
+
+    type: Literal["cascade"] = "cascade"  # type: ignore[assignment]
+    asr: str = "self"
+    """A speech recogniser on the hub or in a folder, or the model itself before it is tuned."""
+    as_heard: bool = True
+    """Read its words in lower case and without punctuation, as most corpora write them; the file keeps both."""
+
+
+class DirectMixing(NamedScheme):
+    """All text and the budget's speech in one shuffled stream."""
+
+    type: Literal["direct-mixing"] = "direct-mixing"
+    epochs: int = Field(default=3, ge=1)
+    learning_rate: float = Field(default=5e-6, gt=0)
+    warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
+    trainable: tuple[Component, ...] = Field(default=EVERYTHING, min_length=1)
+    """What the stage trains; sources on the paper disagree between everything and the language model alone."""
+    least_speech: float = Field(default=0, ge=0, lt=1)
+    """The least share of speech in an epoch. Fewer recordings are shown several times; 0, as in the paper, once."""
+    synthetic: bool = False
+    """Also learn from data.synthetic_speech, all of it."""
+    uses_text: ClassVar[bool] = True
+    uses_speech: ClassVar[bool] = True
+
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
+        """One stage of both."""
+        examples = mixed(text, speech, synthetic, self.least_speech)
+        return [Stage("mixed", examples, self.epochs, self.learning_rate, self.warmup_ratio, self.trainable)]
+
+
+class Curriculum(NamedScheme):
+    """Text first, then text and speech together at a lower rate."""
+
+    type: Literal["curriculum"] = "curriculum"
+    text_epochs: int = Field(default=2, ge=1)
+    text_learning_rate: float = Field(default=5e-6, gt=0)
+    text_warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
+    speech_epochs: int = Field(default=1, ge=1)
+    speech_learning_rate: float = Field(default=3e-6, gt=0)
+    speech_warmup_ratio: float = Field(default=0.02, ge=0, lt=1)
+    trainable: tuple[Component, ...] = Field(default=EVERYTHING, min_length=1)
+    """What the speech stage trains; the text stage trains the language model."""
+    least_speech: float = Field(default=0, ge=0, lt=1)
+    """The least share of speech in an epoch. Fewer recordings are shown several times; 0, as in the paper, once."""
+    synthetic: bool = False
+    """Also learn from data.synthetic_speech, all of it."""
+    uses_text: ClassVar[bool] = True
+    uses_speech: ClassVar[bool] = True
+
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
+        """A stage of text, then one of both."""
+        both = mixed(text, speech, synthetic, self.least_speech)
+        return [
+            _text_stage(text, self.text_epochs, self.text_learning_rate, self.text_warmup_ratio),
+            Stage(
+                "mixed", both, self.speech_epochs, self.speech_learning_rate, self.speech_warmup_ratio, self.trainable
+            ),
+        ]
+
+
+class SyntheticSpeech(NamedScheme):
+    """All text, and all of data.synthetic_speech: no recording is needed, and no budget is asked about."""
+
+    type: Literal["synthetic-speech"] = "synthetic-speech"
+    epochs: int = Field(default=3, ge=1)
+    learning_rate: float = Field(default=5e-6, gt=0)
+    warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
+    trainable: tuple[Component, ...] = Field(default=EVERYTHING, min_length=1)
+    uses_text: ClassVar[bool] = True
+    uses_speech: ClassVar[bool] = False
+    synthetic: ClassVar[bool] = True
+
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
+        """One stage of typed and spoken text."""
+        examples = mixed(text, (), synthetic, 0)
+        return [Stage("mixed", examples, self.epochs, self.learning_rate, self.warmup_ratio, self.trainable)]
+
+
+def _text_stage(text: Pool, epochs: int, learning_rate: float, warmup_ratio: float) -> Stage:
+    return Stage("text", as_text(text), epochs, learning_rate, warmup_ratio, LANGUAGE_MODEL_ONLY)
+
+
+Scheme = Annotated[
+    Untuned | Prompted | Cascade | TextOnly | SyntheticSpeech | DirectMixing | Curriculum, Field(discriminator="type")
+]
+SCHEMES = (Untuned, Prompted, Cascade, TextOnly, SyntheticSpeech, DirectMixing, Curriculum)

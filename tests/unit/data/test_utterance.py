@@ -1,0 +1,116 @@
+"""A manifest gives back what was written, and every fault is named with file and row."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from builders import frame, sound_file, utterance
+from eartune.data.frame import Entity, SemanticFrame
+from eartune.data.utterance import Recording, Utterance, read_manifest, write_manifest
+from eartune.errors import InputError
+
+words = st.text(min_size=1, max_size=12)
+entities = st.lists(st.builds(Entity, words, words), max_size=3).map(tuple)
+frames = st.builds(SemanticFrame.of, words, words, entities) | st.builds(SemanticFrame, words, entities)
+recordings = st.builds(
+    Recording,
+    st.sampled_from(["a.flac", "speaker 1/b.wav"]).map(Path),
+    st.integers(100, 30_000).map(lambda milliseconds: milliseconds / 1000),
+    st.none() | words,
+)
+utterances = st.builds(
+    Utterance, words, words.filter(str.strip), st.sampled_from(["en", "de"]), frames, st.tuples(recordings)
+)
+
+
+@given(written=st.lists(utterances, max_size=4, unique_by=lambda u: u.id))
+def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, written: list[Utterance]) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    inside = [replace(u, recordings=tuple(replace(r, path=folder / r.path) for r in u.recordings)) for u in written]
+    write_manifest(folder / "manifest.jsonl", inside)
+    assert read_manifest(folder / "manifest.jsonl") == tuple(inside)
+
+
+def test_speech_without_words_is_read_back(tmp_path: Path) -> None:
+    wordless = replace(utterance(text=None), recordings=(Recording(tmp_path / "a.flac", 1.5),))
+    write_manifest(tmp_path / "manifest.jsonl", [wordless])
+    assert read_manifest(tmp_path / "manifest.jsonl") == (wordless,)
+
+
+def test_recordings_inside_the_folder_are_named_relative_to_it_and_others_in_full(tmp_path: Path) -> None:
+    both = (Recording(tmp_path / "data" / "in.flac", 1.0), Recording(tmp_path / "out.flac", 1.0))
+    write_manifest(tmp_path / "data" / "manifest.jsonl", [replace(utterance(), recordings=both)])
+    row = json.loads((tmp_path / "data" / "manifest.jsonl").read_text())
+    assert [recording["file"] for recording in row["recordings"]] == ["in.flac", str(tmp_path / "out.flac")]
+
+
+def test_a_row_reads_as_the_module_shows_it(tmp_path: Path) -> None:
+    order = replace(utterance("ab12", "a small latte", frame("orderDrink", "size:small")), recordings=())
+    write_manifest(tmp_path / "manifest.jsonl", [order])
+    assert (tmp_path / "manifest.jsonl").read_text() == (
+        '{"id":"ab12","text":"a small latte","language":"en","intent":"orderDrink",'
+        '"entities":[{"type":"size","filler":"small"}],"recordings":[]}\n'
+    )
+
+
+def test_a_recording_without_seconds_is_measured(tmp_path: Path) -> None:
+    sound_file(tmp_path / "a.wav", seconds=1.25, rate=8000)
+    read = read_rows(tmp_path, good() | {"recordings": [{"file": "a.wav"}]})
+    assert read[0].seconds == pytest.approx(1.25)
+
+
+def test_entities_and_language_may_be_left_out(tmp_path: Path) -> None:
+    (read,) = read_rows(tmp_path, {"id": "u1", "text": "go", "intent": "go"})
+    assert (read.language, read.frame) == ("und", SemanticFrame("go"))
+
+
+def test_an_empty_manifest_holds_nothing(tmp_path: Path) -> None:
+    assert read_rows(tmp_path) == ()
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ({"id": None}, 'needs an "id", as text'),
+        ({"id": ""}, 'needs an "id", as text'),
+        ({"id": 7}, 'needs an "id", as text'),
+        ({"text": "  "}, '"text" is empty'),
+        ({"text": 5}, '"text" is empty'),
+        ({"text": None}, 'has neither "text" nor "recordings"'),
+        ({"intent": None}, 'needs "scenario" and "action", or "intent", as text'),
+        ({"intent": None, "scenario": "alarm"}, 'needs "scenario" and "action", or "intent", as text'),
+        ({"entities": "date"}, '"entities" must be a list'),
+        ({"entities": None}, '"entities" must be a list'),
+        ({"entities": [{"type": "date"}]}, '"entities" must be a list'),
+        ({"entities": [{"type": "date", "filler": 5}]}, '"entities" must be a list'),
+        ({"recordings": [{}]}, 'each of "recordings" needs a "file"'),
+        ({"recordings": ["a.wav"]}, 'each of "recordings" needs a "file"'),
+        ({"recordings": None}, '"recordings" must be a list'),
+        ({"recordings": {"file": "a.wav"}}, '"recordings" must be a list'),
+        ({"recordings": [{"file": "a.wav", "seconds": -1}]}, '"seconds" must be a number above 0'),
+        ({"recordings": [{"file": "a.wav", "seconds": float("nan")}]}, '"seconds" must be a number above 0'),
+        ({"recordings": [{"file": "a.wav", "seconds": "1.5"}]}, '"seconds" must be a number above 0'),
+        ({"recordings": [{"file": "a.wav", "seconds": True}]}, '"seconds" must be a number above 0'),
+        ({"id": "first"}, "the id 'first' stands in an earlier row too"),
+    ],
+)
+def test_a_fault_is_named_with_file_and_row(tmp_path: Path, fault: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError) as raised:
+        read_rows(tmp_path, good() | {"id": "first"}, good() | fault)
+    assert str(raised.value).startswith(f"{tmp_path / 'manifest.jsonl'}, row 2: ")
+    assert said in str(raised.value) and "\n" not in str(raised.value)
+
+
+def good() -> dict[str, Any]:
+    return {"id": "u2", "text": "wake me", "intent": "alarm_set"}
+
+
+def read_rows(folder: Path, *rows: dict[str, Any]) -> tuple[Utterance, ...]:
+    path = folder / "manifest.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return read_manifest(path)

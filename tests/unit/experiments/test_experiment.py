@@ -1,0 +1,165 @@
+"""One YAML, one experiment: which models it asks for, and one sentence for everything that does not fit."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builders import experiment, experiment_file
+from eartune.errors import InputError
+from eartune.experiments.experiment import read_experiment
+
+
+def spoken_by(**voice: Any) -> dict[str, Any]:
+    """A corpus that a voice speaks."""
+    return {"corpus": "manifest", "path": "a.jsonl", "voices": [{"name": "en-US"} | voice]}
+
+
+def test_text_only_runs_once_per_seed_and_untuned_once() -> None:
+    cells = experiment(grid__seeds=[0, 1], grid__budgets=["5%", "2h"]).cells()
+    assert [cell.name for cell in cells] == [
+        "untuned-seed0",
+        "text-only-seed0",
+        "direct-mixing-5pct-seed0",
+        "direct-mixing-2h-seed0",
+        "curriculum-5pct-seed0",
+        "curriculum-2h-seed0",
+        "text-only-seed1",
+        "direct-mixing-5pct-seed1",
+        "direct-mixing-2h-seed1",
+        "curriculum-5pct-seed1",
+        "curriculum-2h-seed1",
+    ]
+
+
+def test_what_is_asked_for_twice_runs_once() -> None:
+    grid = {"schemes": [{"type": "curriculum"}], "budgets": ["1h", "60 minutes"], "seeds": [0, 0]}
+    assert [cell.name for cell in experiment(grid=grid).cells()] == ["curriculum-1h-seed0"]
+
+
+def test_schemes_of_one_type_are_told_apart_by_name() -> None:
+    schemes = [{"type": "text-only"}, {"type": "text-only", "name": "text-5-epochs", "epochs": 5}]
+    cells = experiment(grid__schemes=schemes).cells()
+    assert [cell.name for cell in cells] == ["text-only-seed0", "text-5-epochs-seed0"]
+
+
+def test_budgets_are_not_needed_where_no_scheme_uses_speech() -> None:
+    assert len(experiment(grid__schemes=[{"type": "text-only"}], grid__budgets=None).cells()) == 1
+
+
+def test_settings_survive_their_json() -> None:
+    """`predict` reads a model's settings back from settings.json."""
+    written = experiment(training__lora={"rank": 4}, grid__budgets=["5%", "2h", "200 utterances"])
+    assert type(written).model_validate(written.model_dump(mode="json")) == written
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"grd": {}}, "unknown key 'grd'; did you mean 'grid'?"),
+        ({"grid__budget": ["5%"]}, "grid: unknown key 'budget'; did you mean 'budgets'?"),
+        ({"training__micro_batch": 1}, "training: unknown key 'micro_batch'; did you mean 'micro_batch_size'?"),
+        ({"training__lora": {"rnk": 1}}, "training.lora: unknown key 'rnk'; did you mean 'rank'?"),
+        (
+            {"grid__schemes": [{"type": "curriculum", "txt_epochs": 1}]},
+            "grid.schemes.0.curriculum: unknown key 'txt_epochs'; did you mean 'text_epochs'?",
+        ),
+        (
+            {"grid__schemes": [{"type": "curiculum"}]},
+            "grid.schemes.0: unknown type 'curiculum'; did you mean 'curriculum'?",
+        ),
+        ({"grid__schemes": [{"epochs": 1}]}, "grid.schemes.0: needs the key 'type'"),
+        ({"grid__schemes": []}, "grid.schemes: tuple should have at least 1 item"),
+        (
+            {"grid__schemes": [{"type": "untuned"}, {"type": "untuned"}]},
+            "grid: the scheme 'untuned' stands twice; give one of them a name of its own",
+        ),
+        (
+            {"grid__schemes": [{"type": "untuned"}, {"type": "text-only", "name": "untuned"}]},
+            "grid: the scheme 'untuned' stands twice; give one of them a name of its own",
+        ),
+        ({"grid__budgets": []}, "grid: the scheme 'direct-mixing' needs budgets, such as [5%, 100%]"),
+        ({"grid__budgets": None}, "grid: the scheme 'direct-mixing' needs budgets, such as [5%, 100%]"),
+        ({"grid__budgets": ["5%", "much"]}, "grid.budgets.1: 'much' is no speech budget; write one as 5%, 2h or"),
+        (
+            {"grid__budgets": ["0%"]},
+            "a budget of 0% is no speech at all; that is what the text-only scheme is for, or list speech of other",
+        ),
+        ({"grid__budgets": ["150%"]}, "grid.budgets.0: '150%' is more than all the speech"),
+        ({"grid__seeds": []}, "grid.seeds: tuple should have at least 1 item"),
+        (
+            {"data__test": [{"corpus": "manifst", "path": "a"}]},
+            "data.test.0: unknown corpus 'manifst'; did you mean 'manifest'?",
+        ),
+        (
+            {"data__text": [{"corpus": "librispeech"}]},
+            "data.text.0: unknown corpus 'librispeech'; known are fluent, grammar, italic, manifest, massive",
+        ),
+        ({"data__text": [{"path": "a.jsonl"}]}, "data.text.0: needs the key 'corpus'"),
+        ({"data__text": [{"corpus": "manifest"}]}, "data.text.0.manifest.path: field required"),
+        ({"data__test": []}, "data.test: tuple should have at least 1 item"),
+        (
+            {"data__synthetic_speech": [{"corpus": "manifest", "path": "a.jsonl"}]},
+            "data.synthetic_speech: manifest: needs voices, such as [{name: en-US}], to be synthetic speech",
+        ),
+        ({"grid__schemes": [{"type": "synthetic-speech"}]}, "the scheme 'synthetic-speech' needs corpora with voices"),
+        (
+            {"grid__schemes": [{"type": "curriculum", "synthetic": True}]},
+            "the scheme 'curriculum' needs corpora with voices under data.synthetic_speech",
+        ),
+        (
+            {"data__synthetic_speech": [spoken_by(speed=0.8)], "data__test": [spoken_by(pitch=1.2)]},
+            "data: the voice pico:en-US speaks in training and in the test; give the test others",
+        ),
+        (
+            {"data__synthetic_speech": [spoken_by(engine="espeek")]},
+            "data.synthetic_speech.0.manifest.voices.0: unknown engine 'espeek'; did you mean 'espeak'?",
+        ),
+        (
+            {"data__synthetic_speech": [spoken_by(engine="command", command="say {text}")]},
+            "data.synthetic_speech.0.manifest.voices.0.command.command: the command 'say {text}' must say {out} where",
+        ),
+        (
+            {"data__synthetic_speech": [spoken_by(engine="command", command="say 'a {out}")]},
+            'data.synthetic_speech.0.manifest.voices.0.command.command: the command "say \'a {out}" cannot be read',
+        ),
+        ({"name": None}, "name: field required"),
+        ({"name": "../elsewhere"}, "name: string should match pattern"),
+        ({"name": "two words"}, "name: string should match pattern"),
+        ({"architecture__type": "qwen3"}, "architecture.type: input should be 'audioflamingo3', 'encoder-adapter-llm'"),
+        ({"architecture__precision": "int8"}, "architecture.precision: input should be 'bfloat16', 'float32'"),
+        ({"architecture__precision": "nf4"}, "weights in 4 bits do not train; add training.lora, such as {rank: 16}"),
+        ({"training__rate_factors": {"encoder": 2}}, "training.rate_factors.encoder: input should be 'audio-encoder'"),
+    ],
+    ids=str,
+)
+def test_a_fault_is_one_sentence_with_file_and_place(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    path = experiment_file(tmp_path / "alarms.yaml", **changes)
+    with pytest.raises(InputError) as fault:
+        read_experiment(path)
+    assert str(fault.value).startswith(f"{path}: {said}") and "\n" not in str(fault.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"name: [a", "is not YAML ("),
+        (b"\tname: a", "is not YAML ("),
+        (b"name: \xff", "is not YAML ("),
+        (b"!!python/object/apply:os.system ['true']", "is not YAML ("),
+        (b"", "must hold name, question, data, architecture and grid"),
+        (b"- name", "must hold name, question, data, architecture and grid"),
+    ],
+    ids=["open list", "tab", "latin-1", "code", "empty", "list"],
+)
+def test_a_file_that_is_no_experiment_is_named(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "alarms.yaml"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as fault:
+        read_experiment(path)
+    assert str(fault.value).startswith(f"{path}: {said}") and "\n" not in str(fault.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"alarms\.yaml: no such experiment$"):
+        read_experiment(tmp_path / "alarms.yaml")

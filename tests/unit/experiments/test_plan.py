@@ -1,0 +1,245 @@
+"""Pools are checked against each other, and stages are counted, before any weight is loaded."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from builders import experiment, frame, pool, sound_file, utterance
+from eartune.data.corpora import Source
+from eartune.data.example import Asked, as_speech
+from eartune.data.utterance import Recording, Utterance, write_manifest
+from eartune.errors import InputError
+from eartune.experiments.experiment import Experiment
+from eartune.experiments.plan import Pools, figures, plan_cells, read_pools, shared_steps
+from eartune.settings import Component
+from eartune.tasks.slu import Schema
+
+
+def recorded(folder: Path, *rows: Utterance) -> tuple[Utterance, ...]:
+    """The rows with half a second of tone each."""
+    return tuple(replace(row, recordings=(Recording(sound_file(folder / f"{row.id}.wav"), 0.5),)) for row in rows)
+
+
+def write_data(folder: Path, **pools: tuple[Utterance, ...]) -> Source:
+    """Manifests of four texts, two spoken ones and one test recording, or of what is given instead."""
+    usual = {
+        "text": pool(4),
+        "speech": recorded(folder, *pool(2, prefix="s")),
+        "test": recorded(folder, *pool(1, prefix="t")),
+    }
+    for name, rows in (usual | pools).items():
+        write_manifest(folder / f"{name}.jsonl", rows)
+    return Source(folder, folder / "speech", render=False)
+
+
+def test_pools_are_what_the_manifests_hold(tmp_path: Path) -> None:
+    pools = read_pools(experiment(), write_data(tmp_path))
+    assert [len(pools.text), len(pools.speech), len(pools.test)] == [4, 2, 1]
+    assert pools.schema == Schema(frozenset({"alarm_set"}), frozenset({"date"}), True, frozenset({("alarm", "set")}))
+
+
+def test_the_speech_pool_holds_only_what_can_be_heard(tmp_path: Path) -> None:
+    """One manifest may serve as text and as speech; a budget of half its speech is not half its rows."""
+    mixed = (*recorded(tmp_path, *pool(2, prefix="s")), *pool(6, prefix="only-text-"))
+    pools = read_pools(experiment(), write_data(tmp_path, text=mixed, speech=mixed))
+    assert [len(pools.text), len(pools.speech)] == [8, 2]
+    plans = {plan.cell.name: plan for plan in plan_cells(experiment(), pools)}
+    assert len(plans["direct-mixing-50pct-seed0"].speech) == 1
+
+
+def test_a_test_recording_in_the_speech_pool_is_refused(tmp_path: Path) -> None:
+    speech = recorded(tmp_path, *pool(2, prefix="s"))
+    source = write_data(tmp_path, speech=speech, test=(replace(speech[1], id="t1"),))
+    with pytest.raises(InputError, match=r"s1\.wav: stands in the test and in speech that is trained on$"):
+        read_pools(experiment(), source)
+
+
+def test_a_test_recording_under_another_path_is_still_the_same(tmp_path: Path) -> None:
+    speech = recorded(tmp_path, *pool(2, prefix="s"))
+    (tmp_path / "link").symlink_to(tmp_path)
+    source = write_data(tmp_path, speech=speech)
+    (tmp_path / "test.jsonl").write_text(
+        '{"id":"t1","intent":"a","scenario":"alarm","action":"set","recordings":[{"file":"link/s0.wav","seconds":0.5}]}'
+    )
+    with pytest.raises(InputError, match=r"s0\.wav: stands in the test and in speech that is trained on$"):
+        read_pools(experiment(), source)
+
+
+def test_a_test_without_recordings_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^alarms: the test holds no recordings"):
+        read_pools(experiment(), write_data(tmp_path, test=pool(1, prefix="t")))
+
+
+def test_an_id_twice_in_one_pool_is_refused(tmp_path: Path) -> None:
+    twice = [{"corpus": "manifest", "path": "text.jsonl"}] * 2
+    with pytest.raises(InputError, match=r"^the id 'u0' turns up twice in one pool$"):
+        read_pools(experiment(data__text=twice), write_data(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [
+        ({"intents": ["alarm_query"]}, "u0: the intent 'alarm_set' is not among task.intents"),
+        ({"entity_types": ["time"]}, "u0: the entity type 'date' is not among task.entity_types"),
+    ],
+    ids=["intent", "entity type"],
+)
+def test_labels_outside_the_declared_ones_are_refused(tmp_path: Path, task: dict[str, object], said: str) -> None:
+    with pytest.raises(InputError) as fault:
+        read_pools(experiment(task=task), write_data(tmp_path))
+    assert str(fault.value) == said
+
+
+def test_scenarios_in_one_pool_and_none_in_another_are_refused(tmp_path: Path) -> None:
+    source = write_data(tmp_path, text=(utterance("u0", "a latte", frame("orderDrink")),))
+    with pytest.raises(InputError, match="some utterances have scenario and action, some an intent alone"):
+        read_pools(experiment(), source)
+
+
+def in_memory(text: int = 10, speech: int = 6) -> Pools:
+    """A pool of texts, one of utterances with two recordings each (90 s together), one test recording."""
+    spoken = pool(speech, 30.0, 60.0, prefix="s")
+    return Pools(pool(text), spoken, as_speech(pool(1, 1.0, prefix="t")), Schema.of(u.frame for u in pool(1)))
+
+
+def test_an_empty_text_pool_is_refused_where_text_is_used() -> None:
+    with pytest.raises(InputError, match=r"^text-only-seed0: the text pool is empty; list corpora under data\.text$"):
+        plan_cells(experiment(), in_memory(text=0))
+    assert len(plan_cells(experiment(grid__schemes=[{"type": "untuned"}]), in_memory(text=0))) == 1
+
+
+def test_a_budget_larger_than_the_pool_is_refused() -> None:
+    with pytest.raises(InputError, match=r"^the speech budget 7 utterances is more than there is: the pool holds 6"):
+        plan_cells(experiment(grid__budgets=["7 utterances"]), in_memory())
+
+
+def planned(settings: Experiment) -> dict[str, list[tuple[int, int, float, int, int]]]:
+    """By cell: the figures of its stages."""
+    return {
+        plan.cell.name: [
+            (f.text_examples, f.speech_examples, f.speech_hours, f.epochs, f.steps)
+            for f in (figures(stage, settings) for stage in plan.stages)
+        ]
+        for plan in plan_cells(settings, in_memory())
+    }
+
+
+def test_stages_that_are_alike_are_counted_once() -> None:
+    """The curriculum's text stage of 6 steps serves three budgets; another seed shares nothing."""
+    settings = experiment(grid__schemes=[{"type": "curriculum"}], grid__budgets=["1 utterance", "50%", "100%"])
+    steps, shared = shared_steps(plan_cells(settings, in_memory()), settings)
+    assert shared == 2 * 6 and steps == 3 * 6 + 4 + 5 + 6
+    seeds = experiment(grid__schemes=[{"type": "curriculum"}], grid__budgets=["50%"], grid__seeds=[0, 1])
+    assert shared_steps(plan_cells(seeds, in_memory()), seeds)[1] == 0
+
+
+def test_stages_in_numbers() -> None:
+    """10 texts are 3 batches of 4; 3 of 6 utterances are 6 recordings, 2 batches; a batch has one modality."""
+    assert planned(experiment(grid__budgets=["50%"])) == {
+        "untuned-seed0": [],
+        "text-only-seed0": [(10, 0, 0, 3, 9)],
+        "direct-mixing-50pct-seed0": [(10, 6, 0.075, 3, 15)],
+        "curriculum-50pct-seed0": [(10, 0, 0, 2, 6), (10, 6, 0.075, 1, 5)],
+    }
+
+
+def test_every_budget_shows_all_text_and_exactly_its_speech() -> None:
+    for plan in plan_cells(experiment(grid__budgets=["1 utterance", "50%", "100%"]), in_memory()):
+        shown = [e.recording for stage in plan.stages[-1:] for e in stage.examples if e.recording is not None]
+        assert shown == [recording for u in plan.speech for recording in u.recordings]
+        for stage in plan.stages:
+            assert [e.utterance for e in stage.examples if e.recording is None] == list(pool(10))
+
+
+def test_source_speech_is_used_whole_at_every_budget_and_alone_at_0() -> None:
+    source = pool(2, 1.0, prefix="fr")
+    settings = experiment(
+        grid__budgets=["0%", "50%"], data__source_speech=[{"corpus": "manifest", "path": "french.jsonl"}]
+    )
+    heard = {
+        plan.cell.name: [e.utterance.id for e in plan.stages[-1].examples if e.recording is not None]
+        for plan in plan_cells(settings, replace(in_memory(), source_speech=source))
+        if plan.stages
+    }
+    assert heard["text-only-seed0"] == []
+    assert heard["direct-mixing-0pct-seed0"] == heard["curriculum-0pct-seed0"] == ["fr0", "fr1"]
+    assert len(heard["direct-mixing-50pct-seed0"]) == 2 + 2 * 3 and heard["direct-mixing-50pct-seed0"][:2] == [
+        "fr0",
+        "fr1",
+    ]
+
+
+def test_source_speech_may_be_of_several_languages(tmp_path: Path) -> None:
+    spoken = {name: recorded(tmp_path, *pool(2, prefix=name)) for name in ("fr", "es")}
+    sources = [{"corpus": "manifest", "path": f"{name}.jsonl"} for name in spoken]
+    pools = read_pools(experiment(data__source_speech=sources), write_data(tmp_path, **spoken))
+    assert [utterance.id for utterance in pools.source_speech] == ["fr0", "fr1", "es0", "es1"]
+
+
+def test_synthetic_speech_goes_whole_to_the_schemes_that_ask_for_it_and_to_no_other() -> None:
+    settings = experiment(
+        grid__budgets=["50%"],
+        grid__schemes=[
+            *({"type": "text-only"}, {"type": "synthetic-speech"}, {"type": "curriculum"}),
+            {"type": "curriculum", "name": "both", "synthetic": True},
+        ],
+        data__synthetic_speech=[{"corpus": "grammar", "grammar": "home", "sentences": 2, "voices": [{}]}],
+    )
+    pools = replace(in_memory(), synthetic_speech=pool(2, 1.0, prefix="v"))
+    heard = {
+        plan.cell.name: {e.utterance.id[0] for e in plan.stages[-1].examples if e.recording is not None}
+        for plan in plan_cells(settings, pools)
+    }
+    assert heard["text-only-seed0"] == set() and heard["synthetic-speech-seed0"] == {"v"}
+    assert "v" not in heard["curriculum-50pct-seed0"]
+    assert heard["both-50pct-seed0"] == heard["curriculum-50pct-seed0"] | {"v"}
+
+
+def test_alignment_is_a_first_stage_of_every_model_and_asks_for_words() -> None:
+    aligned = replace(in_memory(), alignment=pool(3, 1.0, prefix="read"))
+    settings = experiment(grid__budgets=["50%"], alignment={"epochs": 2})
+    plans = {plan.cell.name: plan.stages for plan in plan_cells(settings, aligned)}
+    first = plans["untuned-seed0"][0]
+    assert all(stages[0] == first for stages in plans.values()) and len(plans["curriculum-50pct-seed0"]) == 3
+    assert (first.name, first.epochs, first.trainable) == ("align", 2, (Component.MODALITY_ADAPTER,))
+    assert [(e.utterance.id, e.asked) for e in first.examples] == [(f"read{i}", Asked.WORDS) for i in range(3)]
+    others = [e for stages in plans.values() for stage in stages[1:] for e in stage.examples]
+    assert {e.asked for e in others} == {Asked.FRAME}
+
+
+def prefaces(pools: Pools, **prompted: object) -> str:
+    settings = experiment(grid__schemes=[{"type": "prompted"} | prompted], grid__budgets=[])
+    (plan,) = plan_cells(settings, pools)
+    assert plan.stages == ()
+    return plan.preface
+
+
+def test_a_prompted_model_is_told_the_labels() -> None:
+    assert prefaces(in_memory()) == "Scenarios: alarm.\nActions: set.\nEntity types: date.\n"
+    assert prefaces(in_memory(), labels=False) == ""
+
+
+def test_examples_are_of_as_many_intents_as_there_are_and_do_not_depend_on_the_order_of_rows() -> None:
+    rows = [
+        replace(row, frame=frame(intent)) for row, intent in zip(pool(6), ("a.b",) * 4 + ("c.d", "e.f"), strict=True)
+    ]
+    shown = prefaces(replace(in_memory(), text=tuple(rows)), labels=False, examples=3)
+    assert shown.count("\n") == 3 and all(f'"scenario":"{name}"' in shown for name in "ace")
+    assert shown == prefaces(replace(in_memory(), text=tuple(reversed(rows))), labels=False, examples=3)
+
+
+def test_more_examples_than_there_are_texts_are_refused() -> None:
+    with pytest.raises(InputError, match="prompted: shows 11 examples, but the text pool has 10"):
+        prefaces(in_memory(), examples=11)
+
+
+def test_alignment_needs_recordings() -> None:
+    with pytest.raises(InputError, match=r"data\.alignment holds no recordings; where is its audio"):
+        plan_cells(experiment(), replace(in_memory(), alignment=pool(2, prefix="silent")))
+
+
+def test_alignment_needs_words() -> None:
+    wordless = replace(in_memory(), alignment=(utterance("u9", None, None, 1.0),))
+    with pytest.raises(InputError, match=r"^u9: stands in a text pool but has no text$"):
+        plan_cells(experiment(), wordless)

@@ -1,0 +1,120 @@
+"""A search that is held to a schema writes nothing else, and everything that a schema allows can be written."""
+
+import json
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eartune.data.frame import Entity, SemanticFrame
+from eartune.models.families.qwen2_audio import Qwen2Audio
+from eartune.models.generation.beam_search import Answer
+from eartune.models.generation.json_constraint import Constraint, grammar
+from eartune.tasks.slu import ParseStatus, Schema, parse, target
+
+SLURP = Schema.of(
+    [
+        SemanticFrame.of("alarm", "set", [Entity("date", "friday"), Entity("time_of_day", "noon")]),
+        SemanticFrame.of("audio", "volume_mute", [Entity("date", "x")]),
+    ]
+)
+COFFEE = Schema.of([SemanticFrame("orderDrink", (Entity("size", "small"), Entity("größe", "klein")))])
+BARE = Schema.of([SemanticFrame("yes"), SemanticFrame('no "really"')])
+MODEL = Qwen2Audio.tiny()
+END = MODEL.tokenizer.convert_tokens_to_ids(MODEL.chat.answer_end)
+
+
+def held_to(schema: Schema) -> Constraint:
+    return Constraint(schema, MODEL.tokenizer, MODEL.model.config.get_text_config().vocab_size, END)
+
+
+def written(schema: Schema, seed: int, limit: int) -> str:
+    """What scores drawn at random write, token by token."""
+    constraint = held_to(schema)
+    rules, draw = constraint.rules(limit), torch.Generator().manual_seed(seed)
+    answer: Answer = ()
+    while not answer or answer[-1] != END:
+        scores = torch.randn(1, constraint.n_vocab, generator=draw)
+        answer += (int(rules.mask([answer], scores).argmax()),)
+        assert len(answer) <= rules.limit
+    return MODEL.tokenizer.decode(answer, skip_special_tokens=True)
+
+
+@pytest.mark.parametrize("schema", [SLURP, COFFEE, BARE], ids=["scenario", "intent", "bare"])
+@pytest.mark.parametrize("limit", [0, 30, 150])
+@pytest.mark.parametrize("seed", range(4))
+def test_random_scores_write_answers_that_are_right_in_form(schema: Schema, limit: int, seed: int) -> None:
+    answer = written(schema, seed, limit)
+    assert parse(answer, schema)[1] is ParseStatus.OK, answer
+
+
+def allows(schema: Schema, text: str) -> bool:
+    """Whether a search may write the text, token by token, and end there."""
+    constraint = held_to(schema)
+    rules, answer = constraint.rules(10_000), Answer()
+    for token in [*MODEL.tokenizer(text, add_special_tokens=False)["input_ids"], END]:
+        scores = rules.mask([answer], torch.zeros(1, constraint.n_vocab))[0]
+        if not torch.isfinite(scores[token]):
+            return False
+        answer += (token,)
+    return True
+
+
+fillers = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=12)
+entities = st.lists(st.builds(Entity, st.sampled_from(sorted(SLURP.entity_types)), fillers), max_size=3)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.sampled_from(sorted(SLURP.pairs)), entities)
+def test_every_answer_that_can_be_learned_can_be_written(pair: tuple[str, str], said: list[Entity]) -> None:
+    assert allows(SLURP, target(SemanticFrame.of(*pair, said)))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '{"scenario":"alarm","action":"volume_mute","entities":[]}',
+        '{"scenario":"alarm","action":"set","entities":[{"place":"here"}]}',
+        '{"scenario":"alarm","action":"set","entities":[{"date":""}]}',
+        '{"scenario":"alarm","action":"set","entities":[]} and more',
+        '{"scenario": "alarm", "action": "set", "entities": []}',
+        '{"scenario":"alarm","action":"set"}',
+        "Sorry, I do not know.",
+    ],
+)
+def test_nothing_else_can_be_written(answer: str) -> None:
+    assert not allows(SLURP, answer)
+
+
+def test_beams_that_share_a_beginning_go_their_own_ways() -> None:
+    constraint = held_to(SLURP)
+    rules = constraint.rules(100)
+    ids = tuple(MODEL.tokenizer('{"scenario":"a', add_special_tokens=False)["input_ids"])
+    zeros = torch.zeros(2, constraint.n_vocab)
+    rules.mask([ids, ids], zeros)
+    ell, you = (MODEL.tokenizer(letter, add_special_tokens=False)["input_ids"][0] for letter in "lu")
+    after = rules.mask([(*ids, ell), (*ids, you)], zeros)
+    assert [MODEL.tokenizer.decode([row.isfinite().nonzero()[0, 0]]) for row in after] == ["a", "d"]
+
+
+def test_a_beam_that_was_never_an_answer_can_only_end() -> None:
+    constraint = held_to(SLURP)
+    rules = constraint.rules(100)
+    rules.mask([()], torch.zeros(1, constraint.n_vocab))
+    after = rules.mask([(5,)], torch.zeros(1, constraint.n_vocab))[0]
+    assert after.isfinite().nonzero().flatten().tolist() == [END]
+
+
+def test_what_the_grammar_leaves_no_choice_about_is_known_without_a_model() -> None:
+    rules = held_to(SLURP).rules(100)
+    ids = tuple(MODEL.tokenizer('{"scenario":"al', add_special_tokens=False)["input_ids"])
+    rules.mask([ids], torch.zeros(1, rules.constraint.n_vocab))
+    spelled = MODEL.tokenizer.decode(rules.forced(ids))
+    assert (
+        '{"scenario":"alarm","action":"set","entities":['.startswith('{"scenario":"al' + spelled) and len(spelled) > 30
+    )
+
+
+def test_labels_with_quotes_are_written_as_json() -> None:
+    assert json.dumps(json.dumps('no "really"'))[1:-1] in grammar(BARE)

@@ -1,0 +1,72 @@
+"""NeMo's manifests are read, their semantics being JSON or Python."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builders import frame
+from eartune.data.utterance import Recording
+from eartune.files import write_lines
+from eartune.prepare.importers.detect_format import read_utterances
+from eartune.prepare.importers.import_result import Imported
+
+ROW = {"audio_filepath": "a.flac", "duration": 2.1, "text": "wake me on friday"}
+MEANING = frame("alarm.set", "date:friday")
+
+
+def read(folder: Path, **changes: Any) -> Imported:
+    (folder / "a.flac").touch()
+    write_lines(folder / "manifest.json", [ROW | changes])
+    return read_utterances(folder / "manifest.json")
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"semantics": "{'scenario': 'alarm', 'action': 'set', 'entities': [{'type': 'date', 'filler': 'friday'}]}"},
+        {"semantics": '{"scenario": "alarm", "action": "set", "entities": [{"type": "date", "filler": "friday"}]}'},
+        {"semantics": {"scenario": "alarm", "action": "set", "entities": [{"date": "friday"}]}},
+        {"scenario": "alarm", "action": "set", "entities": [{"type": "date", "filler": "friday"}], "semantics": ""},
+        {"semantics": '{"scenario": "alarm", "action": "set"}', "slots": {"date": "friday"}},
+    ],
+    ids=["python", "json", "object", "keys", "both"],
+)
+def test_a_row_is_a_recording_with_words_and_meaning(tmp_path: Path, labels: dict[str, Any]) -> None:
+    (found,) = read(tmp_path, **labels).utterances
+    assert (found.text, found.frame) == ("wake me on friday", MEANING)
+    assert found.recordings == (Recording(tmp_path / "a.flac", 2.1),)
+
+
+def test_an_intent_alone_and_the_rest_of_the_keys_are_read(tmp_path: Path) -> None:
+    (found,) = read(tmp_path, semantics='{"intent": "wake"}', lang="en", speaker=4, utt_id="n1").utterances
+    assert (found.id, found.language, found.frame) == ("n1", "en", frame("wake"))
+    assert found.recordings[0].speaker == "4"
+
+
+def test_a_quote_in_the_semantics_does_no_harm(tmp_path: Path) -> None:
+    (found,) = read(tmp_path, semantics="{'intent': 'wake', 'entities': [{'date': \"friday's\"}]}").utterances
+    assert found.frame == frame("wake", "date:friday's")
+
+
+def test_speech_without_words_is_read(tmp_path: Path) -> None:
+    (found,) = read(tmp_path, text="", intent="wake").utterances
+    assert found.text is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"semantics": "{'scenario'"}, "semantics must be JSON, or a Python literal, but is neither"),
+        ({"semantics": "['alarm']"}, '"semantics" must be {"scenario": ..., "action": ..., "entities": [...]}'),
+        ({"semantics": "{}"}, 'needs an "intent", or "scenario" and "action"'),
+        ({"intent": "wake", "duration": 0}, "the length of a recording must be a number of seconds above 0"),
+        ({"intent": "wake", "offset": 1.5}, "begins inside its recording; recordings are taken whole"),
+        ({"intent": "wake", "audio_filepath": "", "text": ""}, "has neither text nor a recording"),
+    ],
+    ids=str,
+)
+def test_a_row_that_cannot_be_used_has_its_reason(tmp_path: Path, changes: dict[str, Any], reason: str) -> None:
+    imported = read(tmp_path, **changes)
+    assert imported.utterances == () and imported.rejected[0].reason.startswith(reason)
+    assert imported.rejected[0].row == ROW | changes

@@ -1,0 +1,359 @@
+"""Tables are read with their columns guessed or told, and every row that cannot be used has its reason."""
+
+import json
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builders import frame, utterance
+from eartune.data.frame import SemanticFrame
+from eartune.data.utterance import Recording, Utterance, read_manifest, write_manifest
+from eartune.errors import InputError
+from eartune.files import write_lines
+from eartune.prepare.importers.detect_format import read_utterances
+from eartune.prepare.importers.import_result import Imported
+
+COFFEE = {"text": "a small latte", "intent": "order"}
+
+
+def jsonl(folder: Path, *rows: Mapping[str, Any], **columns: str) -> Imported:
+    write_lines(folder / "rows.jsonl", (dict(row) for row in rows))
+    return read_utterances(folder / "rows.jsonl", "jsonl", columns)
+
+
+def table(folder: Path, content: str, **columns: str) -> Imported:
+    (folder / "rows.csv").write_text(content, newline="")
+    return read_utterances(folder / "rows.csv", columns=columns)
+
+
+def only(imported: Imported) -> Utterance:
+    """The one utterance of a file without faults."""
+    assert imported.rejected == ()
+    (found,) = imported.utterances
+    return found
+
+
+def reasons(imported: Imported) -> list[str]:
+    """One a row, of a file that has nothing else."""
+    assert imported.utterances == ()
+    return [rejected.reason for rejected in imported.rejected]
+
+
+def test_our_own_manifest_is_read_as_it_is(tmp_path: Path) -> None:
+    for name in ("a.flac", "b.flac"):
+        (tmp_path / name).touch()
+    both = (Recording(tmp_path / "a.flac", 1.5, "s1"), Recording(tmp_path / "b.flac", 2.0))
+    written = [replace(utterance(), recordings=both), utterance("u2", "go", frame("order", "size:small", "size:large"))]
+    write_manifest(tmp_path / "manifest.jsonl", written)
+    imported = read_utterances(tmp_path / "manifest.jsonl")
+    assert imported == read_utterances(tmp_path / "manifest.jsonl", "jsonl")
+    assert imported.rejected[0].reason == 'needs both "scenario" and "action", as the file has them'  # u2
+    assert imported.utterances == read_manifest(tmp_path / "manifest.jsonl")[:1] == tuple(written[:1])
+
+
+def test_a_row_of_everything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").touch()
+    row = {"uid": 7, "utt": "wake me", "wav": "a.wav", "locale": "en-US", "client_id": 3}
+    imported = jsonl(tmp_path, row | {"domain": "alarm", "action": "set", "slots": {"date": "friday"}})
+    (found,) = imported.utterances
+    assert math.isnan(found.recordings[0].seconds)
+    assert replace(found, recordings=()) == Utterance("7", "wake me", "en-US", frame("alarm.set", "date:friday"))
+    assert (found.recordings[0].path, found.recordings[0].speaker) == (tmp_path / "a.wav", "3")
+    assert imported.columns == {
+        **{"id": "uid", "text": "utt", "audio": "wav", "language": "locale", "speaker": "client_id"},
+        **{"scenario": "domain", "action": "action", "entities": "slots"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        *(("text", name) for name in ("text", "sentence", "transcript", "transcription", "utterance", "utt", "query")),
+        *(("text", name) for name in ("normalized_text", "Text", "SENTENCE", "Normalized Text", "annot_utt")),
+        *(("intent", name) for name in ("intent", "label", "intent_label", "Intent-Label")),
+        *(("id", name) for name in ("id", "uid", "utt_id", "key")),
+        *(("language", name) for name in ("language", "lang", "locale")),
+        *(("entities", name) for name in ("entities", "slots", "tags", "annot_utt")),
+    ],
+)
+def test_columns_are_guessed(tmp_path: Path, ours: str, theirs: str) -> None:
+    columns = {"text": "text", "intent": "intent", ours: theirs}
+    imported = jsonl(tmp_path, {theirs: "a" for theirs in columns.values()})
+    assert imported.columns == columns and len(imported.utterances) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["audio", "audio_path", "audio_filepath", "file", "filename", "path", "wav", "clip", "File Name", "PATH"]
+)
+def test_columns_of_recordings_are_guessed(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a.wav").touch()
+    imported = table(
+        tmp_path, f"{name},intent,speaker_id\na.wav,order,s1\n", **({"audio": name} if " " in name else {})
+    )
+    assert imported.columns["audio"] == name
+    assert only(imported).text is None
+    assert only(imported).recordings[0].speaker == "s1"
+
+
+def test_the_likeliest_of_several_columns_is_taken_and_can_be_overridden(tmp_path: Path) -> None:
+    row = {"sentence": "go", "query": "went", "label": "drive", "Label2": "walk"}
+    assert jsonl(tmp_path, row).columns == {"text": "sentence", "intent": "label"}
+    told = jsonl(tmp_path, row, text="query", intent="Label2")
+    assert told.columns == {"text": "query", "intent": "Label2"}
+    assert (only(told).text, only(told).frame) == ("went", SemanticFrame("walk"))
+
+
+def test_a_column_that_is_told_is_not_guessed_as_something_else(tmp_path: Path) -> None:
+    imported = jsonl(tmp_path, {"label": "go", "class": "drive"}, text="label", intent="class")
+    assert imported.columns == {"text": "label", "intent": "class"}
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"text": "words"}, "rows.jsonl: has no column 'words' for text; it has text, intent$"),
+        ({"words": "text"}, "^columns: 'words' is none of id, text, audio, language, speaker, intent"),
+        ({"scenario": "text"}, "scenario and action go together; name the column of the action too$"),
+    ],
+)
+def test_a_column_that_is_told_wrong_is_named(tmp_path: Path, columns: dict[str, str], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        jsonl(tmp_path, COFFEE, **columns)
+
+
+def test_scenario_and_action_make_the_intent_and_an_intent_alone_stays_one(tmp_path: Path) -> None:
+    pair = {"text": "go", "intent": "other", "scenario": "car", "action": "drive_on"}
+    assert only(jsonl(tmp_path, pair)).frame == SemanticFrame.of("car", "drive_on")
+    assert only(jsonl(tmp_path, {"text": "go", "intent": "car_drive"})).frame == SemanticFrame("car_drive")
+    half = jsonl(tmp_path, {"text": "go", "intent": "car_drive", "scenario": "car"})
+    assert only(half).frame == SemanticFrame("car_drive") and "scenario" not in half.columns
+
+
+@pytest.mark.parametrize(
+    ("entities", "pairs"),
+    [
+        ([{"type": "size", "filler": "small"}, {"type": "drink", "filler": "latte"}], ["size:small", "drink:latte"]),
+        ([{"size": "small"}, {"drink": "latte"}], ["size:small", "drink:latte"]),
+        ([{"size": "small", "drink": None}], ["size:small"]),
+        ([{"entity": "size", "value": "small", "start": 2, "end": 7}], ["size:small"]),
+        ([{"slot": "size", "value": "small"}], ["size:small"]),
+        ({"size": "small", "drink": "latte"}, ["size:small", "drink:latte"]),
+        ({"size": ["small", "large"], "drink": ""}, ["size:small", "size:large"]),
+        ({"type": "size", "filler": "small"}, ["size:small"]),
+        ({"type": ["size", "drink"], "filler": ["small", "latte"]}, ["size:small", "drink:latte"]),
+        ({"type": "latte"}, ["type:latte"]),
+        ({"shots": 2}, ["shots:2"]),
+        ("a [size : small] latte", ["size:small"]),
+        ("a [ size:small ] [drink : latte]", ["size:small", "drink:latte"]),
+        ("a small latte", []),
+        ([], []),
+        ({}, []),
+        (None, []),
+        (" ", []),
+    ],
+    ids=str,
+)
+def test_entities_are_read_in_all_ways_of_writing(tmp_path: Path, entities: Any, pairs: list[str]) -> None:
+    expected = frame("order", *pairs)
+    assert only(jsonl(tmp_path, COFFEE | {"entities": entities})).frame == expected
+    if not isinstance(entities, str):
+        for cell in (json.dumps(entities), repr(entities)):  # repr is what pandas writes
+            quoted = cell.replace('"', '""')
+            found = only(table(tmp_path, f'text,intent,entities\na small latte,order,"{quoted}"\n'))
+            assert (found.text, found.frame) == ("a small latte", expected)
+
+
+def test_text_with_marks_gives_words_and_entities(tmp_path: Path) -> None:
+    marked = {"text": "wake me at [time : nine am] [date : friday]", "intent": "wake"}
+    assert only(jsonl(tmp_path, marked)).text == "wake me at nine am friday"
+    assert only(jsonl(tmp_path, marked)).frame == frame("wake", "time:nine am", "date:friday")
+    assert only(jsonl(tmp_path, marked | {"entities": []})).text == marked["text"]  # the row says it has none
+
+
+def test_the_text_of_massive_is_taken_from_its_own_column(tmp_path: Path) -> None:
+    row = {"utt": "来週の月曜", "annot_utt": "[date : 来週] の 月曜", "intent": "alarm_set", "scenario": "alarm"}
+    found = only(jsonl(tmp_path, row))
+    assert (found.text, found.frame) == ("来週の月曜", frame("alarm_set", "date:来週"))
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"text": " "}, "has neither text nor a recording"),
+        ({"text": 5}, '"text" must be text, not int'),
+        ({"text": "half \ud800"}, '"text" holds half of a surrogate pair, which is no character'),
+        ({"intent": ""}, 'needs an "intent", or "scenario" and "action"'),
+        ({"intent": 12}, '"intent" must be text, not int'),
+        ({"scenario": "car", "action": ""}, 'needs both "scenario" and "action", as the file has them'),
+        ({"language": ["en"]}, '"language" must be text, not list'),
+        ({"id": True}, '"id" must be text, not bool'),
+        ({"id": {}}, '"id" must be text, not dict'),
+        ({"recordings": "a.wav"}, '"recordings" must be a list of {"file": ...}'),
+        ({"recordings": ["a.wav"]}, 'each of "recordings" needs a "file", as text'),
+        ({"recordings": [{"file": " "}]}, 'each of "recordings" needs a "file", as text'),
+        *(
+            ({"recordings": [{"file": "a.wav", "seconds": seconds}]}, "the length of a recording must be a number")
+            for seconds in (0, -1, "1", True, float("nan"), float("inf"))
+        ),
+        ({"recordings": [{"file": "a.wav", "speaker": []}]}, '"speaker" must be text, not list'),
+        ({"audio": 7}, '"audio" must be text, not int'),
+        ({"audio": {"path": "a.wav", "bytes": "UklG"}}, "the recording is inside the table; write it to a file and"),
+        ({"audio": "x" * 5000}, "no recording can be called 'xxx"),
+        ({"audio": "a\0/b.wav"}, "no recording can be called 'a\\x00/b.wav'"),
+        ({"audio": "https://a.b/c.wav"}, "the recording https://a.b/c.wav is an address; fetch the file and name that"),
+        ({"entities": 5}, '"entities" must be a list of {"type": ..., "filler": ...} or an object of {"type": "fill'),
+        ({"entities": "O B-size O"}, '"entities" must be a list of'),
+        ({"entities": "{size"}, "entities must be JSON, or a Python literal, but is neither"),
+        ({"entities": "[" * 9000}, "entities must be JSON, or a Python literal, but is neither"),
+        ({"entities": ["small"]}, '"entities" must be a list of'),
+        ({"entities": [{"type": "date", "span": [2]}]}, '"entities" must be a list of'),
+        ({"entities": [{"type": "date", "filler": ""}]}, '"entities" must be a list of'),
+        ({"entities": [{"": "friday"}]}, '"entities" must be a list of'),
+        ({"entities": [{"date": {"day": "friday"}}]}, '"filler" must be text, not dict'),
+        ({"entities": [{"date": float("nan")}]}, '"filler" must be text, not float'),
+        ({"entities": {"type": ["a", "b"], "filler": ["c"]}}, "\"entities\" has 2 of 'type' but 1 of 'filler'"),
+        ({"entities": "{1: 0x" + "f" * 5000 + "}"}, '"filler" must be text, not int'),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_a_row_that_cannot_be_used_has_its_reason(tmp_path: Path, row: dict[str, Any], reason: str) -> None:
+    (tmp_path / "a.wav").touch()
+    (tmp_path / "rows.jsonl").write_text(json.dumps(COFFEE | row) + "\n")
+    imported = read_utterances(tmp_path / "rows.jsonl", "jsonl")
+    (said,) = reasons(imported)
+    assert said.startswith(reason)
+    assert imported.rejected[0].place == f"{tmp_path}/rows.jsonl, row 1"
+    assert imported.rejected[0].row.keys() == (COFFEE | row).keys()
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_found(tmp_path: Path, delimiter: str) -> None:
+    head, row = delimiter.join(["id", "text", "intent"]), delimiter.join(["1", '"one, two; three | four"', "count"])
+    found = only(table(tmp_path, f"{head}\r\n{row}\r\n"))
+    assert (found.id, found.text, found.frame.intent) == ("1", "one, two; three | four", "count")
+
+
+def test_quoted_cells_hold_delimiters_quotes_and_line_breaks(tmp_path: Path) -> None:
+    imported = table(tmp_path, 'text,intent\n"say ""hi"",\nnow",greet\n\n,,\n,\ngo, drive \n"",x\n')
+    assert [(u.text, u.frame.intent) for u in imported.utterances] == [('say "hi",\nnow', "greet"), ("go", "drive")]
+    assert [(r.place.partition(", ")[2], r.reason) for r in imported.rejected] == [
+        ("row 7", "has neither text nor a recording")  # as a spreadsheet numbers them
+    ]
+
+
+def test_rows_of_other_lengths_than_the_header_are_set_apart(tmp_path: Path) -> None:
+    imported = table(tmp_path, 'text,intent\ngo, now,drive\nstop\n"open,walk\nrun,run\n')
+    assert reasons(imported) == [
+        "has 3 cells, but the header has 2",
+        "has 1 cells, but the header has 2",
+        "has 1 cells, but the header has 2; is a quote left open?",
+    ]
+    assert [rejected.row for rejected in imported.rejected] == ["go, now,drive\n", "stop\n", '"open,walk\nrun,run\n']
+
+
+def test_a_quote_that_is_never_closed_ends_neither_the_reading_nor_the_rows_before(tmp_path: Path) -> None:
+    imported = table(tmp_path, "text,intent\ngo,drive\n" + '"open' + "x" * 200_000 + "\nstop,halt\n")
+    assert [u.text for u in imported.utterances] == ["go", "stop"]
+    assert "field larger than field limit" in imported.rejected[0].reason
+
+
+@pytest.mark.parametrize("folder", ["", "audio", "wav", "wavs", "clips", "recordings"])
+@pytest.mark.parametrize("name", ["s1/a.wav", "s1/a"])
+def test_recordings_are_found_beside_the_table(tmp_path: Path, folder: str, name: str) -> None:
+    (tmp_path / folder / "s1").mkdir(parents=True)
+    for file in ("a.wav", "a.txt", "ab.wav"):
+        (tmp_path / folder / "s1" / file).touch()
+    found = only(table(tmp_path, f"file,intent\n{name},order\n"))
+    assert found.recordings[0].path == tmp_path / folder / "s1" / "a.wav"
+
+
+def test_recordings_may_be_anywhere_by_their_full_names(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "a.mp3").touch()
+    for name in (tmp_path / "a.mp3", "../a.mp3"):
+        path = only(table(tmp_path / "data", f"file,intent\n{name},order\n")).recordings[0].path
+        assert path.resolve() == (tmp_path / "a.mp3").resolve()
+
+
+@pytest.mark.parametrize("name", ["no.wav", "no", "s1/no.wav", "/no/no.wav"])
+def test_a_recording_that_is_nowhere_is_left_to_be_counted_as_missing(tmp_path: Path, name: str) -> None:
+    (tmp_path / "clips").mkdir()
+    assert only(table(tmp_path, f"file,intent\n{name},order\n")).recordings[0].path == tmp_path / name
+
+
+def test_a_name_that_fits_two_recordings_is_none(tmp_path: Path) -> None:
+    for name in ("a.wav", "a.flac"):
+        (tmp_path / name).touch()
+    assert reasons(table(tmp_path, "file,intent\na,order\n")) == [
+        "the recording a may be a.flac or a.wav; write the suffix too"
+    ]
+
+
+def test_ids_come_from_the_content_and_copies_are_counted(tmp_path: Path) -> None:
+    rows = [COFFEE, COFFEE | {"entities": [{"size": "small"}]}, COFFEE, COFFEE]
+    ids = [found.id for found in jsonl(tmp_path, *rows).utterances]
+    assert ids == [ids[0], ids[1], f"{ids[0]}-2", f"{ids[0]}-3"]
+    assert ids[0] != ids[1] and all(len(each) == 12 and int(each, 16) for each in ids[:2])
+    assert [found.id for found in jsonl(tmp_path, *reversed(rows)).utterances][2] == ids[1]
+
+
+def test_ids_from_the_content_do_not_depend_on_where_the_folder_is(tmp_path: Path) -> None:
+    for folder in ("here", "there"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.wav").touch()
+    here, there = (only(table(tmp_path / folder, "file,intent\na.wav,order\n")).id for folder in ("here", "there"))
+    assert here == there
+
+
+def test_an_id_that_stands_twice_is_set_apart(tmp_path: Path) -> None:
+    first = jsonl(tmp_path, COFFEE).utterances[0].id
+    imported = jsonl(tmp_path, COFFEE | {"id": first}, COFFEE | {"id": first}, COFFEE)
+    assert [found.id for found in imported.utterances] == [first, f"{first}-2"]
+    assert imported.rejected[0].reason == f"the id {first!r} stands in row 1 already; ids must differ"
+
+
+def test_what_cannot_be_written_as_json_is_put_into_words(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text('{"text": "\\ud800", "intent": NaN}\n')
+    assert read_utterances(tmp_path / "rows.jsonl").rejected[0].row == {"text": "?", "intent": "NaN"}
+
+
+def test_parquet_is_read(tmp_path: Path) -> None:
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    (tmp_path / "a.wav").touch()
+    audio = [{"bytes": None, "path": "a.wav"}, {"bytes": b"RIFF", "path": "b.wav"}, None]
+    slots = [{"size": "small", "drink": None}, {"size": None, "drink": None}, {"size": "a", "drink": "b"}]
+    columns = {"audio": audio, "intent": ["order"] * 3, "slots": slots, "sentence": [None, "go", "now"]}
+    parquet.write_table(arrow.table(columns), tmp_path / "rows.parquet")
+    imported = read_utterances(tmp_path / "rows.parquet")
+    assert imported.columns == {"text": "sentence", "audio": "audio", "intent": "intent", "entities": "slots"}
+    assert [u.frame for u in imported.utterances] == [frame("order", "size:small"), frame("order", "size:a", "drink:b")]
+    assert [len(u.recordings) for u in imported.utterances] == [1, 0]
+    (rejected,) = imported.rejected
+    assert (rejected.place, rejected.row["audio"]["bytes"]) == (f"{tmp_path}/rows.parquet, row 2", "4 bytes")
+    assert rejected.reason == "the recording is inside the table; write it to a file and name that"
+
+
+def test_maps_of_parquet_are_entities(tmp_path: Path) -> None:
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    slots = arrow.array([[("size", "small")]], arrow.map_(arrow.string(), arrow.string()))
+    parquet.write_table(arrow.table({"text": ["go"], "intent": ["order"], "slots": slots}), tmp_path / "rows.parquet")
+    assert only(read_utterances(tmp_path / "rows.parquet")).frame == frame("order", "size:small")
+
+
+def test_what_is_no_parquet_is_named(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    (tmp_path / "rows.parquet").write_text("text,intent\n")
+    with pytest.raises(InputError, match=r"rows\.parquet: cannot be read as Parquet"):
+        read_utterances(tmp_path / "rows.parquet")
+
+
+def test_parquet_without_pyarrow_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    (tmp_path / "rows.parquet").write_bytes(b"PAR1")
+    with pytest.raises(InputError, match=r"Parquet files need pyarrow; pip install 'eartune\[data\]'$"):
+        read_utterances(tmp_path / "rows.parquet")

@@ -1,0 +1,264 @@
+"""Rows in, manifests and quarantine out: nothing is lost, and nothing is half written."""
+
+import json
+import math
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from builders import frame, sound_file, utterance
+from eartune.data.frame import SemanticFrame
+from eartune.data.utterance import Recording, Utterance, read_manifest
+from eartune.errors import InputError
+from eartune.files import read_lines
+from eartune.prepare import prepare as module
+from eartune.prepare.importers.import_result import Imported, Rejected
+from eartune.prepare.prepare import prepare
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Recordings of which some can be used: good0, good1, good2, loud; silent, short, and gone, which is not there."""
+    folder = tmp_path_factory.mktemp("clips")
+    for name, seconds in (("good0", 0.5), ("good1", 1.0), ("good2", 2.0), ("short", 0.1)):
+        sound_file(folder / f"{name}.wav", seconds)
+    soundfile.write(folder / "silent.wav", np.zeros(8000), 16000)
+    soundfile.write(folder / "loud.wav", np.sign(soundfile.read(folder / "good1.wav")[0]), 16000)
+    return folder
+
+
+def spoken(name: str, clips: Path, *files: str, seconds: float = math.nan) -> Utterance:
+    return replace(utterance(name), recordings=tuple(Recording(clips / f"{f}.wav", seconds) for f in files))
+
+
+def imported(*rows: Utterance, rejected: tuple[Rejected, ...] = ()) -> Imported:
+    return Imported(rows, rejected, {})
+
+
+def quarantine(out: Path) -> list[dict[str, Any]]:
+    return [row for _, row in read_lines(out / "quarantine.jsonl")]
+
+
+def test_what_is_written(tmp_path: Path, clips: Path) -> None:
+    rejected = Rejected("train.csv, row 9", {"utt": "x"}, 'needs an "intent"')
+    rows = [spoken("a", clips, "good0"), spoken("b", clips, "gone"), utterance("c", "wake\ufeff me on friday")]
+    out = tmp_path / "deep" / "out"
+    prepared = prepare({"train": imported(*rows, rejected=(rejected,)), "test": imported(utterance("t"))}, out)
+    assert sorted(path.name for path in out.iterdir()) == [
+        "profile.md",
+        "quarantine.jsonl",
+        "test.jsonl",
+        "train.jsonl",
+    ]
+    assert read_manifest(out / "train.jsonl") == prepared.splits["train"]
+    assert [(u.id, u.seconds) for u in prepared.splits["train"]] == [("a", 0.5)]
+    assert prepared.splits["test"] == (utterance("t"),)
+    row: dict[str, Any] = {"text": "wake me on friday", "language": "en", "scenario": "alarm", "action": "set"}
+    row |= {"entities": [{"type": "date", "filler": "friday"}]}
+    assert quarantine(out) == [
+        {
+            **{"split": "train", "place": "train.csv, row 9", "file": None, "fault": "not-read"},
+            **{"reason": 'needs an "intent"', "row": {"utt": "x"}},
+        },
+        {
+            **{"split": "train", "id": "b", "file": f"{clips}/gone.wav", "fault": "missing"},
+            "reason": "there is no such file",
+            "row": row | {"id": "b", "recordings": [{"file": f"{clips}/gone.wav"}]},
+        },
+        {
+            **{"split": "train", "id": "c", "file": None, "fault": "byte-order-mark"},
+            "reason": "holds a byte order mark, '\\ufeff'; save the file as UTF-8 without one",
+            "row": row | {"id": "c", "text": "wake\ufeff me on friday", "recordings": []},
+        },
+    ]
+    assert (out / "profile.md").read_text(encoding="utf-8").startswith("# Profile\n\n## What there is\n")
+
+
+def test_a_row_keeps_the_recordings_that_can_be_used(tmp_path: Path, clips: Path) -> None:
+    rows = [spoken("a", clips, "silent", "good1", "gone", "good2"), spoken("b", clips, "silent", "gone")]
+    prepared = prepare({"all": imported(*rows)}, tmp_path)
+    assert prepared.splits["all"] == (replace(spoken("a", clips, "good1", "good2"), recordings=heard(clips)),)
+    assert [(e.name, e.fault) for e in prepared.quarantined] == [(n, f) for n in "ab" for f in ("silent", "missing")]
+
+
+def heard(clips: Path) -> tuple[Recording, ...]:
+    return (Recording(clips / "good1.wav", 1.0), Recording(clips / "good2.wav", 2.0))
+
+
+def test_what_is_only_doubtful_is_kept_with_the_measured_length(tmp_path: Path, clips: Path) -> None:
+    prepared = prepare({"all": imported(spoken("a", clips, "loud", seconds=7.0))}, tmp_path)
+    assert [finding.fault for finding in prepared.warnings[:2]] == ["clipped", "wrong-duration"]
+    assert prepared.quarantined == () and prepared.splits["all"][0].seconds == 1.0
+    assert quarantine(tmp_path) == []
+
+
+def test_there_are_no_warnings_of_what_is_set_aside(tmp_path: Path, clips: Path) -> None:
+    wrong = frame("alarm.set", "date:monday")
+    rows = [replace(spoken("a", clips, "gone"), frame=wrong), replace(utterance("b", "x\ufeff"), frame=wrong)]
+    rows += [spoken("c", clips, "silent", "good1", seconds=1.0)]
+    faults = Counter(finding.fault for finding in prepare({"all": imported(*rows)}, tmp_path).warnings)
+    assert faults == {"seen-once": 2}
+
+
+def test_labels_are_counted_without_what_is_set_aside(tmp_path: Path, clips: Path) -> None:
+    train = [replace(spoken("a", clips, "gone"), frame=frame("music.play")), utterance("b", "b")]
+    test = [replace(spoken("t", clips, "good0"), frame=frame("music.play"))]
+    warnings = prepare({"train": imported(*train), "test": imported(*test)}, tmp_path).warnings
+    assert ("never-trained", "the intent music_play") in [(finding.fault, finding.what) for finding in warnings]
+
+
+def test_a_recording_of_the_test_is_set_aside_from_training(tmp_path: Path, clips: Path) -> None:
+    train, test = spoken("a", clips, "good0", "good1"), spoken("t", clips, "good0")
+    prepared = prepare({"train": imported(train), "test": imported(test)}, tmp_path)
+    assert [r.path.stem for u in prepared.splits["train"] for r in u.recordings] == ["good1"]
+    assert [r.path.stem for u in prepared.splits["test"] for r in u.recordings] == ["good0"]
+    assert [(e.split, e.fault) for e in prepared.quarantined] == [("train", "shared-recording")]
+
+
+def test_recordings_inside_the_folder_are_named_relative_to_it(tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    prepare({"all": imported(spoken("a", sound_file(tmp_path / "clips" / "x.wav").parent, "x"))}, tmp_path)
+    (line,) = (tmp_path / "all.jsonl").read_text().splitlines()
+    assert json.loads(line)["recordings"] == [{"file": "clips/x.wav", "seconds": 0.5}]
+
+
+def test_what_was_set_aside_can_be_prepared_again_when_it_is_mended(tmp_path: Path, clips: Path) -> None:
+    prepare({"all": imported(spoken("a", tmp_path, "late"))}, tmp_path / "first")
+    (entry,) = quarantine(tmp_path / "first")
+    sound_file(tmp_path / "late.wav", 1.0)
+    (tmp_path / "again.jsonl").write_text(json.dumps(entry["row"]))
+    prepared = prepare({"all": imported(*read_manifest(tmp_path / "again.jsonl"))}, tmp_path / "second")
+    assert prepared.quarantined == () and prepared.splits["all"][0].seconds == 1.0
+
+
+def test_headers_alone_do_not_tell_of_silence(tmp_path: Path, clips: Path) -> None:
+    prepared = prepare({"all": imported(spoken("a", clips, "silent", "short"))}, tmp_path, read_samples=False)
+    assert [entry.fault for entry in prepared.quarantined] == ["too-short"]
+    assert "Only headers were read" in (tmp_path / "profile.md").read_text(encoding="utf-8")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_strict_refuses_in_one_sentence_and_writes_nothing(tmp_path: Path, clips: Path) -> None:
+    rejected = Rejected("a.csv, row 2", None, "needs an intent")
+    rows = imported(spoken("a", clips, "gone", "good0", "gone"), rejected=(rejected,))
+    said = "3 rows (2 missing and 1 not-read) cannot be used, the first being a.csv, row 2: needs an intent"
+    with pytest.raises(InputError) as error:
+        prepare({"all": rows}, tmp_path / "out", strict=True)
+    assert str(error.value) == said and list(tmp_path.iterdir()) == []
+    assert prepare({"all": imported(utterance())}, tmp_path / "out", strict=True).quarantined == ()
+
+
+@pytest.mark.parametrize("split", ["", "a/b", "../up", ".hidden", "quarantine", "a b"])
+def test_a_split_is_named_like_a_file(tmp_path: Path, split: str) -> None:
+    with pytest.raises(InputError, match="cannot name a split"):
+        prepare({split: imported()}, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(InputError, match="is a file; name a folder"):
+        prepare({"all": imported()}, tmp_path / "out")
+
+
+def test_an_interrupt_while_listening_leaves_what_was_there(tmp_path: Path, clips: Path) -> None:
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare({"all": imported(spoken("a", clips, "good0"))}, tmp_path / "out", progress=stop)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, quarantined: object) -> None:
+        path.with_name(f".{path.name}.part").write_text("half a line")
+        raise OSError("No space left on device")
+
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "all.jsonl").write_text("before")
+    monkeypatch.setattr(module, "write_quarantine", full)
+    for out in (tmp_path / "there", tmp_path / "not" / "there"):
+        with pytest.raises(OSError, match="No space left"):
+            prepare({"all": imported(utterance())}, out)
+    assert contents(tmp_path) == {"there/all.jsonl": b"before"} and not (tmp_path / "not").exists()
+
+
+def test_preparing_twice_gives_the_same(tmp_path: Path, clips: Path) -> None:
+    rows = {"all": imported(spoken("a", clips, "good0", "gone"))}
+    prepare(rows, tmp_path)
+    before = contents(tmp_path)
+    prepare(rows, tmp_path)
+    assert contents(tmp_path) == before
+
+
+# What people's files may hold: any text at all, and the faults that chance would not find.
+WORDS = st.text(st.characters(exclude_categories=()), max_size=6)
+TEXTS = st.none() | WORDS | st.sampled_from(["wake me", "Wake  ME", "café", "cafe\u0301", "cafÃ©", "\ufeff", " "])
+FILES = ("good0", "good1", "good2", "loud", "silent", "short", "gone")
+ENTITIES = st.lists(st.tuples(st.sampled_from(["date", "time"]), WORDS), max_size=2)
+
+
+@st.composite
+def rows(draw: st.DrawFn) -> Utterance:
+    entities = [f"{kind}:{filler}" for kind, filler in draw(ENTITIES)]
+    files = draw(st.lists(st.sampled_from(FILES), max_size=3))
+    speaker, seconds = draw(WORDS) or None, draw(st.sampled_from([math.nan, 1.0, 99.0]))
+    recordings = tuple(Recording(Path(f"{file}.wav"), seconds, speaker) for file in files)
+    meaning: SemanticFrame = frame(draw(st.sampled_from(["alarm.set", "order"])), *entities)
+    name = draw(st.sampled_from(["u1", "u2", "u3"]) | WORDS)
+    return Utterance(name, draw(TEXTS), draw(st.sampled_from(["en", "ja", "und"])), meaning, recordings)
+
+
+SPLITS = st.dictionaries(
+    st.sampled_from(["train", "dev", "test", "all"]), st.tuples(st.lists(rows(), max_size=6), st.integers(0, 2))
+)
+
+
+def pieces(split: str, name: str, text: str | None, files: list[str]) -> Iterator[tuple[object, ...]]:
+    """A row without recordings is one piece, one with recordings as many as it has."""
+    for file in files or [None]:
+        yield split, name, text, file and os.path.basename(file)
+
+
+@given(SPLITS)
+def test_every_row_and_recording_is_in_a_manifest_or_in_the_quarantine_once(
+    clips: Path, tmp_path_factory: pytest.TempPathFactory, drawn: dict[str, tuple[list[Utterance], int]]
+) -> None:
+    splits = {split: given_rows(split, utterances, count, clips) for split, (utterances, count) in drawn.items()}
+    out = tmp_path_factory.mktemp("out")
+    prepared = prepare(splits, out)
+    there: Counter[object] = Counter()
+    for split in splits:
+        manifest = read_manifest(out / f"{split}.jsonl")
+        assert manifest == prepared.splits[split]  # what is written can be read, and is what was said
+        there.update(p for u in manifest for p in pieces(split, u.id, u.text, [str(r.path) for r in u.recordings]))
+    for entry in quarantine(out):
+        row = entry["row"]
+        files = [recording["file"] for recording in row.get("recordings", [])]
+        there.update([entry["place"]] if "place" in entry else pieces(entry["split"], row["id"], row["text"], files))
+    assert there == Counter(all_pieces(splits))
+
+
+def given_rows(split: str, utterances: list[Utterance], rejected: int, clips: Path) -> Imported:
+    found = [replace(u, recordings=tuple(replace(r, path=clips / r.path) for r in u.recordings)) for u in utterances]
+    return imported(*found, rejected=tuple(Rejected(f"{split}, row {n}", {}, "is none") for n in range(rejected)))
+
+
+def all_pieces(splits: dict[str, Imported]) -> Iterator[object]:
+    for split, rows_of_it in splits.items():
+        yield from (rejected.place for rejected in rows_of_it.rejected)
+        for u in rows_of_it.utterances:
+            yield from pieces(split, u.id, u.text, [str(recording.path) for recording in u.recordings])

@@ -1,0 +1,273 @@
+"""Every fault of a recording, on both sides of its threshold, in files that are made here."""
+
+import math
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from builders import sound_file, tone
+from eartune.data.audio import SAMPLE_RATE
+from eartune.data.utterance import Recording
+from eartune.prepare.validation.audio_faults import AUDIO_RULES, CHUNK, AudioFault, Heard, check_recordings, explain
+from eartune.prepare.validation.finding import Treatment
+
+F = AudioFault
+HZ = SAMPLE_RATE
+
+
+def written(path: Path, wave: np.ndarray, rate: int = HZ) -> Path:
+    soundfile.write(path, wave, rate, subtype="FLOAT")
+    return path
+
+
+def heard(path: Path, stated: float = math.nan, samples: bool = True) -> Heard:
+    (one,) = check_recordings([Recording(path, stated)], samples=samples, workers=1)
+    return one
+
+
+def level(rms: float) -> np.ndarray:
+    """A second whose samples are all as large, above and below zero."""
+    return np.float32(rms) * np.tile(np.float32([1, -1]), HZ // 2)
+
+
+def clipped(runs: int, length: int, peak: float = 1.0) -> np.ndarray:
+    """10,000 samples, with `runs` flat tops of `length` samples."""
+    wave = np.resize(tone(1.0)[:, 0], 10_000)
+    for run in range(runs):
+        wave[100 * run : 100 * run + length] = peak
+    return wave
+
+
+def test_a_good_recording_is_measured(tmp_path: Path) -> None:
+    one = heard(sound_file(tmp_path / "a.wav", 1.5, rate=8000, channels=2))
+    assert (one.seconds, one.rate, one.channels, one.faults, one.unusable) == (1.5, 8000, 2, (), None)
+    assert one.peak == pytest.approx(0.3, abs=1e-3) and one.rms == pytest.approx(0.3 / math.sqrt(2), abs=1e-3)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
+def test_every_format_that_can_be_trained_on_can_be_checked(tmp_path: Path, suffix: str) -> None:
+    one = heard(sound_file(tmp_path / f"a.{suffix}", 1.0))
+    assert one.faults == () and one.seconds == pytest.approx(1.0, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("wave", "faults"),
+    [
+        pytest.param(np.zeros(0), (F.EMPTY,), id="no samples"),
+        pytest.param(level(0.1)[: int(0.2 * HZ)], (), id="0.2 s"),
+        pytest.param(level(0.1)[: int(0.2 * HZ) - 1], (F.TOO_SHORT,), id="a sample less"),
+        pytest.param(np.tile(level(0.1), 30), (), id="30 s"),
+        pytest.param(np.append(np.tile(level(0.1), 30), 0.1), (F.TOO_LONG,), id="a sample more"),
+        pytest.param(level(0.00101), (), id="just above -60 dBFS"),
+        pytest.param(level(0.00099), (F.SILENT,), id="just below"),
+        pytest.param(np.zeros(HZ), (F.SILENT,), id="digital silence"),
+        pytest.param(np.append(level(0.1), np.nan), (F.NOT_FINITE,), id="NaN"),
+        pytest.param(np.append(level(0.1), -np.inf), (F.NOT_FINITE,), id="infinity"),
+        pytest.param(clipped(4, 3), (F.CLIPPED,), id="0.12 % in runs of three"),
+        pytest.param(clipped(2, 5), (), id="0.1 %, no more"),
+        pytest.param(clipped(1, 11), (F.CLIPPED,), id="0.11 % in one run"),
+        pytest.param(clipped(50, 2), (), id="1 % in runs of two"),
+        pytest.param(clipped(50, 3, -1.0), (F.CLIPPED,), id="below zero"),
+        pytest.param(clipped(50, 3, 0.998), (), id="just below full scale"),
+        pytest.param(clipped(50, 3, 0.9995), (F.CLIPPED,), id="a few steps of 16 bits below"),
+        pytest.param(level(0.1)[:2], (F.TOO_SHORT,), id="shorter than a run"),
+        pytest.param(level(0.0001)[:900], (F.TOO_SHORT, F.SILENT), id="two faults"),
+    ],
+)
+def test_faults_begin_at_their_thresholds(tmp_path: Path, wave: np.ndarray, faults: tuple[AudioFault, ...]) -> None:
+    assert heard(written(tmp_path / "a.wav", wave.astype(np.float32))).faults == faults
+
+
+@pytest.mark.parametrize(
+    ("stated", "faults"),
+    [
+        (math.nan, ()),
+        (10.0, ()),
+        (10.29, ()),
+        (10.31, (F.WRONG_DURATION,)),
+        (9.71, ()),
+        (9.69, (F.WRONG_DURATION,)),
+    ],
+)
+@pytest.mark.parametrize("samples", [True, False])
+def test_a_stated_length_may_be_off_by_a_tenth_of_a_second_and_two_per_cent(
+    tmp_path: Path, stated: float, faults: tuple[AudioFault, ...], samples: bool
+) -> None:
+    one = heard(sound_file(tmp_path / "a.wav", 10.0), stated, samples)
+    assert one.faults == faults and one.seconds == 10.0 and one.unusable is None
+
+
+def test_missing_files(tmp_path: Path) -> None:
+    dangling = tmp_path / "link.wav"
+    dangling.symlink_to(tmp_path / "gone.wav")
+    for path in (tmp_path / "a.wav", tmp_path, dangling, Path("a\0.wav")):
+        assert heard(path).faults == (F.MISSING,)
+
+
+def test_a_name_that_no_file_can_have_is_unreadable_not_a_crash() -> None:
+    one = heard(Path("a" * 300 + ".wav"))
+    assert one.faults == (F.UNREADABLE,) and "File name too long" in explain(F.UNREADABLE, one)
+
+
+def test_what_git_lfs_leaves_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12345\n"
+    for size, fault in ((len(pointer), F.LFS_POINTER), (199, F.LFS_POINTER), (200, F.UNREADABLE)):
+        path.write_text(pointer.ljust(size))
+        assert heard(path).faults == (fault,)
+
+
+def test_no_bytes_are_empty_and_other_bytes_unreadable(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"")
+    assert heard(path).faults == (F.EMPTY,)
+    path.write_bytes(b"no {heard} sound")
+    one = heard(path)
+    assert one.faults == (F.UNREADABLE,) and "not a readable wav, flac, ogg or mp3 file" in explain(F.UNREADABLE, one)
+
+
+def test_a_raw_file_is_unreadable_not_a_crash(tmp_path: Path) -> None:
+    path = tmp_path / "a.raw"
+    path.write_bytes(bytes(1000))
+    assert heard(path).faults == (F.UNREADABLE,)
+
+
+def test_damage_inside_a_file_is_found_only_by_reading_it(tmp_path: Path) -> None:
+    path = sound_file(tmp_path / "a.flac", 2.0)
+    path.write_bytes(path.read_bytes()[:9000])
+    assert heard(path).faults == (F.UNREADABLE,)
+    assert heard(path, samples=False).faults == ()
+
+
+def test_a_flac_stream_without_a_length_is_not_five_hundred_trillion_seconds_long(tmp_path: Path) -> None:
+    path = sound_file(tmp_path / "a.flac", 1.0)
+    content = bytearray(path.read_bytes())
+    content[21] &= 0xF0  # the 36 bits of STREAMINFO that hold the number of samples
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    for samples in (True, False):
+        assert heard(path, samples=samples).error == "its header does not say how long it is"
+
+
+def test_an_mp3_that_was_cut_is_as_long_as_its_samples(tmp_path: Path) -> None:
+    path = sound_file(tmp_path / "a.mp3", 3.0)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 3 // 5])
+    one = heard(path, stated=3.0)
+    assert one.faults == (F.WRONG_DURATION,) and one.seconds and 1 < one.seconds < 2
+
+
+@pytest.mark.parametrize("samples", [True, False])
+def test_a_rate_that_a_header_has_wrong_shows_in_the_stated_length(tmp_path: Path, samples: bool) -> None:
+    path = written(tmp_path / "a.wav", tone(2.0)[:, 0], 8_000)
+    one = heard(path, stated=2.0, samples=samples)
+    assert (one.faults, one.fitting_rate, one.seconds) == ((F.WRONG_RATE,), HZ, 4.0)
+    assert heard(path, samples=samples).faults == heard(path, 4.0, samples).faults == ()
+
+
+def test_channels_that_cancel_each_other_are_silence_to_a_model(tmp_path: Path) -> None:
+    left = level(0.5)
+    one = heard(written(tmp_path / "a.wav", np.stack([left, -left], axis=1)))
+    assert one.faults == (F.SILENT,) and one.peak == 0.5 and one.rms == 0
+
+
+def test_one_clipped_channel_of_two_counts_half(tmp_path: Path) -> None:
+    loud, quiet = clipped(1, 20), clipped(0, 0)
+    assert heard(written(tmp_path / "a.wav", np.stack([quiet, loud], axis=1))).clipped == pytest.approx(0.001)
+
+
+def test_headers_tell_what_is_missing_empty_or_of_the_wrong_length(tmp_path: Path) -> None:
+    (tmp_path / "text.wav").write_text("no sound")
+    cases = {
+        tmp_path / "gone.wav": (F.MISSING,),
+        tmp_path / "text.wav": (F.UNREADABLE,),
+        written(tmp_path / "empty.wav", np.zeros(0, np.float32)): (F.EMPTY,),
+        sound_file(tmp_path / "short.wav", 0.19): (F.TOO_SHORT,),
+        sound_file(tmp_path / "long.wav", 30.1): (F.TOO_LONG,),
+        written(tmp_path / "silent.wav", np.zeros(HZ, np.float32)): (),
+    }
+    for path, faults in cases.items():
+        one = heard(path, samples=False)
+        assert one.faults == faults and one.rms is None and one.peak is None
+
+
+def test_only_clipping_and_a_wrong_length_or_rate_are_forgiven() -> None:
+    assert AUDIO_RULES.keys() == set(AudioFault)
+    forgiven = {fault for fault, rule in AUDIO_RULES.items() if rule.treatment is Treatment.WARNING}
+    assert forgiven == {F.CLIPPED, F.WRONG_RATE, F.WRONG_DURATION}
+    assert Heard(Path("a.wav"), faults=(F.CLIPPED, F.TOO_LONG)).unusable is F.TOO_LONG
+
+
+def test_the_sentences_hold_the_numbers() -> None:
+    one = Heard(Path("a.wav"), seconds=31.204, rate=8000, rms=0.0, clipped=0.0123, stated=15.602)
+    assert explain(F.TOO_LONG, one) == "lasts 31.20 s; 30 s can be heard; cut it"
+    assert explain(F.SILENT, one) == "is silent (-inf dBFS; speech is above -60)"
+    assert explain(F.CLIPPED, one) == "was recorded too loud: 1.2% of its samples are cut off"
+    assert explain(F.WRONG_DURATION, one) == "lasts 31.20 s, not 15.60 s as stated; the former is written"
+    assert explain(F.WRONG_RATE, one) == (
+        "lasts 31.20 s at the 8000 Hz of its header, not 15.60 s as stated; at 16000 Hz it would"
+    )
+
+
+def links(folder: Path, count: int) -> list[Recording]:
+    """Many files that are one."""
+    there = sound_file(folder / "there.wav", 0.5)
+    paths = [folder / f"{number}.wav" for number in range(count)]
+    for path in paths:
+        path.symlink_to(there)
+    return [Recording(path, math.nan) for path in paths]
+
+
+def test_a_file_of_two_rows_is_read_once_and_compared_with_both(tmp_path: Path) -> None:
+    path, told = sound_file(tmp_path / "a.wav", 1.0), []
+    rows = [Recording(path, 1.0), Recording(path, 7.0)]
+    first, second = check_recordings(rows, workers=1, progress=lambda *done: told.append(done))
+    assert (first.faults, second.faults, told) == ((), (F.WRONG_DURATION,), [(1, 1)])
+
+
+def test_many_readers_give_the_same_in_the_same_order_and_tell_how_far_they_are(tmp_path: Path) -> None:
+    rows, told = links(tmp_path, CHUNK + 5), []
+    rows[3] = Recording(tmp_path / "gone.wav", math.nan)
+    found = check_recordings(rows, workers=2, progress=lambda *done: told.append(done))
+    assert [one.path for one in found] == [row.path for row in rows]
+    assert [one.faults for one in found] == [one.faults for one in check_recordings(rows, workers=1)]
+    assert told == [(CHUNK, CHUNK + 5), (CHUNK + 5, CHUNK + 5)]
+
+
+def test_an_interrupt_passes_through_and_leaves_no_reader(tmp_path: Path) -> None:
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        check_recordings(links(tmp_path, 3 * CHUNK), workers=2, progress=stop)
+    assert threading.active_count() == before
+
+
+MANY = """
+import signal
+from pathlib import Path
+from eartune.prepare.validation.audio_faults import check_recordings
+from eartune.data.utterance import Recording
+rows = [Recording(Path(f"{number}.wav"), 1.0) for number in range(3 * 10**5)]
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what is started in the background begins without it
+try:
+    check_recordings(rows, workers=2, progress=lambda *done: print(*done, flush=True))
+except KeyboardInterrupt:
+    print("stopped")
+"""
+
+
+def test_ctrl_c_stops_at_once_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "many.py").write_text(MANY)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "many.py"], cwd=tmp_path, **pipes) as process:  # type: ignore[call-overload]
+        assert process.stdout and process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0 and out.endswith("stopped\n") and err == ""

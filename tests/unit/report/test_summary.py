@@ -1,0 +1,71 @@
+"""The answer claims what the intervals allow and has no hole where a cell is missing."""
+
+import re
+from itertools import combinations
+
+from eartune.report.notes import warnings
+from eartune.report.row import join_seeds
+from eartune.report.summary import answer
+
+
+def told(results) -> str:
+    return answer(join_seeds(results), "slot_f1").replace("\u00a0", " ")
+
+
+def test_an_overlap_is_no_difference(coffee):
+    assert "at 5 % and 20 % overlap: with 100 recordings this test cannot tell them apart" in told(coffee)
+
+
+def test_a_gap_between_intervals_is_one(cell):
+    text = told([cell("direct-mixing", "5%", 0.6, share=0.05), cell("curriculum", "5%", 0.8, share=0.05)])
+    assert "At 5 % the interval of the curriculum lies wholly above that of direct mixing." in text
+    assert "overlap" not in text
+
+
+def test_direct_mixing_may_win(cell):
+    text = told([cell("direct-mixing", "5%", 0.8, share=0.05), cell("curriculum", "5%", 0.6, share=0.05)])
+    assert "the interval of direct mixing lies wholly above that of the curriculum" in text
+
+
+def test_shares_of_what_all_speech_gives(coffee):
+    text = told(coffee)
+    assert "All the speech (340 utterances, 0.80 h, direct mixing) gives 88.1 % [84.1, 92.1] slot F1" in text
+    assert "With 20 % of the speech (68 utterances, 0.16 h) the curriculum reaches 86.2 %" in text
+    assert "(98 % of what all speech gives), direct mixing 84.2 % [80.2, 88.2] (96 %)" in text
+
+
+def test_without_all_speech_no_share_of_it_is_claimed(coffee):
+    text = told([result for result in coffee if result.budget != "100%"])
+    assert "all speech" not in text.lower() and "of that" not in text
+
+
+def test_no_gain_is_claimed_when_no_interval_clears_that_of_text(cell):
+    text = told([cell("text-only", None, 0.8), cell("curriculum", "5%", 0.82, share=0.05)])
+    assert text.endswith(
+        "No interval with speech lies wholly above that of text-only tuning: this test does not show a gain."
+    )
+
+
+def test_a_budget_in_hours_reads_well(cell):
+    text = told([cell("curriculum", "2h", 0.82, share=0.05)])
+    assert text.startswith("With a speech budget of 2h (17 utterances, 0.04 h) the curriculum reaches")
+
+
+def test_missing_cells_leave_no_broken_sentence(coffee):
+    for size in range(1, len(coffee) + 1):
+        for results in combinations(coffee, size):
+            text = told(results)
+            assert re.fullmatch(r"([A-Z][^.]*(\.\d[^.]*)*\. ?)+", text), text
+            assert not re.search(r"None|nan|\(\)|  |,,|;;| [,.;:]", text), text
+
+
+def test_no_finished_cell_is_no_answer(coffee):
+    assert told(coffee[-1:]) == "No cell finished, so there is no answer yet."
+
+
+def test_failed_and_deaf_cells_are_named(coffee):
+    assert warnings(coffee) == (
+        "Failed: 1 of 9 cells, which no score includes: curriculum-100pct-seed0.",
+        "1 cell failed the listening check; no understanding of speech is shown by curriculum-20pct-seed0.",
+    )
+    assert warnings(coffee[:5]) == ()
