@@ -9,9 +9,12 @@ from eartune.cli.licences import show_licences
 from eartune.cli.options import DataRoot, ExperimentFile, RunsRoot
 from eartune.data.budget import describe
 from eartune.data.corpora import Source
+from eartune.data.recording_index import RecordingIndex
 from eartune.evaluation.metrics.power import DISAGREEMENT, design_effect, smallest_difference
 from eartune.experiments.experiment import read_experiment
-from eartune.experiments.plan import CellPlan, Pools, StageFigures, figures, plan_cells, read_pools, shared_steps
+from eartune.experiments.keys import Keys, shared_steps
+from eartune.experiments.plan import CellPlan, Pools, StageFigures, figures, plan_cells, read_pools
+from eartune.run_folder import RunsFolder
 from eartune.training.memory_estimate import Footprint
 
 
@@ -21,7 +24,11 @@ def check(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsR
     Example: eartune check experiments/demo.yaml
     """
     settings = read_experiment(experiment)
-    pools = read_pools(settings, Source(data, runs / "speech", render=False))
+    everything = RunsFolder(runs)
+    index = RecordingIndex(everything.recordings)
+    pools = read_pools(settings, Source(data, everything.speech, render=False, index=index))
+    if runs.is_dir():  # to check is to leave nothing behind
+        index.save()
     plans = plan_cells(settings, pools)
     console = terminal()
     console.print(f"[bold]{settings.name}[/]  {settings.question}")
@@ -43,7 +50,7 @@ def check(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsR
         largest = max(footprints, key=lambda footprint: footprint.total)
         console.print(memory_table(largest))
         console.print(f"the smallest GPU that holds it: {largest.gpu}", highlight=False)
-    steps, shared = shared_steps(plans, settings)
+    steps, shared = shared_steps(plans, Keys(settings, pools, settings.architecture.checkpoint))
     saved = f"; {shared} of them fall away, as equal stages are trained once" if shared else ""
     console.print(
         f"{len(plans)} models of {steps} steps in all{saved}. Next: eartune run {experiment}", highlight=False

@@ -5,6 +5,7 @@
 """
 
 import math
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,5 +128,5 @@ def _is_entity(value: Any) -> bool:
 
 
 def _relative(path: Path, folder: Path) -> str:
-    inside = path.resolve().is_relative_to(folder.resolve())
-    return str(path.resolve().relative_to(folder.resolve()) if inside else path.resolve())
+    whole, root = os.path.abspath(path), os.path.join(os.path.abspath(folder), "")
+    return whole.removeprefix(root)

@@ -28,6 +28,24 @@ class Stage:
     trainable: tuple[Component, ...]
 
 
+@dataclass(frozen=True)
+class Asking:
+    """How the test is put to a model: as it is, after labels and examples, or as the transcript of a recogniser."""
+
+    labels: bool = False
+    """Whether the prompt names the labels of the text and the speech pools."""
+    examples: int = 0
+    """How many utterances of the text pool the prompt shows with their answers."""
+    transcribed_by: str | None = None
+    """The recogniser whose transcript the model reads instead of the recording; SELF for the untuned model itself."""
+    normalize_transcripts: bool = False
+    """Whether transcripts are read in lower case and without punctuation."""
+
+
+SELF = "self"
+"""The name of the untuned model itself as a recogniser."""
+
+
 def mixed(text: Pool, speech: Pool, synthetic: Pool, least_speech: float) -> tuple[Example, ...]:
     """Every text once, every recording as many times as give speech that share beside text, then what voices said."""
     typed, spoken = as_text(text), as_speech(speech)
@@ -45,6 +63,11 @@ class NamedScheme(Section):
     def label(self) -> str:
         """How tables and folders call it."""
         return self.name or self.type
+
+    @property
+    def asking(self) -> Asking:
+        """How the test is put to the model after its last stage."""
+        return Asking()
 
 
 class Untuned(NamedScheme):
@@ -72,6 +95,11 @@ class Prompted(NamedScheme):
     uses_speech: ClassVar[bool] = False
     synthetic: ClassVar[bool] = False
 
+    @property
+    def asking(self) -> Asking:
+        """The labels and the examples stand before the instruction."""
+        return Asking(labels=self.labels, examples=self.examples)
+
     def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
         """No stage at all."""
         return []
@@ -97,10 +125,15 @@ class Cascade(TextOnly):
     """An ASR's transcript, read by the model after text-only tuning: what most products do today."""
 
     type: Literal["cascade"] = "cascade"  # type: ignore[assignment]
-    asr: str = "self"
+    asr: str = SELF
     """A speech recogniser on the hub or in a folder, or the model itself before it is tuned."""
     as_heard: bool = True
     """Read its words in lower case and without punctuation, as most corpora write them; the file keeps both."""
+
+    @property
+    def asking(self) -> Asking:
+        """Transcripts are read instead of recordings."""
+        return Asking(transcribed_by=self.asr, normalize_transcripts=self.as_heard)
 
 
 class DirectMixing(NamedScheme):

@@ -25,8 +25,8 @@ from eartune.data.example import Example, Modality
 from eartune.errors import InputError
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Batch, Row
+from eartune.run_folder import WEIGHTS
 from eartune.settings import Training
-from eartune.training.names import WEIGHTS
 from eartune.training.optimizer import make_optimizer
 from eartune.training.schemes import Stage
 
