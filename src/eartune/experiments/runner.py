@@ -156,6 +156,8 @@ def unfinished_result(context: RunContext, plan: CellPlan, keys: CellKeys) -> Ru
         question=experiment.question,
         name=cell.name,
         scheme=cell.scheme.label,
+        scheme_type=cell.scheme.type,
+        scheme_role=cell.scheme.role,
         budget=None if cell.budget is None else str(cell.budget),
         seed=cell.seed,
         status="failed",

@@ -15,6 +15,17 @@ from eartune.settings import Component, Section
 EVERYTHING = tuple(Component)
 LANGUAGE_MODEL_ONLY = (Component.LANGUAGE_MODEL,)
 
+Role = Literal["untuned", "text reference", "synthetic reference", "baseline", "other"]
+"""What the report compares a scheme with, so that it need not know the scheme's name or type.
+
+untuned: the model before it is trained; a score far below all others does not stretch the curve's axis.
+text reference: what text alone gives; every other trained scheme is compared with it.
+synthetic reference: what synthetic speech gives; every scheme with recordings is compared with it.
+baseline: the plain way to use recordings; every other scheme at the same budget is compared with it, and its score
+with all recordings is "what all speech gives".
+other: compared with those above; nothing is compared with it.
+"""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -58,6 +69,7 @@ class NamedScheme(Section):
 
     name: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9.-]*$")
     type: str
+    role: ClassVar[Role] = "other"
 
     @property
     def label(self) -> str:
@@ -74,6 +86,7 @@ class Untuned(NamedScheme):
     """The model as it is, or as its alignment left it."""
 
     type: Literal["untuned"] = "untuned"
+    role: ClassVar[Role] = "untuned"
     uses_text: ClassVar[bool] = False
     uses_speech: ClassVar[bool] = False
     synthetic: ClassVar[bool] = False
@@ -109,6 +122,7 @@ class TextOnly(NamedScheme):
     """Labelled text alone, audio parts frozen."""
 
     type: Literal["text-only"] = "text-only"
+    role: ClassVar[Role] = "text reference"
     epochs: int = Field(default=3, ge=1)
     learning_rate: float = Field(default=5e-6, gt=0)
     warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
@@ -125,6 +139,7 @@ class Cascade(TextOnly):
     """An ASR's transcript, read by the model after text-only tuning: what most products do today."""
 
     type: Literal["cascade"] = "cascade"  # type: ignore[assignment]
+    role: ClassVar[Role] = "other"
     asr: str = SELF
     """A speech recogniser on the hub or in a folder, or the model itself before it is tuned."""
     as_heard: bool = True
@@ -140,6 +155,7 @@ class DirectMixing(NamedScheme):
     """All text and the budget's speech in one shuffled stream."""
 
     type: Literal["direct-mixing"] = "direct-mixing"
+    role: ClassVar[Role] = "baseline"
     epochs: int = Field(default=3, ge=1)
     learning_rate: float = Field(default=5e-6, gt=0)
     warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
@@ -192,6 +208,7 @@ class SyntheticSpeech(NamedScheme):
     """All text, and all of data.synthetic_speech: no recording is needed, and no budget is asked about."""
 
     type: Literal["synthetic-speech"] = "synthetic-speech"
+    role: ClassVar[Role] = "synthetic reference"
     epochs: int = Field(default=3, ge=1)
     learning_rate: float = Field(default=5e-6, gt=0)
     warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
@@ -214,3 +231,4 @@ Scheme = Annotated[
     Untuned | Prompted | Cascade | TextOnly | SyntheticSpeech | DirectMixing | Curriculum, Field(discriminator="type")
 ]
 SCHEMES = (Untuned, Prompted, Cascade, TextOnly, SyntheticSpeech, DirectMixing, Curriculum)
+"""All schemes that a YAML can name, in the order in which reports list them."""
