@@ -202,7 +202,7 @@ def trained_model(
     """The cell's model after its last stage; stages that are done, by this cell or another, are only loaded."""
     from eartune.models.registry import load
     from eartune.models.rows import RowMaker
-    from eartune.training.callbacks import Journal
+    from eartune.training.callbacks import TrainingLog
     from eartune.training.trainer import load_weights, save_weights, train_stage
 
     model = load(experiment.architecture)
@@ -216,17 +216,16 @@ def trained_model(
         if stored.is_done:
             progress.done(units, skipped=True)
             continue
-        started = time.monotonic()
         show = watch(progress, f"{plan.cell.name}: {stage.name} stage", units)
         model.parts.set_trainable(stage.trainable)
         progress.console.print(trained_parts(f"{plan.cell.name}, {stage.name} stage", model.parts.counts()))
         clips = encoded.of_stage(model, stage, watch(progress, f"{plan.cell.name}: encodes the {stage.name} stage", 0))
         rows = RowMaker(model, experiment.task, experiment.architecture, encoded=clips)
-        journal = Journal(stored.path / "train.jsonl", show)
-        train_stage(model, stage, rows.to_learn, experiment.training, plan.cell.seed, stored.path, journal)
+        log = TrainingLog(stored.path / "train.jsonl", show)
+        seconds = train_stage(model, stage, rows.to_learn, experiment.training, plan.cell.seed, stored.path, log)
         save_weights(model, stored.weights)
         trains = {str(part): {"parameters": a, "trained": b} for part, (a, b) in model.parts.counts().items()}
-        write_json(stored.path / "stage.json", {"seconds": time.monotonic() - started, "components": trains})
+        write_json(stored.path / "stage.json", {"seconds": seconds, "components": trains})
         for checkpoint in stored.path.glob("checkpoint-*"):
             shutil.rmtree(checkpoint)  # several times the size of the weights, and of no use any more
         progress.done(units)
@@ -302,11 +301,11 @@ def clear_outdated(folder: Path, expected: str) -> None:
 
 
 def watch(progress: RunProgress, what: str, units: float) -> Callable[..., None]:
-    """A callback for work that counts (done, in all, and for training the loss)."""
+    """A callback for work that counts: done, in all, for training the loss, and what earlier sessions did."""
 
-    def show(done: int, total: int, loss: float | None = None) -> None:
+    def show(done: int, total: int, loss: float | None = None, earlier: int = 0) -> None:
         note = f" {done}/{total}" + ("" if loss is None else f", loss {loss:.2f}")
-        progress.within(what + note, units, done / total)
+        progress.within(what + note, units, done / total, earlier / total)
 
     return show
 
