@@ -110,15 +110,21 @@ def figures(stage: Stage, experiment: Experiment) -> StageFigures:
 
 def shared_steps(plans: Sequence[CellPlan], experiment: Experiment) -> tuple[int, int]:
     """Optimizer steps of all cells, and how many of them fall away because equal stages are trained once."""
-    everything, once = 0, {}
+    everything = sum(figures(stage, experiment).steps for plan in plans for stage in plan.stages)
+    once = sum(figures(stages[-1], experiment).steps for stages in distinct_stages(plans))
+    return everything, everything - once
+
+
+def distinct_stages(plans: Sequence[CellPlan]) -> list[tuple[Stage, ...]]:
+    """Every stage that is trained, once, each after the stages that precede it."""
+    found: dict[int, tuple[Stage, ...]] = {}
     for plan in plans:
         before: int = plan.cell.seed
-        for stage in plan.stages:
+        for i, stage in enumerate(plan.stages, start=1):
             shown = tuple((e.utterance.id, e.recording and e.recording.path, e.asked) for e in stage.examples)
             before = hash((before, stage.epochs, stage.learning_rate, stage.warmup_ratio, stage.trainable, shown))
-            once[before] = steps = figures(stage, experiment).steps
-            everything += steps
-    return everything, everything - sum(once.values())
+            found[before] = plan.stages[:i]
+    return list(found.values())
 
 
 def _read(corpora: Sequence[Corpus], source: Source) -> tuple[Utterance, ...]:

@@ -1,4 +1,4 @@
-"""The trainer's callback of one stage: it logs every step, asks for checkpoints, measures the time, reports progress."""
+"""The trainer's callback of a stage: it logs every step, asks for checkpoints, measures time and reports progress."""
 
 import json
 import time

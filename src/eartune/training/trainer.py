@@ -140,7 +140,7 @@ class PlannedBatches(Dataset[GlobalBatch]):
         return len(self.plan)
 
     def __getitem__(self, index: int) -> GlobalBatch:
-        rows = [self.make_row(example) for example in self.plan[index]]
+        rows = [self.model.tokenize(self.make_row(example)) for example in self.plan[index]]
         return [self.model.collate(some) for some in micro_batches(rows, self.model.n_positions, self.settings)]
 
 
