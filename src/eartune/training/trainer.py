@@ -58,27 +58,8 @@ def train_stage(
     if settings.recompute_activations:
         model.recompute_activations()
     plan = plan_batches(stage, settings.batch_size, seed)
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # rows go one by one; it would warn of each worker
-    arguments = TrainingArguments(
-        output_dir=str(folder),
-        num_train_epochs=1,  # the plan holds every epoch
-        per_device_train_batch_size=1,  # an item of the plan is a whole global batch
-        learning_rate=stage.learning_rate,
-        warmup_steps=round(stage.warmup_ratio * len(plan)),
-        lr_scheduler_type="cosine",
-        max_grad_norm=settings.max_grad_norm,
-        seed=seed,
-        save_strategy="no",  # the log asks for a checkpoint every few minutes
-        save_total_limit=1,
-        logging_strategy="steps",
-        logging_steps=1,
-        report_to="none",
-        disable_tqdm=True,
-        remove_unused_columns=False,
-        dataloader_num_workers=n_workers(settings),
-        use_cpu=not torch.cuda.is_available(),
-    )
-    arguments._n_gpu = min(1, arguments.n_gpu)  # several would bring DataParallel, which cannot split a planned batch
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # otherwise it warns about each worker process
+    arguments = training_arguments(stage, settings, len(plan), seed, folder)
     batches = PlannedBatches(plan, make_row, model, settings)
     trainer = StageTrainer(
         log,
@@ -94,6 +75,31 @@ def train_stage(
     log.earlier_seconds = read_json(checkpoint / SECONDS)["seconds"] if checkpoint else 0.0
     trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     return log.seconds
+
+
+def training_arguments(stage: Stage, settings: Training, n_steps: int, seed: int, folder: Path) -> TrainingArguments:
+    """Return the settings of the library's trainer for a stage of `n_steps` optimizer steps."""
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=1,  # the plan holds every epoch
+        per_device_train_batch_size=1,  # an item of the plan is a whole global batch
+        learning_rate=stage.learning_rate,
+        warmup_steps=round(stage.warmup_ratio * n_steps),
+        lr_scheduler_type="cosine",
+        max_grad_norm=settings.max_grad_norm,
+        seed=seed,
+        save_strategy="no",  # the log asks for a checkpoint every few minutes
+        save_total_limit=1,
+        logging_strategy="steps",
+        logging_steps=1,
+        report_to="none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_num_workers=n_workers(settings),
+        use_cpu=not torch.cuda.is_available(),
+    )
+    arguments._n_gpu = min(1, arguments.n_gpu)  # for several, DataParallel would split a planned batch
+    return arguments
 
 
 def n_workers(settings: Training) -> int:
