@@ -127,12 +127,18 @@ def base_fingerprint(architecture: Architecture) -> str:
 
 def shared_steps(plans: Sequence[CellPlan], keys: Keys) -> tuple[int, int]:
     """The optimizer steps of all cells, and how many of them are spared because equal stages are trained once."""
-    everything, once = 0, {}
+    batch_size = keys.experiment.training.batch_size
+    everything = sum(steps_of(stage, batch_size) for plan in plans for stage in plan.stages)
+    return everything, everything - sum(steps_of(stages[-1], batch_size) for stages in distinct_stages(plans, keys))
+
+
+def distinct_stages(plans: Sequence[CellPlan], keys: Keys) -> list[tuple[Stage, ...]]:
+    """Every stage that is trained, once, each after the stages that precede it."""
+    found = {}
     for plan in plans:
-        for stage, key in zip(plan.stages, keys.of(plan).stages, strict=True):
-            once[key] = steps = steps_of(stage, keys.experiment.training.batch_size)
-            everything += steps
-    return everything, everything - sum(once.values())
+        for place, key in enumerate(keys.of(plan).stages, start=1):
+            found[key] = plan.stages[:place]
+    return list(found.values())
 
 
 def digest(content: Any) -> str:

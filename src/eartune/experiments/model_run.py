@@ -68,11 +68,11 @@ class RunContext:
             self.progress.done(units, skipped)
 
     def watch(self, what: str, units: float = 0) -> Callable[..., None]:
-        """A callback for a piece of work that counts its parts: (done, in all, and in training the loss)."""
+        """A callback for a piece of work that counts its parts: done, in all, the loss, and done in earlier sessions."""
 
-        def show(done: int, total: int, loss: float | None = None) -> None:
+        def show(done: int, total: int, loss: float | None = None, earlier: int = 0) -> None:
             note = f" {done}/{total}" + ("" if loss is None else f", loss {loss:.2f}")
-            self.progress.within(what + note, units, done / total)
+            self.progress.within(what + note, units, done / total, earlier / total)
 
         return show
 
@@ -153,20 +153,19 @@ def train_model(context: RunContext, plan: CellPlan, keys: CellKeys, n_stages: i
 
 def train_one_stage(context: RunContext, plan: CellPlan, model: "AudioLLM", stage: Stage, folder: StageFolder) -> None:
     """Train a stage from its last checkpoint, if there is one, and write its weights and its note."""
-    from eartune.training.callbacks import Journal
+    from eartune.training.callbacks import TrainingLog
     from eartune.training.trainer import save_weights, train_stage
 
     title = f"{plan.cell.name}, {stage.name} stage"
-    started = time.monotonic()
     model.parts.set_trainable(stage.trainable)
     context.progress.console.print(table_of_trained_parts(title, model.parts.counts()))
     encoded = context.encoder_cache().of_stage(model, stage, context.watch(f"{title}: encodes recordings"))
     rows = context.rows(model, encoded=encoded)
-    journal = Journal(folder.log, context.watch(title, train_units(stage)))
-    train_stage(model, stage, rows.to_learn, context.experiment.training, plan.cell.seed, folder.path, journal)
+    log = TrainingLog(folder.log, context.watch(title, train_units(stage)))
+    seconds = train_stage(model, stage, rows.to_learn, context.experiment.training, plan.cell.seed, folder.path, log)
     save_weights(model, folder.weights)
     trained = {str(part): {"parameters": a, "trained": b} for part, (a, b) in model.parts.counts().items()}
-    folder.finish(time.monotonic() - started, trained)
+    folder.finish(seconds, trained)
 
 
 def stage_folders(folder: RunFolder, plan: CellPlan, keys: CellKeys) -> tuple[StageFolder, ...]:
