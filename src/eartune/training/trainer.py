@@ -23,6 +23,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from eartune.data.example import Example, Modality
 from eartune.errors import InputError
+from eartune.files import atomic, remove_leftovers
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Batch, Row
 from eartune.settings import Training
@@ -236,9 +237,9 @@ class StageTrainer(Trainer):
 
 def save_weights(model: AudioLLM, path: Path) -> None:
     """Every parameter that is, or in an earlier stage was, trained; written whole or not at all."""
-    half_done = path.with_suffix(".part")
-    save_file({name: value.detach().contiguous().cpu() for name, value in model.parts.trained()}, half_done)
-    half_done.replace(path)
+    remove_leftovers(path.parent, 0)  # of this process's own folder; a killed one may have left tens of gigabytes
+    with atomic(path) as half_written:
+        save_file({name: value.detach().contiguous().cpu() for name, value in model.parts.trained()}, half_written)
 
 
 def load_weights(model: AudioLLM, path: Path) -> None:
