@@ -1,7 +1,5 @@
 """A text-to-speech engine that runs as a process of its own, and what is said when it fails."""
 
-import json
-import struct
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -35,9 +33,9 @@ def run_engine(command: Sequence[str], standard_input: bytes, voice: str, text: 
 
 def speak_in_new_process(engine: str, voice: str, text: str, speed: float, pitch: float) -> Wave:
     """Return the 16 kHz mono wave of a sentence, shape (samples,), which depends on nothing but the arguments."""
-    request = {"engine": engine, "text": text, "voice": voice, "speed": speed, "pitch": pitch}
-    command = (sys.executable, "-P", str(_ENGINES))  # -P: no file of the folder is taken for a library
-    output = run_engine(command, json.dumps(request).encode(), f"{engine}:{voice}", text)
-    (rate,) = struct.unpack_from("<I", output)
+    # -P, so that no file beside the script is taken for a library
+    command = (sys.executable, "-P", str(_ENGINES), engine, voice, str(speed), str(pitch))
+    output = run_engine(command, text.encode(), f"{engine}:{voice}", text)
+    rate = int.from_bytes(output[:4], "little")
     samples = np.frombuffer(output, "<i2", offset=4).astype(np.float32) / np.float32(32768)
     return to_mono_16k(samples[:, None], rate)
