@@ -5,7 +5,7 @@
 
 Each sentence is spoken by a new process, because both engines carry something over from one sentence to the next
 (Pico computes in memory that it does not clear, eSpeak NG continues its oscillators and its noise). In a new process
-the samples depend on nothing but the request. This file imports nothing of eartune, and little else, so that it starts fast.
+the samples depend on nothing but the request. This file imports little, and nothing of eartune, so that it starts fast.
 """
 
 import sys
