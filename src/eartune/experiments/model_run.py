@@ -68,7 +68,7 @@ class RunContext:
             self.progress.done(units, skipped)
 
     def watch(self, what: str, units: float = 0) -> Callable[..., None]:
-        """A callback for a piece of work that counts its parts: done, in all, the loss, and done in earlier sessions."""
+        """A callback for a piece of work in parts: those done, all, the loss, and those done in earlier sessions."""
 
         def show(done: int, total: int, loss: float | None = None, earlier: int = 0) -> None:
             note = f" {done}/{total}" + ("" if loss is None else f", loss {loss:.2f}")
