@@ -21,7 +21,7 @@ VERBS = {  # where each is, and what the help of all says of it, which is the fi
     ),
     "check": (
         "check.check",
-        "Print what a run would do: stages, examples, hours, steps, trainable parameters, memory.",
+        "Print what a run would do: stages, examples, hours, steps, trainable parameters, memory, disk.",
     ),
     "run": (
         "run.run",
