@@ -38,7 +38,7 @@ COPIED = (
 )
 
 TRAINER, CALLBACKS = "src/eartune/training/trainer.py", "src/eartune/training/callbacks.py"
-OPTIMIZER, RUNNER = "src/eartune/training/optimizer.py", "src/eartune/experiments/runner.py"
+OPTIMIZER, RUNNER = "src/eartune/training/optimizer.py", "src/eartune/experiments/model_run.py"
 RECIPE, LOG = "tests/unit/training/test_recipe.py", "tests/unit/training/test_callbacks.py"
 SEEDS = "tests/flow/test_seeds.py"
 
@@ -73,8 +73,8 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "runner trains with seed 0",
         RUNNER,
-        "experiment.training, plan.cell.seed, stored.path",
-        "experiment.training, 0, stored.path",
+        "settings, plan.cell.seed, folder.path",
+        "settings, 0, folder.path",
         SEEDS,
     ),
     (
@@ -120,8 +120,9 @@ def main(names: Sequence[str]) -> int:
         tree = Path(folder)
         copy_tree(tree)
         guards = sorted({guard for *_, tests in chosen for guard in tests.split()})
-        if run_tests(tree, guards) != 0:
-            print("the tests fail on the untouched tree:", *guards)
+        untouched = run_tests(tree, guards)
+        if untouched.returncode != 0:
+            print(untouched.stdout, "the tests fail on the untouched tree", sep="\n")
             return 1
         verdicts = [show(row, tree) for row in chosen]
     print(f"{verdicts.count('killed')} of {len(chosen)} killed")
@@ -161,16 +162,16 @@ def verdict_of(path: Path, old: str, new: str, tests: Sequence[str], tree: Path)
         return "STALE"
     path.write_text(text.replace(old, new), encoding="utf-8")
     try:
-        return {0: "SURVIVES", 1: "killed"}.get(run_tests(tree, tests), "BROKEN")
+        return {0: "SURVIVES", 1: "killed"}.get(run_tests(tree, tests).returncode, "BROKEN")
     finally:
         path.write_text(text, encoding="utf-8")
 
 
-def run_tests(tree: Path, tests: Sequence[str]) -> int:
-    """Run pytest in the copy up to the first failure; return its exit code, 1 if a test failed."""
+def run_tests(tree: Path, tests: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run pytest in the copy up to the first failure; its exit code is 1 if a test failed."""
     environment = os.environ | {"PYTHONPATH": str(tree / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
-    return subprocess.run(command, cwd=tree, env=environment, capture_output=True).returncode
+    return subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
 
 
 if __name__ == "__main__":

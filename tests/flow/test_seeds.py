@@ -38,7 +38,7 @@ def logs_of(data: Path, runs: Path, seeds: list[int], training: dict[str, Any]) 
             "decoding": {"beams": 1, "max_new_tokens": 2},
         }
     )
-    root = run(experiment, data, runs, Console(quiet=True))
+    root = run(experiment, data, runs, Console(quiet=True)).folder.path
     return [log.read_text() for log in root.glob("stages/*/train.jsonl")]
 
 

@@ -11,19 +11,13 @@ from eartune.cli.licences import show_licences
 from eartune.cli.options import DataRoot, ExperimentFile, RunsRoot
 from eartune.data.budget import describe
 from eartune.data.corpora import Source
+from eartune.data.recording_index import RecordingIndex
 from eartune.evaluation.metrics.power import DISAGREEMENT, design_effect, smallest_difference
 from eartune.experiments.experiment import read_experiment
-from eartune.experiments.plan import (
-    CellPlan,
-    Pools,
-    StageFigures,
-    distinct_stages,
-    figures,
-    plan_cells,
-    read_pools,
-    shared_steps,
-)
+from eartune.experiments.keys import Keys, distinct_stages, shared_steps
+from eartune.experiments.plan import CellPlan, Pools, StageFigures, figures, plan_cells, read_pools
 from eartune.models.size_from_config import size_of
+from eartune.run_folder import RunsFolder
 from eartune.training.disk_estimate import DiskEstimate, disk_estimate
 from eartune.training.memory_estimate import Footprint
 from eartune.wording import counted
@@ -35,7 +29,11 @@ def check(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsR
     Example: eartune check experiments/demo.yaml
     """
     settings = read_experiment(experiment)
-    pools = read_pools(settings, Source(data, runs / "speech", render=False))
+    everything = RunsFolder(runs)
+    index = RecordingIndex(everything.recordings)
+    pools = read_pools(settings, Source(data, everything.speech, render=False, index=index))
+    if runs.is_dir():  # to check is to leave nothing behind
+        index.save()
     plans = plan_cells(settings, pools)
     console = terminal()
     console.print(f"[bold]{settings.name}[/]  {settings.question}")
@@ -57,10 +55,11 @@ def check(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsR
         largest = max(footprints, key=lambda footprint: footprint.total)
         console.print(memory_table(largest))
         console.print(f"the smallest GPU that holds it: {largest.gpu}", highlight=False)
-    size, stages = size_of(settings.architecture), distinct_stages(plans)
+    stages = distinct_stages(plans, Keys(settings, pools, settings.architecture.checkpoint))
+    size = size_of(settings.architecture)
     disk = disk_estimate(size, stages, pools.test, settings.architecture, settings.training)
-    console.print(disk_sentence(disk, free_disk(runs / settings.name)), highlight=False)
-    steps, shared = shared_steps(plans, settings)
+    console.print(disk_sentence(disk, free_disk(everything.run(settings.name).path)), highlight=False)
+    steps, shared = shared_steps(plans, stages, settings.training.batch_size)
     saved = f"; {shared} of them fall away, as equal stages are trained once" if shared else ""
     console.print(
         f"{len(plans)} models of {steps} steps in all{saved}. Next: eartune run {experiment}", highlight=False

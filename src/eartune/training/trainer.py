@@ -26,9 +26,9 @@ from eartune.errors import InputError
 from eartune.files import read_json, write_json
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Batch, Row
+from eartune.run_folder import WEIGHTS
 from eartune.settings import Training
 from eartune.training.callbacks import TrainingLog
-from eartune.training.names import WEIGHTS
 from eartune.training.optimizer import make_optimizer
 from eartune.training.schemes import Stage
 
@@ -269,7 +269,7 @@ class StageTrainer(Trainer):
 
 def save_weights(model: AudioLLM, path: Path) -> None:
     """Save every parameter that trains now or did in an earlier stage, under a temporary name first."""
-    half_done = path.with_suffix(".part")
+    half_done = path.with_name(f".{path.name}.part")
     save_file({name: value.detach().contiguous().cpu() for name, value in model.parts.trained()}, half_done)
     half_done.replace(path)
 
