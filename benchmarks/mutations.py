@@ -73,8 +73,8 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "runner trains with seed 0",
         RUNNER,
-        "settings, plan.cell.seed, folder.path",
-        "settings, 0, folder.path",
+        "training, plan.cell.seed, folder.path",
+        "training, 0, folder.path",
         SEEDS,
     ),
     (

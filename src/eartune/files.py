@@ -1,13 +1,57 @@
 """Files are read with the place of every fault, and written whole or not at all."""
 
 import json
+import os
+import secrets
+import shutil
+import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from eartune.errors import InputError
 
 _LFS_POINTER, _LFS_POINTER_BYTES = b"version https://git-lfs", 200
+
+
+_HALF_WRITTEN = ".part-"
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path` to write a file or a folder at; it is renamed when the block ends.
+
+    The temporary name holds the process id and a random part, so that processes and threads may write the same path
+    at once, and it keeps the suffix. If the block raises, what was written is removed and `path` stays as it was.
+    Missing parent folders are created. An existing file is replaced; raises OSError where a folder that is not empty
+    stands at `path`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half_written = path.with_name(f".{path.stem}{_HALF_WRITTEN}{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
+    try:
+        yield half_written
+        half_written.replace(path)
+    finally:
+        remove(half_written)
+
+
+def remove_leftovers(folder: Path, seconds: float = 3600) -> None:
+    """Remove temporary files that killed processes left in a folder and in those below it.
+
+    Files that were written to in the last `seconds` stay, as another process may be at work.
+    """
+    for path in folder.rglob(f".*{_HALF_WRITTEN}*"):
+        if time.time() - path.lstat().st_mtime >= seconds:
+            remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it; nothing happens where there is none."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -26,10 +70,8 @@ def write_text(path: Path, text: str) -> None:
     """Write under a temporary name, then rename, so that no half file is ever seen; the same text is left alone."""
     if path.exists() and path.read_bytes() == text.encode("utf-8"):
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half_done = path.with_name(f".{path.name}.part")
-    half_done.write_text(text, encoding="utf-8")
-    half_done.replace(path)
+    with atomic(path) as half_written:
+        half_written.write_text(text, encoding="utf-8")
 
 
 def write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:

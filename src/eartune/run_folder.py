@@ -31,7 +31,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from eartune.errors import InputError
-from eartune.files import read_json, write_json
+from eartune.files import read_json, remove_leftovers, write_json
 
 WEIGHTS = "weights.safetensors"
 RESULT = "result.json"
@@ -148,8 +148,7 @@ class RunFolder:
         except Timeout as error:
             raise InputError(f"{self.path}: another eartune run is at work there; wait, or use another name") from error
         try:
-            for unfinished in self.path.rglob(".*.part*"):
-                unfinished.unlink(missing_ok=True)
+            remove_leftovers(self.path, seconds=0)
             yield
         finally:
             lock.release()

@@ -20,7 +20,7 @@ def test_a_run_is_alone_in_its_folder_and_leaves_it_free(tmp_path: Path) -> None
 def test_what_a_killed_process_was_writing_is_removed(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     (tmp_path / "stages" / "text-1").mkdir(parents=True)
-    for name in (".scores.json.123-x.part", "stages/text-1/.weights.123-x.part.safetensors"):
+    for name in (".scores.part-123-x.json", "stages/text-1/.weights.part-123-x.safetensors"):
         (tmp_path / name).write_text("half")
     kept = run.model("untuned-seed0").path / "predictions.part.jsonl"
     kept.parent.mkdir()

@@ -55,11 +55,11 @@ def check(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsR
         largest = max(footprints, key=lambda footprint: footprint.total)
         console.print(memory_table(largest))
         console.print(f"the smallest GPU that holds it: {largest.gpu}", highlight=False)
-    stages = distinct_stages(plans, Keys(settings, pools, settings.architecture.checkpoint))
-    size = size_of(settings.architecture)
+    keys = Keys(settings, pools, settings.architecture.checkpoint)
+    size, stages = size_of(settings.architecture), distinct_stages(plans, keys)
     disk = disk_estimate(size, stages, pools.test, settings.architecture, settings.training)
-    console.print(disk_sentence(disk, free_disk(everything.run(settings.name).path)), highlight=False)
-    steps, shared = shared_steps(plans, stages, settings.training.batch_size)
+    console.print(disk_sentence(disk, free_disk(runs / settings.name)), highlight=False)
+    steps, shared = shared_steps(plans, keys)
     saved = f"; {shared} of them fall away, as equal stages are trained once" if shared else ""
     console.print(
         f"{len(plans)} models of {steps} steps in all{saved}. Next: eartune run {experiment}", highlight=False

@@ -8,6 +8,7 @@ import soundfile
 import soxr
 
 from eartune.errors import InputError
+from eartune.files import atomic
 
 SAMPLE_RATE = 16_000
 MIN_SECONDS = 0.1  # below this Qwen2-Audio may see a single audio token and take a code path that crashes
@@ -86,10 +87,8 @@ def check_seconds(seconds: float, name: str) -> None:
 
 def write_audio(path: Path, wave: Wave) -> None:
     """A 16 kHz mono 16-bit file in the format of the path's suffix, written whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half_done = path.with_name(f".{path.name}.part")
-    soundfile.write(half_done, wave, SAMPLE_RATE, subtype="PCM_16", format=path.suffix[1:].upper())
-    half_done.replace(path)
+    with atomic(path) as half_written:
+        soundfile.write(half_written, wave, SAMPLE_RATE, subtype="PCM_16", format=path.suffix[1:].upper())
 
 
 def audio_seconds(path: Path) -> float:

@@ -125,19 +125,20 @@ def base_fingerprint(architecture: Architecture) -> str:
     return pocket_fingerprint(checkpoint)
 
 
-def distinct_stages(plans: Sequence[CellPlan], keys: Keys) -> tuple[tuple[Stage, ...], ...]:
-    """The stages that are trained, once each; every one stands last, after the stages that precede it."""
-    found: dict[str, tuple[Stage, ...]] = {}
-    for plan in plans:
-        for number, key in enumerate(keys.of(plan).stages, start=1):
-            found[key] = plan.stages[:number]
-    return tuple(found.values())
-
-
-def shared_steps(plans: Sequence[CellPlan], distinct: Sequence[tuple[Stage, ...]], batch_size: int) -> tuple[int, int]:
+def shared_steps(plans: Sequence[CellPlan], keys: Keys) -> tuple[int, int]:
     """The optimizer steps of all cells, and how many of them are spared because equal stages are trained once."""
+    batch_size = keys.experiment.training.batch_size
     everything = sum(steps_of(stage, batch_size) for plan in plans for stage in plan.stages)
-    return everything, everything - sum(steps_of(stages[-1], batch_size) for stages in distinct)
+    return everything, everything - sum(steps_of(stages[-1], batch_size) for stages in distinct_stages(plans, keys))
+
+
+def distinct_stages(plans: Sequence[CellPlan], keys: Keys) -> list[tuple[Stage, ...]]:
+    """Every stage that is trained, once, each after the stages that precede it."""
+    found = {}
+    for plan in plans:
+        for place, key in enumerate(keys.of(plan).stages, start=1):
+            found[key] = plan.stages[:place]
+    return list(found.values())
 
 
 def digest(content: Any) -> str:

@@ -68,7 +68,7 @@ class RunContext:
             self.progress.done(units, skipped)
 
     def watch(self, what: str, units: float = 0) -> Callable[..., None]:
-        """A callback for a piece of work that counts its parts: done, in all, loss, and done in earlier sessions."""
+        """A callback for a piece of work in parts: those done, all, the loss, and those done in earlier sessions."""
 
         def show(done: int, total: int, loss: float | None = None, earlier: int = 0) -> None:
             note = f" {done}/{total}" + ("" if loss is None else f", loss {loss:.2f}")
@@ -161,8 +161,8 @@ def train_one_stage(context: RunContext, plan: CellPlan, model: "AudioLLM", stag
     context.progress.console.print(table_of_trained_parts(title, model.parts.counts()))
     encoded = context.encoder_cache().of_stage(model, stage, context.watch(f"{title}: encodes recordings"))
     rows = context.rows(model, encoded=encoded)
-    log, settings = TrainingLog(folder.log, context.watch(title, train_units(stage))), context.experiment.training
-    seconds = train_stage(model, stage, rows.to_learn, settings, plan.cell.seed, folder.path, log)
+    log = TrainingLog(folder.log, context.watch(title, train_units(stage)))
+    seconds = train_stage(model, stage, rows.to_learn, context.experiment.training, plan.cell.seed, folder.path, log)
     save_weights(model, folder.weights)
     trained = {str(part): {"parameters": a, "trained": b} for part, (a, b) in model.parts.counts().items()}
     folder.finish(seconds, trained)

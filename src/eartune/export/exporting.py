@@ -1,6 +1,5 @@
 """Export: trained model -> updates merged -> hub layout and card -> asked again by plain transformers -> there."""
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ from eartune.experiments.trained_model import TrainedRun, load_run, read_run
 from eartune.export import fresh
 from eartune.export.adapter import save_adapter
 from eartune.export.card import write_card
+from eartune.files import atomic, remove_leftovers
 from eartune.models.chat_model import ChatModel, transformers_is_at_least
 from eartune.models.registry import checkpoint_of
 from eartune.models.rows import RowMaker
@@ -62,25 +62,20 @@ def export_run(run_dir: Path, to: Path, say: Say, adapter: bool = False) -> None
         model.module.float()
     precision = next(model.module.parameters()).dtype
     questions = [question(model, run, example) for example in examples]  # before anything is merged or rounded
-    half_done = to.with_name(f".{to.name}.part")
-    try:
-        shutil.rmtree(half_done, ignore_errors=True)
+    remove_leftovers(to.absolute().parent)
+    with atomic(to.absolute()) as half_written:
         if adapter:
-            save_adapter(model, run, half_done)
+            save_adapter(model, run, half_written)
         else:
             model.parts.merge_lora()
             model.module.to(stored).eval()
-            model.save(half_done)
-        write_card(run, model.chat, half_done / "README.md", adapter)
+            model.save(half_written)
+        write_card(run, model.chat, half_written / "README.md", adapter)
         del model  # two of them may not fit
         give_memory_back()
         say(f"written; {len(questions)} test recordings are asked again by plain transformers in a process of its own")
         base = checkpoint_of(run.experiment.architecture) if adapter else ""
-        say(compare(questions, ask_anew(questions, half_done, precision, base), to))
-        shutil.rmtree(to, ignore_errors=True)  # an empty folder
-        half_done.rename(to)
-    finally:
-        shutil.rmtree(half_done, ignore_errors=True)
+        say(compare(questions, ask_anew(questions, half_written, precision, base), to))
 
 
 def test_examples(run: TrainedRun) -> list[Example]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from transformers.utils import logging
 
+from eartune.files import atomic
 from eartune.models.architecture import POCKETS, Architecture, Family
 from eartune.models.chat_model import ChatModel
 from eartune.models.families.audioflamingo3 import AudioFlamingo3
@@ -64,7 +65,11 @@ def pocket_folder(name: str) -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "eartune"
     folder = cache / f"pocket-{pocket_fingerprint(name)}"
     if not (folder / "config.json").exists():
-        half_done = folder.with_name(f".{folder.name}-{os.getpid()}")
-        build_pocket(TRAINED[name]).save(half_done)
-        half_done.rename(folder)
+        model = build_pocket(TRAINED[name])
+        try:
+            with atomic(folder) as half_written:
+                model.save(half_written)
+        except OSError:
+            if not (folder / "config.json").exists():  # it is, where another process was faster: that one's is used
+                raise
     return folder

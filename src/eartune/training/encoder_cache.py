@@ -17,6 +17,7 @@ from eartune.data.audio import Wave, hear
 from eartune.data.example import Example
 from eartune.data.recording_index import RecordingIndex
 from eartune.data.utterance import Recording
+from eartune.files import atomic, remove_leftovers
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Clip
 from eartune.training.schemes import Stage
@@ -62,6 +63,7 @@ class EncoderCache:
         if not paths or not self.most_gb:
             return None
         self.folder.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(self.folder)
         files = self._files(model, sorted(paths))
         missing = {file: path for path, file in files.items() if not is_whole(file)}
         if not self._make_room(set(files.values()), self._bytes_of(model, list(missing.values()))):
@@ -93,7 +95,7 @@ class EncoderCache:
 
     def _make_room(self, needed: set[Path], new_bytes: float) -> bool:
         """Delete what was not used for longest until all that is needed fits; nothing, where it cannot."""
-        there = {file: file.stat() for file in self.folder.glob("*.safetensors")}
+        there = {file: file.stat() for file in self.folder.glob("[!.]*.safetensors")}
         taken = sum(stat.st_size for stat in there.values())
         most = min(self.most_gb * 1e9, taken + FREE_SHARE * shutil.disk_usage(self.folder).free)
         others = sorted(there.keys() - needed, key=lambda file: there[file].st_mtime)
@@ -125,10 +127,9 @@ def encoded(model: AudioLLM, wave: Wave) -> Clip:
 def write_clip(file: Path, clip: Clip) -> None:
     """Written whole or not at all."""
     assert clip.states is not None
-    half_done = file.with_name(f".{file.name}.part")
     counts = {"n_frames": torch.tensor(clip.n_frames), "n_tokens": torch.tensor(clip.n_tokens)}
-    save_file(counts | {"states": clip.states.contiguous()}, half_done)
-    half_done.replace(file)
+    with atomic(file) as half_written:
+        save_file(counts | {"states": clip.states.contiguous()}, half_written)
 
 
 def read_clip(file: Path) -> Clip:

@@ -23,7 +23,7 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from eartune.data.example import Example, Modality
 from eartune.errors import InputError
-from eartune.files import read_json, write_json
+from eartune.files import atomic, read_json, write_json
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Batch, Row
 from eartune.run_folder import WEIGHTS
@@ -268,10 +268,9 @@ class StageTrainer(Trainer):
 
 
 def save_weights(model: AudioLLM, path: Path) -> None:
-    """Save every parameter that trains now or did in an earlier stage, under a temporary name first."""
-    half_done = path.with_name(f".{path.name}.part")
-    save_file({name: value.detach().contiguous().cpu() for name, value in model.parts.trained()}, half_done)
-    half_done.replace(path)
+    """Save every parameter that trains now or did in an earlier stage; the file is written whole or not at all."""
+    with atomic(path) as half_written:
+        save_file({name: value.detach().contiguous().cpu() for name, value in model.parts.trained()}, half_written)
 
 
 def load_weights(model: AudioLLM, path: Path) -> None:

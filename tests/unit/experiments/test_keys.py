@@ -10,7 +10,7 @@ import pytest
 from builders import experiment, frame, pool
 from eartune.data.example import as_speech
 from eartune.data.utterance import Recording
-from eartune.experiments.keys import Keys, base_fingerprint, distinct_stages, shared_steps
+from eartune.experiments.keys import Keys, base_fingerprint, shared_steps
 from eartune.experiments.plan import Pools, plan_cells
 from eartune.models.architecture import Architecture
 from eartune.tasks.slu import Schema
@@ -211,9 +211,7 @@ def test_a_renamed_recording_of_the_test_is_decoded_again_as_answers_name_it(tmp
 
 def spared(**changes: Any) -> tuple[int, int]:
     settings, found = experiment(**changes), pools()
-    plans = plan_cells(settings, found)
-    distinct = distinct_stages(plans, Keys(settings, found, "pocket"))
-    return shared_steps(plans, distinct, settings.training.batch_size)
+    return shared_steps(plan_cells(settings, found), Keys(settings, found, "pocket"))
 
 
 def test_steps_of_equal_stages_are_spared_but_once() -> None:

@@ -16,6 +16,7 @@ from eartune.data.corpora.massive import massive_frame
 from eartune.data.corpora.source import Source
 from eartune.data.utterance import Utterance
 from eartune.errors import InputError
+from eartune.files import atomic
 from eartune.settings import Section
 
 COLUMNS = ("id", "locale", "scenario_str", "intent_str", "utt", "annot_utt", "path", "audio", "speaker_id")
@@ -85,8 +86,6 @@ def _written(row: dict[str, Any], place: str, audio: Path) -> Path:
     if not path.resolve().is_relative_to(audio.resolve()):
         raise InputError(f"{place}: the path {row['path']!r} leads out of the folder")
     if not path.exists() or path.stat().st_size != len(sound):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        half_done = path.with_name(f".{path.name}.part")
-        half_done.write_bytes(sound)
-        half_done.replace(path)
+        with atomic(path) as half_written:
+            half_written.write_bytes(sound)
     return path

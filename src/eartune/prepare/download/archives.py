@@ -1,6 +1,6 @@
 """Archives unpacked whole or not at all: looked through first, written beside the folder, then renamed to it.
 
-ARCHIVE -> every member checked, their sizes summed -> .FOLDER.part -> FOLDER
+ARCHIVE -> every member checked, their sizes summed -> a temporary folder -> FOLDER
 """
 
 import gzip
@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Literal, cast
 
 from eartune.errors import InputError
-from eartune.files import is_lfs_pointer
+from eartune.files import atomic, is_lfs_pointer, remove_leftovers
 from eartune.prepare.download.http import Progress, check_space, is_inside
 
 SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
@@ -47,19 +47,16 @@ def unpack(
     if folder.is_dir() and any(folder.iterdir()):
         return folder
     _check_archive(archive)
-    half_done = folder.absolute().with_name(f".{folder.name}.part")
+    remove_leftovers(folder.absolute().parent)
     try:
-        shutil.rmtree(half_done, ignore_errors=True)
         n_bytes = _survey(archive, members, progress)
         check_space(folder, n_bytes)
-        _write_all(archive, members, half_done, lambda done: progress(done, n_bytes))
-        half_done.replace(folder)
+        with atomic(folder.absolute()) as half_written:
+            _write_all(archive, members, half_written, lambda done: progress(done, n_bytes))
     except _DAMAGED as error:
         raise InputError(f"{archive}: is damaged or cut short ({error}); delete it and fetch it again") from error
     except OSError as error:
         raise InputError(f"{archive}: cannot be unpacked to {folder} ({error.strerror or error})") from error
-    finally:
-        shutil.rmtree(half_done, ignore_errors=True)
     return folder
 
 

@@ -1,18 +1,25 @@
 """Text is spoken once per voice and kept; plans guess how long it will be."""
 
+import ctypes
+import hashlib
+import multiprocessing
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from builders import pool, sound_file, tone, utterance
 from eartune.data.audio import Wave
+from eartune.data.tts import engines
 from eartune.data.tts.command import CommandVoice
 from eartune.data.tts.espeak import EspeakVoice
 from eartune.data.tts.pico import PicoVoice
 from eartune.data.tts.synthesis import spoken
+from eartune.data.tts.voices import Voice
 from eartune.errors import InputError
 
 
@@ -22,6 +29,10 @@ class Whistle:
 
     label: str = "whistle"
     said: list[str] = field(default_factory=list)
+
+    @property
+    def cache_key(self) -> str:
+        return self.label
 
     def speak(self, text: str) -> Wave:
         self.said.append(text)
@@ -145,14 +156,14 @@ def test_a_command_that_fails_is_named_with_what_it_said(tmp_path: Path, code: s
 
 
 def test_a_command_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eartune.data.tts.command.SPEAK_SECONDS", 0.2)
+    monkeypatch.setattr("eartune.data.tts.engine_process.SPEAK_SECONDS", 0.2)
     with pytest.raises(InputError, match=r"^the voice robot took over 0\.2 s to say 'good morning'$"):
         engine("time.sleep(60)", tmp_path).speak("good morning")
 
 
 def test_a_command_that_is_not_there_is_named() -> None:
     voice = CommandVoice(engine="command", name="robot", command="no-such-engine {out}")
-    with pytest.raises(InputError, match="needs the command no-such-engine, which is not there"):
+    with pytest.raises(InputError, match="needs the command no-such-engine, which is not installed"):
         voice.speak("good morning")
 
 
@@ -169,3 +180,62 @@ def test_espeak_speaks_many_languages_with_many_speakers() -> None:
 def test_a_language_that_espeak_does_not_speak_is_named() -> None:
     with pytest.raises(InputError, match="eSpeak NG has no voice 'qqq'"):
         EspeakVoice(engine="espeak", name="qqq").speak("hello")
+
+
+SENTENCES = ("good morning", "switch the light on", "regnet es heute in berlin", "what time is it", "stop")
+VOICES = (
+    PicoVoice(name="en-US"),
+    PicoVoice(name="de-DE", speed=0.9, pitch=0.8),
+    EspeakVoice(engine="espeak", name="de", variant="f2"),  # whose breath is noise
+)
+
+
+@pytest.mark.parametrize("voice", VOICES, ids=lambda voice: voice.speaker)
+def test_samples_depend_on_words_and_voice_and_not_on_what_was_spoken_before(voice: Voice, tmp_path: Path) -> None:
+    """Recordings of two runs of the demo differed with the order in which two threads spoke."""
+
+    def recordings(folder: str, order: Sequence[str]) -> dict[str, bytes]:
+        rows = [utterance(text, text) for text in order]
+        return {row.id: row.recordings[0].path.read_bytes() for row in spoken(rows, [voice], tmp_path / folder)}
+
+    everything = recordings("one", SENTENCES)
+    assert everything == recordings("two", SENTENCES[::-1])
+    recordings("three", SENTENCES[1::2])  # some are there already when the others are spoken
+    assert everything == recordings("three", SENTENCES)
+    assert len(set(everything.values())) == len(SENTENCES)
+
+
+def test_recordings_of_a_voice_that_depended_on_the_order_are_not_used_again(tmp_path: Path) -> None:
+    """Their names were made of label and words alone."""
+    voice = PicoVoice()
+    (place,) = (u.recordings[0].path for u in spoken([utterance("u1", "stop")], [voice], tmp_path, render=False))
+    assert place.stem != hashlib.sha256(f"{voice.label}\nstop".encode()).hexdigest()[:20]
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_two_processes_may_speak_the_same_sentences_at_once(tmp_path: Path) -> None:
+    fork = multiprocessing.get_context("fork")
+    together = fork.Barrier(2)
+
+    class Choir(Whistle):
+        def speak(self, text: str) -> Wave:
+            together.wait(60)
+            return super().speak(text)
+
+    rows = [utterance(f"u{i}", "la" * (i + 1)) for i in range(20)]
+    processes = [fork.Process(target=spoken, args=(rows, [Choir()], tmp_path / "two")) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0]
+    spoken(rows, [Whistle()], tmp_path / "alone")
+    by_two, by_one = ({path.name: path.read_bytes() for path in (tmp_path / n).iterdir()} for n in ("two", "alone"))
+    assert by_two == by_one
+
+
+def test_espeak_that_does_not_start_says_so_and_minus_one_is_no_sampling_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = SimpleNamespace(espeak_Initialize=lambda *_: -1)
+    monkeypatch.setattr(ctypes, "CDLL", lambda path: library)
+    with pytest.raises(SystemExit, match="eSpeak NG did not start: espeak_Initialize returned -1"):
+        engines.speak_espeak("hello", "de", 1.0, 1.0)

@@ -116,10 +116,11 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
 
 def test_an_empty_folder_and_what_an_earlier_try_left_are_replaced(tmp_path: Path) -> None:
     (tmp_path / "corpus").mkdir()
-    (tmp_path / ".corpus.part" / "half").mkdir(parents=True)
-    (tmp_path / ".corpus.part" / "half" / "a").write_text("half of it")
+    (tmp_path / ".corpus.part-7-abcd" / "half").mkdir(parents=True)
+    (tmp_path / ".corpus.part-7-abcd" / "half" / "a").write_text("half of it")
+    os.utime(tmp_path / ".corpus.part-7-abcd", (0, 0))
     assert content(unpack(tar(tmp_path / "a.tgz"), tmp_path / "corpus")) == FILES
-    assert not (tmp_path / ".corpus.part").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tgz", "corpus"]
 
 
 @pytest.mark.parametrize("name", ["a.tgz", "a.zip"])
@@ -133,7 +134,7 @@ def test_progress_goes_from_looking_to_writing(tmp_path: Path, name: str) -> Non
 def test_an_interruption_leaves_nothing(tmp_path: Path) -> None:
     def stop(done: int, total: int | None) -> None:
         if total:
-            assert (tmp_path / ".corpus.part").is_dir()
+            assert [path.is_dir() for path in tmp_path.glob(".corpus.part-*")] == [True]
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
