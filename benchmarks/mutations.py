@@ -40,7 +40,9 @@ COPIED = (
 TRAINER, CALLBACKS = "src/eartune/training/trainer.py", "src/eartune/training/callbacks.py"
 OPTIMIZER, RUNNER = "src/eartune/training/optimizer.py", "src/eartune/experiments/model_run.py"
 RECIPE, LOG = "tests/unit/training/test_recipe.py", "tests/unit/training/test_callbacks.py"
-SEEDS = "tests/flow/test_seeds.py"
+SEEDS, TRAINER_TESTS = "tests/flow/test_seeds.py", "tests/unit/training/test_trainer.py"
+PROGRESS, PROGRESS_TESTS = "src/eartune/experiments/progress.py", "tests/unit/experiments/test_progress.py"
+DISK, DISK_TESTS = "src/eartune/training/disk_estimate.py", "tests/unit/training/test_disk_estimate.py"
 
 MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     # --- the training recipe
@@ -103,7 +105,44 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     ),
     ("interval ignores the save", CALLBACKS, "CHECKPOINT_SHARE * self.save_seconds", "0.0", LOG),
     ("time of a save is not measured", TRAINER, "saved(self.training_log.clock() - started)", "saved(0.0)", LOG),
+    (
+        "batches pickled without workers",
+        TRAINER,
+        "PickledBatches(batches) if arguments.dataloader_num_workers else batches",
+        "PickledBatches(batches)",
+        f"{TRAINER_TESTS}::test_without_workers_batches_are_handed_over_as_they_are",
+    ),
+    (
+        "rows tokenized twice",
+        TRAINER,
+        "self.model.tokenize(self.make_row(example))",
+        "self.make_row(example)",
+        f"{TRAINER_TESTS}::test_a_row_is_tokenized_once",
+    ),
     ("half a checkpoint is loaded", TRAINER, 'read_json(checkpoint / "trainer_state.json")', "pass", LOG),
+    # --- progress and the disk estimate
+    (
+        "progress passes 100 %",
+        PROGRESS,
+        "min(self.finished + units * part, self.total)",
+        "self.finished + units * part",
+        PROGRESS_TESTS,
+    ),
+    (
+        "a resume flatters the estimate",
+        PROGRESS,
+        "done - self.skipped - self._earlier",
+        "done - self.skipped",
+        PROGRESS_TESTS,
+    ),
+    ("one checkpoint on disk", DISK, "2 * max(checkpoints", "1 * max(checkpoints", DISK_TESTS),
+    (
+        "weights of an earlier stage not saved",
+        DISK,
+        "for stage in stages for component",
+        "for stage in stages[-1:] for component",
+        DISK_TESTS,
+    ),
 )
 
 
