@@ -38,9 +38,11 @@ COPIED = (
 )
 
 TRAINER, CALLBACKS = "src/eartune/training/trainer.py", "src/eartune/training/callbacks.py"
-OPTIMIZER, RUNNER = "src/eartune/training/optimizer.py", "src/eartune/experiments/runner.py"
+OPTIMIZER, RUNNER = "src/eartune/training/optimizer.py", "src/eartune/experiments/model_run.py"
 RECIPE, LOG = "tests/unit/training/test_recipe.py", "tests/unit/training/test_callbacks.py"
-SEEDS = "tests/flow/test_seeds.py"
+SEEDS, TRAINER_TESTS = "tests/flow/test_seeds.py", "tests/unit/training/test_trainer.py"
+PROGRESS, PROGRESS_TESTS = "src/eartune/experiments/progress.py", "tests/unit/experiments/test_progress.py"
+DISK, DISK_TESTS = "src/eartune/training/disk_estimate.py", "tests/unit/training/test_disk_estimate.py"
 
 MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     # --- the training recipe
@@ -73,8 +75,8 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "runner trains with seed 0",
         RUNNER,
-        "experiment.training, plan.cell.seed, stored.path",
-        "experiment.training, 0, stored.path",
+        "training, plan.cell.seed, folder.path",
+        "training, 0, folder.path",
         SEEDS,
     ),
     (
@@ -103,7 +105,44 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     ),
     ("interval ignores the save", CALLBACKS, "CHECKPOINT_SHARE * self.save_seconds", "0.0", LOG),
     ("time of a save is not measured", TRAINER, "saved(self.training_log.clock() - started)", "saved(0.0)", LOG),
+    (
+        "batches pickled without workers",
+        TRAINER,
+        "PickledBatches(batches) if arguments.dataloader_num_workers else batches",
+        "PickledBatches(batches)",
+        f"{TRAINER_TESTS}::test_without_workers_batches_are_handed_over_as_they_are",
+    ),
+    (
+        "rows tokenized twice",
+        TRAINER,
+        "self.model.tokenize(self.make_row(example))",
+        "self.make_row(example)",
+        f"{TRAINER_TESTS}::test_a_row_is_tokenized_once",
+    ),
     ("half a checkpoint is loaded", TRAINER, 'read_json(checkpoint / "trainer_state.json")', "pass", LOG),
+    # --- progress and the disk estimate
+    (
+        "progress passes 100 %",
+        PROGRESS,
+        "min(self.finished + units * part, self.total)",
+        "self.finished + units * part",
+        PROGRESS_TESTS,
+    ),
+    (
+        "a resume flatters the estimate",
+        PROGRESS,
+        "done - self.skipped - self._earlier",
+        "done - self.skipped",
+        PROGRESS_TESTS,
+    ),
+    ("one checkpoint on disk", DISK, "2 * max(checkpoints", "1 * max(checkpoints", DISK_TESTS),
+    (
+        "weights of an earlier stage not saved",
+        DISK,
+        "for stage in stages for component",
+        "for stage in stages[-1:] for component",
+        DISK_TESTS,
+    ),
 )
 
 
@@ -120,8 +159,9 @@ def main(names: Sequence[str]) -> int:
         tree = Path(folder)
         copy_tree(tree)
         guards = sorted({guard for *_, tests in chosen for guard in tests.split()})
-        if run_tests(tree, guards) != 0:
-            print("the tests fail on the untouched tree:", *guards)
+        untouched = run_tests(tree, guards)
+        if untouched.returncode != 0:
+            print(untouched.stdout, "the tests fail on the untouched tree", sep="\n")
             return 1
         verdicts = [show(row, tree) for row in chosen]
     print(f"{verdicts.count('killed')} of {len(chosen)} killed")
@@ -161,16 +201,16 @@ def verdict_of(path: Path, old: str, new: str, tests: Sequence[str], tree: Path)
         return "STALE"
     path.write_text(text.replace(old, new), encoding="utf-8")
     try:
-        return {0: "SURVIVES", 1: "killed"}.get(run_tests(tree, tests), "BROKEN")
+        return {0: "SURVIVES", 1: "killed"}.get(run_tests(tree, tests).returncode, "BROKEN")
     finally:
         path.write_text(text, encoding="utf-8")
 
 
-def run_tests(tree: Path, tests: Sequence[str]) -> int:
-    """Run pytest in the copy up to the first failure; return its exit code, 1 if a test failed."""
+def run_tests(tree: Path, tests: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run pytest in the copy up to the first failure; its exit code is 1 if a test failed."""
     environment = os.environ | {"PYTHONPATH": str(tree / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
-    return subprocess.run(command, cwd=tree, env=environment, capture_output=True).returncode
+    return subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """A run trains each of its models with the model's own seed."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from builders import pool, sound_file, utterance
+from builders import frame, sound_file, utterance
 from eartune.data.utterance import Recording, write_manifest
 from eartune.experiments.experiment import Experiment
 from eartune.experiments.runner import run
@@ -15,12 +16,14 @@ from eartune.models.families.qwen2_audio import Qwen2Audio
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny checkpoint, four texts of growing length, and one recording as the test."""
+    """A tiny checkpoint, four texts of growing length, and two recordings as the test."""
     folder = tmp_path_factory.mktemp("data")
     Qwen2Audio.tiny().save(folder / "tiny")
     write_manifest(folder / "text.jsonl", [utterance(f"u{n}", "wake me " * n) for n in range(1, 5)])
-    recording = Recording(sound_file(folder / "t.wav"), 0.5)
-    test = [u.__class__(u.id, u.text, u.language, u.frame, (recording,)) for u in pool(1, prefix="t")]
+    test = []
+    for name, meaning, seconds in (("t1", frame("alarm.set"), 0.3), ("t2", frame("music.play"), 0.4)):
+        recording = Recording(sound_file(folder / f"{name}.wav", seconds), seconds)
+        test.append(replace(utterance(name, meaning=meaning), recordings=(recording,)))
     write_manifest(folder / "test.jsonl", test)
     return folder
 
@@ -38,7 +41,7 @@ def logs_of(data: Path, runs: Path, seeds: list[int], training: dict[str, Any]) 
             "decoding": {"beams": 1, "max_new_tokens": 2},
         }
     )
-    root = run(experiment, data, runs, Console(quiet=True))
+    root = run(experiment, data, runs, Console(quiet=True)).folder.path
     return [log.read_text() for log in root.glob("stages/*/train.jsonl")]
 
 

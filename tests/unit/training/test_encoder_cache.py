@@ -20,7 +20,7 @@ from eartune.models.families.qwen3_omni import Qwen3Omni
 from eartune.models.rows import RowMaker
 from eartune.settings import Component, Training
 from eartune.tasks.settings import SluTask
-from eartune.training.callbacks import Journal
+from eartune.training.callbacks import TrainingLog
 from eartune.training.encoder_cache import Clips, EncodedClips
 from eartune.training.schemes import Stage
 from eartune.training.trainer import train_stage
@@ -64,8 +64,8 @@ class Counted:
 def losses(model: Qwen2Audio, examples: tuple[Example, ...], folder: Path, clips: Clips | None) -> torch.Tensor:
     rows = RowMaker(model, SluTask(), Architecture(type="qwen2-audio", checkpoint="pocket"), encoded=clips)
     stage = Stage("mixed", examples, 3, 1e-3, 0.0, (Component.LANGUAGE_MODEL,))
-    journal = Journal(folder / "train.jsonl", lambda *_: None)
-    train_stage(model, stage, rows.to_learn, Training(batch_size=4, micro_batch_size=2), 0, folder, journal)
+    log = TrainingLog(folder / "train.jsonl", lambda *_: None)
+    train_stage(model, stage, rows.to_learn, Training(batch_size=4, micro_batch_size=2), 0, folder, log)
     return torch.tensor([row["loss"] for _, row in read_lines(folder / "train.jsonl")])
 
 

@@ -3,11 +3,12 @@
 import math
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from transformers import TrainerControl
+from transformers import PreTrainedTokenizerFast, TrainerControl
 
 from eartune.data.audio import write_audio
 from eartune.data.example import Example, Modality
@@ -23,6 +24,7 @@ from eartune.models.registry import FAMILIES
 from eartune.models.rows import RowMaker
 from eartune.settings import Component, Lora, Training
 from eartune.tasks.settings import SluTask
+from eartune.training import trainer
 from eartune.training.callbacks import TrainingLog
 from eartune.training.optimizer import MasterAdamW
 from eartune.training.schemes import Stage
@@ -186,6 +188,31 @@ def test_workers_hand_over_nothing_in_shared_memory(examples: tuple[Example, ...
     assert isinstance(item, bytes)
     (batch,), (same,) = unpickled(item), batches[0]
     assert batch.mel is not None and same.mel is not None and torch.equal(batch.mel, same.mel)
+
+
+def test_without_workers_batches_are_handed_over_as_they_are(
+    examples: tuple[Example, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were pickled and unpickled in one process."""
+    monkeypatch.setattr(trainer, "pickle", None)
+    train(Qwen2Audio.tiny(), stage(examples), tmp_path, workers=0)
+    assert len(losses(tmp_path)) == 2  # a batch of text, and one of speech
+
+
+def test_a_row_is_tokenized_once(examples: tuple[Example, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was once to know its length, and again to make its batch."""
+    model = Qwen2Audio.tiny()
+    tokenized: list[str] = []
+    stock = PreTrainedTokenizerFast.__call__
+
+    def counting(self: Any, text: str, **settings: Any) -> Any:
+        tokenized.append(text)
+        return stock(self, text, **settings)
+
+    monkeypatch.setattr(PreTrainedTokenizerFast, "__call__", counting)
+    rows = RowMaker(model, SluTask(), Architecture(type="qwen2-audio", checkpoint="pocket"))
+    assert len(PlannedBatches([examples], rows.to_learn, model, Training(micro_batch_size=3))[0]) == 3
+    assert len(tokenized) == 3 * len(examples)  # the prompt before its content, the prompt behind it, the answer
 
 
 def test_nobody_reads_ahead_on_a_cpu_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
