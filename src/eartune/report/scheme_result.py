@@ -28,6 +28,12 @@ class SchemeResult:
     budget: str | None
     finished: tuple[RunResult, ...]
     failed: tuple[RunResult, ...]
+    unfinished: tuple[RunResult, ...] = ()
+
+    @property
+    def cells(self) -> tuple[RunResult, ...]:
+        """All seeds: those that finished, those that failed, those that are not finished yet."""
+        return self.finished + self.failed + self.unfinished
 
     @property
     def key(self) -> tuple[str, str | None]:
@@ -52,7 +58,7 @@ class SchemeResult:
     @property
     def share(self) -> float:
         """The part of the speech pool that was used, 0 to 1."""
-        return fmean(_share(result) for result in self.finished + self.failed)
+        return fmean(_share(result) for result in self.cells)
 
     @property
     def uses_all_speech(self) -> bool:
@@ -72,7 +78,8 @@ def join_seeds(results: Sequence[RunResult]) -> tuple[SchemeResult, ...]:
             own[0].scheme_role or ROLES.get(scheme_type(own[0]), "other"),
             budget,
             finished=tuple(cell for cell in own if cell.finished),
-            failed=tuple(cell for cell in own if not cell.finished),
+            failed=tuple(cell for cell in own if cell.status == "failed"),
+            unfinished=tuple(cell for cell in own if cell.status == "unfinished"),
         )
         for (scheme, budget), own in cells.items()
     ]

@@ -48,7 +48,7 @@ def summarize(lines: Sequence[SchemeResult], metric: str, comparisons: Sequence[
     """What schemes reach without speech, with all of it and at the smallest budgets, and from where on speech helps."""
     scored = [_Scored(line, score) for line in lines if (score := line.score(metric)) is not None]
     if not scored:
-        return "No model has finished yet, so there is no result yet."
+        return "No model has finished, so there is no result yet."
     spoken = sorted((one for one in scored if one.line.budget), key=lambda one: one.line.share)
     texts = [one for one in scored if one.line.role == "text reference"]
     base_keys = [line.key for line in baselines(lines)]
@@ -84,10 +84,10 @@ def _with_all_speech(all_speech: Sequence[_Scored], texts: Sequence[_Scored], me
     if not all_speech:
         return []
     best, *others = all_speech
-    sentence = f"All the speech ({best.amount}, {best.name}) gives {best.value} {metric_name(metric)}"
-    sentence += "".join(f", with {other.name} {other.value}" for other in others)
+    sentence = f"With all the speech ({best.amount}) {best.name} reaches {best.value} {metric_name(metric)}"
+    sentence += "".join(f", {other.name} {other.value}" for other in others)
     if best.score.value > 0:
-        whose = f"that of {best.name}" if others else "that"
+        whose = f"the score of {best.name}" if others else "that"
         sentence += "".join(f"; {text.name} reaches {_part(text, best)} of {whose}" for text in texts)
     return [f"{sentence}."]
 
@@ -101,7 +101,7 @@ def _at_budget(group: Sequence[_Scored], all_speech: Sequence[_Scored], metric: 
     ]
     if all_speech and all_speech[0].score.value > 0:
         shares = [_part(one, all_speech[0]) for one in shown]
-        shares[0] += " of what all speech gives"
+        shares[0] += " of the score with all speech"
         parts = [f"{part} ({share})" for part, share in zip(parts, shares, strict=True)]
     first = shown[0]
     speech = f"{first.budget} of the speech" if first.budget.endswith("%") else f"a speech budget of {first.budget}"
@@ -133,14 +133,14 @@ def _baseline_differences(
         else:
             undecided.setdefault((one.name, base.name), []).append(one)
     sentences = [
-        f"At {listed(budgets)} the interval of {better} lies wholly above that of {worse}."
+        f"At {listed(budgets)} the interval of {better} lies entirely above that of {worse}."
         for (better, worse), budgets in apart.items()
     ]
     for (name, base_name), ones in undecided.items():
         size = counted(ones[0].line.finished[0].test.get("recordings", ones[0].score.n), "recording")
         sentences.append(
-            f"The intervals of {name} and {base_name} at {listed([one.budget for one in ones])} overlap: "
-            f"with {size} this test cannot tell them apart."
+            f"The intervals of {name} and {base_name} at {listed([one.budget for one in ones])} overlap, "
+            f"so this test with {size} cannot tell them apart."
         )
     return sentences
 
@@ -150,12 +150,12 @@ def _gain_over_text(spoken: Sequence[_Scored], text: _Scored, comparisons: Seque
     tested = [(one, found) for one in spoken if (found := find_comparison(comparisons, text.line, one.line))]
     if tested:
         better = [one for one, found in tested if found.is_significant and found.difference.value > 0]
-        none = f"In paired tests no amount of speech is shown to be better than {text.name}."
-        least = f"The smallest budget that paired tests show to be better than {text.name} is"
+        none = f"In paired tests no budget is significantly better than {text.name}."
+        least = f"The smallest budget that is significantly better than {text.name} in paired tests is"
     else:
         better = [one for one in spoken if one.score.low > text.score.high]
-        none = f"No interval with speech lies wholly above that of {text.name}: this test does not show a gain."
-        least = f"The smallest budget whose interval lies wholly above that of {text.name} is"
+        none = f"No interval with speech lies entirely above that of {text.name}, so this test does not show a gain."
+        least = f"The smallest budget whose interval lies entirely above that of {text.name} is"
     if not better:
         return none
     schemes = listed([one.name for one in better if one.line.budget == better[0].line.budget])
