@@ -11,7 +11,7 @@ from pathlib import Path
 from eartune.evaluation.metrics import Answered, Difference, compare, holm
 from eartune.evaluation.metrics.confidence import between_seeds
 from eartune.evaluation.metrics.power import Z_LEVEL, Z_POWER
-from eartune.evaluation.scoring.match import answered, match
+from eartune.evaluation.scoring.match import answers_to_score, match
 from eartune.evaluation.scoring.reference import Reference, read_references
 from eartune.report.scheme_result import SchemeResult, baselines
 from eartune.tables import Table
@@ -24,7 +24,7 @@ PREDICTIONS = "predictions.jsonl"
 
 @dataclass(frozen=True)
 class Comparison:
-    """One line of the table against another, over the seeds that both have."""
+    """One row of the table compared with another, over the seeds that both have."""
 
     first: SchemeResult
     """What the other is compared with."""
@@ -110,14 +110,14 @@ def find_comparison(compared: Sequence[Comparison], first: SchemeResult, second:
     return next((one for one in compared if (one.first.key, one.second.key) == (first.key, second.key)), None)
 
 
-def _pairs(lines: Sequence[SchemeResult]) -> list[tuple[SchemeResult, SchemeResult]]:
-    """The lines to compare: first the one that the other is compared with."""
-    finished = [line for line in lines if line.finished]
-    spoken = [line for line in finished if line.budget is not None]
-    trained = [line for line in finished if line.budget is None and line.role != "untuned"] + spoken
-    texts = [line for line in finished if line.role == "text reference"]
-    synthetic = [line for line in finished if line.role == "synthetic reference"]
-    bases = [line for line in baselines(lines) if line.finished]
+def _pairs(rows: Sequence[SchemeResult]) -> list[tuple[SchemeResult, SchemeResult]]:
+    """The rows to compare: first the one that the other is compared with."""
+    finished = [row for row in rows if row.finished]
+    spoken = [row for row in finished if row.budget is not None]
+    trained = [row for row in finished if row.budget is None and row.role != "untuned"] + spoken
+    texts = [row for row in finished if row.role == "text reference"]
+    synthetic = [row for row in finished if row.role == "synthetic reference"]
+    bases = [row for row in baselines(rows) if row.finished]
     at_budget = [(one, other) for one, other in _each_with_all(bases, spoken) if one.budget == other.budget]
     return at_budget + _each_with_all(texts, trained) + _each_with_all(synthetic, synthetic + spoken)
 
@@ -128,7 +128,7 @@ def _each_with_all(
     """Each reference with all others; two references make one pair."""
     pairs = []
     for place, reference in enumerate(references):
-        before = [line.key for line in references[: place + 1]]
+        before = [row.key for row in references[: place + 1]]
         pairs += [(reference, other) for other in others if other.key not in before]
     return pairs
 
@@ -143,7 +143,7 @@ def _answers(
         path = run_folder / by_seed[seed].name / PREDICTIONS
         if not path.exists():
             return []
-        rows += answered(match(references, read_predictions(path), path, "strict").pairs)
+        rows += answers_to_score(match(references, read_predictions(path), path, "strict").pairs)
     return rows
 
 

@@ -23,7 +23,7 @@ def warnings(results: Sequence[RunResult]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def notes(lines: Sequence[SchemeResult], results: Sequence[RunResult]) -> tuple[str, ...]:
+def notes(rows: Sequence[SchemeResult], results: Sequence[RunResult]) -> tuple[str, ...]:
     """How to read the table; `results` are those of all models that ran."""
     found = [
         "Scores are in percent, with the 95 % confidence interval in brackets; n is the number of test utterances that "
@@ -45,22 +45,20 @@ def notes(lines: Sequence[SchemeResult], results: Sequence[RunResult]) -> tuple[
         "Overlapping intervals do not show that two schemes are equally good, only that this test is too small to tell "
         "them apart."
     )
-    single = sum(len(line.finished) == 1 for line in lines)
-    several = sum(len(line.finished) > 1 for line in lines)
+    single = sum(len(row.finished) == 1 for row in rows)
+    several = sum(len(row.finished) > 1 for row in rows)
     if single:
-        found.append(f"Lines with one seed: {single}. Their intervals do not include the variation between seeds.")
+        found.append(f"Rows with one seed: {single}. Their intervals do not include the variation between seeds.")
     if several:
-        found.append(
-            f"Lines that are means over seeds: {several}. Their intervals include the variation between seeds."
-        )
+        found.append(f"Rows that are means over seeds: {several}. Their intervals include the variation between seeds.")
     found.append("Parsed is the percentage of answers whose status is OK or UNKNOWN_LABEL.")
     decoding = [result.seconds["decode"] for result in results if "decode" in result.seconds]
     if decoding:
         found.append(
-            f"Training time is the mean over the seeds of a line; decoding the test took {duration(sum(decoding))} for "
+            f"Training time is the mean over the seeds of a row; decoding the test took {duration(sum(decoding))} for "
             "all models together."
         )
-    if any(line.failed or line.unfinished for line in lines):
+    if any(row.failed or row.unfinished for row in rows):
         found.append(
             "Seeds such as 1 of 2 mean that the other model failed or is not finished yet; no number includes it."
         )

@@ -96,5 +96,5 @@ def test_models_that_are_not_finished_are_named_apart_from_failed_ones(coffee):
 
 def test_a_listening_check_that_could_not_be_made_is_no_failed_one(cell):
     """A test with one meaning swaps each clip with itself, and a healthy model was reported in red."""
-    unchecked = {"listens": None, "reason": "all test recordings have the same meaning"}
+    unchecked = {"listens": False, "reason": "all test recordings have the same meaning"}
     assert warnings([replace(cell("text-only", None, 0.7), listening=unchecked)]) == ()
