@@ -138,10 +138,10 @@ def test_what_went_wrong_is_said(run: Run) -> None:
     row = {"file": "u0-ann.wav"} | labels("[/INST].set", "date:tomorrow", "[red]:day 0")
     write("faulty.jsonl", row, cut, *[{"file": "u1-ann.wav"} | labels("alarm.query")] * 2, {"file": "z.wav"})
     printed = run("score faulty.jsonl --reference manifest.jsonl --by-label")
-    assert "strict, micro: n 12, missing 9, unparsable 1, duplicated 1, of no reference 1" in printed
+    assert "strict, micro: n 12, missing 9, unparsable 1, duplicated 1, without a reference 1" in printed
     assert "answers: 1 OK, 1 TRUNCATED" in printed
-    assert "labels that no reference has: 2, such as [/INST]_set (1), [red] (1)" in printed
-    assert "nowhere in the reference's words: 1 of 2 (50.0%)" in printed
+    assert "labels that no reference has: 2, for example [/INST]_set (1), [red] (1)" in printed
+    assert "not in the words of the reference: 1 of 2 (50.0%)" in printed
     assert "repaired" in printed
     found = json.loads(run("score faulty.jsonl --reference manifest.jsonl --json"))
     assert [found[name] for name in COUNTS] == [9, 1, 1, 1]
@@ -181,7 +181,7 @@ def test_answers_by_sentence_and_by_recording_are_not_compared(
     with pytest.raises(SystemExit) as end:
         main()
     assert end.value.code == 2
-    said = "eartune: a.jsonl answers by recording and text.jsonl by sentence, or the other way round\n"
+    said = "eartune: a.jsonl answers by recording and text.jsonl by sentence, or the reverse\n"
     assert capfd.readouterr().err == said
 
 

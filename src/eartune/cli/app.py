@@ -28,12 +28,12 @@ VERBS = {  # where each is, and what the help of all says of it, which is the fi
         "Train, decode, score and report every model that is not finished; run it again to resume.",
     ),
     "score": (
-        "score.score",
-        "Score predictions: every metric with its 95 % interval, and what kind of answers they are.",
+        "score.score_predictions",
+        "Score predictions: every metric with its 95 % interval, and the quality of the answers.",
     ),
     "compare": (
         "compare.compare_systems",
-        "Compare two systems: B less A in each metric, with interval and p, and the rows that B fixes and breaks.",
+        "Compare two systems: B minus A in each metric, with interval and p, and the rows that B fixes and breaks.",
     ),
     "report": (
         "report.report",

@@ -117,6 +117,20 @@ def test_a_scheme_of_a_type_that_nobody_knows_is_compared_and_described(tmp_path
     assert ("mine", "5%") in [row.key for row in rows]
 
 
+def test_recordings_are_compared_with_synthetic_speech_and_a_cascade_with_text(tmp_path: Path, cell) -> None:
+    cells = {("untuned", None, 0): 2, ("prompted", None, 0): 10, ("cascade", None, 0): 20, ("text-only", None, 0): 30}
+    cells |= {("synthetic-speech", None, 0): 35, ("curriculum", "5%", 0): 40}
+    folder = made(tmp_path, cell, cells)
+    pairs = [(one.second.scheme, one.first.scheme) for one in compare_schemes(folder, rows_of(folder), "slot_f1")]
+    assert pairs == [
+        ("prompted", "text-only"),
+        ("cascade", "text-only"),
+        ("synthetic-speech", "text-only"),
+        ("curriculum", "text-only"),
+        ("curriculum", "synthetic-speech"),
+    ]
+
+
 def test_a_scheme_of_the_users_own_may_be_the_baseline(tmp_path: Path, cell) -> None:
     folder = made(tmp_path, cell, {("curriculum", "5%", 0): 30, ("mine", "5%", 0): 50})
     result = cell("mine", "5%", 0.5, share=0.05, scheme_type="mine", scheme_role="baseline")
@@ -135,15 +149,18 @@ def test_a_paired_test_sees_what_intervals_hide(run_folder: Path) -> None:
 def test_the_answer_says_what_the_paired_tests_say(run_folder: Path) -> None:
     rows = rows_of(run_folder)
     text = summarize(rows, "slot_f1", compare_schemes(run_folder, rows, "slot_f1")).replace("\u00a0", " ")
-    assert "At 5 % the curriculum is 21.7 points above direct mixing" in text and "a real difference" in text
-    assert "that paired tests show to be better than text-only tuning is 5 % (the curriculum)" in text
+    assert (
+        "At 5 % the curriculum is 21.7 points above direct mixing" in text
+        and "Holm's correction), a significant difference." in text
+    )
+    assert "that is significantly better than text-only tuning in paired tests is 5 % (the curriculum)" in text
     assert "overlap" not in text
 
 
 def test_the_report_shows_them(run_folder: Path) -> None:
     page = write_report(run_folder).read_text()
-    assert "curriculum 5% less direct-mixing 5%" in page
-    assert "curriculum 5% less direct-mixing 5%" in (run_folder / "report.md").read_text()
+    assert "curriculum 5% minus direct-mixing 5%" in page
+    assert "curriculum 5% minus direct-mixing 5%" in (run_folder / "report.md").read_text()
 
 
 def test_without_the_answers_nothing_is_compared(run_folder: Path) -> None:
@@ -160,11 +177,11 @@ def test_seeds_that_disagree_widen_the_interval(tmp_path: Path, cell) -> None:
     (one,) = compare_schemes(folder, rows_of(folder), "slot_f1")
     assert one.seeds == 2 and one.difference.value == pytest.approx(8 / 60)
     assert one.difference.high - one.difference.low > 0.5  # t of one degree of freedom is 12.7
-    assert "Seeds are pooled" in difference_notes([one])[-1]
+    assert "p pools the answers of all seeds" in difference_notes([one])[-1]
 
 
 def test_a_difference_below_what_the_test_resolves_is_named(run_folder: Path) -> None:
     one = compare_schemes(run_folder, rows_of(run_folder), "slot_f1")[0]
     small = replace(one, difference=replace(one.difference, value=0.01), adjusted_p=0.01)
-    assert "probably overstated: curriculum 5% less direct-mixing 5%" in " ".join(difference_notes([small]))
+    assert "probably overestimated: curriculum 5% minus direct-mixing 5%" in " ".join(difference_notes([small]))
     assert differences_table([small]).lines[0][3] == "0.010"
