@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eartune.data.frame import Entity, SemanticFrame
+from eartune.data.frame import Entity, SemanticFrame, check_frame
 from eartune.errors import InputError
 from eartune.files import read_lines, write_lines
 
@@ -65,7 +65,10 @@ def frame_fields(frame: SemanticFrame) -> dict[str, Any]:
 
 
 def read_frame(row: dict[str, Any], place: str) -> SemanticFrame:
-    """The frame in a row with scenario and action, or intent, and entities; `place` opens the error's sentence."""
+    """Return the frame in a row of a reference or a prediction, from scenario and action, or intent, and entities.
+
+    Raises InputError, which starts with `place`, where a key is missing or of another type.
+    """
     entities = row.get("entities", [])
     if not isinstance(entities, list) or not all(map(_is_entity, entities)):
         raise InputError(f'{place}: "entities" must be a list of {{"type": ..., "filler": ...}} with text in both')
@@ -99,7 +102,8 @@ def _utterance(row: dict[str, Any], place: str, folder: Path) -> Utterance:
         raise InputError(f'{place}: "text" is empty; leave the key out where nobody wrote the words down')
     if text is None and not recordings:
         raise InputError(f'{place}: has neither "text" nor "recordings"')
-    return Utterance(row["id"], text, str(row.get("language", "und")), read_frame(row, place), recordings)
+    frame = check_frame(read_frame(row, place), place)
+    return Utterance(row["id"], text, str(row.get("language", "und")), frame, recordings)
 
 
 def _recording(row: Any, place: str, folder: Path) -> Recording:

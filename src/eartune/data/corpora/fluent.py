@@ -14,7 +14,7 @@ from typing import ClassVar, Literal
 
 from eartune.data.audio import audio_seconds
 from eartune.data.corpora.source import Source
-from eartune.data.frame import Entity, SemanticFrame
+from eartune.data.frame import Entity, SemanticFrame, check_frame
 from eartune.data.normalization import as_heard
 from eartune.data.utterance import Recording, Utterance
 from eartune.errors import InputError
@@ -53,5 +53,5 @@ def _utterance(row: dict[str, str], place: str, folder: Path) -> Utterance:
     entities = tuple(Entity(name, row[name]) for name in ("object", "location") if row[name] != "none")
     path = folder / row["path"]
     recording = Recording(path, audio_seconds(path), row["speakerId"])
-    text = as_heard(row["transcription"])
-    return Utterance(f"fluent-{path.stem}", text, "en", SemanticFrame(row["action"], entities), (recording,))
+    frame = check_frame(SemanticFrame(row["action"], entities), place)
+    return Utterance(f"fluent-{path.stem}", as_heard(row["transcription"]), "en", frame, (recording,))

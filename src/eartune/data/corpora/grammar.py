@@ -111,6 +111,11 @@ def read_grammar(path: Path) -> Grammar:
         raise InputError(f"{path}: not a grammar with context, expressions and slots ({_first_line(error)})") from error
     expressions = tuple((intent, text) for intent, texts in written for text in _texts(texts, f"{path}: {intent}"))
     slots = {slot: _texts(values, f"{path}: slot {slot}") for slot, values in named}
+    for slot, values in slots.items():
+        if not all(value.strip() for value in values):
+            raise InputError(
+                f"{path}: slot {slot}: a value is blank; write a second expression without the slot instead"
+            )
     if not expressions:
         raise InputError(f"{path}: holds no expressions")
     for intent, text in expressions:

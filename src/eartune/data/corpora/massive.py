@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from eartune.data.corpora.source import Source, voiced
-from eartune.data.frame import Entity, SemanticFrame
+from eartune.data.frame import Entity, SemanticFrame, check_frame
 from eartune.data.tts.voices import Voice
 from eartune.data.utterance import Utterance
 from eartune.errors import InputError
@@ -60,7 +60,8 @@ def massive_frame(row: dict[str, Any], place: str) -> SemanticFrame:
     scenario, intent = row["scenario"], row["intent"]
     if not intent.startswith(f"{scenario}_"):
         raise InputError(f"{place}: the intent {intent!r} does not begin with the scenario {scenario!r}")
-    return SemanticFrame.of(scenario, intent.removeprefix(f"{scenario}_"), annotated_entities(row["annot_utt"]))
+    action, entities = intent.removeprefix(f"{scenario}_"), annotated_entities(row["annot_utt"])
+    return check_frame(SemanticFrame.of(scenario, action, entities), place)
 
 
 def annotated_entities(annotated: str) -> list[Entity]:

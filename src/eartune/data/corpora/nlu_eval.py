@@ -12,7 +12,7 @@ import re
 from typing import Any, ClassVar, Literal
 
 from eartune.data.corpora.source import Source, voiced
-from eartune.data.frame import Entity, SemanticFrame
+from eartune.data.frame import Entity, SemanticFrame, check_frame
 from eartune.data.tts.voices import Voice
 from eartune.data.utterance import Utterance, read_frame
 from eartune.errors import InputError
@@ -49,7 +49,8 @@ def _utterance(row: dict[str, Any], place: str) -> Utterance:
     text = slurp_tokens(row["sentence"])
     entities = [Entity(entity.type, slurp_tokens(entity.filler)) for entity in frame.entities]
     identity = f"nlu-eval-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-    return Utterance(identity, text, "en", SemanticFrame.of(frame.scenario, str(frame.action), entities))
+    frame = check_frame(SemanticFrame.of(frame.scenario, str(frame.action), entities), place)
+    return Utterance(identity, text, "en", frame)
 
 
 def slurp_tokens(text: str) -> str:

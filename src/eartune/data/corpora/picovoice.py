@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 
 from eartune.data.audio import audio_seconds
 from eartune.data.corpora.source import Source
-from eartune.data.frame import Entity, SemanticFrame
+from eartune.data.frame import Entity, SemanticFrame, check_frame
 from eartune.data.utterance import Recording, Utterance
 from eartune.errors import InputError
 from eartune.files import read_lines
@@ -43,7 +43,7 @@ def _utterance(row: dict[str, Any], place: str, recordings: Path) -> Utterance:
     file, intent, slots = row.get("file"), row.get("intent"), row.get("slots")
     if not isinstance(file, str) or not isinstance(intent, str) or not isinstance(slots, dict):
         raise InputError(f'{place}: needs "file" and "intent" as text and "slots" as an object')
-    frame = SemanticFrame(intent, tuple(Entity(slot, str(value)) for slot, value in slots.items()))
+    frame = check_frame(SemanticFrame(intent, tuple(Entity(slot, str(value)) for slot, value in slots.items())), place)
     path = recordings / file
     return Utterance(Path(file).stem, None, "en", frame, (Recording(path, audio_seconds(path)),))
 

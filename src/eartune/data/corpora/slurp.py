@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal
 
 from eartune.data.audio import audio_seconds
 from eartune.data.corpora.source import Source, voiced
-from eartune.data.frame import Entity, SemanticFrame
+from eartune.data.frame import Entity, SemanticFrame, check_frame
 from eartune.data.tts.voices import Voice
 from eartune.data.utterance import Recording, Utterance
 from eartune.errors import InputError
@@ -59,9 +59,10 @@ def slurp_frame(row: dict[str, Any], place: str) -> SemanticFrame:
     try:
         words = {token["id"]: str(token["surface"]).lower() for token in row["tokens"]}
         entities = [Entity(_text(entity["type"]), _filler(words, entity["span"])) for entity in row["entities"]]
-        return SemanticFrame.of(_text(row["scenario"]), _text(row["action"]), entities)
+        frame = SemanticFrame.of(_text(row["scenario"]), _text(row["action"]), entities)
     except (KeyError, TypeError) as error:
         raise InputError(f"{place}: is not a row of SLURP; it lacks or garbles {error}") from error
+    return check_frame(frame, place)
 
 
 def slurp_text(row: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from eartune.data.corpora.source import Source, voiced
-from eartune.data.frame import Entity, SemanticFrame
+from eartune.data.frame import Entity, SemanticFrame, check_frame
 from eartune.data.normalization import as_heard
 from eartune.data.tts.voices import Voice
 from eartune.data.utterance import Utterance
@@ -62,7 +62,8 @@ class SnipsCorpus(Section):
                 raise TypeError("an entity that is no text")
         except (KeyError, TypeError, AttributeError) as error:
             raise InputError(f'{path}, row {number}: needs "data", a list of {{"text", "entity"}}, all text') from error
-        return Utterance(f"snips-{self.split}-{intent}-{number}", text, "en", SemanticFrame(intent, entities))
+        frame = check_frame(SemanticFrame(intent, entities), f"{path}, row {number}")
+        return Utterance(f"snips-{self.split}-{intent}-{number}", text, "en", frame)
 
 
 def _read(path: Path) -> dict[str, Any]:

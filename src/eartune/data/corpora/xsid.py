@@ -20,7 +20,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from eartune.data.corpora.source import Source, voiced
-from eartune.data.frame import Entity, SemanticFrame
+from eartune.data.frame import Entity, SemanticFrame, check_frame
 from eartune.data.normalization import as_heard
 from eartune.data.tts.voices import Voice
 from eartune.data.utterance import Utterance
@@ -69,7 +69,8 @@ class XsidCorpus(Section):
         written = as_heard if self.as_heard else str
         words, labels = [cell[1] for cell in cells], [cell[3] for cell in cells]
         entities = tuple(Entity(kind, written(filler)) for kind, filler in _spans(words, labels))
-        frame = SemanticFrame(notes["intent"], tuple(entity for entity in entities if entity.filler))
+        heard = tuple(entity for entity in entities if entity.filler)  # without spans of punctuation alone
+        frame = check_frame(SemanticFrame(notes["intent"], heard), place)
         identity = f"xsid-{self.split}-{self.language}-{notes.get('id', number)}"
         return Utterance(identity, written(" ".join(words)), self.language, frame)
 
