@@ -32,7 +32,7 @@ from eartune.models.rows import RowMaker
 from eartune.settings import Decoding, Training
 from eartune.tasks.settings import SluTask
 from eartune.tasks.slu import instruction
-from eartune.training.callbacks import Journal
+from eartune.training.callbacks import TrainingLog
 from eartune.training.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, Stage
 from eartune.training.trainer import Learner, train_stage
 
@@ -97,16 +97,16 @@ class Clock(TrainerCallback):
         return self.batch * (len(self.times) - 1) / (self.times[-1] - self.times[0])
 
 
-class TimedJournal(Journal):
+class TimedLog(TrainingLog):
     """Ours, with a clock."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, steps: Clock) -> None:
         super().__init__(path, lambda *_: None)
-        self.clock = clock
+        self.steps = steps
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """The time now."""
-        self.clock.on_step_end(args, state, control)
+        self.steps.on_step_end(args, state, control)
 
 
 def train_ours(
@@ -123,7 +123,7 @@ def train_ours(
     model = our_model(dtype)
     training = Training(batch_size=batch, micro_batch_size=MICRO_BATCH)
     rows = row_maker(model, instructed)
-    train_stage(model, stage, rows.to_learn, training, 0, folder, TimedJournal(folder / "log.jsonl", clock))
+    train_stage(model, stage, rows.to_learn, training, 0, folder, TimedLog(folder / "log.jsonl", clock))
     return clock.rate()
 
 

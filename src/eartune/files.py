@@ -37,8 +37,11 @@ def atomic(path: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(folder: Path, seconds: float = 3600) -> None:
-    """Remove temporary files that killed processes left in a folder, if nothing wrote to them for so many seconds."""
-    for path in folder.glob(f".*{_HALF_WRITTEN}*"):
+    """Remove temporary files that killed processes left in a folder and in those below it.
+
+    Files that were written to in the last `seconds` stay, as another process may be at work.
+    """
+    for path in folder.rglob(f".*{_HALF_WRITTEN}*"):
         if time.time() - path.lstat().st_mtime >= seconds:
             remove(path)
 

@@ -25,7 +25,7 @@ VERBS = {  # where each is, and what the help of all says of it, which is the fi
     ),
     "run": (
         "run.run",
-        "Train, decode, score and report every model that is not finished; interrupted, the same command goes on.",
+        "Train, decode, score and report every model that is not finished; run it again to resume.",
     ),
     "score": (
         "score.score",
@@ -95,5 +95,5 @@ def main() -> None:
         print(f"eartune: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("eartune: stopped; the same command goes on from here", file=sys.stderr)
+        print("eartune: interrupted; run the same command to resume", file=sys.stderr)
         sys.exit(130)

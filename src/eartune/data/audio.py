@@ -73,16 +73,12 @@ def check_wave(wave: Wave, name: str) -> Wave:
     """The wave itself, if a model can hear it; otherwise a ValueError that starts with `name`."""
     if not np.isfinite(wave).all():
         raise InputError(f"{name}: holds samples that are not finite (NaN or infinity)")
-    _check_seconds(len(wave) / SAMPLE_RATE, name)
+    check_seconds(len(wave) / SAMPLE_RATE, name)
     return wave
 
 
-def check_header(path: Path) -> None:
-    """Raise InputError for a file whose header already shows that no model can hear it."""
-    _check_seconds(audio_seconds(path), str(path))
-
-
-def _check_seconds(seconds: float, name: str) -> None:
+def check_seconds(seconds: float, name: str) -> None:
+    """Raise InputError, which starts with `name`, for a length that no model can be given."""
     if not seconds:
         raise InputError(f"{name}: holds no samples")
     if not MIN_SECONDS <= seconds <= MAX_SECONDS:

@@ -5,7 +5,8 @@
 """
 
 import math
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,11 +46,14 @@ def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
     write_lines(path, (_row(utterance, path.parent) for utterance in utterances))
 
 
-def read_manifest(path: Path) -> tuple[Utterance, ...]:
-    """The utterances of a manifest; raises InputError naming file and row for anything that does not fit."""
+def read_manifest(path: Path, seconds_of: Callable[[Path], float] | None = None) -> tuple[Utterance, ...]:
+    """The utterances of a manifest; raises InputError naming file and row for anything that does not fit.
+
+    `seconds_of` measures recordings whose row does not state their length; by default their headers are read.
+    """
     utterances: dict[str, Utterance] = {}
     for place, row in read_lines(path):
-        utterance = _utterance(row, place, path.parent)
+        utterance = _utterance(row, place, path.parent, seconds_of or _header_seconds)
         if utterance.id in utterances:
             raise InputError(f"{place}: the id {utterance.id!r} stands in an earlier row too; ids must be unique")
         utterances[utterance.id] = utterance
@@ -91,11 +95,11 @@ def _row(utterance: Utterance, folder: Path) -> dict[str, Any]:
     return head | frame_fields(utterance.frame) | {"recordings": recordings}
 
 
-def _utterance(row: dict[str, Any], place: str, folder: Path) -> Utterance:
+def _utterance(row: dict[str, Any], place: str, folder: Path, seconds_of: Callable[[Path], float]) -> Utterance:
     text, listed = row.get("text"), row.get("recordings", [])
     if not isinstance(listed, list):
         raise InputError(f'{place}: "recordings" must be a list of {{"file": ...}}')
-    recordings = tuple(_recording(r, place, folder) for r in listed)
+    recordings = tuple(_recording(r, place, folder, seconds_of) for r in listed)
     if not isinstance(row.get("id"), str) or not row["id"]:
         raise InputError(f'{place}: needs an "id", as text')
     if text is not None and (not isinstance(text, str) or not text.strip()):
@@ -106,7 +110,7 @@ def _utterance(row: dict[str, Any], place: str, folder: Path) -> Utterance:
     return Utterance(row["id"], text, str(row.get("language", "und")), frame, recordings)
 
 
-def _recording(row: Any, place: str, folder: Path) -> Recording:
+def _recording(row: Any, place: str, folder: Path, seconds_of: Callable[[Path], float]) -> Recording:
     if not isinstance(row, dict) or not isinstance(row.get("file"), str):
         raise InputError(f'{place}: each of "recordings" needs a "file", as text')
     path, seconds = folder / row["file"], row.get("seconds")
@@ -114,9 +118,13 @@ def _recording(row: Any, place: str, folder: Path) -> Recording:
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
             raise InputError(f'{place}: {row["file"]}: "seconds" must be a number above 0, or left out to be measured')
         return Recording(path, float(seconds), row.get("speaker"))
-    from eartune.data.audio import audio_seconds  # soundfile is only needed where a manifest does not say how long
+    return Recording(path, seconds_of(path), row.get("speaker"))
 
-    return Recording(path, audio_seconds(path), row.get("speaker"))
+
+def _header_seconds(path: Path) -> float:
+    from eartune.data.audio import audio_seconds  # soundfile is needed only where a manifest does not state a length
+
+    return audio_seconds(path)
 
 
 def _is_entity(value: Any) -> bool:
@@ -124,5 +132,5 @@ def _is_entity(value: Any) -> bool:
 
 
 def _relative(path: Path, folder: Path) -> str:
-    inside = path.resolve().is_relative_to(folder.resolve())
-    return str(path.resolve().relative_to(folder.resolve()) if inside else path.resolve())
+    whole, root = os.path.abspath(path), os.path.join(os.path.abspath(folder), "")
+    return whole.removeprefix(root)

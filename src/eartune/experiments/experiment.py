@@ -129,6 +129,18 @@ class Experiment(Section):
             raise InputError("weights in 4 bits do not train; add training.lora, such as {rank: 16}, or use bfloat16")
         return self
 
+    @model_validator(mode="after")
+    def _one_folder_per_model(self) -> "Experiment":
+        models: dict[str, Cell] = {}
+        for cell in self.cells():
+            other = models.setdefault(cell.name, cell)
+            if other != cell:
+                raise InputError(
+                    f"{other.description} and {cell.description} would both be kept in the folder {cell.name!r}; "
+                    "give one of the schemes another name"
+                )
+        return self
+
     def cells(self) -> tuple["Cell", ...]:
         """The models of the grid: by seed, then in the order of schemes and budgets."""
         cells = []
@@ -152,6 +164,11 @@ class Cell:
         """Its folder: curriculum-5pct-seed0."""
         budget = [] if self.budget is None else [self.budget.slug]
         return "-".join([self.scheme.label, *budget, f"seed{self.seed}"])
+
+    @property
+    def description(self) -> str:
+        """The scheme and its budget in an error message: the scheme 'curriculum' at 5%."""
+        return f"the scheme {self.scheme.label!r}" + ("" if self.budget is None else f" at {self.budget}")
 
 
 def voices_of(corpus: Corpus) -> tuple[Voice, ...]:

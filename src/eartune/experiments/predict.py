@@ -12,7 +12,8 @@ from eartune.errors import InputError
 from eartune.experiments.trained_model import load_run, read_run
 from eartune.inference.decode import ask
 from eartune.models.rows import RowMaker
-from eartune.tasks.slu import Schema
+from eartune.tasks.prediction import Prediction
+from eartune.tasks.slu import Schema, parse
 
 
 def predict_files(run_dir: Path, paths: Sequence[Path]) -> list[dict[str, Any]]:
@@ -29,9 +30,8 @@ def predict_files(run_dir: Path, paths: Sequence[Path]) -> list[dict[str, Any]]:
     rows = RowMaker(model, experiment.task, experiment.architecture, run.preface)
     size = experiment.decoding.batch_size
     batches = [examples[start : start + size] for start in range(0, len(examples), size)]
-    predictions = [p for batch in batches for p in ask(model, batch, rows, schema, experiment.decoding)]
-    written = [prediction.to_json() for prediction in predictions]
-    return [{"file": str(file)} | _without_names(row) for file, row in zip(files, written, strict=True)]
+    texts = [text for batch in batches for text in ask(model, batch, rows, schema, experiment.decoding)]
+    return [_row(file, text, schema) for file, text in zip(files, texts, strict=True)]
 
 
 def find_recordings(paths: Sequence[Path]) -> Iterator[Path]:
@@ -53,5 +53,8 @@ def _example(file: Path, schema: Schema) -> Example:
     return Example(Utterance(str(file), None, "und", unknown, (recording,)), recording)
 
 
-def _without_names(row: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in row.items() if key not in ("id", "file")}
+def _row(file: Path, text: str, schema: Schema) -> dict[str, Any]:
+    frame, status = parse(text, schema)
+    row = Prediction("", str(file), text, status, frame).to_json()
+    del row["id"]
+    return row

@@ -8,8 +8,8 @@ from eartune.experiments.experiment import Experiment
 from eartune.files import read_json
 from eartune.models.chat_model import ChatModel
 from eartune.models.registry import load
+from eartune.run_folder import ModelFolder, RunFolder
 from eartune.tasks.slu import Schema
-from eartune.training.names import WEIGHTS
 from eartune.training.trainer import load_weights
 
 
@@ -17,38 +17,39 @@ from eartune.training.trainer import load_weights
 class TrainedRun:
     """The folder of one finished model."""
 
-    folder: Path
+    folder: ModelFolder
     experiment: Experiment
     weights: Path | None
-    """Of its last stage; None if it has no stage."""
+    """The weights after its last stage; None for a model that was not trained."""
     schema: Schema
     preface: str = ""
-    """What is said to the model before the instruction."""
+    """The part of the prompt before the instruction."""
 
 
 def read_run(run_dir: Path) -> TrainedRun:
     """What lies in a model's folder; raises InputError naming the models in a folder that holds several."""
-    if not (run_dir / "result.json").is_file():
-        inside = sorted(path.parent.name for path in run_dir.glob("*/result.json"))
-        hint = f"; models in it: {', '.join(inside)}" if inside else ""
-        raise InputError(f"{run_dir}: is not the folder of a finished model{hint}")
-    result = read_json(run_dir / "result.json")
+    folder = ModelFolder(run_dir)
+    if not folder.result.is_file():
+        inside = ", ".join(model.path.name for model in RunFolder(run_dir).models_with_a_result())
+        raise InputError(
+            f"{run_dir}: is not the folder of a finished model{f'; models in it: {inside}' if inside else ''}"
+        )
+    result = read_json(folder.result)
     if result.get("status") == "failed":
         raise InputError(f"{run_dir}: failed ({result.get('error')}), so there is no model to use")
-    experiment = Experiment.model_validate(read_json(run_dir / "settings.json"))
-    plan = read_json(run_dir / "plan.json")
-    if plan.get("asr"):
+    experiment = Experiment.model_validate(read_json(folder.settings))
+    plan = folder.read_plan()
+    if plan.get("transcribed_by"):
         raise InputError(f"{run_dir}: is a cascade, which reads what a recogniser hears; take a model that listens")
-    stages = plan["stages"]
-    labels = read_json(run_dir / "labels.json")
+    labels = read_json(folder.labels)
     schema = Schema(
         frozenset(labels["intents"]),
         frozenset(labels["entity_types"]),
         labels["has_scenario"],
         frozenset((scenario, action) for scenario, action in labels.get("pairs", [])),
     )
-    weights = run_dir / stages[-1]["folder"] / WEIGHTS if stages else None
-    return TrainedRun(run_dir, experiment, weights, schema, plan.get("preface", ""))
+    stages = folder.read_stage_folders()
+    return TrainedRun(folder, experiment, stages[-1].weights if stages else None, schema, plan.get("preface", ""))
 
 
 def load_run(run: TrainedRun) -> ChatModel:

@@ -16,7 +16,7 @@ from eartune.tasks.slu import instruction
 
 def write_card(run: TrainedRun, chat: ChatFormat, path: Path, adapter: bool = False) -> None:
     """As Markdown with the hub's header; of a whole model, or of its adapter alone."""
-    experiment, result = run.experiment, read_json(run.folder / "result.json")
+    experiment, result = run.experiment, read_json(run.folder.result)
     data = experiment.model_dump(mode="json")["data"]
     (scheme,) = (scheme for scheme in experiment.grid.schemes if scheme.label == result["scheme"])
     learned = ("speech", "source_speech") * scheme.uses_speech + ("synthetic_speech",) * scheme.synthetic

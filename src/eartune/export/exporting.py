@@ -23,7 +23,7 @@ from eartune.files import atomic, remove_leftovers
 from eartune.models.chat_model import ChatModel, transformers_is_at_least
 from eartune.models.registry import checkpoint_of
 from eartune.models.rows import RowMaker
-from eartune.report.differences import REFERENCES
+from eartune.run_folder import RunFolder
 
 ROWS = 8
 PRECISE_BELOW = 2_000_000_000  # parameters, up to which there is memory to compare in float32
@@ -80,7 +80,7 @@ def export_run(run_dir: Path, to: Path, say: Say, adapter: bool = False) -> None
 
 def test_examples(run: TrainedRun) -> list[Example]:
     """The first recordings of the test that are still there."""
-    manifest = run.folder.resolve().parent / REFERENCES
+    manifest = RunFolder(run.folder.path.resolve().parent).references
     there = [e for e in as_speech(read_manifest(manifest)) if e.recording is not None and e.recording.path.is_file()]
     if not there:
         raise InputError(f"{manifest}: no recording of the test is there any more to compare answers on")

@@ -1,4 +1,4 @@
-"""Is it listening? Two clips swapped must change the answers, and silence must not score."""
+"""The listening check: swapped clips must change a model's answers, and silence must score less than speech."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from eartune.data.example import Example
+from eartune.data.frame import SemanticFrame
 from eartune.evaluation.metrics import Answered, evaluate
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Row
@@ -17,26 +18,27 @@ from eartune.tasks.slu import Schema, parse
 
 CLIPS = 8
 LEAST_CHANGE = 1e-3  # nats per token; a model that gets no audio changes by exactly 0
+ONE_MEANING = "all recordings of the test have one meaning, so that there is nothing to swap"
 
 
 @dataclass(frozen=True)
-class Listening:
-    """The canary of one model."""
+class ListeningCheck:
+    """What the check found out about one model."""
 
     swapped: float
-    """Mean absolute change of the reference answers' log-probability, in nats a token, when clips are swapped."""
+    """The mean absolute change of the right answers' log-probability, in nats a token, when clips are swapped."""
     silence: float
     """The main metric of answers to silence."""
-    heard: float
+    speech: float
     """The main metric of answers to the same utterances' own clips."""
 
     @property
     def listens(self) -> bool:
-        """Whether swapping changes anything and silence scores clearly less than speech."""
-        return self.swapped > LEAST_CHANGE and (self.silence == 0 or self.silence < 0.8 * self.heard)
+        """Whether swapping changes anything, and silence scores clearly less than speech."""
+        return self.swapped > LEAST_CHANGE and (self.silence == 0 or self.silence < 0.8 * self.speech)
 
     def to_json(self) -> dict[str, Any]:
-        """For a run's result."""
+        """The finding as a result keeps it."""
         return {"listens": self.listens, "swapped": self.swapped, "silence": self.silence, "sentence": self.sentence}
 
     @property
@@ -44,16 +46,18 @@ class Listening:
         """The finding in words."""
         found = (
             f"swapping clips changes its answers by {self.swapped:.2f} nats a token; "
-            f"silence scores {self.silence:.1%} where speech scores {self.heard:.1%}"
+            f"silence scores {self.silence:.1%} where speech scores {self.speech:.1%}"
         )
         return f"It listens: {found}." if self.listens else f"IT DOES NOT LISTEN: {found}."
 
 
-def listen(
+def check_listening(
     model: AudioLLM, examples: Sequence[Example], rows: RowMaker, schema: Schema, metric: str, decoding: Decoding
-) -> Listening:
-    """The canary on the first few spoken examples with different answers."""
-    chosen = list({example.utterance.frame: example for example in examples}.values())[:CLIPS]
+) -> ListeningCheck | None:
+    """The check on the first few spoken examples with different right answers; None if there are not two such."""
+    chosen = _with_different_answers(examples)[:CLIPS]
+    if len(chosen) < 2:
+        return None
     learned = [rows.to_learn(example) for example in chosen]
     swapped = [replace(row, clip=other.clip) for row, other in zip(learned, learned[1:] + learned[:1], strict=True)]
     silent = [
@@ -62,11 +66,19 @@ def listen(
     own = [replace(row, answer=None) for row in learned]
     change = (_log_probabilities(model, learned) - _log_probabilities(model, swapped)).abs().mean()
     greedy = decoding.model_copy(update={"beams": 1})
-    return Listening(
+    return ListeningCheck(
         swapped=float(change),
         silence=_score(model, silent, chosen, schema, metric, greedy),
-        heard=_score(model, own, chosen, schema, metric, greedy),
+        speech=_score(model, own, chosen, schema, metric, greedy),
     )
+
+
+def _with_different_answers(examples: Sequence[Example]) -> list[Example]:
+    """The first example of each right answer."""
+    first: dict[SemanticFrame, Example] = {}
+    for example in examples:
+        first.setdefault(example.utterance.frame, example)
+    return list(first.values())
 
 
 def _silence(rows: RowMaker, example: Example) -> Any:

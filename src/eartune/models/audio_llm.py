@@ -47,6 +47,9 @@ class AudioLLM(Protocol):
     def collate(self, rows: Sequence[Row]) -> Batch:
         """Rows, any mixture of text and speech, to padded tensors; labels only on answers."""
 
+    def tokenize(self, row: Row) -> Row:
+        """Return the row with its token ids, so that `n_positions` and `collate` need not tokenize it again."""
+
     def n_positions(self, row: Row) -> int:
         """How many positions of the decoder a row takes, without padding."""
 

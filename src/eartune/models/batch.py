@@ -25,6 +25,8 @@ class Row:
     prompt: Prompt
     clip: Clip | None
     answer: str | None
+    token_ids: tuple[list[int], list[int]] | None = None
+    """The tokens of prompt and answer, once a model has tokenized the row."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ A family's file says what its chat and its parts are called, and how it hears.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from itertools import takewhile
 from pathlib import Path
@@ -227,7 +228,13 @@ class ChatModel(ABC):
         same = takewhile(lambda column: {*column} == {column[0]} != {self.audio_token_id}, zip(*prompts, strict=False))
         return min(len(list(same)), min(map(len, prompts)) - 1)  # an answer follows the last token of a prompt
 
+    def tokenize(self, row: Row) -> Row:
+        """Return the row with its token ids."""
+        return replace(row, token_ids=self._token_ids(row))
+
     def _token_ids(self, row: Row) -> tuple[list[int], list[int]]:
+        if row.token_ids is not None:
+            return row.token_ids
         before, after = self._ids(row.prompt.before), self._ids(row.prompt.after)
         if self.audio_token_id in (*before, *after):
             placeholder = self.tokenizer.convert_ids_to_tokens(self.audio_token_id)

@@ -13,8 +13,7 @@ from eartune.evaluation.metrics.confidence import between_seeds
 from eartune.evaluation.metrics.power import Z_LEVEL, Z_POWER
 from eartune.evaluation.scoring.match import answered, match
 from eartune.evaluation.scoring.reference import Reference, read_references
-from eartune.report.row import Row
-from eartune.report.wording import scheme_in_prose
+from eartune.report.scheme_result import SchemeResult, baselines
 from eartune.tables import Table
 from eartune.tasks.prediction import read_predictions
 from eartune.wording import percent
@@ -24,18 +23,19 @@ PREDICTIONS = "predictions.jsonl"
 
 
 @dataclass(frozen=True)
-class Compared:
+class Comparison:
     """One line of the table against another, over the seeds that both have."""
 
-    first: Row
-    second: Row
+    first: SchemeResult
+    """What the other is compared with."""
+    second: SchemeResult
     seeds: int
     difference: Difference
     adjusted_p: float
     """After Holm's correction for all comparisons of the report."""
 
     @property
-    def is_shown(self) -> bool:
+    def is_significant(self) -> bool:
         """Whether the paired test tells the two apart."""
         return self.adjusted_p < 0.05
 
@@ -46,11 +46,11 @@ class Compared:
         return (Z_LEVEL + Z_POWER) * standard_error
 
 
-def compare_rows(run_folder: Path, rows: Sequence[Row], metric: str) -> tuple[Compared, ...]:
+def compare_schemes(run_folder: Path, rows: Sequence[SchemeResult], metric: str) -> tuple[Comparison, ...]:
     """The comparisons that an experiment is made for; none where the answers themselves are not at hand.
 
-    At each budget every scheme against direct mixing, or where there is none against the curriculum; every line but
-    the untuned model's against text-only; and every line with recordings against synthetic speech.
+    Which they are follows from the roles that schemes declare: at each budget every scheme is compared with the
+    baseline, every line but the untuned model's with text alone, and every line with recordings with synthetic speech.
     """
     if not (run_folder / REFERENCES).exists():
         return ()
@@ -61,12 +61,12 @@ def compare_rows(run_folder: Path, rows: Sequence[Row], metric: str) -> tuple[Co
         before, after = (_answers(run_folder, row, seeds, references) for row in (first, second))
         if before and after:
             difference = _over_seeds(compare(before, after)[metric], first, second, seeds, metric)
-            found.append(Compared(first, second, len(seeds), difference, difference.p))
+            found.append(Comparison(first, second, len(seeds), difference, difference.p))
     adjusted = holm([one.difference.p for one in found])
     return tuple(replace(one, adjusted_p=p) for one, p in zip(found, adjusted, strict=True))
 
 
-def differences_table(compared: Sequence[Compared]) -> Table:
+def differences_table(compared: Sequence[Comparison]) -> Table:
     """A line a comparison, in points of the main metric."""
     lines = [
         (
@@ -84,11 +84,11 @@ def differences_table(compared: Sequence[Compared]) -> Table:
     return Table(headings, tuple(lines), left=1)
 
 
-def difference_notes(compared: Sequence[Compared]) -> tuple[str, ...]:
+def difference_notes(compared: Sequence[Comparison]) -> tuple[str, ...]:
     """How to read that table, and which of its lines to doubt."""
     if not compared:
         return ()
-    small = [one for one in compared if one.is_shown and abs(one.difference.value) < one.resolvable]
+    small = [one for one in compared if one.is_significant and abs(one.difference.value) < one.resolvable]
     told = [
         "p is of a paired test, which swaps the two models' answers sentence by sentence (10,000 draws). Go by it, not "
         "by the overlap of intervals, which papers report and which misses real differences.",
@@ -104,23 +104,37 @@ def difference_notes(compared: Sequence[Compared]) -> tuple[str, ...]:
     return tuple(told)
 
 
-def find(compared: Sequence[Compared], first: Row, second: Row) -> Compared | None:
+def find_comparison(compared: Sequence[Comparison], first: SchemeResult, second: SchemeResult) -> Comparison | None:
     """The comparison of these two lines."""
     return next((one for one in compared if (one.first.key, one.second.key) == (first.key, second.key)), None)
 
 
-def _pairs(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
-    """(baseline, other)."""
-    finished = [row for row in rows if row.finished]
-    spoken = [row for row in finished if row.budget is not None]
-    flat = [row for row in finished if row.budget is None and row.scheme not in ("text-only", "untuned")]
-    base = {row.budget: row for scheme in ("curriculum", "direct-mixing") for row in spoken if row.scheme == scheme}
-    pairs = [(base[row.budget], row) for row in spoken if row is not base.get(row.budget, row)]
-    pairs += [(text, row) for text in finished if text.scheme == "text-only" for row in (*flat, *spoken)]
-    return pairs + [(row, other) for row in flat if row.scheme == "synthetic-speech" for other in spoken]
+def _pairs(lines: Sequence[SchemeResult]) -> list[tuple[SchemeResult, SchemeResult]]:
+    """The lines to compare: first the one that the other is compared with."""
+    finished = [line for line in lines if line.finished]
+    spoken = [line for line in finished if line.budget is not None]
+    trained = [line for line in finished if line.budget is None and line.role != "untuned"] + spoken
+    texts = [line for line in finished if line.role == "text reference"]
+    synthetic = [line for line in finished if line.role == "synthetic reference"]
+    bases = [line for line in baselines(lines) if line.finished]
+    at_budget = [(one, other) for one, other in _each_with_all(bases, spoken) if one.budget == other.budget]
+    return at_budget + _each_with_all(texts, trained) + _each_with_all(synthetic, synthetic + spoken)
 
 
-def _answers(run_folder: Path, row: Row, seeds: Sequence[int], references: Sequence[Reference]) -> list[Answered]:
+def _each_with_all(
+    references: Sequence[SchemeResult], others: Sequence[SchemeResult]
+) -> list[tuple[SchemeResult, SchemeResult]]:
+    """Each reference with all others; two references make one pair."""
+    pairs = []
+    for place, reference in enumerate(references):
+        before = [line.key for line in references[: place + 1]]
+        pairs += [(reference, other) for other in others if other.key not in before]
+    return pairs
+
+
+def _answers(
+    run_folder: Path, row: SchemeResult, seeds: Sequence[int], references: Sequence[Reference]
+) -> list[Answered]:
     """The answers of all those seeds one after another; a sentence's stand or fall together over seeds too."""
     rows: list[Answered] = []
     by_seed = {result.seed: result for result in row.finished}
@@ -132,7 +146,9 @@ def _answers(run_folder: Path, row: Row, seeds: Sequence[int], references: Seque
     return rows
 
 
-def _over_seeds(difference: Difference, first: Row, second: Row, seeds: Sequence[int], metric: str) -> Difference:
+def _over_seeds(
+    difference: Difference, first: SchemeResult, second: SchemeResult, seeds: Sequence[int], metric: str
+) -> Difference:
     """The interval widened by what the choice of seed leaves uncertain."""
     before, after = ({r.seed: r.scores[metric].value for r in row.finished} for row in (first, second))
     spread = between_seeds([after[seed] - before[seed] for seed in seeds])
@@ -144,7 +160,7 @@ def _over_seeds(difference: Difference, first: Row, second: Row, seeds: Sequence
     )
 
 
-def _name(row: Row) -> str:
+def _name(row: SchemeResult) -> str:
     return row.scheme if row.budget is None else f"{row.scheme} {row.budget}"
 
 
@@ -152,10 +168,10 @@ def _p(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def in_words(one: Compared) -> str:
+def difference_sentence(one: Comparison) -> str:
     """The comparison as a sentence."""
     value, low, high = (100 * v for v in (one.difference.value, one.difference.low, one.difference.high))
-    names = scheme_in_prose(one.second.scheme), scheme_in_prose(one.first.scheme)
+    names = one.second.prose_name, one.first.prose_name
     told = f"{abs(value):.1f} points {'above' if value >= 0 else 'below'} {names[1]} [{low:+.1f}, {high:+.1f}]"
-    verdict = "a real difference" if one.is_shown else "which chance could bring"
+    verdict = "a real difference" if one.is_significant else "which chance could bring"
     return f"{names[0]} is {told} in a paired test (p {_p(one.adjusted_p)} after Holm's correction), {verdict}"

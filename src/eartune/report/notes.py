@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eartune.report.result import RunResult
-from eartune.report.row import Row
+from eartune.report.scheme_result import SchemeResult
 from eartune.wording import counted, duration, listed
 
 
@@ -22,7 +22,7 @@ def warnings(results: Sequence[RunResult]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def notes(rows: Sequence[Row], results: Sequence[RunResult]) -> tuple[str, ...]:
+def notes(rows: Sequence[SchemeResult], results: Sequence[RunResult]) -> tuple[str, ...]:
     """How to read the table."""
     return (
         "Scores are percent; brackets hold the 95 % interval; n is the number of test utterances scored.",
@@ -68,7 +68,7 @@ def spoken_by(data: Mapping[str, Any]) -> str:
     return "; ".join(f"{pool} by {listed(list(voices))}" for pool, voices in told.items())
 
 
-def _seeds(rows: Sequence[Row]) -> list[str]:
+def _seeds(rows: Sequence[SchemeResult]) -> list[str]:
     single = sum(len(row.finished) == 1 for row in rows)
     several = sum(len(row.finished) > 1 for row in rows)
     told = []
@@ -86,6 +86,6 @@ def _times(results: Sequence[RunResult]) -> list[str]:
     return [f"Training time is the mean of a line's cells; decoding took {duration(sum(decoding))} for all cells."]
 
 
-def _failures(rows: Sequence[Row]) -> list[str]:
+def _failures(rows: Sequence[SchemeResult]) -> list[str]:
     partly = any(row.failed for row in rows)
     return ["Where seeds are, say, 1 of 2, the others failed and stand in no number."] if partly else []

@@ -12,13 +12,13 @@ from markupsafe import Markup
 from eartune.evaluation.metrics import DEFINITIONS
 from eartune.files import write_text
 from eartune.report.curve import draw
-from eartune.report.differences import Compared, compare_rows, difference_notes, differences_table
+from eartune.report.differences import Comparison, compare_schemes, difference_notes, differences_table
 from eartune.report.layout import build_curve
 from eartune.report.notes import notes, warnings
 from eartune.report.result import RunResult, read_results
-from eartune.report.row import STATUSES, join_seeds, parsed_share
+from eartune.report.scheme_result import STATUSES, join_seeds, parsed_share
 from eartune.report.settings_table import told_once
-from eartune.report.summary import answer
+from eartune.report.summary import summarize
 from eartune.report.table import build_table, metrics_of
 from eartune.report.templates import html_template, markdown_template
 from eartune.tables import Table, markdown_table
@@ -65,7 +65,7 @@ class Page:
 def write_report(run_folder: Path) -> Path:
     """Write curve.svg, report.md and report.html into the run's folder; the path of the last."""
     results = read_results(run_folder)
-    page = build_page(results, compare_rows(run_folder, join_seeds(results), results[0].main_metric))
+    page = build_page(results, compare_schemes(run_folder, join_seeds(results), results[0].main_metric))
     if page.curve:
         write_text(run_folder / "curve.svg", str(page.curve))
     write_text(run_folder / "report.md", markdown(page))
@@ -73,7 +73,7 @@ def write_report(run_folder: Path) -> Path:
     return run_folder / "report.html"
 
 
-def build_page(results: Sequence[RunResult], compared: Sequence[Compared] = ()) -> Page:
+def build_page(results: Sequence[RunResult], compared: Sequence[Comparison] = ()) -> Page:
     """Everything that is said, before it has a form."""
     rows = join_seeds(results)
     metrics = metrics_of(results)[:METRICS_SHOWN]
@@ -81,7 +81,7 @@ def build_page(results: Sequence[RunResult], compared: Sequence[Compared] = ()) 
     return Page(
         experiment=results[0].experiment,
         question=results[0].question,
-        answer=answer(rows, metrics[0], compared),
+        answer=summarize(rows, metrics[0], compared),
         warnings=warnings(results),
         main_metric=metrics[0],
         curve=Markup(draw(curve)) if curve else None,

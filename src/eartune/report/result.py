@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 from eartune.errors import InputError
 from eartune.evaluation.metrics import Score
 from eartune.files import read_json, write_json
+from eartune.training.schemes import Role
 
 FILE = "result.json"
 CELLS = "cells.json"
@@ -54,7 +55,11 @@ class RunResult:
     settings: dict[str, Any]
     made_with: dict[str, Any]
     free_hours: float = 0.0
-    """Of speech that no budget limits: of voices, of other languages, for alignment."""
+    """Hours of speech that no budget limits: of voices, of other languages, for alignment."""
+    scheme_type: str | None = None
+    """The scheme's type, where `scheme` is its label; None in results written before it was stored."""
+    scheme_role: Role | None = None
+    """What the report compares the scheme with; None in results written before it was stored."""
 
     def __post_init__(self) -> None:
         if self.finished and self.main_metric not in self.scores:

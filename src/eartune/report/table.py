@@ -8,7 +8,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from eartune.report.result import RunResult
-from eartune.report.row import Row, join_seeds, parsed_share
+from eartune.report.scheme_result import SchemeResult, join_seeds, parsed_share
 from eartune.report.wording import metric_name, with_interval
 from eartune.tables import Table
 from eartune.wording import ABSENT, duration, hours, percent
@@ -20,10 +20,10 @@ WANTED_FIRST = ("slu_f1", "slot_f1", "entity_f1", "intent_accuracy", "exact_matc
 @dataclass(frozen=True)
 class _Column:
     heading: str
-    cell: Callable[[Row], str]
+    cell: Callable[[SchemeResult], str]
 
 
-def build_table(rows: Sequence[Row], metrics: Sequence[str]) -> Table:
+def build_table(rows: Sequence[SchemeResult], metrics: Sequence[str]) -> Table:
     """Scores in percent with 95 % intervals; a line whose cells all failed says so instead of any number."""
     names = [_Column("scheme", lambda row: row.scheme), _Column("speech", lambda row: row.budget or ABSENT)]
     numbers = [
@@ -43,7 +43,7 @@ def build_table(rows: Sequence[Row], metrics: Sequence[str]) -> Table:
     )
 
 
-def _free_hours(row: Row) -> str:
+def _free_hours(row: SchemeResult) -> str:
     amount = row.mean(lambda result: result.free_hours)
     return hours(amount) if amount else ABSENT
 
@@ -67,30 +67,30 @@ def terminal_table(results: Sequence[RunResult]) -> RichTable:
     return shown
 
 
-def _widest(rows: Sequence[Row], metrics: Sequence[str]) -> Table:
+def _widest(rows: Sequence[SchemeResult], metrics: Sequence[str]) -> Table:
     tables = (build_table(rows, metrics[:count]) for count in range(len(metrics), 0, -1))
     fitting = (table for table in tables if table.width <= TERMINAL_WIDTH)
     return next(fitting, build_table(rows, metrics[:1]))
 
 
 def _metric_column(metric: str) -> _Column:
-    def cell(row: Row) -> str:
+    def cell(row: SchemeResult) -> str:
         score = row.score(metric)
         return with_interval(score) if score else "failed" if not row.finished else ABSENT
 
     return _Column(f"{metric_name(metric)} %", cell)
 
 
-def _seeds(row: Row) -> str:
+def _seeds(row: SchemeResult) -> str:
     finished, failed = len(row.finished), len(row.failed)
     return f"{finished} of {finished + failed}" if failed else str(finished)
 
 
-def _n(row: Row, metric: str) -> str:
+def _n(row: SchemeResult, metric: str) -> str:
     score = row.score(metric)
     return f"{score.n:,}" if score else ABSENT
 
 
-def _mean(row: Row, number: Callable[[RunResult], float | None], written: Callable[[float], str]) -> str:
+def _mean(row: SchemeResult, number: Callable[[RunResult], float | None], written: Callable[[float], str]) -> str:
     mean = row.mean(number)
     return ABSENT if mean is None else written(mean)

@@ -5,7 +5,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from eartune.report.row import parsed_share
+from eartune.report.scheme_result import parsed_share
 from eartune.report.wording import metric_name
 from eartune.tables import escape_markdown
 from eartune.wording import percent

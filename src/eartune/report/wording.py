@@ -27,6 +27,6 @@ def metric_name(key: str) -> str:
     return " ".join(_ACRONYMS.get(word, word) for word in key.replace("-", "_").split("_"))
 
 
-def scheme_in_prose(scheme: str) -> str:
-    """A scheme as it stands inside a sentence."""
-    return _PROSE.get(scheme, scheme)
+def scheme_in_prose(scheme_type: str) -> str:
+    """A type of scheme inside a sentence: `the curriculum`."""
+    return _PROSE.get(scheme_type, scheme_type)

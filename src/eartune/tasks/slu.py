@@ -57,6 +57,11 @@ class Schema:
             pairs=frozenset((f.scenario, f.action) for f in frames if f.scenario is not None and f.action is not None),
         )
 
+    def to_json(self) -> dict[str, Any]:
+        """The labels as a run keeps them."""
+        labels = {"intents": sorted(self.intents), "entity_types": sorted(self.entity_types)}
+        return labels | {"has_scenario": self.has_scenario, "pairs": sorted(map(list, self.pairs))}
+
     def knows(self, frame: SemanticFrame) -> bool:
         """Whether every label of the frame is one of the task's."""
         return frame.intent in self.intents and all(entity.type in self.entity_types for entity in frame.entities)

@@ -6,15 +6,16 @@ runs/coffee/encoded/<key>.safetensors     the states of one recording; the key s
 import hashlib
 import shutil
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
-from eartune.data.audio import SAMPLE_RATE, Wave, hear
+from eartune.data.audio import Wave, hear
 from eartune.data.example import Example
+from eartune.data.recording_index import RecordingIndex
 from eartune.data.utterance import Recording
 from eartune.files import atomic, remove_leftovers
 from eartune.models.audio_llm import AudioLLM
@@ -28,23 +29,20 @@ Clips = Callable[[Recording], Clip]
 Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True)
-class Heard:
-    """A recording's samples as a model hears them."""
+class EncoderCache:
+    """A folder of encoder states, of bounded size, shared by all models of a run.
 
-    digest: str
-    seconds: float
+    Recordings are known by the digests of `index`; `tell` is called with a sentence when something does not fit.
+    """
 
-
-class EncodedClips:
-    """A folder of bounded size; `tell` is called with a sentence when something does not fit."""
-
-    def __init__(self, folder: Path, most_gb: float, cut_silence: bool, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, folder: Path, most_gb: float, cut_silence: bool, index: RecordingIndex, tell: Callable[[str], None]
+    ) -> None:
         self.folder = folder
         self.most_gb = most_gb
         self.cut_silence = cut_silence
+        self.index = index
         self.tell = tell
-        self._heard: dict[Path, Heard] = {}
 
     def of_stage(self, model: AudioLLM, stage: Stage, progress: Progress) -> Clips | None:
         """The clips of a stage; None where it trains what encodes them, or where they do not fit."""
@@ -79,26 +77,20 @@ class EncodedClips:
 
     def _files(self, model: AudioLLM, paths: Iterable[Path]) -> dict[Path, Path]:
         """Where the states of each recording are, or will be."""
-        by = f"{type(model).__name__} {model.parts.fingerprint(model.encoded_by)}"
+        by = f"{type(model).__name__} {model.parts.fingerprint(model.encoded_by)} {self.cut_silence}"
         found = {}
         for path in paths:
-            key = hashlib.sha256(f"{by} {self._heard_of(path).digest}".encode()).hexdigest()[:32]
+            key = hashlib.sha256(f"{by} {self.index.digest(path)}".encode()).hexdigest()[:32]
             found[path] = self.folder / f"{key}.safetensors"
         return found
-
-    def _heard_of(self, path: Path) -> Heard:
-        if path not in self._heard:
-            wave = hear(path, self.cut_silence)
-            self._heard[path] = Heard(hashlib.sha256(wave.tobytes()).hexdigest(), len(wave) / SAMPLE_RATE)
-        return self._heard[path]
 
     def _bytes_of(self, model: AudioLLM, paths: list[Path]) -> float:
         """About how many bytes the states of some recordings take, from those of the longest."""
         if not paths:
             return 0.0
-        longest = encoded(model, hear(max(paths, key=lambda path: self._heard_of(path).seconds), self.cut_silence))
+        longest = encoded(model, hear(max(paths, key=self.index.seconds), self.cut_silence))
         assert longest.states is not None
-        n_tokens = sum(model.tokens.of(self._heard_of(path).seconds) for path in paths)
+        n_tokens = sum(model.tokens.of(self.index.seconds(path)) for path in paths)
         return n_tokens * longest.states.nbytes / longest.n_tokens + HEADER_BYTES * len(paths)
 
     def _make_room(self, needed: set[Path], new_bytes: float) -> bool:

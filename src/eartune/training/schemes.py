@@ -15,6 +15,17 @@ from eartune.settings import Component, Section
 EVERYTHING = tuple(Component)
 LANGUAGE_MODEL_ONLY = (Component.LANGUAGE_MODEL,)
 
+Role = Literal["untuned", "text reference", "synthetic reference", "baseline", "other"]
+"""What the report compares a scheme with, so that it need not know the scheme's name or type.
+
+untuned: the model before it is trained; a score far below all others does not stretch the curve's axis.
+text reference: what text alone gives; every other trained scheme is compared with it.
+synthetic reference: what synthetic speech gives; every scheme with recordings is compared with it.
+baseline: the plain way to use recordings; every other scheme at the same budget is compared with it, and its score
+with all recordings is "what all speech gives".
+other: compared with those above; nothing is compared with it.
+"""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -26,6 +37,24 @@ class Stage:
     learning_rate: float
     warmup_ratio: float
     trainable: tuple[Component, ...]
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How the test is put to a model: as it is, after labels and examples, or as the transcript of a recogniser."""
+
+    labels: bool = False
+    """Whether the prompt names the labels of the text and the speech pools."""
+    examples: int = 0
+    """How many utterances of the text pool the prompt shows with their answers."""
+    transcribed_by: str | None = None
+    """The recogniser whose transcript the model reads instead of the recording; SELF for the untuned model itself."""
+    normalize_transcripts: bool = False
+    """Whether transcripts are read in lower case and without punctuation."""
+
+
+SELF = "self"
+"""The name of the untuned model itself as a recogniser."""
 
 
 def mixed(text: Pool, speech: Pool, synthetic: Pool, least_speech: float) -> tuple[Example, ...]:
@@ -40,17 +69,24 @@ class NamedScheme(Section):
 
     name: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9.-]*$")
     type: str
+    role: ClassVar[Role] = "other"
 
     @property
     def label(self) -> str:
         """How tables and folders call it."""
         return self.name or self.type
 
+    @property
+    def asking(self) -> Asking:
+        """How the test is put to the model after its last stage."""
+        return Asking()
+
 
 class Untuned(NamedScheme):
     """The model as it is, or as its alignment left it."""
 
     type: Literal["untuned"] = "untuned"
+    role: ClassVar[Role] = "untuned"
     uses_text: ClassVar[bool] = False
     uses_speech: ClassVar[bool] = False
     synthetic: ClassVar[bool] = False
@@ -72,6 +108,11 @@ class Prompted(NamedScheme):
     uses_speech: ClassVar[bool] = False
     synthetic: ClassVar[bool] = False
 
+    @property
+    def asking(self) -> Asking:
+        """The labels and the examples stand before the instruction."""
+        return Asking(labels=self.labels, examples=self.examples)
+
     def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
         """No stage at all."""
         return []
@@ -81,6 +122,7 @@ class TextOnly(NamedScheme):
     """Labelled text alone, audio parts frozen."""
 
     type: Literal["text-only"] = "text-only"
+    role: ClassVar[Role] = "text reference"
     epochs: int = Field(default=3, ge=1)
     learning_rate: float = Field(default=5e-6, gt=0)
     warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
@@ -97,16 +139,23 @@ class Cascade(TextOnly):
     """An ASR's transcript, read by the model after text-only tuning: what most products do today."""
 
     type: Literal["cascade"] = "cascade"  # type: ignore[assignment]
-    asr: str = "self"
+    role: ClassVar[Role] = "other"
+    asr: str = SELF
     """A speech recogniser on the hub or in a folder, or the model itself before it is tuned."""
     as_heard: bool = True
     """Read its words in lower case and without punctuation, as most corpora write them; the file keeps both."""
+
+    @property
+    def asking(self) -> Asking:
+        """Transcripts are read instead of recordings."""
+        return Asking(transcribed_by=self.asr, normalize_transcripts=self.as_heard)
 
 
 class DirectMixing(NamedScheme):
     """All text and the budget's speech in one shuffled stream."""
 
     type: Literal["direct-mixing"] = "direct-mixing"
+    role: ClassVar[Role] = "baseline"
     epochs: int = Field(default=3, ge=1)
     learning_rate: float = Field(default=5e-6, gt=0)
     warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
@@ -159,6 +208,7 @@ class SyntheticSpeech(NamedScheme):
     """All text, and all of data.synthetic_speech: no recording is needed, and no budget is asked about."""
 
     type: Literal["synthetic-speech"] = "synthetic-speech"
+    role: ClassVar[Role] = "synthetic reference"
     epochs: int = Field(default=3, ge=1)
     learning_rate: float = Field(default=5e-6, gt=0)
     warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
@@ -181,3 +231,4 @@ Scheme = Annotated[
     Untuned | Prompted | Cascade | TextOnly | SyntheticSpeech | DirectMixing | Curriculum, Field(discriminator="type")
 ]
 SCHEMES = (Untuned, Prompted, Cascade, TextOnly, SyntheticSpeech, DirectMixing, Curriculum)
+"""All schemes that a YAML can name, in the order in which reports list them."""

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from eartune.evaluation.metrics import over_seeds
 from eartune.report import terminal_table
-from eartune.report.row import join_seeds
+from eartune.report.scheme_result import join_seeds
 from eartune.report.table import build_table
 from eartune.tables import markdown_table
 from eartune.wording import ABSENT
@@ -26,6 +26,20 @@ def test_schemes_have_their_order_and_budgets_ascend_by_the_speech_they_use(coff
         ("curriculum", "20%"),
         ("curriculum", "100%"),
         ("my-scheme", "2h"),
+    ]
+
+
+def test_the_type_of_an_older_result_is_in_its_settings_or_its_label(cell):
+    grid = {"grid": {"schemes": [{"name": "curriculum", "type": "text-only"}, {"name": None, "type": "untuned"}]}}
+    named = replace(cell("curriculum", None, 0.5), settings=grid)
+    plain = cell("direct-mixing", "5%", 0.5, share=0.05)
+    stored = cell("cascade", "5%", 0.5, share=0.05, scheme_type="mine", scheme_role="baseline")
+    assert [
+        (line.scheme, line.scheme_type, line.role, line.prose_name) for line in join_seeds([named, plain, stored])
+    ] == [
+        ("curriculum", "text-only", "text reference", "curriculum"),
+        ("direct-mixing", "direct-mixing", "baseline", "direct mixing"),
+        ("cascade", "mine", "baseline", "cascade"),
     ]
 
 

@@ -4,12 +4,12 @@ import re
 from itertools import combinations
 
 from eartune.report.notes import warnings
-from eartune.report.row import join_seeds
-from eartune.report.summary import answer
+from eartune.report.scheme_result import join_seeds
+from eartune.report.summary import summarize
 
 
 def told(results) -> str:
-    return answer(join_seeds(results), "slot_f1").replace("\u00a0", " ")
+    return summarize(join_seeds(results), "slot_f1").replace("\u00a0", " ")
 
 
 def test_an_overlap_is_no_difference(coffee):
@@ -46,6 +46,20 @@ def test_no_gain_is_claimed_when_no_interval_clears_that_of_text(cell):
     )
 
 
+def test_gaps_at_several_budgets_are_one_sentence(cell):
+    schemes = (("direct-mixing", 0.6), ("curriculum", 0.8))
+    text = told([cell(s, b, f1, share=share) for s, f1 in schemes for b, share in (("5%", 0.05), ("20%", 0.2))])
+    assert "At 5 % and 20 % the interval of the curriculum lies wholly above that of direct mixing." in text
+
+
+def test_two_ways_to_use_all_speech_are_both_named_the_better_first(cell):
+    names = {"mixing-a": 0.8, "mixing-b": 0.9}
+    mixing = [cell(name, "100%", f1, share=1, scheme_type="direct-mixing") for name, f1 in names.items()]
+    text = told([cell("text-only", None, 0.45), *mixing])
+    assert "mixing-b) gives 90.0 % [86.0, 94.0] slot F1, with mixing-a 80.0 % [76.0, 84.0]; " in text
+    assert "text-only tuning reaches 50 % of that of mixing-b." in text
+
+
 def test_a_budget_in_hours_reads_well(cell):
     text = told([cell("curriculum", "2h", 0.82, share=0.05)])
     assert text.startswith("With a speech budget of 2h (17 utterances, 0.04 h) the curriculum reaches")
@@ -60,7 +74,7 @@ def test_missing_cells_leave_no_broken_sentence(coffee):
 
 
 def test_no_finished_cell_is_no_answer(coffee):
-    assert told(coffee[-1:]) == "No cell finished, so there is no answer yet."
+    assert told(coffee[-1:]) == "No model has finished yet, so there is no result yet."
 
 
 def test_failed_and_deaf_cells_are_named(coffee):

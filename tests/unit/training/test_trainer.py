@@ -23,11 +23,11 @@ from eartune.models.registry import FAMILIES
 from eartune.models.rows import RowMaker
 from eartune.settings import Component, Lora, Training
 from eartune.tasks.settings import SluTask
-from eartune.training.callbacks import Journal
+from eartune.training.callbacks import TrainingLog
 from eartune.training.optimizer import MasterAdamW
 from eartune.training.schemes import Stage
 from eartune.training.trainer import (
-    Packed,
+    PickledBatches,
     PlannedBatches,
     load_weights,
     micro_batches,
@@ -35,7 +35,7 @@ from eartune.training.trainer import (
     plan_batches,
     save_weights,
     train_stage,
-    unpacked,
+    unpickled,
 )
 
 
@@ -63,8 +63,8 @@ class PowerCutError(Exception):
     """Stands for a power failure."""
 
 
-class CutJournal(Journal):
-    """A journal after whose n-th step the power fails; checkpoints are taken at every step."""
+class CutLog(TrainingLog):
+    """A log after whose n-th step the power fails; checkpoints are taken at every step."""
 
     def __init__(self, path: Path, cut_after: int) -> None:
         super().__init__(path, lambda *_: None, checkpoint_seconds=0.0)
@@ -75,11 +75,11 @@ class CutJournal(Journal):
             raise PowerCutError
 
 
-def train(model: ChatModel, what: Stage, folder: Path, journal: Journal | None = None, **settings: object) -> None:
+def train(model: ChatModel, what: Stage, folder: Path, log: TrainingLog | None = None, **settings: object) -> None:
     rows = RowMaker(model, SluTask(), Architecture(type="qwen2-audio", checkpoint="pocket"))
     training = Training(**({"batch_size": 8, "micro_batch_size": 8} | settings))
     train_stage(
-        model, what, rows.to_learn, training, 0, folder, journal or Journal(folder / "train.jsonl", lambda *_: None)
+        model, what, rows.to_learn, training, 0, folder, log or TrainingLog(folder / "train.jsonl", lambda *_: None)
     )
 
 
@@ -159,7 +159,7 @@ def test_what_workers_read_ahead_trains_the_same_and_goes_on_where_it_was_cut(
     train(helped, plan, tmp_path / "helped", batch_size=3, workers=2)
     assert losses(tmp_path / "helped") == losses(tmp_path / "alone")
     with pytest.raises(PowerCutError):
-        train(cut, plan, tmp_path / "cut", CutJournal(tmp_path / "cut" / "train.jsonl", 4), batch_size=3, workers=2)
+        train(cut, plan, tmp_path / "cut", CutLog(tmp_path / "cut" / "train.jsonl", 4), batch_size=3, workers=2)
     train(resumed, plan, tmp_path / "cut", batch_size=3, workers=2)
     assert losses(tmp_path / "cut") == losses(tmp_path / "alone")
     assert torch.equal(weights(resumed), weights(alone))
@@ -182,9 +182,9 @@ def test_workers_hand_over_nothing_in_shared_memory(examples: tuple[Example, ...
     model = Qwen2Audio.tiny()
     rows = RowMaker(model, SluTask(), Architecture(type="qwen2-audio", checkpoint="pocket"))
     batches = PlannedBatches([examples[5:]], rows.to_learn, model, Training())
-    item = Packed(batches)[0]
+    item = PickledBatches(batches)[0]
     assert isinstance(item, bytes)
-    (batch,), (same,) = unpacked(item), batches[0]
+    (batch,), (same,) = unpickled(item), batches[0]
     assert batch.mel is not None and same.mel is not None and torch.equal(batch.mel, same.mel)
 
 
@@ -201,7 +201,7 @@ def test_a_cut_run_goes_on_to_the_same_weights(examples: tuple[Example, ...], tm
     plan = stage(examples, epochs=2)
     train(whole, plan, tmp_path / "whole", batch_size=3)
     with pytest.raises(PowerCutError):
-        train(cut, plan, tmp_path / "cut", CutJournal(tmp_path / "cut" / "train.jsonl", 4), batch_size=3)
+        train(cut, plan, tmp_path / "cut", CutLog(tmp_path / "cut" / "train.jsonl", 4), batch_size=3)
     train(resumed, plan, tmp_path / "cut", batch_size=3)
     assert torch.equal(weights(resumed), weights(whole))
     steps = [row["step"] for _, row in read_lines(tmp_path / "cut" / "train.jsonl")]
@@ -240,8 +240,8 @@ def test_eight_bit_moments_learn_and_go_on_where_they_were_cut(examples: tuple[E
     with torch.compiler.set_stance("force_eager"):  # compiling its step takes longer than all of this
         train(whole, plan, tmp_path / "whole", batch_size=3, optimizer="adamw-8bit")
         with pytest.raises(PowerCutError):
-            journal = CutJournal(tmp_path / "cut" / "train.jsonl", 4)
-            train(cut, plan, tmp_path / "cut", journal, batch_size=3, optimizer="adamw-8bit")
+            log = CutLog(tmp_path / "cut" / "train.jsonl", 4)
+            train(cut, plan, tmp_path / "cut", log, batch_size=3, optimizer="adamw-8bit")
         train(resumed, plan, tmp_path / "cut", batch_size=3, optimizer="adamw-8bit")
     losses = [row["loss"] for _, row in read_lines(tmp_path / "whole" / "train.jsonl")]
     assert losses[-1] < losses[0]

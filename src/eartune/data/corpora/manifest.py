@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from eartune.data.audio import check_header
+from eartune.data.audio import check_seconds
 from eartune.data.corpora.source import Source, voiced
 from eartune.data.tts.voices import Voice
 from eartune.data.utterance import Utterance, read_manifest
@@ -19,8 +19,9 @@ class ManifestCorpus(Section):
 
     def load(self, source: Source) -> tuple[Utterance, ...]:
         """Every row; raises InputError for a row, or a recording's header, that does not fit."""
-        utterances = read_manifest(source.data / self.path)
+        utterances = read_manifest(source.data / self.path, source.index.seconds)
         for utterance in utterances if not self.voices else ():
             for recording in utterance.recordings:
-                check_header(recording.path)  # what would otherwise come to light after hours of training
+                # What would otherwise come to light after hours of training.
+                check_seconds(source.index.seconds(recording.path), str(recording.path))
         return voiced(utterances, self.voices, source)

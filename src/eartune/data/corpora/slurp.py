@@ -15,11 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from eartune.data.audio import audio_seconds
 from eartune.data.corpora.source import Source, voiced
 from eartune.data.frame import Entity, SemanticFrame, check_frame
 from eartune.data.tts.voices import Voice
-from eartune.data.utterance import Recording, Utterance
+from eartune.data.utterance import Utterance
 from eartune.errors import InputError
 from eartune.files import read_lines
 from eartune.settings import Section
@@ -47,7 +46,7 @@ class SlurpCorpus(Section):
         audio = folder / ("slurp_synth" if self.split == "train_synthetic" else "slurp_real")
         choose = CHOICES[self.recordings] if audio.is_dir() and not self.voices else _none
         rows = read_lines(folder / f"{self.split}.jsonl")
-        utterances = [_utterance(row, place, audio, choose) for place, row in rows]
+        utterances = [_utterance(row, place, audio, choose, source) for place, row in rows]
         return voiced(utterances, self.voices, source)
 
 
@@ -80,18 +79,16 @@ def _filler(words: dict[int, str], span: list[int]) -> str:
     return " ".join(words[place] for place in span)
 
 
-def _utterance(row: dict[str, Any], place: str, audio: Path, choose: Callable[[list[Take]], list[Take]]) -> Utterance:
+def _utterance(
+    row: dict[str, Any], place: str, audio: Path, choose: Callable[[list[Take]], list[Take]], source: Source
+) -> Utterance:
     frame = slurp_frame(row, place)
     try:
         takes = choose([take for take in row["recordings"] if take.get("status", "correct") == "correct"])
-        recordings = tuple(_recording(audio / str(take["file"])) for take in takes)
+        recordings = tuple(source.recording(audio / str(take["file"])) for take in takes)
         return Utterance(f"slurp-{row['slurp_id']}", slurp_text(row), "en", frame, recordings)
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{place}: is not a row of SLURP; it lacks or garbles {error}") from error
-
-
-def _recording(path: Path) -> Recording:
-    return Recording(path, audio_seconds(path))
 
 
 def _none(takes: list[Take]) -> list[Take]:

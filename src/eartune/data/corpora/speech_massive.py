@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from eartune.data.audio import audio_seconds
 from eartune.data.corpora.massive import massive_frame
 from eartune.data.corpora.source import Source
-from eartune.data.utterance import Recording, Utterance
+from eartune.data.utterance import Utterance
 from eartune.errors import InputError
 from eartune.files import atomic
 from eartune.settings import Section
@@ -39,7 +38,7 @@ class SpeechMassiveCorpus(Section):
         folder = source.data / self.folder
         found: dict[str, Utterance] = {}
         for row, place in _rows(folder / self.locale, self.split):
-            utterance = _utterance(row, place, folder / "audio" / self.locale)
+            utterance = _utterance(row, place, folder / "audio" / self.locale, source)
             key = utterance.id if utterance.id not in found else f"{utterance.id}-{Path(row['path']).stem}"
             found[key] = Utterance(key, utterance.text, self.locale, utterance.frame, utterance.recordings)
         return tuple(found.values())
@@ -70,11 +69,11 @@ def _rows(folder: Path, split: str) -> Iterator[tuple[dict[str, Any], str]]:
                 yield row, f"{shard}, row {number}"
 
 
-def _utterance(row: dict[str, Any], place: str, audio: Path) -> Utterance:
+def _utterance(row: dict[str, Any], place: str, audio: Path, source: Source) -> Utterance:
     plain = {key: row[key] for key in ("id", "locale", "utt", "annot_utt")}
     frame = massive_frame(plain | {"scenario": row["scenario_str"], "intent": row["intent_str"]}, place)
     path = _written(row, place, audio)
-    recording = Recording(path, audio_seconds(path), row["speaker_id"])
+    recording = source.recording(path, row["speaker_id"])
     return Utterance(f"{row['locale']}-{row['id']}", row["utt"], row["locale"], frame, (recording,))
 
 

@@ -28,6 +28,7 @@ def spoken(
     folder: Path,
     render: bool = True,
     progress: Progress = lambda done, total: None,
+    seconds_of: Callable[[Path], float] = audio_seconds,
 ) -> tuple[Utterance, ...]:
     """Return the utterances with one synthetic recording each, in the voice that the utterance's id picks.
 
@@ -42,7 +43,7 @@ def spoken(
         missing = {place: pair for place, pair in zip(places, chosen, strict=True) if not place.exists()}
         _render([(voice, str(utterance.text), place) for place, (utterance, voice) in missing.items()], progress)
     return tuple(
-        replace(utterance, recordings=(_recording(utterance, voice, place),))
+        replace(utterance, recordings=(_recording(utterance, voice, place, seconds_of),))
         for (utterance, voice), place in zip(chosen, places, strict=True)
     )
 
@@ -74,6 +75,8 @@ def _render_one(voice: SpeakingVoice, text: str, place: Path) -> None:
     write_audio(place, check_wave(voice.speak(text), f"the voice {voice.label}, asked to say {text!r}"))
 
 
-def _recording(utterance: Utterance, voice: SpeakingVoice, place: Path) -> Recording:
+def _recording(
+    utterance: Utterance, voice: SpeakingVoice, place: Path, seconds_of: Callable[[Path], float]
+) -> Recording:
     guess = 0.5 + len(str(utterance.text)) / CHARACTERS_A_SECOND
-    return Recording(place, audio_seconds(place) if place.exists() else guess, voice.label)
+    return Recording(place, seconds_of(place) if place.exists() else guess, voice.label)

@@ -1,0 +1,177 @@
+"""Break one line of the code at a time, and see whether the tests that guard it fail.
+
+    python benchmarks/mutations.py              # all rows
+    python benchmarks/mutations.py cosine seed  # those whose name holds one of these words
+    python benchmarks/mutations.py --list
+
+A row of MUTATIONS is (name, file, old text, new text, tests). In a temporary copy of the tree the old text, which must
+stand in the file exactly once, becomes the new text, and the tests (as pytest is given them) are run. They must fail:
+
+    killed      the tests failed, as they should
+    SURVIVES    the tests passed: nothing holds this line
+    BROKEN      pytest found no tests, or could not load them
+    STALE       the old text does not stand in the file exactly once
+
+First the tests of all rows run on the untouched copy, where they must pass. The exit code is 0 if all are killed.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+COPIED = (
+    "src",
+    "tests",
+    "benchmarks",
+    "experiments",
+    "pocket",
+    "docs",
+    "pyproject.toml",
+    "README.md",
+    "CONTRIBUTING.md",
+)
+
+TRAINER, CALLBACKS = "src/eartune/training/trainer.py", "src/eartune/training/callbacks.py"
+OPTIMIZER, RUNNER = "src/eartune/training/optimizer.py", "src/eartune/experiments/runner.py"
+RECIPE, LOG = "tests/unit/training/test_recipe.py", "tests/unit/training/test_callbacks.py"
+SEEDS = "tests/flow/test_seeds.py"
+
+MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
+    # --- the training recipe
+    ("cosine is constant", TRAINER, '"cosine"', '"constant_with_warmup"', RECIPE),
+    ("warm-up removed", TRAINER, "round(stage.warmup_ratio * n_steps)", "0", RECIPE),
+    ("clipping removed", TRAINER, "max_grad_norm=settings.max_grad_norm", "max_grad_norm=0.0", RECIPE),
+    (
+        "weight decay ignored",
+        OPTIMIZER,
+        "MasterAdamW(groups, weight_decay=settings.weight_decay)",
+        "MasterAdamW(groups, weight_decay=0.0)",
+        RECIPE,
+    ),
+    (
+        "weight decay of 8-bit AdamW ignored",
+        OPTIMIZER,
+        "AdamW8bit(groups, weight_decay=settings.weight_decay,",
+        "AdamW8bit(groups, weight_decay=0.0,",
+        RECIPE,
+    ),
+    ("seed of the order ignored", TRAINER, "settings.batch_size, seed)", "settings.batch_size, 0)", RECIPE),
+    ("seed of dropout ignored", TRAINER, "        seed=seed,", "        seed=0,", RECIPE),
+    (
+        "every epoch in one order",
+        TRAINER,
+        "        epoch = []\n",
+        "        epoch = []\n        draw = random.Random(seed)\n",
+        RECIPE,
+    ),
+    (
+        "runner trains with seed 0",
+        RUNNER,
+        "experiment.training, plan.cell.seed, stored.path",
+        "experiment.training, 0, stored.path",
+        SEEDS,
+    ),
+    (
+        "runner draws LoRA with seed 0",
+        RUNNER,
+        "add_lora(experiment.training.lora, plan.cell.seed)",
+        "add_lora(experiment.training.lora, 0)",
+        SEEDS,
+    ),
+    # --- the log and the checkpoints of a stage
+    ("checkpoint at the last step", CALLBACKS, " and state.global_step < state.max_steps", "", LOG),
+    ("log not cut back", CALLBACKS, "cut_log(self.path, state.global_step)", "pass", LOG),
+    (
+        "half a line of the log kept",
+        CALLBACKS,
+        "            break\n        if row",
+        "            continue\n        if row",
+        LOG,
+    ),
+    (
+        "time of earlier sessions forgotten",
+        CALLBACKS,
+        "self.earlier_seconds + self.clock()",
+        "self.clock()",
+        LOG,
+    ),
+    ("interval ignores the save", CALLBACKS, "CHECKPOINT_SHARE * self.save_seconds", "0.0", LOG),
+    ("time of a save is not measured", TRAINER, "saved(self.training_log.clock() - started)", "saved(0.0)", LOG),
+    ("half a checkpoint is loaded", TRAINER, 'read_json(checkpoint / "trainer_state.json")', "pass", LOG),
+)
+
+
+def main(names: Sequence[str]) -> int:
+    """Run the mutations whose name holds one of the words, or all; return the exit code."""
+    chosen = [row for row in MUTATIONS if not names or any(word in row[0] for word in names)]
+    if names == ["--list"]:
+        print(*(f"{row[0]:40} {row[1]}" for row in MUTATIONS), sep="\n")
+        return 0
+    if not chosen:
+        print(f"no mutation is called {' or '.join(names)}; --list shows them")
+        return 2
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder)
+        copy_tree(tree)
+        guards = sorted({guard for *_, tests in chosen for guard in tests.split()})
+        if run_tests(tree, guards) != 0:
+            print("the tests fail on the untouched tree:", *guards)
+            return 1
+        verdicts = [show(row, tree) for row in chosen]
+    print(f"{verdicts.count('killed')} of {len(chosen)} killed")
+    return 0 if set(verdicts) == {"killed"} else 1
+
+
+def copy_tree(tree: Path) -> None:
+    """Copy what the tests need into a folder."""
+    ignored = shutil.ignore_patterns("__pycache__", ".*_cache")
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, tree / name, ignore=ignored)
+        elif source.exists():
+            shutil.copy2(source, tree / name)
+
+
+def show(row: tuple[str, str, str, str, str], tree: Path) -> str:
+    """Run one mutation, print its verdict, and return it."""
+    name, file, old, new, tests = row
+    started = time.monotonic()
+    verdict = verdict_of(tree / file, old, new, tests.split(), tree)
+    print(f"{verdict:9} {time.monotonic() - started:5.1f} s  {name:40} {place(file, old)}", flush=True)
+    return verdict
+
+
+def place(file: str, old: str) -> str:
+    """Return file:line of a text in the untouched tree."""
+    before = (ROOT / file).read_text(encoding="utf-8").partition(old)[0]
+    return f"{file}:{before.count(chr(10)) + 1}"
+
+
+def verdict_of(path: Path, old: str, new: str, tests: Sequence[str], tree: Path) -> str:
+    """Mutate a file of the copy, run the tests, restore the file; return the verdict."""
+    text = path.read_text(encoding="utf-8")
+    if text.count(old) != 1:
+        return "STALE"
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    try:
+        return {0: "SURVIVES", 1: "killed"}.get(run_tests(tree, tests), "BROKEN")
+    finally:
+        path.write_text(text, encoding="utf-8")
+
+
+def run_tests(tree: Path, tests: Sequence[str]) -> int:
+    """Run pytest in the copy up to the first failure; return its exit code, 1 if a test failed."""
+    environment = os.environ | {"PYTHONPATH": str(tree / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
+    return subprocess.run(command, cwd=tree, env=environment, capture_output=True).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
