@@ -1,10 +1,11 @@
-"""The sections an experiment is written in: frozen, torch-free, unknown keys refused with the nearest known one."""
+"""The sections of an experiment's YAML: they cannot be changed, and refuse unknown keys with the nearest known one."""
 
 import difflib
 from enum import StrEnum
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 
 class Component(StrEnum):
@@ -24,10 +25,10 @@ class Section(BaseModel):
     @classmethod
     def _name_the_nearest_key(cls, values: Any) -> Any:
         """pydantic says that a key is unknown; what the writer needs is the key that was meant."""
-        if isinstance(values, dict):
-            for key in values:
-                if key not in cls.model_fields:
-                    raise ValueError(f"unknown key {key!r}{_nearest(str(key), list(cls.model_fields))}")
+        known = list(cls.model_fields)
+        unknown = [key for key in values if key not in known] if isinstance(values, dict) else []
+        if unknown:
+            raise ValueError("; ".join(f"unknown key {key!r}{_nearest(str(key), known)}" for key in unknown))
         return values
 
 
@@ -81,17 +82,23 @@ class Decoding(Section):
 
 
 def explain(error: ValidationError, name: str) -> str:
-    """The first fault of a settings file as one sentence: file, place, what is wrong."""
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"] if part != "[key]")
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "union_tag_invalid":
-        tags = [tag.strip(" '") for tag in first["ctx"]["expected_tags"].split(",")]
-        key = first["ctx"]["discriminator"].strip("'")
-        message = f"unknown {key} {first['ctx']['tag']!r}{_nearest(first['ctx']['tag'], tags)}"
-    elif first["type"] == "union_tag_not_found":
-        message = f"needs the key {first['ctx']['discriminator']}"
-    return f"{name}: {place + ': ' if place else ''}{message[0].lower()}{message[1:]}"
+    """Return all faults of a settings file, each in a line of its own: the file, the place, and what is wrong."""
+    faults = error.errors()
+    parents = {fault["loc"][:depth] for fault in faults for depth in range(1, len(fault["loc"]))}
+    # A list is also said to be too short where its only item has a fault.
+    return "\n".join(f"{name}: {_sentence(fault)}" for fault in faults if fault["loc"] not in parents)
+
+
+def _sentence(fault: ErrorDetails) -> str:
+    place = ".".join(str(part) for part in fault["loc"] if part != "[key]")
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "union_tag_invalid":
+        tags = [tag.strip(" '") for tag in fault["ctx"]["expected_tags"].split(",")]
+        key = fault["ctx"]["discriminator"].strip("'")
+        message = f"unknown {key} {fault['ctx']['tag']!r}{_nearest(fault['ctx']['tag'], tags)}"
+    elif fault["type"] == "union_tag_not_found":
+        message = f"needs the key {fault['ctx']['discriminator']}"
+    return f"{place + ': ' if place else ''}{message[0].lower()}{message[1:]}"
 
 
 def _nearest(key: str, known: list[str]) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from eartune.experiments.run_folder import write_plan
 
 from builders import experiment, experiment_file, frame, pool, sound_file, tone, utterance
 from eartune.cli.app import main
@@ -18,7 +19,6 @@ from eartune.data.audio import SAMPLE_RATE
 from eartune.data.example import as_speech
 from eartune.data.utterance import Recording, Utterance, write_manifest
 from eartune.experiments.plan import Pools, plan_cells
-from eartune.experiments.run_folder import write_plan
 from eartune.tasks.slu import Schema
 
 CHECK = ("check", "alarms.yaml", "--data", ".", "--runs", "runs")
@@ -128,7 +128,10 @@ CHECK_FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "text for a recording": (text("speech1.wav", "no sound"), "speech1.wav: not a readable wav, flac, ogg or mp3 file"),
     "no bytes": (text("test0.wav", ""), "test0.wav: not a readable wav, flac, ogg or mp3 file"),
     "empty signal": (signal("test0.wav", NOT_A_NUMBER[:0]), "test0.wav: holds no samples"),
-    "long recording": (signal("test0.wav", tone(31)[:, 0]), "test0.wav: is 31.00 s long; 0.1 to 30 s can be heard"),
+    "long recording": (
+        signal("test0.wav", tone(31)[:, 0]),
+        "test0.wav: is 31.00 s long; a recording must be 0.1 to 30 s long",
+    ),
 }
 
 SCORE_FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {

@@ -1,6 +1,7 @@
 """`eartune doctor`: can this machine, these versions and this model do the work?"""
 
 import importlib.util
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -123,5 +124,6 @@ def look_at_the_model(report: Report, path: Path) -> None:
 
 
 def _number(version: str) -> tuple[int, int]:
-    major, minor, *_ = version.split("+")[0].split(".")
-    return int(major), int(minor)
+    """Major and minor number of a version such as 3, 2.13.0+cpu or 5.23rc1; what is missing counts as 0."""
+    major, minor = re.findall(r"^(\d*)\.?(\d*)", version)[0]
+    return int(major or 0), int(minor or 0)

@@ -113,12 +113,14 @@ def _utterance(row: dict[str, Any], place: str, folder: Path, seconds_of: Callab
 def _recording(row: Any, place: str, folder: Path, seconds_of: Callable[[Path], float]) -> Recording:
     if not isinstance(row, dict) or not isinstance(row.get("file"), str):
         raise InputError(f'{place}: each of "recordings" needs a "file", as text')
-    path, seconds = folder / row["file"], row.get("seconds")
+    path, seconds, speaker = folder / row["file"], row.get("seconds"), row.get("speaker")
+    if speaker is not None and not isinstance(speaker, str):
+        raise InputError(f'{place}: {row["file"]}: "speaker" must be text, not {speaker!r}, or left out')
     if seconds is not None:
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
             raise InputError(f'{place}: {row["file"]}: "seconds" must be a number above 0, or left out to be measured')
-        return Recording(path, float(seconds), row.get("speaker"))
-    return Recording(path, seconds_of(path), row.get("speaker"))
+        return Recording(path, float(seconds), speaker)
+    return Recording(path, seconds_of(path), speaker)
 
 
 def _header_seconds(path: Path) -> float:

@@ -16,7 +16,7 @@ from eartune.data.utterance import Recording, Utterance
 from eartune.errors import InputError
 from eartune.files import remove_leftovers
 
-CHARACTERS_A_SECOND = 15  # Pico's rate over English sentences, for plans made before anything is spoken
+CHARACTERS_A_SECOND = 15  # Pico's rate over English sentences
 
 Progress = Callable[[int, int], None]
 """Called with the number of sentences spoken so far, and of all that must be spoken."""
@@ -78,5 +78,10 @@ def _render_one(voice: SpeakingVoice, text: str, place: Path) -> None:
 def _recording(
     utterance: Utterance, voice: SpeakingVoice, place: Path, seconds_of: Callable[[Path], float]
 ) -> Recording:
-    guess = 0.5 + len(str(utterance.text)) / CHARACTERS_A_SECOND
-    return Recording(place, seconds_of(place) if place.exists() else guess, voice.label)
+    seconds = seconds_of(place) if place.exists() else estimated_seconds(str(utterance.text))
+    return Recording(place, seconds, voice.label)
+
+
+def estimated_seconds(text: str) -> float:
+    """Return about how many seconds it takes to say a text, for plans made before its recording exists."""
+    return 0.5 + len(text) / CHARACTERS_A_SECOND
