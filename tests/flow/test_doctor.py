@@ -16,7 +16,7 @@ def test_all_is_well_here_and_with_a_model_that_hears(tmp_path: Path) -> None:
     path = experiment_file(tmp_path / "e.yaml", architecture__checkpoint=str(tmp_path / "tiny"))
     shown = CliRunner().invoke(app, ["doctor", str(path)])
     assert shown.exit_code == 0 and shown.output.endswith("ready\n")
-    assert "audio is heard" in shown.output and "an adapter matters" in shown.output
+    assert "audio reaches the decoder" in shown.output and "LoRA has effect" in shown.output
 
 
 def test_an_untested_version_is_named_with_one_that_was(monkeypatch: pytest.MonkeyPatch) -> None:

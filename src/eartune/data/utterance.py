@@ -18,7 +18,7 @@ from eartune.files import read_lines, write_lines
 
 @dataclass(frozen=True)
 class Recording:
-    """Somebody saying an utterance."""
+    """A recording of an utterance: its file, its length in seconds, and who speaks, if that is known."""
 
     path: Path
     seconds: float
@@ -37,17 +37,17 @@ class Utterance:
 
     @property
     def seconds(self) -> float:
-        """The length of all its recordings."""
+        """The length of all its recordings together, in seconds."""
         return sum(recording.seconds for recording in self.recordings)
 
 
 def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
-    """One JSON object a line; recordings inside the manifest's folder are named relative to it."""
+    """Write a manifest, an utterance in each line; recordings inside its folder are named relative to it."""
     write_lines(path, (_row(utterance, path.parent) for utterance in utterances))
 
 
 def read_manifest(path: Path, seconds_of: Callable[[Path], float] | None = None) -> tuple[Utterance, ...]:
-    """The utterances of a manifest; raises InputError naming file and row for anything that does not fit.
+    """Return the utterances of a manifest; raises InputError with file and row for anything that is wrong in it.
 
     `seconds_of` measures recordings whose row does not state their length; by default their headers are read.
     """
@@ -61,7 +61,7 @@ def read_manifest(path: Path, seconds_of: Callable[[Path], float] | None = None)
 
 
 def frame_fields(frame: SemanticFrame) -> dict[str, Any]:
-    """The keys by which a frame is written in manifests and predictions."""
+    """Return a frame as the keys and values that stand for it in manifests and predictions."""
     named = {"intent": frame.intent}
     if frame.scenario is not None:
         named = {"scenario": frame.scenario, "action": str(frame.action)}

@@ -14,7 +14,7 @@ from typing import ClassVar, Literal
 
 from eartune.data.corpora.source import Source
 from eartune.data.frame import Entity, SemanticFrame, check_frame
-from eartune.data.normalization import as_heard
+from eartune.data.normalization import normalize_spoken_text
 from eartune.data.utterance import Utterance
 from eartune.errors import InputError
 from eartune.files import read_text
@@ -54,4 +54,4 @@ def _utterance(row: dict[str, str], place: str, folder: Path, source: Source) ->
     path = folder / row["path"]
     recording = source.recording(path, row["speakerId"])
     frame = check_frame(SemanticFrame(row["action"], entities), place)
-    return Utterance(f"fluent-{path.stem}", as_heard(row["transcription"]), "en", frame, (recording,))
+    return Utterance(f"fluent-{path.stem}", normalize_spoken_text(row["transcription"]), "en", frame, (recording,))

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 
 from eartune.data.corpora.source import Source, voiced
 from eartune.data.frame import Entity, SemanticFrame, check_frame
-from eartune.data.normalization import as_heard
+from eartune.data.normalization import normalize_spoken_text
 from eartune.data.tts.voices import Voice
 from eartune.data.utterance import Utterance
 from eartune.errors import InputError
@@ -53,7 +53,7 @@ class SnipsCorpus(Section):
         return [self._utterance(row, intent, number, path) for number, row in enumerate(rows, start=1)]
 
     def _utterance(self, row: Any, intent: str, number: int, path: Path) -> Utterance:
-        written = as_heard if self.as_heard else _collapsed
+        written = normalize_spoken_text if self.as_heard else _collapsed
         try:
             pieces = row["data"]
             text = written("".join(piece["text"] for piece in pieces))

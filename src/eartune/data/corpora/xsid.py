@@ -21,7 +21,7 @@ from pydantic import Field
 
 from eartune.data.corpora.source import Source, voiced
 from eartune.data.frame import Entity, SemanticFrame, check_frame
-from eartune.data.normalization import as_heard
+from eartune.data.normalization import normalize_spoken_text
 from eartune.data.tts.voices import Voice
 from eartune.data.utterance import Utterance
 from eartune.errors import InputError
@@ -66,7 +66,7 @@ class XsidCorpus(Section):
         cells = [line.split("\t") for line in block if not line.startswith("#")]
         if "intent" not in notes or not cells or any(len(cell) != 4 for cell in cells):
             raise InputError(f"{place}: needs # intent, and lines of number, word, intent and label")
-        written = as_heard if self.as_heard else str
+        written = normalize_spoken_text if self.as_heard else str
         words, labels = [cell[1] for cell in cells], [cell[3] for cell in cells]
         entities = tuple(Entity(kind, written(filler)) for kind, filler in _spans(words, labels))
         heard = tuple(entity for entity in entities if entity.filler)  # without spans of punctuation alone
