@@ -33,7 +33,7 @@ class FluentCorpus(Section):
     folder: str = "fluent_speech_commands_dataset"
 
     def load(self, source: Source) -> tuple[Utterance, ...]:
-        """A recording a row; the action is the intent, object and location are entities unless "none"."""
+        """Load an utterance for each row; the action is the intent, object and location are entities unless "none"."""
         folder = source.data / self.folder
         path = folder / "data" / f"{self.split}_data.csv"
         reader = csv.DictReader(read_text(path).splitlines())

@@ -22,7 +22,7 @@ speaker may be on both sides."""
 
 
 class PicovoiceCorpus(Section):
-    """One split of the recordings."""
+    """One split of the benchmark's recordings."""
 
     LICENCE: ClassVar[str] = "Picovoice speech-to-intent benchmark: Apache-2.0"
 
@@ -31,7 +31,7 @@ class PicovoiceCorpus(Section):
     folder: str = "picovoice_sti"
 
     def load(self, source: Source) -> tuple[Utterance, ...]:
-        """An utterance a recording, in the order of the split's hashes."""
+        """Load an utterance for each recording, in the order of the hashes of their names."""
         folder = source.data / self.folder
         rows = sorted(read_lines(folder / "labels.jsonl"), key=lambda placed: _rank(str(placed[1].get("file"))))
         chosen = rows[:HELD_OUT] if self.split == "test" else rows[HELD_OUT:]

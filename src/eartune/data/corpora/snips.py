@@ -25,7 +25,7 @@ INTENTS = (
 
 
 class SnipsCorpus(Section):
-    """One split of all seven intents."""
+    """One split of SNIPS, with all seven intents."""
 
     LICENCE: ClassVar[str] = "SNIPS: CC0"
 
@@ -33,12 +33,12 @@ class SnipsCorpus(Section):
     split: Literal["train", "validation"]
     folder: str = "snips_cc0"
     as_heard: bool = True
-    """Lower case without punctuation, which nobody can hear; false leaves the text as it was typed."""
+    """Whether text is converted to lower case without punctuation, which cannot be heard; false leaves it as typed."""
     voices: tuple[Voice, ...] = ()
-    """If any, every sentence is spoken by one of them: synthetic speech."""
+    """Voices, one of which speaks each sentence: synthetic speech. Without any, the corpus is text."""
 
     def load(self, source: Source) -> tuple[Utterance, ...]:
-        """A sentence each, intent by intent."""
+        """Load an utterance for each sentence, intent by intent."""
         folder = source.data / self.folder
         name = "train_{}_full.json" if self.split == "train" else "validate_{}.json"
         utterances = [

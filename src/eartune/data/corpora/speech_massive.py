@@ -38,16 +38,16 @@ class SpeechMassiveCorpus(Section):
     folder: str = "speech_massive"
 
     def load(self, source: Source) -> tuple[Utterance, ...]:
-        """A sentence a row. Ids may come back in another shard, so a repeated one is told apart by its file.
+        """Load an utterance for each row; an id that occurs again in another shard is extended by its file's name.
 
-        Recordings that are not files yet are written, if `source` allows to render; else their lengths are estimated.
+        Recordings that are not files yet are written, if `source` allows it; else their lengths are estimated.
         """
         folder = source.data / self.folder
         audio = folder / "audio" / self.locale
         found: dict[str, Utterance] = {}
         for shard in _shards(folder / self.locale, self.split):
             rows = [(row, place, _path(row, place, audio)) for row, place in _rows(shard, COLUMNS)]
-            if source.render and not all(path.exists() for _, _, path in rows):
+            if source.may_write and not all(path.exists() for _, _, path in rows):
                 _write_sound(shard, audio)
             for row, place, path in rows:
                 utterance = _utterance(row, place, path, source)
@@ -85,7 +85,7 @@ def _rows(shard: Path, columns: Sequence[str]) -> Iterator[tuple[dict[str, Any],
 
 
 def _path(row: dict[str, Any], place: str, audio: Path) -> Path:
-    """The file of a row's recording."""
+    """The path of a row's recording as a file, which may not exist yet."""
     if not isinstance(row["path"], str):
         raise InputError(f"{place}: names no recording; the column path must be filled")
     path = audio / row["path"]

@@ -38,15 +38,15 @@ class XsidCorpus(Section):
     language: str
     split: Literal["valid", "test"]
     sentences: int | None = Field(default=None, ge=1)
-    """Only so many, drawn once and for all; the same ones in every language."""
+    """How many sentences to load, always the same ones, and the same in every language; None loads all."""
     folder: str = "xsid"
     as_heard: bool = True
-    """Lower case without punctuation, which nobody can hear; false leaves the text as it was typed."""
+    """Whether text is converted to lower case without punctuation, which cannot be heard; false leaves it as typed."""
     voices: tuple[Voice, ...] = ()
-    """If any, every sentence is spoken by one of them: synthetic speech."""
+    """Voices, one of which speaks each sentence: synthetic speech. Without any, the corpus is text."""
 
     def load(self, source: Source) -> tuple[Utterance, ...]:
-        """A sentence a block."""
+        """Load an utterance for each block of lines."""
         path = source.data / self.folder / f"{self.language}.{self.split}.conll"
         blocks = enumerate(_blocks(path), start=1)  # the English files have no ids; they number as the others do
         utterances = [self._utterance(block, number, f"{path}, row {row}") for number, (row, block) in blocks]

@@ -153,13 +153,13 @@ def test_a_check_of_speech_massive_reads_no_sound_and_writes_nothing(
         return iter_batches(self, **options)
 
     monkeypatch.setattr(pyarrow.parquet.ParquetFile, "iter_batches", noted)
-    planned = speech_massive(replace(source, render=False))
+    planned = speech_massive(replace(source, may_write=False))
     assert not (tmp_path / "speech_massive" / "audio").exists() and "audio" not in columns_read
     loaded = speech_massive(source)
     assert [(u.id, u.frame, u.recordings[0].path) for u in planned] == [
         (u.id, u.frame, u.recordings[0].path) for u in loaded
     ]
-    assert speech_massive(replace(source, render=False)) == loaded
+    assert speech_massive(replace(source, may_write=False)) == loaded
     columns_read.clear()
     assert speech_massive(source) == loaded and "audio" not in columns_read
 
