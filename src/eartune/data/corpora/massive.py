@@ -80,7 +80,7 @@ def massive_tokens(text: str, locale: str) -> list[str]:
 
 
 def token_labels(annotated: str, locale: str) -> tuple[list[str], list[str]]:
-    """Return the tokens of a text with [label : words] in it and their labels, "Other" for those outside of brackets."""
+    """Return the tokens of a text with [label : words] in it and their labels, "Other" for those outside."""
     tokens: list[str] = []
     labels: list[str] = []
     label = OUTSIDE
