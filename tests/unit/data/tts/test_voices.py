@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from builders import pool, sound_file, tone, utterance
 from eartune.data.audio import Wave
@@ -205,31 +207,33 @@ def test_samples_depend_on_words_and_voice_and_not_on_what_was_spoken_before(voi
     assert len(set(everything.values())) == len(SENTENCES)
 
 
-def test_recordings_of_a_voice_that_depended_on_the_order_are_not_used_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("voice", VOICES, ids=lambda voice: voice.speaker)
+def test_recordings_of_a_voice_that_depended_on_the_order_are_not_used_again(voice: Voice, tmp_path: Path) -> None:
     """Their names were made of label and words alone."""
-    voice = PicoVoice()
     (place,) = (u.recordings[0].path for u in synthesize([utterance("u1", "stop")], [voice], tmp_path, may_write=False))
     assert place.stem != hashlib.sha256(f"{voice.label}\nstop".encode()).hexdigest()[:20]
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_two_processes_may_speak_the_same_sentences_at_once(tmp_path: Path) -> None:
+def test_two_processes_may_speak_one_sentence_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both wrote to one temporary name, so that one renamed the half file of the other."""
     fork = multiprocessing.get_context("fork")
-    together = fork.Barrier(2)
+    both_have_written = fork.Barrier(2)
+    write = soundfile.write
 
-    class Choir(Whistle):
-        def speak(self, text: str) -> Wave:
-            together.wait(60)
-            return super().speak(text)
+    def write_and_wait(*arguments: Any, **options: Any) -> None:
+        write(*arguments, **options)
+        both_have_written.wait(60)
 
-    rows = [utterance(f"u{i}", "la" * (i + 1)) for i in range(20)]
-    processes = [fork.Process(target=synthesize, args=(rows, [Choir()], tmp_path / "two")) for _ in range(2)]
+    monkeypatch.setattr(soundfile, "write", write_and_wait)
+    processes = [fork.Process(target=synthesize, args=(pool(1), [Whistle()], tmp_path / "two")) for _ in range(2)]
     for process in processes:
         process.start()
     for process in processes:
         process.join(60)
     assert [process.exitcode for process in processes] == [0, 0]
-    synthesize(rows, [Whistle()], tmp_path / "alone")
+    monkeypatch.undo()
+    synthesize(pool(1), [Whistle()], tmp_path / "alone")
     by_two, by_one = ({path.name: path.read_bytes() for path in (tmp_path / n).iterdir()} for n in ("two", "alone"))
     assert by_two == by_one
 
