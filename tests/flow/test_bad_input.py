@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from eartune.experiments.run_folder import write_plan
 
 from builders import experiment, experiment_file, frame, pool, sound_file, tone, utterance
 from eartune.cli.app import main
@@ -19,6 +18,7 @@ from eartune.data.audio import SAMPLE_RATE
 from eartune.data.example import as_speech
 from eartune.data.utterance import Recording, Utterance, write_manifest
 from eartune.experiments.plan import Pools, plan_cells
+from eartune.experiments.run_folder import write_plan
 from eartune.tasks.slu import Schema
 
 CHECK = ("check", "alarms.yaml", "--data", ".", "--runs", "runs")
