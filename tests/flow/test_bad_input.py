@@ -128,7 +128,10 @@ CHECK_FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "text for a recording": (text("speech1.wav", "no sound"), "speech1.wav: not a readable wav, flac, ogg or mp3 file"),
     "no bytes": (text("test0.wav", ""), "test0.wav: not a readable wav, flac, ogg or mp3 file"),
     "empty signal": (signal("test0.wav", NOT_A_NUMBER[:0]), "test0.wav: holds no samples"),
-    "long recording": (signal("test0.wav", tone(31)[:, 0]), "test0.wav: is 31.00 s long; 0.1 to 30 s can be heard"),
+    "long recording": (
+        signal("test0.wav", tone(31)[:, 0]),
+        "test0.wav: is 31.00 s long; a recording must be 0.1 to 30 s long",
+    ),
 }
 
 SCORE_FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {

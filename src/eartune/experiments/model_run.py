@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from eartune.data.example import Example, Modality
-from eartune.data.normalization import as_heard
+from eartune.data.normalization import normalize_spoken_text
 from eartune.data.recording_index import RecordingIndex
 from eartune.evaluation.metrics import Answered, Score, evaluate
 from eartune.experiments.experiment import Experiment
@@ -123,7 +123,7 @@ def examples_to_decode(context: RunContext, plan: CellPlan, keys: CellKeys) -> t
     path = context.folder.transcripts(keys.transcripts, asking.transcribed_by)
     texts = transcribe(test, recogniser, path, context.name_of, context.watch(f"{plan.cell.name}: transcripts"))
     give_memory_back()  # of the recogniser, before another model is loaded
-    read = as_heard if asking.normalize_transcripts else str
+    read = normalize_spoken_text if asking.normalize_transcripts else str
     return tuple(replace(example, transcript=read(text)) for example, text in zip(test, texts, strict=True))
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from eartune.data.audio import SAMPLE_RATE, hear
+from eartune.data.audio import SAMPLE_RATE, load_audio
 from eartune.data.example import Asked, Example
 from eartune.inference.answers import Progress, answer_all
 from eartune.inference.decode import ask
@@ -60,7 +60,7 @@ def load_recogniser(name: str, cut_silence: bool) -> Recogniser:
     pipe: Any = pipeline("automatic-speech-recognition", model=name, device=0 if torch.cuda.is_available() else -1)
 
     def recognise(batch: Sequence[Example]) -> Sequence[str]:
-        waves = [hear(example.recording.path, cut_silence) for example in batch if example.recording is not None]
+        waves = [load_audio(example.recording.path, cut_silence) for example in batch if example.recording is not None]
         found = pipe([{"raw": wave, "sampling_rate": SAMPLE_RATE} for wave in waves])
         return [" ".join(answer["text"].split()) for answer in found]
 

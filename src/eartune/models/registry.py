@@ -42,7 +42,7 @@ FAMILIES: dict[Family, type[ChatModel]] = {
 
 
 def load(settings: Architecture) -> ChatModel:
-    """The model in evaluation mode, on the GPU if there is one."""
+    """Load a model in evaluation mode, on the GPU if there is one."""
     logging.disable_progress_bar()  # ours is shown instead
     folder = checkpoint_of(settings)
     dtype = torch.float32 if settings.precision == "float32" else torch.bfloat16
@@ -54,12 +54,15 @@ def load(settings: Architecture) -> ChatModel:
 
 
 def checkpoint_of(settings: Architecture) -> str:
-    """A name on the hub, or a folder, that the library can load."""
+    """Return a name on the hub, or a folder, that transformers can load."""
     return str(pocket_folder(settings.checkpoint)) if settings.checkpoint in POCKETS else settings.checkpoint
 
 
 def pocket_folder(name: str) -> Path:
-    """A pocket checkpoint in the hub's layout, put together on first use and kept in the user's cache."""
+    """Return the folder of a pocket checkpoint in the hub's layout, built on first use in the user's cache.
+
+    Processes may build the same checkpoint at once: the first that is ready counts.
+    """
     from eartune.models.pocket.build import TRAINED, build_pocket, pocket_fingerprint
 
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "eartune"

@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
-from eartune.data.audio import Wave, hear
+from eartune.data.audio import Wave, load_audio
 from eartune.data.example import Example
 from eartune.data.recording_index import RecordingIndex
 from eartune.data.utterance import Recording
@@ -69,7 +69,7 @@ class EncoderCache:
         if not self._make_room(set(files.values()), self._bytes_of(model, list(missing.values()))):
             return None
         for done, (file, path) in enumerate(missing.items(), start=1):
-            write_clip(file, encoded(model, hear(path, self.cut_silence)))
+            write_clip(file, encoded(model, load_audio(path, self.cut_silence)))
             progress(done, len(missing))
         for file in files.values():
             file.touch()  # what was used last goes last
@@ -88,7 +88,7 @@ class EncoderCache:
         """About how many bytes the states of some recordings take, from those of the longest."""
         if not paths:
             return 0.0
-        longest = encoded(model, hear(max(paths, key=self.index.seconds), self.cut_silence))
+        longest = encoded(model, load_audio(max(paths, key=self.index.seconds), self.cut_silence))
         assert longest.states is not None
         n_tokens = sum(model.tokens.of(self.index.seconds(path)) for path in paths)
         return n_tokens * longest.states.nbytes / longest.n_tokens + HEADER_BYTES * len(paths)

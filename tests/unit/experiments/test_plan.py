@@ -30,7 +30,7 @@ def write_data(folder: Path, **pools: tuple[Utterance, ...]) -> Source:
     }
     for name, rows in (usual | pools).items():
         write_manifest(folder / f"{name}.jsonl", rows)
-    return Source(folder, folder / "speech", render=False)
+    return Source(folder, folder / "speech", may_write=False)
 
 
 def test_pools_are_what_the_manifests_hold(tmp_path: Path) -> None:
