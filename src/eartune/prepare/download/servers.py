@@ -42,7 +42,7 @@ def hub_files(dataset: str, folder: str, patterns: Sequence[str]) -> list[Remote
     interruption deletes what has come of a file, which may be hundreds of megabytes.
     """
     from huggingface_hub import HfApi, get_token, hf_hub_url
-    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  (the class of its HTTP client's errors)
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of its HTTP client
     from huggingface_hub.hf_api import RepoFile
 
     access = (
