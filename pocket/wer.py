@@ -24,7 +24,7 @@ def report_word_errors(
     for start in range(0, len(held_out), 20):
         batch = held_out[start : start + 20]
         rows = [Row(render(pocket.chat, "Repeat the sentence.", None), clips[0, said.text], None) for said in batch]
-        answers = pocket.generate(pocket.collate(rows), Decoding(beams=1, max_new_tokens=60))
+        answers = generate(pocket, pocket.collate(rows), Decoding(beams=1, max_new_tokens=60))
         for said, answer in zip(batch, answers, strict=True):
             words = said.text.split()
             errors = rapidfuzz.distance.Levenshtein.distance(words, answer.lower().split())

@@ -20,6 +20,7 @@ from eartune.data.utterance import Recording, Utterance, write_manifest
 from eartune.experiments.plan import Pools, plan_cells
 from eartune.experiments.run_folder import write_plan
 from eartune.tasks.slu import Schema
+from tiny_models import tiny
 
 CHECK = ("check", "alarms.yaml", "--data", ".", "--runs", "runs")
 SCORE = ("score", "predictions.jsonl", "--reference", "test.jsonl")
@@ -250,7 +251,7 @@ def test_a_recording_that_only_a_run_finds_broken_leaves_no_result(
     """Samples are read when they are heard; a header does not tell of a NaN."""
     from eartune.models.families.qwen2_audio import Qwen2Audio
 
-    Qwen2Audio.tiny().save(folder / "tiny")
+    tiny(Qwen2Audio).save(folder / "tiny")
     capfd.readouterr()  # saving draws a bar
     signal("test0.wav", NOT_A_NUMBER)(folder)
     settings(

@@ -9,9 +9,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src"
 NEEDS_TORCH = (
-    *("models.activation_memory", "models.audio_llm", "models.batch", "models.chat_model", "models.checkpoint_check"),
-    *("models.components", "models.families", "models.generation", "models.packed_attention", "models.pocket"),
-    *("models.registry", "models.rows", "models.size_from_config", "models.tiny", "models.whisper_encoder"),
+    *("models.activation_memory", "models.audio_llm", "models.batch", "models.checkpoint_check", "models.collator"),
+    *("models.components", "models.families", "models.generation", "models.lora", "models.nf4"),
+    *("models.packed_attention", "models.pocket", "models.registry", "models.rows", "models.size_from_config"),
+    *("models.whisper_encoder",),
     *("training.callbacks", "training.encoder_cache", "training.optimizer", "training.trainer", "inference"),
     *("experiments.predict", "experiments.trained_model", "export"),
 )

@@ -207,7 +207,7 @@ def trained_model(
 
     model = load(experiment.architecture)
     if plan.stages and experiment.training.lora is not None:
-        model.parts.add_lora(experiment.training.lora, plan.cell.seed)
+        model.lora.add(experiment.training.lora, plan.cell.seed)
     done = [stage for stage in stages if stage.is_done]
     if done:
         load_weights(model, done[-1].weights)
@@ -218,14 +218,14 @@ def trained_model(
             continue
         started = time.monotonic()
         show = watch(progress, f"{plan.cell.name}: {stage.name} stage", units)
-        model.parts.set_trainable(stage.trainable)
-        progress.console.print(trained_parts(f"{plan.cell.name}, {stage.name} stage", model.parts.counts()))
+        model.components.set_trainable(stage.trainable)
+        progress.console.print(trained_parts(f"{plan.cell.name}, {stage.name} stage", model.components.counts()))
         clips = encoded.of_stage(model, stage, watch(progress, f"{plan.cell.name}: encodes the {stage.name} stage", 0))
         rows = RowMaker(model, experiment.task, experiment.architecture, encoded=clips)
         journal = Journal(stored.path / "train.jsonl", show)
         train_stage(model, stage, rows.to_learn, experiment.training, plan.cell.seed, stored.path, journal)
         save_weights(model, stored.weights)
-        trains = {str(part): {"parameters": a, "trained": b} for part, (a, b) in model.parts.counts().items()}
+        trains = {str(part): {"parameters": a, "trained": b} for part, (a, b) in model.components.counts().items()}
         write_json(stored.path / "stage.json", {"seconds": time.monotonic() - started, "components": trains})
         for checkpoint in stored.path.glob("checkpoint-*"):
             shutil.rmtree(checkpoint)  # several times the size of the weights, and of no use any more

@@ -6,6 +6,7 @@ from pathlib import Path
 from eartune.data.example import Example
 from eartune.files import json_line
 from eartune.models.audio_llm import AudioLLM
+from eartune.models.generation.generate import generate
 from eartune.models.rows import RowMaker
 from eartune.settings import Decoding
 from eartune.tasks.prediction import Prediction, read_predictions, write_predictions
@@ -58,8 +59,7 @@ def ask(
 ) -> list[Prediction]:
     """One batch of predictions."""
     batch = model.collate([rows.to_ask(example) for example in examples])
-    device = next(model.module.parameters()).device
-    answers = model.generate(batch.to(device), decoding, schema)
+    answers = generate(model, batch.to(model.device), decoding, schema)
     return [_prediction(example, answer, schema) for example, answer in zip(examples, answers, strict=True)]
 
 

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from eartune.data.audio import SAMPLE_RATE, Wave
+from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Row
 from eartune.models.chat_format import render
-from eartune.models.chat_model import ChatModel
 from eartune.settings import Lora
 
 QUESTION = "Repeat what is said."
@@ -26,12 +26,12 @@ class Canary:
     remedy: str
 
 
-def canaries(model: ChatModel) -> list[Canary]:
+def canaries(model: AudioLLM) -> list[Canary]:
     """All of them; the model has an adapter afterwards and is of no other use."""
     return [hears(model), hears_alike_in_a_batch(model), learns_through_its_adapter(model)]
 
 
-def hears(model: ChatModel) -> Canary:
+def hears(model: AudioLLM) -> Canary:
     """Another sound, or none, must change what it would say."""
     low, high, silence = (
         logits(model, [heard(model, wave)])[0] for wave in (sweep(200, 800), sweep(900, 3000), none())
@@ -44,7 +44,7 @@ def hears(model: ChatModel) -> Canary:
     )
 
 
-def hears_alike_in_a_batch(model: ChatModel) -> Canary:
+def hears_alike_in_a_batch(model: AudioLLM) -> Canary:
     """A longer clip and a text beside it must change nothing."""
     row = heard(model, sweep(200, 800))
     alone = logits(model, [row])[0]
@@ -59,12 +59,13 @@ def hears_alike_in_a_batch(model: ChatModel) -> Canary:
     )
 
 
-def learns_through_its_adapter(model: ChatModel) -> Canary:
+def learns_through_its_adapter(model: AudioLLM) -> Canary:
     """LoRA changes nothing before it has learned, and something after."""
     row = heard(model, sweep(200, 800))
     before = logits(model, [row])[0]
-    model.parts.add_lora(Lora(rank=2), seed=0)
-    model.module.to(next(model.module.parameters()).device)
+    device = model.device
+    model.lora.add(Lora(rank=2), seed=0)
+    model.module.to(device)
     fresh = logits(model, [row])[0]
     with torch.no_grad():
         for name, value in model.module.named_parameters():
@@ -78,16 +79,16 @@ def learns_through_its_adapter(model: ChatModel) -> Canary:
     )
 
 
-def heard(model: ChatModel, wave: Wave) -> Row:
+def heard(model: AudioLLM, wave: Wave) -> Row:
     """A clip and a question."""
     return Row(render(model.chat, QUESTION, None), model.features(wave), None)
 
 
 @torch.no_grad()
-def logits(model: ChatModel, rows: list[Row]) -> Tensor:
+def logits(model: AudioLLM, rows: list[Row]) -> Tensor:
     """Of the answer's first token, (rows, vocabulary), in float32."""
     model.module.eval()
-    batch = model.collate(rows).to(next(model.module.parameters()).device)
+    batch = model.collate(rows).to(model.device)
     return model.head(model.hidden(batch)[:, -1]).float()
 
 

@@ -53,7 +53,7 @@ class EncodedClips:
 
     def of_test(self, model: AudioLLM, examples: Iterable[Example], progress: Progress) -> Clips | None:
         """The clips of a test; None where a stage trained what encodes them, as no other model would hear them so."""
-        if model.parts.has_trained(model.encoded_by):
+        if model.components.has_trained(model.encoded_by):
             return None
         return self.of(model, examples, progress)
 
@@ -77,7 +77,7 @@ class EncodedClips:
 
     def _files(self, model: AudioLLM, paths: Iterable[Path]) -> dict[Path, Path]:
         """Where the states of each recording are, or will be."""
-        by = f"{type(model).__name__} {model.parts.fingerprint(model.encoded_by)}"
+        by = f"{type(model).__name__} {model.components.fingerprint(model.encoded_by)}"
         found = {}
         for path in paths:
             key = hashlib.sha256(f"{by} {self._heard_of(path).digest}".encode()).hexdigest()[:32]
@@ -123,10 +123,9 @@ class EncodedClips:
 def encoded(model: AudioLLM, wave: Wave) -> Clip:
     """The clip with its states for its mel; encoded alone, so that nothing depends on what else was to be encoded."""
     model.module.eval()
-    device = next(model.module.parameters()).device
     clip = model.features(wave)
     assert clip.mel is not None
-    states = model.encode(clip.mel[None].to(device), torch.tensor([clip.n_frames], device=device))
+    states = model.encode(clip.mel[None].to(model.device), torch.tensor([clip.n_frames], device=model.device))
     return replace(clip, mel=None, states=states.cpu())
 
 

@@ -48,7 +48,7 @@ def train_stage(
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise InputError("eartune trains in one process; start it without torchrun or accelerate launch")
-    model.parts.set_trainable(stage.trainable)
+    model.components.set_trainable(stage.trainable)
     if settings.recompute_activations:
         model.recompute_activations()
     plan = plan_batches(stage, settings.batch_size, seed)
@@ -78,7 +78,7 @@ def train_stage(
         args=arguments,
         train_dataset=Packed(PlannedBatches(plan, make_row, model, settings)),
         data_collator=_only,
-        optimizers=(make_optimizer(model.parts, stage.learning_rate, settings), None),
+        optimizers=(make_optimizer(model.components, stage.learning_rate, settings), None),
         callbacks=[journal],
     )
     trainer.remove_callback(PrinterCallback)
@@ -196,7 +196,7 @@ class StageTrainer(Trainer):
     def training_step(self, model: nn.Module, inputs: GlobalBatch, num_items_in_batch: Any = None) -> Tensor:
         """Gradients of one global batch; the micro-batches differ in size but not in weight per label."""
         model.train()
-        self.model.audio_llm.parts.settle()
+        self.model.audio_llm.components.put_frozen_in_eval_mode()
         n_labels = sum(int((batch.labels[:, 1:] != -100).sum()) for batch in inputs)
         if n_labels == 0:
             raise ValueError("a batch without any answer to learn")
@@ -237,7 +237,7 @@ class StageTrainer(Trainer):
 def save_weights(model: AudioLLM, path: Path) -> None:
     """Every parameter that is, or in an earlier stage was, trained; written whole or not at all."""
     half_done = path.with_suffix(".part")
-    save_file({name: value.detach().contiguous().cpu() for name, value in model.parts.trained()}, half_done)
+    save_file({name: value.detach().contiguous().cpu() for name, value in model.components.trained()}, half_done)
     half_done.replace(path)
 
 
@@ -250,7 +250,7 @@ def load_weights(model: AudioLLM, path: Path) -> None:
             if name not in known or known[name].shape != value.shape:
                 raise InputError(f"{path}: is not of this model, which has no {name} of shape {tuple(value.shape)}")
             known[name].copy_(value)
-    model.parts.remember_trained(saved)
+    model.components.mark_trained(saved)
 
 
 def _last_checkpoint(folder: Path) -> str | None:

@@ -11,11 +11,11 @@ from eartune.errors import InputError
 from eartune.models.architecture import Architecture
 from eartune.models.batch import Row
 from eartune.models.chat_format import ChatFormat, render
-from eartune.models.families.encoder_adapter_llm import CHATML, EncoderAdapterLlm, chat_of
+from eartune.models.families.encoder_adapter_llm import EncoderAdapterLlm, chat_of
 from eartune.models.registry import load
 from eartune.models.size_from_config import size_of
-from eartune.models.tiny import TINY_DECODER, TINY_WHISPER, byte_tokenizer
 from eartune.settings import Component
+from tiny_models import CHATML, TINY_DECODER, TINY_WHISPER, byte_tokenizer
 
 
 def save_parts(folder: Path, kind: str = "qwen2", **settings: Any) -> str:
@@ -43,7 +43,7 @@ def test_two_checkpoints_become_one_with_the_weights_of_both(kind: str, tmp_path
     tower, language_model = model.model.model.audio_tower.state_dict(), model.language_model.state_dict()
     assert all(torch.equal(tower[name], value) for name, value in whisper.items())
     assert all(torch.equal(language_model[name][: len(value)], value) for name, value in decoder.items())
-    counted = {component: total for component, (total, _) in model.parts.counts().items()}
+    counted = {component: total for component, (total, _) in model.components.counts().items()}
     planned = size_of(architecture).parameters
     assert planned[Component.AUDIO_ENCODER] == counted[Component.AUDIO_ENCODER]
     assert planned[Component.LANGUAGE_MODEL] == pytest.approx(counted[Component.LANGUAGE_MODEL], rel=0.01)

@@ -10,6 +10,7 @@ from transformers import WhisperConfig, WhisperModel
 
 import eartune.models.pocket.build as pocket
 from eartune.models.families.qwen2_audio import Qwen2Audio
+from tiny_models import tiny
 
 
 def written(variables: dict[str, np.ndarray], version: int = 6) -> bytes:
@@ -95,7 +96,7 @@ def test_without_packages_the_weights_come_from_the_hub(monkeypatch: pytest.Monk
 
 
 def test_a_lora_is_merged_and_the_adapter_replaced() -> None:
-    model = Qwen2Audio.tiny().model
+    model = tiny(Qwen2Audio).model
     path = "model.language_model.layers.1.mlp.up_proj"
     before = model.get_submodule(path).weight.detach().clone()
     bias = torch.randn(32)
