@@ -7,6 +7,7 @@ Every allocation and release of one step on a middle-sized Qwen2-Audio is counte
 
 import tempfile
 import weakref
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 

@@ -8,6 +8,7 @@ from eartune.files import write_json
 from eartune.models.batch import Row
 from eartune.models.chat_format import render
 from eartune.models.families.qwen2_audio import Qwen2Audio
+from eartune.models.generation.generate import generate
 from eartune.settings import Decoding
 from hearing import Clips, take_of
 from sentences import Sentence
