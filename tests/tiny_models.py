@@ -87,13 +87,15 @@ def scale_up(model: Any) -> None:
                 parameter.mul_(30.0 if parameter.dim() == 4 else 3.0)  # 4: convolutions over time and pitch
 
 
-def byte_tokenizer(audio_specials: tuple[str, ...], answer_end: str) -> PreTrainedTokenizerFast:
+def byte_tokenizer(
+    audio_specials: tuple[str, ...], answer_end: str, chat_specials: tuple[str, ...] = CHAT_SPECIALS
+) -> PreTrainedTokenizerFast:
     """A tokenizer with one token for each byte, and the special tokens of a chat and of audio."""
     alphabet = {char: i for i, char in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
     tokenizer = Tokenizer(models.BPE(vocab=alphabet, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    specials = tuple(dict.fromkeys((*CHAT_SPECIALS, answer_end, *audio_specials)))
+    specials = tuple(dict.fromkeys((*chat_specials, answer_end, *audio_specials)))
     tokenizer.add_special_tokens(list(specials))
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,

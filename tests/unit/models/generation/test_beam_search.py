@@ -1,10 +1,13 @@
 """Searches find what transformers' own find, let go of rows that have ended, and ask no model what is forced."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from transformers import GenerationMixin, PreTrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import CausalLMOutput
 
 from eartune.models.batch import Row
 from eartune.models.chat_format import render
@@ -65,6 +68,60 @@ def test_rows_that_have_ended_are_let_go() -> None:
     scorer.asked.clear()
     assert search(scorer, scorer.first([2, 3, 4]), 2, Unconstrained(END, 9, NEVER)) == [(), (2,), (3, 2)]
     assert scorer.asked[0] == 6 and scorer.asked[-1] < 6
+
+
+class ManyBigrams:
+    """A scorer with one row for each of many bigram tables, (tables, last token, next token)."""
+
+    def __init__(self, tables: Tensor) -> None:
+        self.tables = tables
+        self.table_of = torch.arange(len(tables))
+
+    def extend(self, tokens: Sequence[Answer]) -> Tensor:
+        return self.tables[self.table_of, [written[-1] for written in tokens]]
+
+    def select(self, rows: Sequence[int]) -> None:
+        self.table_of = self.table_of[list(rows)]
+
+
+class StockBigrams(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
+    """The same for the library's own search; a prompt is the number of a table and the last token before the answer."""
+
+    def __init__(self, tables: Tensor) -> None:
+        super().__init__(PreTrainedConfig(vocab_size=N_TOKENS))
+        self.tables = nn.Parameter(tables)
+
+    def prepare_inputs_for_generation(self, input_ids: Tensor, **settings: Any) -> dict[str, Tensor]:
+        return {"input_ids": input_ids}
+
+    def forward(self, input_ids: Tensor, **settings: Any) -> CausalLMOutput:
+        return CausalLMOutput(logits=self.tables[input_ids[:, 0], input_ids[:, -1]][:, None])
+
+
+@pytest.mark.parametrize("beams", [2, 3, 4])
+def test_random_tables_get_the_answers_of_transformers_own_beam_search(beams: int) -> None:
+    """Some tokens leave no doubt what follows and others do, so that rules of when to stop make a difference."""
+    n_tables, limit = 400, 8
+    draw = torch.Generator().manual_seed(beams)
+    doubt = torch.randn(n_tables, N_TOKENS, 1, generator=draw).exp()
+    tables = torch.randn(n_tables, N_TOKENS, N_TOKENS, generator=draw) * doubt
+    first = 3
+    ours = search(ManyBigrams(tables), tables[:, first], beams, Unconstrained(END, limit, NEVER))
+    prompts = torch.stack([torch.arange(n_tables), torch.full((n_tables,), first)], dim=1)
+    written = StockBigrams(tables).generate(
+        prompts,
+        attention_mask=torch.ones_like(prompts),
+        num_beams=beams,
+        max_new_tokens=limit,
+        do_sample=False,
+        use_cache=False,
+        suppress_tokens=[NEVER],
+        pad_token_id=END,
+        eos_token_id=END,
+    )
+    stock = [tuple(row[: row.index(END)] if END in row else row) for row in written[:, 2:].tolist()]
+    assert ours == stock
+    assert len({len(answer) for answer in ours}) == limit + 1  # from none to all tokens
 
 
 class Spelled(Unconstrained):
