@@ -219,7 +219,7 @@ def _put_norm(state: dict[str, Tensor], ours: str, variables: dict[str, Tensor],
 def add_trained(pocket: Qwen2Audio, trained: dict[str, Tensor]) -> None:
     """Load the adapter and the LoRA, and merge the LoRA in the precision of the model."""
     rank = next(len(value) for name, value in trained.items() if name.endswith(".lora_A"))
-    pocket.lora.add(Lora(rank=rank, alpha=round(LORA_ALPHA_OVER_RANK * rank)), seed=0)
+    pocket.lora.add(Lora(rank=rank, alpha=LORA_ALPHA_OVER_RANK * rank), seed=0)
     parameters = dict(pocket.module.named_parameters())
     with torch.no_grad():
         for name, value in trained.items():
