@@ -20,7 +20,7 @@ class SavedTensor:
 
 
 def decoder_bytes_per_token(decoder: nn.Module, inputs_of: Callable[[int], dict[str, Tensor]]) -> int:
-    """Bytes that a decoder saves for the backward pass of one token, in bfloat16, without attention matrices.
+    """Return the bytes that a decoder saves for the backward pass of one token, in bfloat16, without attention matrices.
 
     The decoder is on the meta device, and so are the inputs that `inputs_of` makes for a number of tokens. Attention
     matrices grow with the square of the length, so that two lengths separate them from all else.
@@ -46,7 +46,7 @@ def _saved_bytes(decoder: nn.Module, inputs: dict[str, Tensor]) -> int:
 
 
 def encoder_bytes_per_state(module: nn.Module, components: Components) -> int:
-    """Roughly the bytes that an encoder saves for the backward pass of one position, in bfloat16.
+    """Return roughly the bytes that an encoder saves for the backward pass of one position, in bfloat16.
 
     Counted are the inputs and outputs of its linear layers. For a Whisper layer they are 36 for each unit of its width,
     where Korthikanti et al. 2022, section 4.1, count 34 without attention matrices.

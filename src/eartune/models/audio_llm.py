@@ -88,7 +88,7 @@ class AudioLLM(ABC):
 
     @classmethod
     def is_supported(cls) -> bool:
-        """Whether the installed transformers is new enough for this family."""
+        """Return whether the installed transformers is new enough for this family."""
         return transformers_is_at_least(cls.least_transformers)
 
     @classmethod
@@ -140,22 +140,22 @@ class AudioLLM(ABC):
 
     @classmethod
     def decoder_of(cls, module: nn.Module) -> Any:
-        """The decoder below the head of any module of this family's class, with or without weights."""
+        """Return the decoder below the head of any module of this family's class, with or without weights."""
         return module.get_submodule("model.language_model")
 
     @classmethod
     def components_of(cls, module: nn.Module) -> Components:
-        """The components of any module of this family's class, with or without weights."""
+        """Return the components of any module of this family's class, with or without weights."""
         return Components(module, cls.component_prefixes, cls.never_trained)
 
     @classmethod
     def lora_of(cls, module: nn.Module) -> LoraLayers:
-        """The linear layers that LoRA wraps in any module of this family's class, with or without weights."""
+        """Return the linear layers that LoRA wraps in any module of this family's class, with or without weights."""
         return LoraLayers(module, cls.lora_layers, cls.lora_leaves)
 
     @classmethod
     def meta_inputs(cls, text_config: Any, length: int) -> dict[str, Tensor]:
-        """Inputs of a decoder for one row of `length` tokens, on the meta device, to measure what it keeps of them."""
+        """Return a decoder's inputs for one row of `length` tokens, on the meta device, to measure what it keeps of them."""
         width = text_config.hidden_size
         embeds = torch.empty(1, length, width, dtype=torch.bfloat16, device="meta", requires_grad=True)
         return {"inputs_embeds": embeds, "attention_mask": embeds.new_ones(1, 1, length, length, dtype=torch.bool)}
@@ -205,17 +205,17 @@ class AudioLLM(ABC):
     # --- input ---------------------------------------------------------------------------------------------
 
     def collate(self, rows: Sequence[Row]) -> Batch:
-        """Rows, text and speech in any mixture, to one padded batch on the CPU; see `Collator.collate`."""
+        """Turn rows, text and speech in any mixture, into one padded batch on the CPU; see `Collator.collate`."""
         return self.collator.collate(rows)
 
     def n_positions(self, row: Row) -> int:
-        """How many positions of the language model a row takes, without padding."""
+        """Return how many positions of the language model a row takes, without padding."""
         return self.collator.n_positions(row)
 
     # --- forward -------------------------------------------------------------------------------------------
 
     def embed(self, batch: Batch) -> Tensor:
-        """Input embeddings (rows, tokens, width), with each clip's embeddings in place of its audio tokens.
+        """Return the input embeddings (rows, tokens, width), with each clip's embeddings in place of its audio tokens.
 
         Raises ValueError where their numbers differ.
         """
@@ -232,11 +232,11 @@ class AudioLLM(ABC):
         return embeds.masked_scatter(is_audio[..., None], audio.to(embeds.dtype))
 
     def decoder_inputs(self, batch: Batch) -> dict[str, Tensor]:
-        """Arguments of the decoder, each (rows, tokens, ...): the embeddings, and what some families need besides."""
+        """Return the decoder's arguments, each (rows, tokens, ...): the embeddings, and what some families need besides."""
         return {"inputs_embeds": self.embed(batch)}
 
     def hidden(self, batch: Batch) -> Tensor:
-        """Last hidden states of the language model, (rows, tokens, width); what they are on padding has no meaning."""
+        """Return the last hidden states (rows, tokens, width) of the language model; those of padding have no meaning."""
         inputs = self.decoder_inputs(batch)
         if not self.packs:
             padded: Tensor = self.language_model(
@@ -253,6 +253,6 @@ class AudioLLM(ABC):
         return rows.unpack(output.last_hidden_state)
 
     def head(self, hidden: Tensor) -> Tensor:
-        """Logits (..., vocabulary) of hidden states (..., width), such as those before the tokens of an answer."""
+        """Return the logits (..., vocabulary) of any hidden states (..., width), such as those before an answer's tokens."""
         logits: Tensor = self.model.lm_head(hidden)
         return logits

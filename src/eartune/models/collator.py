@@ -42,7 +42,7 @@ class Collator:
             )
 
     def collate(self, rows: Sequence[Row]) -> Batch:
-        """Rows, text and speech in any mixture, to one batch, padded on the left.
+        """Turn rows, text and speech in any mixture, into one batch, padded on the left.
 
         A prefix that all rows share stands left of the padding, so that it can be computed once. Raises InputError
         where the words of a prompt contain the audio token.
@@ -61,7 +61,7 @@ class Collator:
         return Batch(input_ids, attention_mask, labels, *_stacked(clips), n_shared)
 
     def n_positions(self, row: Row) -> int:
-        """How many positions of the language model a row takes: its tokens, audio tokens included, without padding."""
+        """Return how many positions of the language model a row takes: its tokens with audio tokens, without padding."""
         return sum(map(len, self._token_ids(row)))
 
     def _token_ids(self, row: Row) -> tuple[list[int], list[int]]:
@@ -89,7 +89,7 @@ class Collator:
 
 
 def left_padded(rows: Sequence[Sequence[int]], padding: int) -> Batch:
-    """Token ids to a batch of text without labels, padded on the left with the id `padding`."""
+    """Turn token ids into a batch of text without labels, padded on the left with the id `padding`."""
     width = max(map(len, rows))
     input_ids = torch.tensor([[padding] * (width - len(row)) + [*row] for row in rows])
     attention_mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])

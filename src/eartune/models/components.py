@@ -25,7 +25,7 @@ class Components:
         self._ever_trained: set[str] = set()
 
     def component_of(self, name: str) -> Component | None:
-        """The component of the parameter of this name, or None if it is never trained.
+        """Return the component of the parameter of this name, or None if it is never trained.
 
         The longest prefix counts, as an adapter may lie inside the encoder. Raises ValueError for a name that lies in
         no component.
@@ -67,11 +67,11 @@ class Components:
                 module.eval()
 
     def trainable(self) -> Iterator[Parameter]:
-        """The parameters that train now."""
+        """Return the parameters that train now."""
         return (parameter for parameter in self.module.parameters() if parameter.requires_grad)
 
     def trainable_by_component(self) -> dict[Component, list[Parameter]]:
-        """The parameters that train now, by the component that they belong to."""
+        """Return the parameters that train now, by the component that they belong to."""
         found: dict[Component, list[Parameter]] = {}
         for name, parameter in self.module.named_parameters():
             if parameter.requires_grad and (component := self.component_of(name)) is not None:
@@ -79,11 +79,11 @@ class Components:
         return found
 
     def trained(self) -> Iterator[tuple[str, Parameter]]:
-        """The names and parameters that train now or did in an earlier stage: all that differs from the base model."""
+        """Return names and parameters that train now or did in an earlier stage: all that differs from the base model."""
         return ((name, value) for name, value in self.module.named_parameters() if name in self._ever_trained)
 
     def has_trained(self, components: Sequence[Component]) -> bool:
-        """Whether a parameter of these components trains now or did in an earlier stage."""
+        """Return whether a parameter of these components trains now or did in an earlier stage."""
         return any(self.component_of(name) in components for name in self._ever_trained)
 
     def mark_trained(self, names: Iterable[str]) -> None:
@@ -91,7 +91,7 @@ class Components:
         self._ever_trained.update(names)
 
     def fingerprint(self, components: Sequence[Component]) -> str:
-        """A SHA-256 digest, in hexadecimal, of all weights and statistics of some components."""
+        """Return a SHA-256 digest, in hexadecimal, of all weights and statistics of some components."""
         prefixes = tuple(prefix for component in components for prefix in self.prefixes[component])
         found = hashlib.sha256()
         for name, value in self.module.state_dict().items():
@@ -101,7 +101,7 @@ class Components:
         return found.hexdigest()
 
     def counts(self) -> dict[Component, tuple[int, int]]:
-        """For each component, how many parameters it has, and how many of them train now."""
+        """Return for each component how many parameters it has, and how many of them train now."""
         totals = dict.fromkeys(self.prefixes, (0, 0))
         for name, parameter in self.module.named_parameters():
             component = self.component_of(name)

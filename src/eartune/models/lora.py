@@ -27,7 +27,7 @@ class LoraLayers:
         """The last parts of the layers' names, such as q_proj."""
 
     def linears(self) -> list[tuple[nn.Module, str, nn.Linear]]:
-        """The linear layers, each with its parent module and its name there."""
+        """Return the linear layers, each with its parent module and its name there."""
         named = list(self.module.get_submodule(self.path).named_modules())
         modules = dict(named)
         found = []

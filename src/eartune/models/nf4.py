@@ -35,7 +35,7 @@ def quantise_nf4(linears: Iterable[tuple[nn.Module, str, nn.Linear]]) -> None:
 
 
 def dequantised(layer: Any) -> nn.Linear:
-    """The layer itself, or, if its weights are stored in 4 bits, a linear layer with the weights that they encode."""
+    """Return the layer itself, or, if its weights are in 4 bits, a linear layer with the weights that these encode."""
     if not hasattr(layer.weight, "quant_state"):
         return cast(nn.Linear, layer)
     from bitsandbytes.functional import dequantize_4bit

@@ -49,12 +49,12 @@ class PackedRows:
         """
 
     def pack(self, values: Tensor) -> Tensor:
-        """Values of a padded batch, (rows, tokens, ...), to those of the packed sequence, (1, packed tokens, ...)."""
+        """Turn values of the padded batch, (rows, tokens, ...), into those of the packed sequence, (1, packed, ...)."""
         packed = values[self.kept]
         return pad(packed, (*(0, 0) * (packed.dim() - 1), 0, self.n_filling))[None]
 
     def unpack(self, states: Tensor) -> Tensor:
-        """States of the packed sequence, (1, packed tokens, width), to (rows, tokens, width), zero on padding."""
+        """Turn states of the packed sequence, (1, packed, width), into (rows, tokens, width), zero on padding."""
         empty = states.new_zeros((*self.kept.shape, states.shape[-1]))
         own = empty.masked_scatter(self.kept[..., None], states)
         if not self.n_shared:
@@ -64,12 +64,12 @@ class PackedRows:
 
 
 def takes_packs(decoder: Any) -> bool:
-    """Whether a decoder is known to compute packed rows as each row alone."""
+    """Return whether a decoder is known to compute packed rows as each row alone."""
     return decoder.config.model_type in PACKABLE
 
 
 def has_sliding_windows(decoder: Any) -> bool:
-    """Whether some layers attend only to a window of the last tokens."""
+    """Return whether some layers attend only to a window of the last tokens."""
     config = decoder.config
     kinds = getattr(config, "layer_types", None)
     window = getattr(config, "sliding_window", None)

@@ -57,7 +57,7 @@ def load(settings: Architecture) -> AudioLLM:
 
 
 def checkpoint_of(settings: Architecture) -> str:
-    """The name on the hub, or the folder, of an architecture's weights; a pocket checkpoint is built on first use."""
+    """Return the hub's name or the folder of an architecture's weights; pocket checkpoints are built on first use."""
     return str(pocket_folder(settings.checkpoint)) if settings.checkpoint in POCKETS else settings.checkpoint
 
 

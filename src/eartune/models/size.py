@@ -18,7 +18,7 @@ class Rate:
     """The duration in seconds to which shorter clips are padded."""
 
     def of(self, seconds: float) -> float:
-        """The number of positions of one clip of this duration."""
+        """Return the number of positions of one clip of this duration."""
         return self.per_second * max(seconds, self.least_seconds)
 
 

@@ -11,7 +11,7 @@ from eartune.models.size import KNOWN, Size
 
 @cache
 def size_of(architecture: Architecture) -> Size:
-    """The size of a checkpoint that is known, in a folder, or on the hub, from where only its configuration is fetched.
+    """Return the size of a checkpoint that is known, in a folder, or on the hub; only its configuration is fetched.
 
     Raises InputError where no configuration can be read. Torch is imported only for checkpoints that are not known.
     """
@@ -21,7 +21,7 @@ def size_of(architecture: Architecture) -> Size:
 
 
 def size_of_config(family_name: Family, config: Any) -> Size:
-    """The size of the model that a family's class builds from a configuration of transformers."""
+    """Return the size of the model that a family's class builds from a configuration of transformers."""
     import torch
 
     from eartune.models.activation_memory import decoder_bytes_per_token, encoder_bytes_per_state

@@ -4,6 +4,6 @@ from importlib.metadata import version
 
 
 def transformers_is_at_least(least: str) -> bool:
-    """Whether the installed transformers has at least the major and minor version `least`, such as "5.23"."""
+    """Return whether the installed transformers has at least the major and minor version `least`, such as "5.23"."""
     installed, needed = (tuple(map(int, text.split(".")[:2])) for text in (version("transformers"), least))
     return installed >= needed

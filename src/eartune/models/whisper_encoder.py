@@ -73,7 +73,7 @@ class PooledWhisperModel(AudioLLM):
 
 
 def clip_of(wave: Wave, extractor: WhisperFeatureExtractor) -> Clip:
-    """A clip with the log-mel of a 16 kHz waveform at its own length, bit-identical to the start of the 30 s mel."""
+    """Compute the log-mel of a 16 kHz waveform at its own length, bit-identical to the start of the 30 s mel."""
     n_frames = -(-len(wave) // HOP_SAMPLES)
     width = min(n_frames + MARGIN_FRAMES + n_frames % 2, LONGEST_FRAMES)
     extracted = extractor(
@@ -98,5 +98,5 @@ FrameCount = TypeVar("FrameCount", int, Tensor)
 
 
 def n_audio_tokens(n_frames: FrameCount) -> FrameCount:
-    """The number of audio embeddings of a number of mel frames: a convolution of stride 2, then pooling by 2."""
+    """Return the number of audio embeddings of a number of mel frames: a convolution of stride 2, then pooling by 2."""
     return ((n_frames - 1) // 2 + 1 - 2) // 2 + 1

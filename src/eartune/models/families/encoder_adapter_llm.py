@@ -59,14 +59,14 @@ class EncoderAdapterLlm(PooledWhisperModel):
 
     @classmethod
     def config_of(cls, checkpoint: str) -> Any:
-        """The joined configuration of two checkpoints, or that of a folder."""
+        """Return the joined configuration of two checkpoints, or that of a folder."""
         if JOINT not in checkpoint:
             return super().config_of(checkpoint)
         return joined_config(*(AutoConfig.from_pretrained(part) for part in checkpoint.split(JOINT)))
 
     @classmethod
     def lora_of(cls, module: nn.Module) -> LoraLayers:
-        """All linear layers of the decoder's layers, whatever their names."""
+        """Return all linear layers of the decoder's layers, whatever their names."""
         layers = layers_of(module.get_submodule("model.language_model"))
         leaves = {name.rpartition(".")[2] for name, part in layers.named_modules() if isinstance(part, nn.Linear)}
         return LoraLayers(module, cls.lora_layers, sorted(leaves))
@@ -93,7 +93,7 @@ def join(encoder: Any, language_model: Any, tokenizer: PreTrainedTokenizerFast) 
 
 
 def layers_of(decoder: Any) -> nn.Module:
-    """The list of a decoder's layers; raises InputError for a decoder that has no `layers`."""
+    """Return the list of a decoder's layers; raises InputError for a decoder that has no `layers`."""
     if not hasattr(decoder, "layers"):
         raise InputError(f"a {decoder.config.model_type} has no `layers`; choose a decoder of the Llama kind")
     layers: nn.Module = decoder.layers
@@ -101,7 +101,7 @@ def layers_of(decoder: Any) -> nn.Module:
 
 
 def joined_config(encoder: Any, language_model: Any) -> AudioFlamingo3Config:
-    """The configuration of the model that joins an encoder and a language model with these configurations."""
+    """Return the configuration of the model that joins an encoder and a language model with these configurations."""
     return AudioFlamingo3Config(
         audio_config=encoder.to_dict() | {"model_type": "audioflamingo3_encoder"},
         text_config=language_model.to_dict(),
@@ -109,7 +109,7 @@ def joined_config(encoder: Any, language_model: Any) -> AudioFlamingo3Config:
 
 
 def chat_of(tokenizer: PreTrainedTokenizerFast) -> ChatFormat:
-    """The chat of a tokenizer's template; raises InputError if it has none, or if it puts nothing after an answer."""
+    """Return the chat of a tokenizer's template; raises InputError if there is none, or nothing follows an answer."""
     if not tokenizer.chat_template:
         raise InputError(f"{tokenizer.name_or_path}: its tokenizer has no chat template; choose an instruct model")
     asked = {"role": "user", "content": "\0"}

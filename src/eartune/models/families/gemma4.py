@@ -60,7 +60,7 @@ class Gemma4(AudioLLM):
         return embeddings
 
     def decoder_inputs(self, batch: Batch) -> dict[str, Tensor]:
-        """The embeddings and the layers' own ones, of which those of the padding token stand for audio."""
+        """Return the embeddings and the layers' own ones, of which those of the padding token stand for audio."""
         inputs = super().decoder_inputs(batch)
         text = self.model.config.text_config
         if text.hidden_size_per_layer_input:
@@ -70,7 +70,7 @@ class Gemma4(AudioLLM):
 
     @classmethod
     def meta_inputs(cls, text_config: Any, length: int) -> dict[str, Tensor]:
-        """Inputs of a decoder for one row on the meta device, with the layers' own embeddings."""
+        """Return inputs of a decoder for one row on the meta device, with the layers' own embeddings."""
         inputs = super().meta_inputs(text_config, length)
         if width := text_config.hidden_size_per_layer_input:
             own = inputs["inputs_embeds"].new_empty(1, length, text_config.num_hidden_layers, width)
@@ -78,7 +78,7 @@ class Gemma4(AudioLLM):
         return inputs
 
     def head(self, hidden: Tensor) -> Tensor:
-        """Logits (..., vocabulary), soft-capped to a bound."""
+        """Return logits (..., vocabulary), soft-capped to a bound."""
         logits, bound = super().head(hidden), self.model.config.text_config.final_logit_softcapping
         return logits if bound is None else bound * torch.tanh(logits / bound)
 

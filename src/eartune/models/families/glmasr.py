@@ -49,5 +49,5 @@ class GlmAsr(AudioLLM):
 
 
 def n_audio_tokens(n_frames: FrameCount) -> FrameCount:
-    """The number of audio tokens of a number of mel frames: a convolution of stride 2, then whole groups of four."""
+    """Return the audio tokens of a number of mel frames: a convolution of stride 2, then whole groups of four."""
     return ((n_frames - 1) // 2 + 1) // STATES_A_TOKEN

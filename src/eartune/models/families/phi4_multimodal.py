@@ -55,7 +55,7 @@ class Phi4Multimodal(AudioLLM):
 
     @classmethod
     def decoder_of(cls, module: nn.Module) -> Any:
-        """The decoder below the head; both encoders are inside it, and unused where embeddings are given."""
+        """Return the decoder below the head; both encoders are inside it, and unused where embeddings are given."""
         return module.get_submodule("model")
 
     def features(self, wave: Wave) -> Clip:

@@ -47,6 +47,6 @@ class Qwen3Asr(AudioLLM):
 
 
 def n_states(n_frames: int) -> int:
-    """The number of states of a number of mel frames: 13 for each window, and an eighth, rounded up, of the rest."""
+    """Return the states of a number of mel frames: 13 for each window, and an eighth, rounded up, of the rest."""
     windows, rest = divmod(n_frames, WINDOW_FRAMES)
     return 13 * windows + -(-rest // 8)

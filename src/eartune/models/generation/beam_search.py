@@ -37,10 +37,10 @@ class Rules(Protocol):
         """The most tokens that an answer may have, its end included."""
 
     def mask(self, answers: Sequence[Answer], scores: Tensor) -> Tensor:
-        """The scores (rows, vocabulary), with minus infinity for tokens that must not follow each row's answer."""
+        """Return the scores (rows, vocabulary), minus infinity for tokens that must not follow each row's answer."""
 
     def forced(self, answer: Answer) -> Answer:
-        """The tokens that the grammar forces next, for which no model need be asked; often none."""
+        """Return the tokens that the grammar forces next, for which no model need be asked; often none."""
 
 
 @dataclass(frozen=True)
@@ -55,22 +55,22 @@ class Unconstrained:
     """The id of the token that must not be written: the audio token."""
 
     def mask(self, answers: Sequence[Answer], scores: Tensor) -> Tensor:
-        """The scores, with minus infinity for the one token."""
+        """Return the scores, with minus infinity for the one token."""
         return scores.index_fill(1, torch.tensor([self.never], device=scores.device), -torch.inf)
 
     def forced(self, answer: Answer) -> Answer:
-        """No tokens; nothing is forced."""
+        """Return no tokens, as nothing is forced."""
         return ()
 
 
 def search(scorer: Scorer, scores: Tensor, beams: int, rules: Rules) -> list[Answer]:
-    """One answer for each row, without its end; `scores` (rows, vocabulary), float32, are those of the first token."""
+    """Return one answer for each row, without its end; `scores` (rows, vocabulary) in float32 are of the first token."""
     found = greedy(scorer, scores, rules) if beams == 1 else beam_search(scorer, scores, beams, rules)
     return [answer[:-1] if answer[-1] == rules.end else answer for answer in found]
 
 
 def greedy(scorer: Scorer, scores: Tensor, rules: Rules) -> list[Answer]:
-    """The most probable token at each step, then the tokens that the rules force, without asking the model for them."""
+    """Write the most probable token at each step, then the tokens that the rules force, without asking the model."""
     answers: list[Answer] = [()] * len(scores)
     open_rows = list(range(len(scores)))
     while True:
@@ -126,7 +126,7 @@ class Hypotheses:
 
 
 def beam_search(scorer: Scorer, scores: Tensor, beams: int, rules: Rules) -> list[Answer]:
-    """For each row, the answer with the highest mean log probability a token that this many beams find."""
+    """Return for each row the answer with the highest mean log probability a token that this many beams find."""
     empty = [Beam(NO_BEAM, (), 0)] * (beams - 1)
     searches = [Hypotheses([Beam(0.0, (), 0), *empty], []) for _ in range(len(scores))]
     open_ones = searches

@@ -20,7 +20,7 @@ from eartune.tasks.slu import Schema
 
 @torch.no_grad()
 def generate(model: AudioLLM, batch: Batch, decoding: Decoding, schema: Schema | None = None) -> list[str]:
-    """One answer for each row of a batch without answers; it is on the model's device.
+    """Return one answer for each row of a batch without answers; it is on the model's device.
 
     Each clip is encoded and each prompt computed once, however many beams. With a schema, and if the settings ask for
     it, answers are constrained to JSON with its labels.
@@ -56,7 +56,7 @@ def rules_of(model: AudioLLM, decoding: Decoding, schema: Schema | None) -> Rule
 
 @lru_cache(maxsize=2)  # for a large vocabulary, one takes seconds to make
 def constraint_of(schema: Schema, tokenizer: PreTrainedTokenizerFast, n_vocab: int, end: int) -> Constraint:
-    """The grammar of all answers of a schema, compiled for one tokenizer."""
+    """Return the grammar of all answers of a schema, compiled for one tokenizer."""
     return Constraint(schema, tokenizer, n_vocab, end)
 
 
