@@ -20,7 +20,7 @@ class SavedTensor:
 
 
 def decoder_bytes_per_token(decoder: nn.Module, inputs_of: Callable[[int], dict[str, Tensor]]) -> int:
-    """Return the bytes that a decoder saves for the backward pass of one token, in bfloat16, without attention matrices.
+    """Return the bytes that a decoder saves for one token's backward pass, in bfloat16, without attention matrices.
 
     The decoder is on the meta device, and so are the inputs that `inputs_of` makes for a number of tokens. Attention
     matrices grow with the square of the length, so that two lengths separate them from all else.

@@ -155,7 +155,7 @@ class AudioLLM(ABC):
 
     @classmethod
     def meta_inputs(cls, text_config: Any, length: int) -> dict[str, Tensor]:
-        """Return a decoder's inputs for one row of `length` tokens, on the meta device, to measure what it keeps of them."""
+        """Return a decoder's inputs for one row of `length` tokens on the meta device, for `activation_memory`."""
         width = text_config.hidden_size
         embeds = torch.empty(1, length, width, dtype=torch.bfloat16, device="meta", requires_grad=True)
         return {"inputs_embeds": embeds, "attention_mask": embeds.new_ones(1, 1, length, length, dtype=torch.bool)}
@@ -232,11 +232,11 @@ class AudioLLM(ABC):
         return embeds.masked_scatter(is_audio[..., None], audio.to(embeds.dtype))
 
     def decoder_inputs(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the decoder's arguments, each (rows, tokens, ...): the embeddings, and what some families need besides."""
+        """Return the decoder's arguments, each (rows, tokens, ...): embeddings, and what some families need besides."""
         return {"inputs_embeds": self.embed(batch)}
 
     def hidden(self, batch: Batch) -> Tensor:
-        """Return the last hidden states (rows, tokens, width) of the language model; those of padding have no meaning."""
+        """Return the language model's last hidden states, (rows, tokens, width); those of padding have no meaning."""
         inputs = self.decoder_inputs(batch)
         if not self.packs:
             padded: Tensor = self.language_model(
@@ -253,6 +253,6 @@ class AudioLLM(ABC):
         return rows.unpack(output.last_hidden_state)
 
     def head(self, hidden: Tensor) -> Tensor:
-        """Return the logits (..., vocabulary) of any hidden states (..., width), such as those before an answer's tokens."""
+        """Return the logits (..., vocabulary) of any hidden states (..., width), such as those of answers alone."""
         logits: Tensor = self.model.lm_head(hidden)
         return logits

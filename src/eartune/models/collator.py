@@ -61,7 +61,7 @@ class Collator:
         return Batch(input_ids, attention_mask, labels, *_stacked(clips), n_shared)
 
     def n_positions(self, row: Row) -> int:
-        """Return how many positions of the language model a row takes: its tokens with audio tokens, without padding."""
+        """Return how many positions of the language model a row takes: its tokens, audio tokens included."""
         return sum(map(len, self._token_ids(row)))
 
     def _token_ids(self, row: Row) -> tuple[list[int], list[int]]:

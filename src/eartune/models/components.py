@@ -79,7 +79,7 @@ class Components:
         return found
 
     def trained(self) -> Iterator[tuple[str, Parameter]]:
-        """Return names and parameters that train now or did in an earlier stage: all that differs from the base model."""
+        """Return names and parameters that train now or did in an earlier stage: all that differs from the base."""
         return ((name, value) for name, value in self.module.named_parameters() if name in self._ever_trained)
 
     def has_trained(self, components: Sequence[Component]) -> bool:

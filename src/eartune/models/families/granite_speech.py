@@ -47,7 +47,7 @@ class LogMel:
 
     @classmethod
     def from_pretrained(cls, folder: str) -> Self:
-        """Load a checkpoint's settings, to be saved as they are; newer checkpoints have them in processor_config.json."""
+        """Load a checkpoint's settings, to be saved as they are; newer ones are in processor_config.json."""
         return cls(FeatureExtractionMixin.get_feature_extractor_dict(folder)[0])
 
     def save_pretrained(self, folder: Path) -> None:

@@ -64,7 +64,7 @@ class Unconstrained:
 
 
 def search(scorer: Scorer, scores: Tensor, beams: int, rules: Rules) -> list[Answer]:
-    """Return one answer for each row, without its end; `scores` (rows, vocabulary) in float32 are of the first token."""
+    """Return one answer for each row, without its end; `scores` (rows, vocabulary) are those of the first token."""
     found = greedy(scorer, scores, rules) if beams == 1 else beam_search(scorer, scores, beams, rules)
     return [answer[:-1] if answer[-1] == rules.end else answer for answer in found]
 
