@@ -45,6 +45,13 @@ def test_everything_but_the_model_is_imported_without_torch() -> None:
     assert heavy_after("\n".join(f"import {name}" for name in LIGHT)) == "[]"
 
 
+def test_training_imports_no_compiler_of_grammars() -> None:
+    """llguidance is for constrained answers alone."""
+    program = "import sys, eartune.models.registry, eartune.training.trainer\nprint('llguidance' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr
+
+
 @pytest.mark.parametrize(
     "argv",
     [["list"], ["check", "--help"], ["check", "experiments/demo.yaml"], ["score", "--help"], ["report", "--help"]],
