@@ -17,7 +17,7 @@ from eartune.data.audio import SAMPLE_RATE, Wave
 from eartune.models.batch import Batch, Clip, Row
 from eartune.models.chat_format import ChatFormat
 from eartune.models.checkpoint_check import check_family, load_complete
-from eartune.models.collator import Collator
+from eartune.models.collator import Collator, PrefixSharing
 from eartune.models.components import Components
 from eartune.models.lora import LoraLayers
 from eartune.models.packed_attention import PackedRows, attend_by_row, has_sliding_windows, takes_packs
@@ -80,7 +80,7 @@ class AudioLLM(ABC):
         self.packs = takes_packs(self.language_model)
         """Whether `hidden` computes the rows of a batch as one packed sequence, without their padding."""
         windows = has_sliding_windows(self.language_model)  # would count the padding between a prefix and a row
-        shares_prefix = "never" if not self.packs else "training" if windows else "always"
+        shares_prefix: PrefixSharing = "never" if not self.packs else "training" if windows else "always"
         self.collator = Collator(tokenizer, self.audio_token_id, self.chat.answer_end, shares_prefix)
         self.prepare()
 
