@@ -54,7 +54,7 @@ def loss(model: AudioLLM, rows: list[Row]) -> torch.Tensor:
 
 def part(model: AudioLLM, component: Component) -> torch.nn.Module:
     """The module under a component's first prefix."""
-    return model.module.get_submodule(model.components[component][0].rstrip("."))
+    return model.module.get_submodule(model.component_prefixes[component][0].rstrip("."))
 
 
 @torch.no_grad()

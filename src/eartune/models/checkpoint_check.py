@@ -1,7 +1,6 @@
 """Checks of a checkpoint before and while it is loaded: its family, its format, and that no weight is missing."""
 
 import json
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ from safetensors import SafetensorError
 from transformers import PreTrainedConfig
 
 from eartune.errors import InputError
-from eartune.models.transformers_version import transformers_is_at_least
+from eartune.models.transformers_version import installed_transformers, transformers_is_at_least
 
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
@@ -20,7 +19,7 @@ def check_family(checkpoint: str, model_type: str, least_transformers: str) -> N
     transformers would load it and initialise the missing weights at random.
     """
     if not transformers_is_at_least(least_transformers):
-        needed = f"transformers {least_transformers} or newer; here is {version('transformers')}"
+        needed = f"transformers {least_transformers} or newer; here is {installed_transformers()}"
         raise InputError(f"{checkpoint}: a {model_type} needs {needed}")
     check_format(checkpoint)
     found = str(PreTrainedConfig.get_config_dict(checkpoint)[0].get("model_type"))

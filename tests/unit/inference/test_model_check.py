@@ -39,7 +39,7 @@ def test_a_model_that_minds_its_neighbours_is_noticed(monkeypatch: pytest.Monkey
 
 def test_an_adapter_that_reaches_nothing_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     model = tiny(Qwen2Audio)
-    monkeypatch.setattr(model.components, "add_lora", lambda *_, **__: None)
+    monkeypatch.setattr(model.lora, "add", lambda *_, **__: None)
     assert not learns_through_its_adapter(model).fine
 
 

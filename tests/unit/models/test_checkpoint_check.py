@@ -124,6 +124,6 @@ def test_code_that_comes_with_a_checkpoint_is_not_run(whole: Path, tmp_path: Pat
 
 
 def test_a_library_that_is_too_old_is_named(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eartune.models.checkpoint_check.version", lambda package: "5.16.1")
+    monkeypatch.setattr("eartune.models.transformers_version.version", lambda package: "5.16.1")
     with pytest.raises(InputError, match=r"a qwen2_audio needs transformers 5\.17 or newer; here is 5\.16\.1$"):
         Qwen2Audio.load(str(whole), torch.float32)

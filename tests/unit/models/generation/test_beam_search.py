@@ -91,7 +91,7 @@ class StockBigrams(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
         super().__init__(PreTrainedConfig(vocab_size=N_TOKENS))
         self.tables = nn.Parameter(tables)
 
-    def prepare_inputs_for_generation(self, input_ids: Tensor, **settings: Any) -> dict[str, Tensor]:
+    def prepare_inputs_for_generation(self, input_ids: Tensor, attention_mask: Any, **settings: Any) -> dict[str, Any]:
         return {"input_ids": input_ids}
 
     def forward(self, input_ids: Tensor, **settings: Any) -> CausalLMOutput:
