@@ -271,7 +271,7 @@ def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
     model.components.set_trainable((Component.LANGUAGE_MODEL,))
     save_weights(model, tmp_path / "weights.safetensors")
     other_rank = tiny(Qwen2Audio)
-    other_rank.components.add_lora(Lora(rank=3), seed=0)
+    other_rank.lora.add(Lora(rank=3), seed=0)
     for other in (tiny(Qwen2Audio), other_rank):
         with pytest.raises(InputError, match=r"weights\.safetensors: is not of this model, which has no .*lora_A"):
             load_weights(other, tmp_path / "weights.safetensors")
