@@ -41,6 +41,7 @@ from eartune.models.families.qwen2_audio import AUDIO_SPECIALS, AUDIO_TOKEN, Qwe
 from eartune.models.families.qwen3_asr import Qwen3Asr
 from eartune.models.families.qwen3_omni import Qwen3Omni
 from eartune.models.families.voxtral import Voxtral
+from eartune.models.transformers_version import transformers_is_at_least
 
 WIDTH = 32
 TINY_WHISPER = {
@@ -77,6 +78,11 @@ def tiny(family: type[Model], seed: int = 0, dtype: torch.dtype = torch.float32)
     model = family.model_class(config)
     scale_up(model)
     return family(model.to(dtype).eval(), tokenizer, EXTRACTORS.get(family, mel_of_whisper)())
+
+
+def is_supported(family: type[AudioLLM]) -> bool:
+    """Whether the installed transformers is new enough for this family."""
+    return transformers_is_at_least(family.least_transformers)
 
 
 def scale_up(model: Any) -> None:

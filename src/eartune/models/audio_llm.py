@@ -22,7 +22,6 @@ from eartune.models.components import Components
 from eartune.models.lora import LoraLayers
 from eartune.models.packed_attention import PackedRows, attend_by_row, has_sliding_windows, takes_packs
 from eartune.models.size import Rate
-from eartune.models.transformers_version import transformers_is_at_least
 from eartune.settings import Component
 
 HOP_SAMPLES = 160  # one mel frame, 10 ms at 16 kHz
@@ -85,11 +84,6 @@ class AudioLLM(ABC):
         self.prepare()
 
     # --- from and to disk ----------------------------------------------------------------------------------
-
-    @classmethod
-    def is_supported(cls) -> bool:
-        """Return whether the installed transformers is new enough for this family."""
-        return transformers_is_at_least(cls.least_transformers)
 
     @classmethod
     def load(cls, checkpoint: str, dtype: torch.dtype) -> Self:

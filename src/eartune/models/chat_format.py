@@ -28,9 +28,7 @@ class Prompt(NamedTuple):
     before: str
     """The text before the clip, or the whole prompt if there is none."""
     after: str
-    """The text after the clip, or nothing."""
-    has_audio: bool
-    """Whether the content is a clip."""
+    """The text after the clip, or the empty string if there is none."""
 
 
 def render(chat: ChatFormat, instruction: str, text: str | None, position: InstructionPosition = "after") -> Prompt:
@@ -43,5 +41,5 @@ def render(chat: ChatFormat, instruction: str, text: str | None, position: Instr
     lead, trail = (f"{instruction}\n", "") if position == "before" else ("", f"\n{instruction}")
     if text is None:
         before = chat.opening + lead + chat.audio_open
-        return Prompt(before, chat.audio_close + trail + chat.answer_open, has_audio=True)
-    return Prompt(chat.opening + lead + text + trail + chat.answer_open, "", has_audio=False)
+        return Prompt(before, chat.audio_close + trail + chat.answer_open)
+    return Prompt(chat.opening + lead + text + trail + chat.answer_open, "")
