@@ -25,13 +25,14 @@ def size_of_config(family_name: Family, config: Any) -> Size:
     import torch
 
     from eartune.models.activation_memory import decoder_bytes_per_token, encoder_bytes_per_state
+    from eartune.models.components import SINUSOIDS
     from eartune.models.registry import FAMILIES
 
     family = FAMILIES[family_name]
     with torch.device("meta"):
         module = family.model_class(config)
     components = family.components_of(module)
-    sinusoids = [value for name, value in module.named_parameters() if name.endswith("embed_positions.weight")]
+    sinusoids = [value for name, value in module.named_parameters() if name.endswith(SINUSOIDS)]
     text = config.get_text_config()
     wrapped = [linear for _, _, linear in family.lora_of(module).linears()]
     return Size(
