@@ -28,6 +28,7 @@ from eartune.models.architecture import Architecture
 from eartune.models.batch import Row
 from eartune.models.chat_format import InstructionPosition, Prompt, render
 from eartune.models.families.qwen2_audio import Qwen2Audio
+from eartune.models.generation.generate import generate
 from eartune.models.rows import RowMaker
 from eartune.settings import Decoding, Training
 from eartune.tasks.settings import SluTask
@@ -240,7 +241,7 @@ def answers_of_ours(model: Qwen2Audio, beams: int, instructed: InstructionPositi
         Row(asked(model, instructed), model.features(noise(SECONDS_TO_DECODE, seed)), None) for seed in range(CLIPS)
     ]
     decoding = Decoding(beams=beams, max_new_tokens=NEW_TOKENS)
-    return model.generate(model.collate(rows), decoding)
+    return generate(model, model.collate(rows), decoding)
 
 
 @torch.no_grad()

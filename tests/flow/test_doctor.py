@@ -9,10 +9,11 @@ from typer.testing import CliRunner
 from eartune.cli import doctor
 from eartune.cli.app import app
 from eartune.models.families.qwen2_audio import Qwen2Audio
+from tiny_models import tiny
 
 
 def test_all_is_well_here_and_with_a_model_that_hears(tmp_path: Path) -> None:
-    Qwen2Audio.tiny().save(tmp_path / "tiny")
+    tiny(Qwen2Audio).save(tmp_path / "tiny")
     path = experiment_file(tmp_path / "e.yaml", architecture__checkpoint=str(tmp_path / "tiny"))
     shown = CliRunner().invoke(app, ["doctor", str(path)])
     assert shown.exit_code == 0 and shown.output.endswith("ready\n")

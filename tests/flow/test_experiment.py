@@ -25,10 +25,11 @@ from eartune.experiments.runner import run as run_experiment
 from eartune.experiments.trained_model import read_run
 from eartune.export.exporting import export_run
 from eartune.files import read_lines
-from eartune.models.chat_model import transformers_is_at_least
 from eartune.models.families.qwen2_audio import Qwen2Audio
+from eartune.models.transformers_version import transformers_is_at_least
 from eartune.report import read_results
 from eartune.settings import Lora, Training
+from tiny_models import tiny
 
 FRAMES = (
     SemanticFrame.of("light", "on", [Entity("room", "hall")]),
@@ -41,7 +42,7 @@ FRAMES = (
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny checkpoint and three manifests; the "speech" is noise."""
     folder = tmp_path_factory.mktemp("data")
-    Qwen2Audio.tiny().save(folder / "tiny")
+    tiny(Qwen2Audio).save(folder / "tiny")
     for name, count in (("text", 12), ("speech", 6), ("test", 4)):
         rows = []
         for i in range(count):
@@ -453,7 +454,7 @@ def test_a_model_with_lora_is_merged_and_plain_transformers_agrees(data: Path, t
     said: list[str] = []
     export_run(cell, tmp_path / "exported", said.append)
     assert said[-1].startswith("plain transformers agrees: the same most probable token for 100.0% of ")
-    before, after = Qwen2Audio.tiny().module.state_dict(), load_file(tmp_path / "exported" / "model.safetensors")
+    before, after = tiny(Qwen2Audio).module.state_dict(), load_file(tmp_path / "exported" / "model.safetensors")
     changed = {name for name in after if not torch.equal(after[name], before[hub_to_ours(name)].to(after[name].dtype))}
     assert changed and all(".layers." in name and "audio" not in name for name in changed)
 

@@ -139,7 +139,7 @@ def train_model(context: RunContext, plan: CellPlan, keys: CellKeys, n_stages: i
     experiment = context.experiment
     model = load(experiment.architecture)
     if plan.stages and experiment.training.lora is not None:
-        model.parts.add_lora(experiment.training.lora, plan.cell.seed)
+        model.lora.add(experiment.training.lora, plan.cell.seed)
     folders = stage_folders(context.folder, plan, keys)[:n_stages]
     for place, (stage, folder) in enumerate(zip(plan.stages, folders, strict=False)):
         was_finished = folder.is_finished
@@ -157,14 +157,14 @@ def train_one_stage(context: RunContext, plan: CellPlan, model: "AudioLLM", stag
     from eartune.training.trainer import save_weights, train_stage
 
     title = f"{plan.cell.name}, {stage.name} stage"
-    model.parts.set_trainable(stage.trainable)
-    context.progress.console.print(table_of_trained_parts(title, model.parts.counts()))
+    model.components.set_trainable(stage.trainable)
+    context.progress.console.print(table_of_trained_parts(title, model.components.counts()))
     encoded = context.encoder_cache().of_stage(model, stage, context.watch(f"{title}: encodes recordings"))
     rows = context.rows(model, encoded=encoded)
     log = TrainingLog(folder.log, context.watch(title, train_units(stage)))
     seconds = train_stage(model, stage, rows.to_learn, context.experiment.training, plan.cell.seed, folder.path, log)
     save_weights(model, folder.weights)
-    trained = {str(part): {"parameters": a, "trained": b} for part, (a, b) in model.parts.counts().items()}
+    trained = {str(part): {"parameters": a, "trained": b} for part, (a, b) in model.components.counts().items()}
     folder.finish(seconds, trained)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from eartune.errors import InputError
 from eartune.experiments.experiment import Experiment
 from eartune.files import read_json
-from eartune.models.chat_model import ChatModel
+from eartune.models.audio_llm import AudioLLM
 from eartune.models.registry import load
 from eartune.run_folder import ModelFolder, RunFolder
 from eartune.tasks.slu import Schema
@@ -52,12 +52,12 @@ def read_run(run_dir: Path) -> TrainedRun:
     return TrainedRun(folder, experiment, stages[-1].weights if stages else None, schema, plan.get("preface", ""))
 
 
-def load_run(run: TrainedRun) -> ChatModel:
+def load_run(run: TrainedRun) -> AudioLLM:
     """Base weights and what was trained on top of them, in evaluation mode."""
     model = load(run.experiment.architecture)
     if run.weights is not None:
         if run.experiment.training.lora is not None:
-            model.parts.add_lora(run.experiment.training.lora, seed=0)
+            model.lora.add(run.experiment.training.lora, seed=0)
         load_weights(model, run.weights)
     model.module.eval()
     return model

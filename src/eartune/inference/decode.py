@@ -6,6 +6,7 @@ from pathlib import Path
 from eartune.data.example import Example
 from eartune.inference.answers import Progress, answer_all
 from eartune.models.audio_llm import AudioLLM
+from eartune.models.generation.generate import generate
 from eartune.models.rows import RowMaker
 from eartune.settings import Decoding
 from eartune.tasks.prediction import Prediction
@@ -44,5 +45,4 @@ def decode(
 def ask(model: AudioLLM, examples: Sequence[Example], rows: RowMaker, schema: Schema, decoding: Decoding) -> list[str]:
     """The answers to one batch of examples, as text."""
     batch = model.collate([rows.to_ask(example) for example in examples])
-    device = next(model.module.parameters()).device
-    return model.generate(batch.to(device), decoding, schema)
+    return generate(model, batch.to(model.device), decoding, schema)

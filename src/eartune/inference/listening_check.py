@@ -12,6 +12,7 @@ from eartune.data.frame import SemanticFrame
 from eartune.evaluation.metrics import Answered, evaluate
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Row
+from eartune.models.generation.generate import generate
 from eartune.models.rows import RowMaker
 from eartune.settings import Decoding
 from eartune.tasks.slu import Schema, parse
@@ -90,7 +91,7 @@ def _silence(rows: RowMaker, example: Example) -> Any:
 def _log_probabilities(model: AudioLLM, rows: Sequence[Row]) -> Tensor:
     """Log-probability of each answer token, of all rows one after another."""
     model.module.eval()
-    batch = model.collate(rows).to(next(model.module.parameters()).device)
+    batch = model.collate(rows).to(model.device)
     answers = batch.labels[:, 1:] != -100
     logits = model.head(model.hidden(batch)[:, :-1][answers]).float()
     return logits.log_softmax(-1).gather(1, batch.labels[:, 1:][answers][:, None])[:, 0]
@@ -99,8 +100,8 @@ def _log_probabilities(model: AudioLLM, rows: Sequence[Row]) -> Tensor:
 def _score(
     model: AudioLLM, rows: Sequence[Row], examples: Sequence[Example], schema: Schema, metric: str, decoding: Decoding
 ) -> float:
-    batch = model.collate(rows).to(next(model.module.parameters()).device)
-    answers = model.generate(batch, decoding, schema)
+    batch = model.collate(rows).to(model.device)
+    answers = generate(model, batch, decoding, schema)
     answered = [
         Answered(example.utterance.frame, parse(answer, schema)[0], example.utterance.id)
         for example, answer in zip(examples, answers, strict=True)

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from eartune.data.audio import SAMPLE_RATE, Wave
+from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Row
 from eartune.models.chat_format import render
-from eartune.models.chat_model import ChatModel
 from eartune.settings import Lora
 
 QUESTION = "Repeat what is said."
@@ -26,12 +26,12 @@ class CheckResult:
     remedy: str
 
 
-def check_model(model: ChatModel) -> list[CheckResult]:
+def check_model(model: AudioLLM) -> list[CheckResult]:
     """Run all checks; the model has LoRA weights at random afterwards and is of no other use."""
     return [check_audio(model), check_batch(model), check_lora(model)]
 
 
-def check_audio(model: ChatModel) -> CheckResult:
+def check_audio(model: AudioLLM) -> CheckResult:
     """Check that another sound, or silence, changes the logits of the answer."""
     low, high, none = (
         first_logits(model, [spoken_row(model, wave)])[0] for wave in (sweep(200, 800), sweep(900, 3000), silence())
@@ -44,7 +44,7 @@ def check_audio(model: ChatModel) -> CheckResult:
     )
 
 
-def check_batch(model: ChatModel) -> CheckResult:
+def check_batch(model: AudioLLM) -> CheckResult:
     """Check that a longer recording and a text in the same batch do not change the logits of a row."""
     row = spoken_row(model, sweep(200, 800))
     text_row = Row(render(model.chat, QUESTION, "yes"), None, None)
@@ -58,12 +58,12 @@ def check_batch(model: ChatModel) -> CheckResult:
     )
 
 
-def check_lora(model: ChatModel) -> CheckResult:
+def check_lora(model: AudioLLM) -> CheckResult:
     """Check that LoRA changes nothing before it is trained, and something once its weights are not zero."""
     row = spoken_row(model, sweep(200, 800))
     before = first_logits(model, [row])[0]
-    model.parts.add_lora(Lora(rank=2), seed=0)
-    model.module.to(next(model.module.parameters()).device)
+    model.lora.add(Lora(rank=2), seed=0)
+    model.module.to(model.device)
     untrained = first_logits(model, [row])[0]
     with torch.no_grad():
         for name, value in model.module.named_parameters():
@@ -78,16 +78,16 @@ def check_lora(model: ChatModel) -> CheckResult:
     )
 
 
-def spoken_row(model: ChatModel, wave: Wave) -> Row:
+def spoken_row(model: AudioLLM, wave: Wave) -> Row:
     """Return a row of a batch with a recording and a question."""
     return Row(render(model.chat, QUESTION, None), model.features(wave), None)
 
 
 @torch.no_grad()
-def first_logits(model: ChatModel, rows: list[Row]) -> Tensor:
+def first_logits(model: AudioLLM, rows: list[Row]) -> Tensor:
     """Return the logits of each answer's first token, shape (rows, vocabulary), in float32."""
     model.module.eval()
-    batch = model.collate(rows).to(next(model.module.parameters()).device)
+    batch = model.collate(rows).to(model.device)
     return model.head(model.hidden(batch)[:, -1]).float()
 
 

@@ -52,7 +52,7 @@ class EncoderCache:
 
     def of_test(self, model: AudioLLM, examples: Iterable[Example], progress: Progress) -> Clips | None:
         """The clips of a test; None where a stage trained what encodes them, as no other model would hear them so."""
-        if model.parts.has_trained(model.encoded_by):
+        if model.components.has_trained(model.encoded_by):
             return None
         return self.of(model, examples, progress)
 
@@ -77,7 +77,7 @@ class EncoderCache:
 
     def _files(self, model: AudioLLM, paths: Iterable[Path]) -> dict[Path, Path]:
         """Where the states of each recording are, or will be."""
-        by = f"{type(model).__name__} {model.parts.fingerprint(model.encoded_by)} {self.cut_silence}"
+        by = f"{type(model).__name__} {model.components.fingerprint(model.encoded_by)} {self.cut_silence}"
         found = {}
         for path in paths:
             key = hashlib.sha256(f"{by} {self.index.digest(path)}".encode()).hexdigest()[:32]
@@ -117,10 +117,9 @@ class EncoderCache:
 def encoded(model: AudioLLM, wave: Wave) -> Clip:
     """The clip with its states for its mel; encoded alone, so that nothing depends on what else was to be encoded."""
     model.module.eval()
-    device = next(model.module.parameters()).device
     clip = model.features(wave)
     assert clip.mel is not None
-    states = model.encode(clip.mel[None].to(device), torch.tensor([clip.n_frames], device=device))
+    states = model.encode(clip.mel[None].to(model.device), torch.tensor([clip.n_frames], device=model.device))
     return replace(clip, mel=None, states=states.cpu())
 
 

@@ -8,15 +8,16 @@ import torch
 from eartune.inference.model_check import check_audio, check_batch, check_lora, check_model
 from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.models.registry import FAMILIES
+from tiny_models import tiny
 
 
 @pytest.mark.parametrize("family", [name for name, family in FAMILIES.items() if family.is_supported()])
 def test_every_family_passes(family: str) -> None:
-    assert [result.found for result in check_model(FAMILIES[family].tiny()) if not result.fine] == []
+    assert [result.found for result in check_model(tiny(FAMILIES[family])) if not result.fine] == []
 
 
 def test_a_deaf_model_is_noticed() -> None:
-    model = Qwen2Audio.tiny()
+    model = tiny(Qwen2Audio)
     with torch.no_grad():
         for value in model.module.get_submodule("model.multi_modal_projector").parameters():
             value.zero_()
@@ -25,7 +26,7 @@ def test_a_deaf_model_is_noticed() -> None:
 
 
 def test_a_model_that_minds_its_neighbours_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = Qwen2Audio.tiny()
+    model = tiny(Qwen2Audio)
     hidden = model.hidden
 
     def mixed_up(batch: Any) -> torch.Tensor:
@@ -37,13 +38,13 @@ def test_a_model_that_minds_its_neighbours_is_noticed(monkeypatch: pytest.Monkey
 
 
 def test_an_adapter_that_reaches_nothing_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = Qwen2Audio.tiny()
-    monkeypatch.setattr(model.parts, "add_lora", lambda *_, **__: None)
+    model = tiny(Qwen2Audio)
+    monkeypatch.setattr(model.lora, "add", lambda *_, **__: None)
     assert not check_lora(model).fine
 
 
 def test_a_model_that_computes_no_numbers_is_noticed() -> None:
-    model = Qwen2Audio.tiny()
+    model = tiny(Qwen2Audio)
     with torch.no_grad():
         model.module.lm_head.weight.fill_(float("nan"))
     assert not check_batch(model).fine

@@ -12,6 +12,7 @@ from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.models.generation.beam_search import Answer
 from eartune.models.generation.json_constraint import Constraint, grammar
 from eartune.tasks.slu import ParseStatus, Schema, parse, target
+from tiny_models import tiny
 
 SLURP = Schema.of(
     [
@@ -21,7 +22,7 @@ SLURP = Schema.of(
 )
 COFFEE = Schema.of([SemanticFrame("orderDrink", (Entity("size", "small"), Entity("größe", "klein")))])
 BARE = Schema.of([SemanticFrame("yes"), SemanticFrame('no "really"')])
-MODEL = Qwen2Audio.tiny()
+MODEL = tiny(Qwen2Audio)
 END = MODEL.tokenizer.convert_tokens_to_ids(MODEL.chat.answer_end)
 
 
