@@ -24,7 +24,8 @@ from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.models.generation.beam_search import Answer, Free, Rules, search
 from eartune.models.generation.json_constraint import Held
 from eartune.settings import Decoding
-from eartune.tasks.slu import ParseStatus, Schema, instruction, parse
+from eartune.tasks.slu import Schema, grammar, instruction, parse
+from eartune.tasks.task import ParseStatus
 
 ROUNDS, CLIPS, NEW_TOKENS = 7, 8, 24
 
@@ -57,13 +58,15 @@ def measured(model: Qwen2Audio, batch: Batch, schema: Schema, beams: int) -> dic
     for number in range(ROUNDS + 1):
         times = (
             time_a_token(model, batch, beams, Free(-1, NEW_TOKENS, model.audio_token_id)),
-            time_a_token(model, batch, beams, cut_off(StepByStep(model._constraint(schema), NEW_TOKENS))),
-            time_a_token(model, batch, beams, cut_off(Held(model._constraint(schema), NEW_TOKENS))),
+            time_a_token(model, batch, beams, cut_off(StepByStep(model._constraint(grammar(schema)), NEW_TOKENS))),
+            time_a_token(model, batch, beams, cut_off(Held(model._constraint(grammar(schema)), NEW_TOKENS))),
         )
         if number:  # the first warms up
             for kept, taken in zip((free, held, skipping), times, strict=True):
                 kept.append(taken)
-    answers = model.generate(batch, Decoding(beams=beams, max_new_tokens=NEW_TOKENS, constrain="schema"), schema)
+    answers = model.generate(
+        batch, Decoding(beams=beams, max_new_tokens=NEW_TOKENS, constrain="schema"), grammar(schema)
+    )
     valid = sum(parse(answer, schema)[1] is ParseStatus.OK for answer in answers)
     found: dict[str, Any] = {"beams": beams, "free, ms a token": round(statistics.median(free), 2)}
     for name, times_of in (("held", held), ("held, skipping", skipping)):

@@ -31,13 +31,14 @@ def main() -> None:
     stages = stage_folders(experiment, plan, RUNS / experiment.name, base_fingerprint(experiment.architecture))
     with RunProgress(Console(), 1.0) as progress:
         encoded = encoded_clips(experiment, RUNS / experiment.name, progress)
-        model = trained_model(experiment, plan, stages, encoded, progress)
-    rows = RowMaker(model, experiment.task, experiment.architecture)
+        model = trained_model(experiment, plan, pools, stages, encoded, progress)
+    rows = RowMaker(model, experiment.task, pools.labels, experiment.architecture)
     found = {}
     for name, examples in {"typed": tuple(Example(e.utterance) for e in pools.test), "spoken": pools.test}.items():
         path = RUNS / "transfer" / stages[-1].path.name / f"{name}.jsonl"
-        predictions = decode(model, examples, rows, pools.schema, experiment.decoding, path, lambda done, total: None)
-        found[name] = {key: value.to_json() for key, value in score(examples, predictions).items()}
+        predictions = decode(model, examples, rows, experiment.decoding, path, lambda done, total: None)
+        scores = score(experiment.task, pools.labels, examples, predictions)
+        found[name] = {key: value.to_json() for key, value in scores.items()}
     ratios = {
         key: found["spoken"][key]["value"] / found["typed"][key]["value"] for key in ("intent_accuracy", "slu_f1")
     }

@@ -94,7 +94,7 @@ def show_rows(kind: str, pairs: Sequence[tuple[Pair, Pair]]) -> None:
         console.print(f"{one.key}  {one.reference.text or ''}", markup=False)
         console.print(f"  gold {in_words(one.reference.frame)}", markup=False)
         for name, pair in (("A", one), ("B", other)):
-            console.print(f"  {name}    {in_words(pair.prediction.frame if pair.prediction else None)}", markup=False)
+            console.print(f"  {name}    {in_words(pair.prediction.answer if pair.prediction else None)}", markup=False)
     if len(pairs) > len(shown):
         console.print(f"  and {len(pairs) - len(shown):,} more; --json lists them all")
 
@@ -108,7 +108,7 @@ def in_words(frame: SemanticFrame | None) -> str:
 
 def row_json(one: Pair, other: Pair) -> dict[str, Any]:
     """A row with what both systems made of it."""
-    frames = (one.reference.frame, *(pair.prediction.frame if pair.prediction else None for pair in (one, other)))
+    frames = (one.reference.frame, *(pair.prediction.answer if pair.prediction else None for pair in (one, other)))
     return {"key": one.key, "text": one.reference.text} | dict(
         zip(("gold", "a", "b"), map(in_words, frames), strict=True)
     )

@@ -6,31 +6,31 @@ from typing import Any
 
 from eartune.data.audio import AUDIO_SUFFIXES, SAMPLE_RATE, read_audio
 from eartune.data.example import Example
-from eartune.data.frame import SemanticFrame
 from eartune.data.utterance import Recording, Utterance
 from eartune.errors import InputError
 from eartune.experiments.trained_model import load_run, read_run
 from eartune.inference.decode import ask
 from eartune.models.rows import RowMaker
-from eartune.tasks.slu import Schema
+from eartune.tasks.task import Task
 
 
-def predict_files(run_dir: Path, paths: Sequence[Path]) -> list[dict[str, Any]]:
-    """A row a recording, in the order given: file, text, status, and the frame's keys if one was read.
+def predict_files(run_dir: Path, paths: Sequence[Path], task: Task | None = None) -> list[dict[str, Any]]:
+    """A row a recording, in the order given: file, text, status, and the answer's keys if one was read.
 
+    `task` is that of the run where it was given from Python.
     Raises InputError, before anything is decoded, for a folder that is no model and for the first recording
     that cannot be heard.
     """
-    run = read_run(run_dir)
-    experiment, schema = run.experiment, run.schema
+    run = read_run(run_dir, task)
+    experiment = run.experiment
     files = list(find_recordings(paths))
-    examples = [_example(file, schema) for file in files]
+    examples = [_example(file) for file in files]
     model = load_run(run)
-    rows = RowMaker(model, experiment.task, experiment.architecture, run.preface)
+    rows = RowMaker(model, experiment.task, run.labels, experiment.architecture, run.preface)
     size = experiment.decoding.batch_size
     batches = [examples[start : start + size] for start in range(0, len(examples), size)]
-    predictions = [p for batch in batches for p in ask(model, batch, rows, schema, experiment.decoding)]
-    written = [prediction.to_json() for prediction in predictions]
+    predictions = [p for batch in batches for p in ask(model, batch, rows, experiment.decoding)]
+    written = [prediction.to_json(experiment.task) for prediction in predictions]
     return [{"file": str(file)} | _without_names(row) for file, row in zip(files, written, strict=True)]
 
 
@@ -46,11 +46,10 @@ def find_recordings(paths: Sequence[Path]) -> Iterator[Path]:
         yield from inside
 
 
-def _example(file: Path, schema: Schema) -> Example:
+def _example(file: Path) -> Example:
     seconds = len(read_audio(file)) / SAMPLE_RATE
-    unknown = SemanticFrame.of("", "") if schema.has_scenario else SemanticFrame("")
     recording = Recording(file, seconds)
-    return Example(Utterance(str(file), None, "und", unknown, (recording,)), recording)
+    return Example(Utterance(str(file), None, "und", None, (recording,)), recording)
 
 
 def _without_names(row: dict[str, Any]) -> dict[str, Any]:

@@ -20,13 +20,13 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from eartune.data.example import Asked, Example
-from eartune.data.utterance import frame_fields
+from eartune.data.utterance import label_fields
 from eartune.errors import InputError
 from eartune.experiments.experiment import Experiment
 from eartune.experiments.plan import CellPlan, Pools, figures
 from eartune.files import read_json, write_json
 from eartune.models.architecture import POCKETS, Architecture
-from eartune.tasks.slu import Schema
+from eartune.tasks.task import Labels
 from eartune.training.names import WEIGHTS
 from eartune.training.schemes import Cascade, Stage
 
@@ -107,7 +107,7 @@ def stage_key(experiment: Experiment, stage: Stage, seed: int, before: str) -> s
         "before": before,
         "seed": seed,
         "architecture": experiment.architecture.model_dump(mode="json"),
-        "task": experiment.task.model_dump(mode="json"),
+        "task": experiment.task.to_json(),
         "training": experiment.training.model_dump(mode="json", exclude=NO_MATTER),
         "stage": [stage.epochs, stage.learning_rate, stage.warmup_ratio, [str(part) for part in stage.trainable]],
         "examples": [example_key(example) for example in stage.examples],
@@ -118,7 +118,7 @@ def stage_key(experiment: Experiment, stage: Stage, seed: int, before: str) -> s
 def cell_fingerprint(experiment: Experiment, plan: CellPlan, pools: Pools, base: str) -> str:
     """A digest of all that the cell's result follows from."""
     stages = [folder.path.name for folder in stage_folders(experiment, plan, Path(), base)]
-    asked = [experiment.architecture.model_dump(mode="json"), experiment.task.model_dump(mode="json")]
+    asked = [experiment.architecture.model_dump(mode="json"), experiment.task.to_json()]
     decoding = experiment.decoding.model_dump(mode="json", exclude={"batch_size"})
     scheme = plan.cell.scheme
     otherwise = [plan.preface] if plan.preface else [scheme.asr, scheme.as_heard] if isinstance(scheme, Cascade) else []
@@ -136,7 +136,7 @@ def example_key(example: Example) -> list[Any]:
     utterance, recording = example.utterance, example.recording
     heard = None if recording is None else [recording.path.name, content_of(recording.path)]
     asked = [] if example.asked is Asked.FRAME else [example.asked.value]
-    return [utterance.id, utterance.text, heard, frame_fields(utterance.frame), *asked]
+    return [utterance.id, utterance.text, heard, label_fields(utterance), *asked]
 
 
 def content_of(path: Path) -> str:
@@ -157,12 +157,11 @@ def digest(content: Any) -> str:
 
 
 def write_plan(
-    folder: Path, experiment: Experiment, plan: CellPlan, schema: Schema, stages: tuple[StageFolder, ...]
+    folder: Path, experiment: Experiment, plan: CellPlan, labels: Labels, stages: tuple[StageFolder, ...]
 ) -> None:
     """What the cell was asked to do, as files that a person can read."""
     write_json(folder / "settings.json", experiment.model_dump(mode="json"))
-    labels = {"intents": sorted(schema.intents), "entity_types": sorted(schema.entity_types)}
-    write_json(folder / "labels.json", labels | {"has_scenario": schema.has_scenario, "pairs": sorted(schema.pairs)})
+    write_json(folder / "labels.json", labels.to_json())
     selected = [{"id": utterance.id, "seconds": round(utterance.seconds, 3)} for utterance in plan.speech]
     write_json(folder / "selection.json", {"budget": str(plan.cell.budget or "none"), "utterances": selected})
     rows = []

@@ -40,6 +40,7 @@ from eartune.report import CELLS, RunResult, write_report, write_result
 from eartune.report.differences import PREDICTIONS, REFERENCES
 from eartune.settings import Component
 from eartune.tasks.prediction import Prediction
+from eartune.tasks.task import Labels, Task
 from eartune.training.schemes import Cascade
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def run(experiment: Experiment, data: Path, runs: Path, console: Console) -> Pat
     check_recordings(plans, pools)
     with alone_in(root):
         run_cells(experiment, plans, pools, root, base, console)
-        write_report(root)
+        write_report(root, experiment.task)
     return root
 
 
@@ -103,7 +104,7 @@ def run_cell(
     folder = root / plan.cell.name
     stages = stage_folders(experiment, plan, root, base)
     clear_outdated(folder, key)
-    write_plan(folder, experiment, plan, pools.schema, stages)
+    write_plan(folder, experiment, plan, pools.labels, stages)
     result = unfinished_result(experiment, plan, pools, key)
     try:
         write_result(folder, make_model(experiment, plan, pools, folder, stages, result, progress))
@@ -130,19 +131,19 @@ def make_model(
     base = base_fingerprint(experiment.architecture)
     encoded = encoded_clips(experiment, folder.parent, progress)
     test = heard_by_asr(experiment, plan, pools, folder.parent, base, stages, encoded, progress)
-    model = trained_model(experiment, plan, stages, encoded, progress)
+    model = trained_model(experiment, plan, pools, stages, encoded, progress)
     started = time.monotonic()
     clips = encoded.of_test(model, test, watch(progress, f"{plan.cell.name}: encodes the test", 0))
-    rows = RowMaker(model, experiment.task, experiment.architecture, plan.preface, clips)
+    rows = RowMaker(model, experiment.task, pools.labels, experiment.architecture, plan.preface, clips)
     show = watch(progress, f"{plan.cell.name}: answers", decode_units(pools))
-    predictions = decode(model, test, rows, pools.schema, experiment.decoding, folder / PREDICTIONS, show)
+    predictions = decode(model, test, rows, experiment.decoding, folder / PREDICTIONS, show)
     progress.done(decode_units(pools))
     seconds = {"train": sum(stage.seconds() for stage in stages), "decode": time.monotonic() - started}
-    scores = score(pools.test, predictions)
+    scores = score(experiment.task, pools.labels, pools.test, predictions)
     write_json(folder / "scores.json", {name: value.to_json() for name, value in scores.items()})
     listening = None
     if test is pools.test:  # a transcript is not listened to
-        listening = listen(model, test, rows, pools.schema, result.main_metric, experiment.decoding)
+        listening = listen(model, test, rows, result.main_metric, experiment.decoding)
         if not listening.listens:
             progress.console.print(f"[bold red]{plan.cell.name}: {listening.sentence}[/]")
     return replace(
@@ -175,11 +176,11 @@ def heard_by_asr(
 
     before = [stage for stage in plan.stages if stage.name == ALIGN]  # tuning for frames may unlearn transcription
     untuned = replace(plan, stages=tuple(before))
-    model = trained_model(experiment, untuned, stages[: len(before)], encoded, progress)
-    rows = RowMaker(model, experiment.task, experiment.architecture)
+    model = trained_model(experiment, untuned, pools, stages[: len(before)], encoded, progress)
+    rows = RowMaker(model, experiment.task, pools.labels, experiment.architecture)
     show = watch(progress, f"{plan.cell.name}: transcripts", 0)
     key = transcript_key(experiment, pools, base, scheme.asr, stages[: len(before)])
-    heard = transcribed(pools.test, scheme.asr, rows, pools.schema, root / "transcripts" / key, show)
+    heard = transcribed(pools.test, scheme.asr, rows, root / "transcripts" / key, show)
     written = as_heard if scheme.as_heard else str
     return tuple(replace(example, transcript=written(str(example.transcript))) for example in heard)
 
@@ -195,6 +196,7 @@ def encoded_clips(experiment: Experiment, root: Path, progress: RunProgress) -> 
 def trained_model(
     experiment: Experiment,
     plan: CellPlan,
+    pools: Pools,
     stages: tuple[StageFolder, ...],
     encoded: "EncodedClips",
     progress: RunProgress,
@@ -221,7 +223,7 @@ def trained_model(
         model.parts.set_trainable(stage.trainable)
         progress.console.print(trained_parts(f"{plan.cell.name}, {stage.name} stage", model.parts.counts()))
         clips = encoded.of_stage(model, stage, watch(progress, f"{plan.cell.name}: encodes the {stage.name} stage", 0))
-        rows = RowMaker(model, experiment.task, experiment.architecture, encoded=clips)
+        rows = RowMaker(model, experiment.task, pools.labels, experiment.architecture, encoded=clips)
         journal = Journal(stored.path / "train.jsonl", show)
         train_stage(model, stage, rows.to_learn, experiment.training, plan.cell.seed, stored.path, journal)
         save_weights(model, stored.weights)
@@ -241,12 +243,15 @@ def trained_parts(title: str, counts: dict[Component, tuple[int, int]]) -> Table
     return table
 
 
-def score(examples: tuple[Example, ...], predictions: tuple[Prediction, ...]) -> dict[str, Score]:
+def score(
+    task: Task, labels: Labels, examples: tuple[Example, ...], predictions: tuple[Prediction, ...]
+) -> dict[str, Score]:
     """All metrics, strict: an answer that does not parse counts as wrong. Sentences are the clusters."""
-    return evaluate(
-        Answered(example.utterance.frame, prediction.frame, example.utterance.id)
+    answered = (
+        Answered(task.reference(example.utterance), prediction.answer, example.utterance.id)
         for example, prediction in zip(examples, predictions, strict=True)
     )
+    return evaluate(answered, task.metrics(labels))
 
 
 def unfinished_result(experiment: Experiment, plan: CellPlan, pools: Pools, key: str) -> RunResult:
@@ -261,7 +266,7 @@ def unfinished_result(experiment: Experiment, plan: CellPlan, pools: Pools, key:
         seed=cell.seed,
         status="failed",
         error=None,
-        main_metric="slu_f1" if pools.schema.has_scenario else "slot_f1",
+        main_metric=experiment.task.main_metric(pools.labels),
         scores={},
         answers={},
         text_utterances=len(pools.text) if cell.scheme.uses_text else 0,
@@ -274,6 +279,7 @@ def unfinished_result(experiment: Experiment, plan: CellPlan, pools: Pools, key:
         settings=experiment.model_dump(mode="json"),
         made_with=made_with() | {"fingerprint": key},
         free_hours=round(free_seconds(plan) / 3600, 4),
+        definitions={name: m.definition for name, m in experiment.task.metrics(pools.labels).items()},
     )
 
 

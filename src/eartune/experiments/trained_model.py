@@ -8,7 +8,7 @@ from eartune.experiments.experiment import Experiment
 from eartune.files import read_json
 from eartune.models.chat_model import ChatModel
 from eartune.models.registry import load
-from eartune.tasks.slu import Schema
+from eartune.tasks.task import Labels, Task
 from eartune.training.names import WEIGHTS
 from eartune.training.trainer import load_weights
 
@@ -21,13 +21,16 @@ class TrainedRun:
     experiment: Experiment
     weights: Path | None
     """Of its last stage; None if it has no stage."""
-    schema: Schema
+    labels: Labels
     preface: str = ""
     """What is said to the model before the instruction."""
 
 
-def read_run(run_dir: Path) -> TrainedRun:
-    """What lies in a model's folder; raises InputError naming the models in a folder that holds several."""
+def read_run(run_dir: Path, task: Task | None = None) -> TrainedRun:
+    """What lies in a model's folder; raises InputError naming the models in a folder that holds several.
+
+    `task` is that of the run, for one that was given from Python and cannot be read from its settings.
+    """
     if not (run_dir / "result.json").is_file():
         inside = sorted(path.parent.name for path in run_dir.glob("*/result.json"))
         hint = f"; models in it: {', '.join(inside)}" if inside else ""
@@ -35,20 +38,15 @@ def read_run(run_dir: Path) -> TrainedRun:
     result = read_json(run_dir / "result.json")
     if result.get("status") == "failed":
         raise InputError(f"{run_dir}: failed ({result.get('error')}), so there is no model to use")
-    experiment = Experiment.model_validate(read_json(run_dir / "settings.json"))
+    settings = read_json(run_dir / "settings.json")
+    experiment = Experiment.model_validate(settings if task is None else settings | {"task": task})
     plan = read_json(run_dir / "plan.json")
     if plan.get("asr"):
         raise InputError(f"{run_dir}: is a cascade, which reads what a recogniser hears; take a model that listens")
     stages = plan["stages"]
-    labels = read_json(run_dir / "labels.json")
-    schema = Schema(
-        frozenset(labels["intents"]),
-        frozenset(labels["entity_types"]),
-        labels["has_scenario"],
-        frozenset((scenario, action) for scenario, action in labels.get("pairs", [])),
-    )
+    labels = experiment.task.read_labels(read_json(run_dir / "labels.json"))
     weights = run_dir / stages[-1]["folder"] / WEIGHTS if stages else None
-    return TrainedRun(run_dir, experiment, weights, schema, plan.get("preface", ""))
+    return TrainedRun(run_dir, experiment, weights, labels, plan.get("preface", ""))
 
 
 def load_run(run: TrainedRun) -> ChatModel:

@@ -95,7 +95,7 @@ def test_examples(run: TrainedRun) -> list[Example]:
 @torch.no_grad()
 def question(model: ChatModel, run: TrainedRun, example: Example) -> Question:
     """Asked alone, as some stock models hear a clip differently beside a longer one."""
-    rows = RowMaker(model, run.experiment.task, run.experiment.architecture, run.preface)
+    rows = RowMaker(model, run.experiment.task, run.labels, run.experiment.architecture, run.preface)
     assert example.recording is not None
     batch = model.collate([rows.to_learn(example)])
     answers = torch.nonzero(batch.labels[0, 1:] != -100)[:, 0]

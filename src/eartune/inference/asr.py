@@ -11,7 +11,7 @@ from eartune.inference.decode import answer_all, ask
 from eartune.models.rows import RowMaker
 from eartune.settings import Decoding
 from eartune.tasks.prediction import Prediction
-from eartune.tasks.slu import ParseStatus, Schema
+from eartune.tasks.task import ParseStatus
 
 SELF = "self"
 WORDS = Decoding(beams=1, max_new_tokens=100, batch_size=8)
@@ -19,17 +19,19 @@ Progress = Callable[[int, int], None]
 
 
 def transcribed(
-    examples: Sequence[Example], asr: str, rows: RowMaker, schema: Schema, folder: Path, progress: Progress
+    examples: Sequence[Example], asr: str, rows: RowMaker, folder: Path, progress: Progress
 ) -> tuple[Example, ...]:
     """The examples with what `asr` heard; `rows` are of the model itself, which serves for "self"."""
     asked = [replace(example, asked=Asked.WORDS) for example in examples]
     path = folder / f"{re.sub('[^A-Za-z0-9.-]+', '-', asr)}.jsonl"
     if asr == SELF:
         rows.model.module.eval()
-        heard = answer_all(asked, WORDS.batch_size, path, progress, lambda b: ask(rows.model, b, rows, schema, WORDS))
+        heard = answer_all(
+            asked, rows.task, WORDS.batch_size, path, progress, lambda b: ask(rows.model, b, rows, WORDS)
+        )
     else:
         recognise = recogniser(asr, rows)
-        heard = answer_all(asked, WORDS.batch_size, path, progress, recognise)
+        heard = answer_all(asked, rows.task, WORDS.batch_size, path, progress, recognise)
     return tuple(replace(e, transcript=p.text) for e, p in zip(examples, heard, strict=True))
 
 

@@ -13,7 +13,6 @@ from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Row
 from eartune.models.rows import RowMaker
 from eartune.settings import Decoding
-from eartune.tasks.slu import Schema, parse
 
 CLIPS = 8
 LEAST_CHANGE = 1e-3  # nats per token; a model that gets no audio changes by exactly 0
@@ -49,11 +48,9 @@ class Listening:
         return f"It listens: {found}." if self.listens else f"IT DOES NOT LISTEN: {found}."
 
 
-def listen(
-    model: AudioLLM, examples: Sequence[Example], rows: RowMaker, schema: Schema, metric: str, decoding: Decoding
-) -> Listening:
+def listen(model: AudioLLM, examples: Sequence[Example], rows: RowMaker, metric: str, decoding: Decoding) -> Listening:
     """The canary on the first few spoken examples with different answers."""
-    chosen = list({example.utterance.frame: example for example in examples}.values())[:CLIPS]
+    chosen = list({rows.task.reference(example.utterance): example for example in examples}.values())[:CLIPS]
     learned = [rows.to_learn(example) for example in chosen]
     swapped = [replace(row, clip=other.clip) for row, other in zip(learned, learned[1:] + learned[:1], strict=True)]
     silent = [
@@ -64,8 +61,8 @@ def listen(
     greedy = decoding.model_copy(update={"beams": 1})
     return Listening(
         swapped=float(change),
-        silence=_score(model, silent, chosen, schema, metric, greedy),
-        heard=_score(model, own, chosen, schema, metric, greedy),
+        silence=_score(model, silent, chosen, rows, metric, greedy),
+        heard=_score(model, own, chosen, rows, metric, greedy),
     )
 
 
@@ -85,12 +82,13 @@ def _log_probabilities(model: AudioLLM, rows: Sequence[Row]) -> Tensor:
 
 
 def _score(
-    model: AudioLLM, rows: Sequence[Row], examples: Sequence[Example], schema: Schema, metric: str, decoding: Decoding
+    model: AudioLLM, asked: Sequence[Row], examples: Sequence[Example], rows: RowMaker, metric: str, decoding: Decoding
 ) -> float:
-    batch = model.collate(rows).to(next(model.module.parameters()).device)
-    answers = model.generate(batch, decoding, schema)
+    task, labels = rows.task, rows.labels
+    batch = model.collate(asked).to(next(model.module.parameters()).device)
+    answers = model.generate(batch, decoding, task.grammar(labels))
     answered = [
-        Answered(example.utterance.frame, parse(answer, schema)[0], example.utterance.id)
+        Answered(task.reference(example.utterance), task.parse(answer, labels)[0], example.utterance.id)
         for example, answer in zip(examples, answers, strict=True)
     ]
-    return evaluate(answered, resamples=0)[metric].value
+    return evaluate(answered, task.metrics(labels), resamples=0)[metric].value

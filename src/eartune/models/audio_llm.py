@@ -12,7 +12,7 @@ from eartune.models.chat_format import ChatFormat
 from eartune.models.components import Parts
 from eartune.models.size import Rate
 from eartune.settings import Component, Decoding
-from eartune.tasks.slu import Schema
+from eartune.tasks.task import Grammar
 
 
 class AudioLLM(Protocol):
@@ -56,8 +56,8 @@ class AudioLLM(Protocol):
     def head(self, hidden: Tensor) -> Tensor:
         """Logits of any selection of hidden states."""
 
-    def generate(self, batch: Batch, decoding: Decoding, schema: Schema | None = None) -> list[str]:
-        """One answer a row, of the schema if the settings say so; each clip is encoded, each prompt read once."""
+    def generate(self, batch: Batch, decoding: Decoding, grammar: Grammar | None = None) -> list[str]:
+        """One answer a row, of the grammar if the settings say so; each clip is encoded, each prompt read once."""
 
     def recompute_activations(self) -> None:
         """Keep no activations of the decoder in training."""

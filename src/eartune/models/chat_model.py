@@ -27,7 +27,7 @@ from eartune.models.generation.kv_cache import Reader
 from eartune.models.packed_attention import Pack, attend_as_ever, attend_by_row, has_windows, takes_packs
 from eartune.models.size import Rate
 from eartune.settings import Component, Decoding
-from eartune.tasks.slu import Schema
+from eartune.tasks.task import Grammar
 
 IGNORED = -100
 HOP_SAMPLES = 160  # one mel frame, 10 ms
@@ -74,7 +74,7 @@ class ChatModel(ABC):
         self.parts = self.parts_of(model)
         self.packs = takes_packs(self.language_model)
         """Whether rows are trained on without their padding."""
-        self._constraints: dict[Schema, Constraint] = {}
+        self._constraints: dict[Grammar, Constraint] = {}
         if self._ids(self.chat.answer_end) != [tokenizer.convert_tokens_to_ids(self.chat.answer_end)]:
             raise InputError(
                 f"the tokenizer does not know {self.chat.answer_end!r} as one token; is it of another family?"
@@ -299,29 +299,29 @@ class ChatModel(ABC):
         return logits
 
     @torch.no_grad()
-    def generate(self, batch: Batch, decoding: Decoding, schema: Schema | None = None) -> list[str]:
+    def generate(self, batch: Batch, decoding: Decoding, grammar: Grammar | None = None) -> list[str]:
         """One answer a row. A clip is encoded and a prompt read once, however many beams."""
         reader, read = self._read(batch)
-        rules = self._rules(decoding, schema)
+        rules = self._rules(decoding, grammar)
         found = search(Writing(self, reader), self.head(read[:, -1]).float(), decoding.beams, rules)
         return [text.strip() for text in self.tokenizer.batch_decode(found, skip_special_tokens=True)]
 
-    def _rules(self, decoding: Decoding, schema: Schema | None) -> Rules:
+    def _rules(self, decoding: Decoding, grammar: Grammar | None) -> Rules:
         """What answers keep to."""
-        if schema is None or decoding.constrain == "nothing":
+        if grammar is None or decoding.constrain == "nothing":
             end = self.tokenizer.convert_tokens_to_ids(self.chat.answer_end)
             return Free(end, decoding.max_new_tokens, self.audio_token_id)
         # Rows that skip more or less than others are padded in between, which windows would count.
         skips = not has_windows(self.language_model)
-        return self._constraint(schema).rules(decoding.max_new_tokens, skips)
+        return self._constraint(grammar).rules(decoding.max_new_tokens, skips)
 
-    def _constraint(self, schema: Schema) -> Constraint:
+    def _constraint(self, grammar: Grammar) -> Constraint:
         """Made once: a large vocabulary takes seconds."""
-        if schema not in self._constraints:
+        if grammar not in self._constraints:
             end = self.tokenizer.convert_tokens_to_ids(self.chat.answer_end)
             n_vocab = self.model.config.get_text_config().vocab_size
-            self._constraints[schema] = Constraint(schema, self.tokenizer, n_vocab, end)
-        return self._constraints[schema]
+            self._constraints[grammar] = Constraint(grammar, self.tokenizer, n_vocab, end)
+        return self._constraints[grammar]
 
     def save(self, folder: Path) -> None:
         """A checkpoint in the hub's layout, with all that is needed to load it elsewhere."""

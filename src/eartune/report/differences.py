@@ -4,19 +4,20 @@ references.jsonl + */predictions.jsonl -> rows of the same seeds -> paired boots
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from eartune.data.utterance import Utterance, read_manifest
+from eartune.errors import InputError
 from eartune.evaluation.metrics import Answered, Difference, compare, holm
 from eartune.evaluation.metrics.confidence import between_seeds
 from eartune.evaluation.metrics.power import Z_LEVEL, Z_POWER
-from eartune.evaluation.scoring.match import answered, match
-from eartune.evaluation.scoring.reference import Reference, read_references
 from eartune.report.row import Row
 from eartune.report.wording import scheme_in_prose
 from eartune.tables import Table
 from eartune.tasks.prediction import read_predictions
+from eartune.tasks.task import Task
 from eartune.wording import percent
 
 REFERENCES = "references.jsonl"
@@ -46,21 +47,23 @@ class Compared:
         return (Z_LEVEL + Z_POWER) * standard_error
 
 
-def compare_rows(run_folder: Path, rows: Sequence[Row], metric: str) -> tuple[Compared, ...]:
-    """The comparisons that an experiment is made for; none where the answers themselves are not at hand.
+def compare_rows(run_folder: Path, rows: Sequence[Row], metric: str, task: Task | None) -> tuple[Compared, ...]:
+    """The comparisons that an experiment is made for; none where the answers themselves, or the task
+    that reads them, are not at hand.
 
     At each budget every scheme against direct mixing, or where there is none against the curriculum; every line but
     the untuned model's against text-only; and every line with recordings against synthetic speech.
     """
-    if not (run_folder / REFERENCES).exists():
+    if task is None or not (run_folder / REFERENCES).exists():
         return ()
-    references = read_references(run_folder / REFERENCES, "manifest")
+    test = {utterance.id: utterance for utterance in read_manifest(run_folder / REFERENCES)}
+    metrics = task.metrics(task.labels(test.values()))
     found = []
     for first, second in _pairs(rows):
         seeds = sorted({r.seed for r in first.finished} & {r.seed for r in second.finished})
-        before, after = (_answers(run_folder, row, seeds, references) for row in (first, second))
+        before, after = (_answers(run_folder, row, seeds, test, task) for row in (first, second))
         if before and after:
-            difference = _over_seeds(compare(before, after)[metric], first, second, seeds, metric)
+            difference = _over_seeds(compare(before, after, metrics)[metric], first, second, seeds, metric)
             found.append(Compared(first, second, len(seeds), difference, difference.p))
     adjusted = holm([one.difference.p for one in found])
     return tuple(replace(one, adjusted_p=p) for one, p in zip(found, adjusted, strict=True))
@@ -120,7 +123,9 @@ def _pairs(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
     return pairs + [(row, other) for row in flat if row.scheme == "synthetic-speech" for other in spoken]
 
 
-def _answers(run_folder: Path, row: Row, seeds: Sequence[int], references: Sequence[Reference]) -> list[Answered]:
+def _answers(
+    run_folder: Path, row: Row, seeds: Sequence[int], test: Mapping[str, Utterance], task: Task
+) -> list[Answered]:
     """The answers of all those seeds one after another; a sentence's stand or fall together over seeds too."""
     rows: list[Answered] = []
     by_seed = {result.seed: result for result in row.finished}
@@ -128,7 +133,10 @@ def _answers(run_folder: Path, row: Row, seeds: Sequence[int], references: Seque
         path = run_folder / by_seed[seed].name / PREDICTIONS
         if not path.exists():
             return []
-        rows += answered(match(references, read_predictions(path), path, "strict").pairs)
+        for prediction in read_predictions(path, task):
+            if prediction.id not in test:
+                raise InputError(f"{path}: {prediction.id!r} is not in {REFERENCES}; is it of another test?")
+            rows.append(Answered(task.reference(test[prediction.id]), prediction.answer, prediction.id))
     return rows
 
 

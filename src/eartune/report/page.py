@@ -22,6 +22,8 @@ from eartune.report.summary import answer
 from eartune.report.table import build_table, metrics_of
 from eartune.report.templates import html_template, markdown_template
 from eartune.tables import Table, markdown_table
+from eartune.tasks.settings import read_task
+from eartune.tasks.task import Task
 from eartune.wording import percent
 
 METRICS_SHOWN = 3  # more would be a table to scroll; every score is in the cells' result.json
@@ -62,10 +64,14 @@ class Page:
         return tuple(result for result in self.results if result.listening)
 
 
-def write_report(run_folder: Path) -> Path:
-    """Write curve.svg, report.md and report.html into the run's folder; the path of the last."""
+def write_report(run_folder: Path, task: Task | None = None) -> Path:
+    """Write curve.svg, report.md and report.html into the run's folder; the path of the last.
+
+    `task` is that of the run where it was given from Python; else its settings name it.
+    """
     results = read_results(run_folder)
-    page = build_page(results, compare_rows(run_folder, join_seeds(results), results[0].main_metric))
+    task = task or read_task(results[0].settings.get("task", {}))
+    page = build_page(results, compare_rows(run_folder, join_seeds(results), results[0].main_metric, task))
     if page.curve:
         write_text(run_folder / "curve.svg", str(page.curve))
     write_text(run_folder / "report.md", markdown(page))
@@ -78,6 +84,7 @@ def build_page(results: Sequence[RunResult], compared: Sequence[Compared] = ()) 
     rows = join_seeds(results)
     metrics = metrics_of(results)[:METRICS_SHOWN]
     curve = build_curve(rows, metrics[0])
+    known = results[0].definitions or DEFINITIONS
     return Page(
         experiment=results[0].experiment,
         question=results[0].question,
@@ -90,7 +97,7 @@ def build_page(results: Sequence[RunResult], compared: Sequence[Compared] = ()) 
         differences=differences_table(compared) if compared else None,
         difference_notes=difference_notes(compared),
         results=tuple(result for row in rows for result in row.finished + row.failed),
-        definitions=tuple((metric, DEFINITIONS[metric]) for metric in metrics if metric in DEFINITIONS),
+        definitions=tuple((metric, known[metric]) for metric in metrics if metric in known),
         settings=told_once([result.settings for result in results]),
         made_with=told_once([result.made_with for result in results]),
     )

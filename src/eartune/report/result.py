@@ -1,7 +1,7 @@
 """The outcome of one cell of an experiment, as it stands in `result.json` in the cell's folder."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -55,6 +55,8 @@ class RunResult:
     made_with: dict[str, Any]
     free_hours: float = 0.0
     """Of speech that no budget limits: of voices, of other languages, for alignment."""
+    definitions: dict[str, str] = field(default_factory=dict)
+    """What each score means, in a sentence."""
 
     def __post_init__(self) -> None:
         if self.finished and self.main_metric not in self.scores:
@@ -68,7 +70,7 @@ class RunResult:
 
 def write_result(folder: Path, result: RunResult) -> None:
     """Write `folder/result.json`."""
-    row = {field.name: getattr(result, field.name) for field in fields(result)}
+    row = {one.name: getattr(result, one.name) for one in fields(result)}
     write_json(folder / FILE, row | {"scores": {key: score.to_json() for key, score in result.scores.items()}})
 
 

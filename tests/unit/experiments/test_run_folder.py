@@ -205,7 +205,7 @@ def plan_of(name: str) -> CellPlan:
 def test_a_plan_can_be_read(tmp_path: Path) -> None:
     plan = plan_of(CURRICULUM)
     stages = stage_folders(experiment(), plan, tmp_path, "pocket")
-    write_plan(tmp_path / plan.cell.name, experiment(), plan, pools().schema, stages)
+    write_plan(tmp_path / plan.cell.name, experiment(), plan, pools().labels, stages)
     written = {path.stem: json.loads(path.read_text()) for path in (tmp_path / plan.cell.name).iterdir()}
     assert written["settings"] == experiment().model_dump(mode="json")
     assert written["labels"] == {

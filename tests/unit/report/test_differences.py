@@ -14,7 +14,8 @@ from eartune.report.result import write_result
 from eartune.report.row import Row, join_seeds
 from eartune.report.summary import answer
 from eartune.tasks.prediction import Prediction, write_predictions
-from eartune.tasks.slu import ParseStatus
+from eartune.tasks.slu import SluTask
+from eartune.tasks.task import ParseStatus
 
 N = 60
 GOLD = SemanticFrame("order", (Entity("size", "small"),))
@@ -44,7 +45,7 @@ def made(folder: Path, cell, cells: dict) -> Path:
         result = replace(cell(scheme, budget, 0.5, share=share, seed=seed), scores=scores)
         write_result(folder / result.name, result)
         predictions = [Prediction(f"u{n}", None, "", ParseStatus.OK, frame) for n, frame in enumerate(said)]
-        write_predictions(folder / result.name / "predictions.jsonl", predictions)
+        write_predictions(folder / result.name / "predictions.jsonl", predictions, SluTask())
     return folder
 
 
@@ -55,7 +56,7 @@ def rows_of(folder: Path) -> tuple[Row, ...]:
 
 
 def test_each_budget_is_compared_with_direct_mixing_and_each_line_with_text(run_folder: Path) -> None:
-    compared = compare_rows(run_folder, rows_of(run_folder), "slot_f1")
+    compared = compare_rows(run_folder, rows_of(run_folder), "slot_f1", SluTask())
     assert [(one.second.key, one.first.key) for one in compared] == [
         (("curriculum", "5%"), ("direct-mixing", "5%")),
         (("curriculum", "100%"), ("direct-mixing", "100%")),
@@ -67,7 +68,7 @@ def test_each_budget_is_compared_with_direct_mixing_and_each_line_with_text(run_
 
 
 def test_a_paired_test_sees_what_intervals_hide(run_folder: Path) -> None:
-    at_5, at_100, *_ = compare_rows(run_folder, rows_of(run_folder), "slot_f1")
+    at_5, at_100, *_ = compare_rows(run_folder, rows_of(run_folder), "slot_f1", SluTask())
     assert at_5.difference.value == pytest.approx(13 / 60) and not at_5.difference.apart
     assert at_5.is_shown and not at_100.is_shown
     assert at_100.adjusted_p == 1
@@ -75,7 +76,7 @@ def test_a_paired_test_sees_what_intervals_hide(run_folder: Path) -> None:
 
 def test_the_answer_says_what_the_paired_tests_say(run_folder: Path) -> None:
     rows = rows_of(run_folder)
-    text = answer(rows, "slot_f1", compare_rows(run_folder, rows, "slot_f1")).replace("\u00a0", " ")
+    text = answer(rows, "slot_f1", compare_rows(run_folder, rows, "slot_f1", SluTask())).replace("\u00a0", " ")
     assert "At 5 % the curriculum is 21.7 points above direct mixing" in text and "a real difference" in text
     assert "that paired tests show to be better than text-only tuning is 5 % (the curriculum)" in text
     assert "overlap" not in text
@@ -89,7 +90,7 @@ def test_the_report_shows_them(run_folder: Path) -> None:
 
 def test_without_the_answers_nothing_is_compared(run_folder: Path) -> None:
     (run_folder / REFERENCES).unlink()
-    assert compare_rows(run_folder, rows_of(run_folder), "slot_f1") == ()
+    assert compare_rows(run_folder, rows_of(run_folder), "slot_f1", SluTask()) == ()
     assert "Differences" not in write_report(run_folder).read_text()
 
 
@@ -98,14 +99,14 @@ def test_seeds_that_disagree_widen_the_interval(tmp_path: Path, cell) -> None:
         ("curriculum", "5%", seed): right for seed, right in ((0, 31), (1, 45))
     }
     folder = made(tmp_path, cell, cells)
-    (one,) = compare_rows(folder, rows_of(folder), "slot_f1")
+    (one,) = compare_rows(folder, rows_of(folder), "slot_f1", SluTask())
     assert one.seeds == 2 and one.difference.value == pytest.approx(8 / 60)
     assert one.difference.high - one.difference.low > 0.5  # t of one degree of freedom is 12.7
     assert "Seeds are pooled" in difference_notes([one])[-1]
 
 
 def test_a_difference_below_what_the_test_resolves_is_named(run_folder: Path) -> None:
-    one = compare_rows(run_folder, rows_of(run_folder), "slot_f1")[0]
+    one = compare_rows(run_folder, rows_of(run_folder), "slot_f1", SluTask())[0]
     small = replace(one, difference=replace(one.difference, value=0.01), adjusted_p=0.01)
     assert "probably overstated: curriculum 5% less direct-mixing 5%" in " ".join(difference_notes([small]))
     assert differences_table([small]).lines[0][3] == "0.010"

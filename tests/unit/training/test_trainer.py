@@ -22,7 +22,7 @@ from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.models.registry import FAMILIES
 from eartune.models.rows import RowMaker
 from eartune.settings import Component, Lora, Training
-from eartune.tasks.settings import SluTask
+from eartune.tasks.slu import Schema, SluTask
 from eartune.training.callbacks import Journal
 from eartune.training.optimizer import MasterAdamW
 from eartune.training.schemes import Stage
@@ -37,6 +37,8 @@ from eartune.training.trainer import (
     train_stage,
     unpacked,
 )
+
+INTENTS = Schema.of([SemanticFrame("one")])
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ class CutJournal(Journal):
 
 
 def train(model: ChatModel, what: Stage, folder: Path, journal: Journal | None = None, **settings: object) -> None:
-    rows = RowMaker(model, SluTask(), Architecture(type="qwen2-audio", checkpoint="pocket"))
+    rows = RowMaker(model, SluTask(), INTENTS, Architecture(type="qwen2-audio", checkpoint="pocket"))
     training = Training(**({"batch_size": 8, "micro_batch_size": 8} | settings))
     train_stage(
         model, what, rows.to_learn, training, 0, folder, journal or Journal(folder / "train.jsonl", lambda *_: None)
@@ -107,7 +109,7 @@ def test_one_step_is_the_same_for_8x1_4x2_2x4_and_1x8(examples: tuple[Example, .
 
 
 def typed_and_spoken(model: ChatModel, examples: tuple[Example, ...]) -> list[Row]:
-    rows = RowMaker(model, SluTask(), Architecture(type="qwen2-audio", checkpoint="pocket"))
+    rows = RowMaker(model, SluTask(), INTENTS, Architecture(type="qwen2-audio", checkpoint="pocket"))
     return [rows.to_learn(example) for example in examples]
 
 
@@ -180,7 +182,7 @@ def test_a_recording_that_is_gone_is_one_sentence_from_a_worker_too(
 def test_workers_hand_over_nothing_in_shared_memory(examples: tuple[Example, ...]) -> None:
     """Tensors in a queue lie in /dev/shm, which has 64 MB in many containers."""
     model = Qwen2Audio.tiny()
-    rows = RowMaker(model, SluTask(), Architecture(type="qwen2-audio", checkpoint="pocket"))
+    rows = RowMaker(model, SluTask(), INTENTS, Architecture(type="qwen2-audio", checkpoint="pocket"))
     batches = PlannedBatches([examples[5:]], rows.to_learn, model, Training())
     item = Packed(batches)[0]
     assert isinstance(item, bytes)

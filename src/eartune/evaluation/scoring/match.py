@@ -28,7 +28,7 @@ class Pair:
     @property
     def is_answered(self) -> bool:
         """Whether there is an answer that can be read."""
-        return self.prediction is not None and self.prediction.frame is not None
+        return self.prediction is not None and self.prediction.answer is not None
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def answered(pairs: Sequence[Pair], cluster: Cluster = "sentence", stratum: Stra
     return [
         Answered(
             pair.reference.frame,
-            pair.prediction.frame if pair.prediction else None,
+            pair.prediction.answer if pair.prediction else None,
             _cluster(pair, cluster),
             _stratum(pair, stratum),
         )
