@@ -24,7 +24,8 @@ from eartune.models.generation.beam_search import Answer, Rules, Unconstrained, 
 from eartune.models.generation.generate import StepScores, constraint_of, generate, prefill
 from eartune.models.generation.json_constraint import Held
 from eartune.settings import Decoding
-from eartune.tasks.slu import ParseStatus, Schema, instruction, parse
+from eartune.tasks.slu import Schema, grammar, instruction, parse
+from eartune.tasks.task import ParseStatus
 
 ROUNDS, CLIPS, NEW_TOKENS = 7, 8, 24
 
@@ -65,7 +66,9 @@ def measured(model: Qwen2Audio, batch: Batch, schema: Schema, beams: int) -> dic
         if number:  # the first warms up
             for kept, taken in zip((free, held, skipping), times, strict=True):
                 kept.append(taken)
-    answers = generate(model, batch, Decoding(beams=beams, max_new_tokens=NEW_TOKENS, constrain="schema"), schema)
+    answers = generate(
+        model, batch, Decoding(beams=beams, max_new_tokens=NEW_TOKENS, constrain="schema"), grammar(schema)
+    )
     valid = sum(parse(answer, schema)[1] is ParseStatus.OK for answer in answers)
     found: dict[str, Any] = {"beams": beams, "free, ms a token": round(statistics.median(free), 2)}
     for name, times_of in (("held", held), ("held, skipping", skipping)):

@@ -35,7 +35,7 @@ from eartune.models.rows import RowMaker
 from eartune.models.size import QWEN2_AUDIO_7B, Size
 from eartune.models.size_from_config import size_of_config
 from eartune.settings import Component, Lora, Training
-from eartune.tasks.settings import SluTask
+from eartune.tasks.slu import SluTask
 from eartune.training.memory_estimate import Footprint, footprint
 from eartune.training.optimizer import make_optimizer
 from eartune.training.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, Stage
@@ -97,7 +97,7 @@ def stage_of(mode: Mode, folder: Path) -> Stage:
 def foretell(mode: Mode, size: Size) -> Footprint:
     """As `eartune check` has it."""
     architecture = Architecture(type="qwen2-audio", checkpoint="pocket", precision=mode[1])
-    return footprint(size, stage_of(mode, Path()), architecture, mode[0])
+    return footprint(size, stage_of(mode, Path()), architecture, mode[0], SluTask())
 
 
 def measure(mode: Mode) -> float:
@@ -172,7 +172,8 @@ def micro_batch(model: Qwen2Audio, mode: Mode) -> Batch:
         stage = stage_of(mode, Path(folder))
         noise = np.random.default_rng(0).standard_normal(round(SECONDS * SAMPLE_RATE)) * 0.1
         write_audio(Path(folder) / "noise.wav", noise.astype(np.float32))
-        rows = RowMaker(model, SluTask(), Architecture(type="qwen2-audio", checkpoint="pocket"))
+        labels = SluTask().labels(example.utterance for example in stage.examples)
+        rows = RowMaker(model, SluTask(), labels, Architecture(type="qwen2-audio", checkpoint="pocket"))
         return model.collate([rows.to_learn(example) for example in stage.examples])
 
 

@@ -18,7 +18,8 @@ from eartune.models.nf4 import quantise_nf4
 from eartune.models.packed_attention import has_sliding_windows
 from eartune.models.registry import FAMILIES, load
 from eartune.settings import Component, Decoding, Lora
-from eartune.tasks.slu import ParseStatus, Schema, parse
+from eartune.tasks.slu import Schema, grammar, parse
+from eartune.tasks.task import ParseStatus
 from eartune.training.encoder_cache import encoded, read_clip, write_clip
 from eartune.training.trainer import Learner
 from stock import DEPEND_ON_BATCH, never_share_prefixes, restore_stock, stock_tokens, texts
@@ -470,13 +471,13 @@ def test_random_weights_held_to_a_schema_write_valid_answers(model: AudioLLM, be
     )
     batch = model.collate([heard(model, 1.0, 1, None), typed(model, answer=None), heard(model, 2.0, 2, None)])
     held = Decoding(beams=beams, max_new_tokens=48, constrain="schema")
-    statuses = [parse(answer, schema)[1] for answer in generate(model, batch, held, schema)]
+    statuses = [parse(answer, schema)[1] for answer in generate(model, batch, held, grammar(schema))]
     assert statuses == [ParseStatus.OK] * 3
 
 
 def test_forced_tokens_are_skipped_where_no_window_would_count_the_padding_after(model: AudioLLM) -> None:
     schema = Schema.of([SemanticFrame.of("alarm", "set")])
-    rules = rules_of(model, Decoding(max_new_tokens=48, constrain="schema"), schema)
+    rules = rules_of(model, Decoding(max_new_tokens=48, constrain="schema"), grammar(schema))
     assert (rules.forced(()) == ()) == has_sliding_windows(model.language_model)
 
 

@@ -14,7 +14,7 @@ NEEDS_TORCH = (
     *("models.packed_attention", "models.pocket", "models.registry", "models.rows", "models.size_from_config"),
     *("models.whisper_encoder",),
     *("training.callbacks", "training.encoder_cache", "training.optimizer", "training.trainer", "inference"),
-    *("experiments.predict", "experiments.trained_model", "export"),
+    *("experiments.finished_model", "export"),
 )
 MODULES = [".".join(path.relative_to(SRC).with_suffix("").parts) for path in (SRC / "eartune").rglob("*.py")]
 LIGHT = sorted(

@@ -43,8 +43,7 @@ def check(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsR
         f"test: {len(pools.test)} recordings"
     )
     console.print(
-        f"labels: {len(pools.schema.intents)} intents, {len(pools.schema.entity_types)} entity types   "
-        f"architecture: {settings.architecture.checkpoint}",
+        f"labels: {pools.labels.describe()}   architecture: {settings.architecture.checkpoint}",
         highlight=False,
     )
     console.print(resolution(pools))

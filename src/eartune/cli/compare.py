@@ -97,7 +97,9 @@ def show_rows(kind: str, pairs: Sequence[tuple[Pair, Pair]]) -> None:
         console.print(f"{one.key}  {one.reference.text or ''}", markup=False)
         console.print(f"  gold {frame_text(one.reference.frame)}", markup=False)
         for name, pair in (("A", one), ("B", other)):
-            console.print(f"  {name}    {frame_text(pair.prediction.frame if pair.prediction else None)}", markup=False)
+            console.print(
+                f"  {name}    {frame_text(pair.prediction.answer if pair.prediction else None)}", markup=False
+            )
     if len(pairs) > len(shown):
         console.print(f"  and {len(pairs) - len(shown):,} more; --json lists them all")
 
@@ -111,7 +113,7 @@ def frame_text(frame: SemanticFrame | None) -> str:
 
 def row_json(one: Pair, other: Pair) -> dict[str, Any]:
     """A row with the answers of both systems, for JSON."""
-    frames = (one.reference.frame, *(pair.prediction.frame if pair.prediction else None for pair in (one, other)))
+    frames = (one.reference.frame, *(pair.prediction.answer if pair.prediction else None for pair in (one, other)))
     return {"key": one.key, "text": one.reference.text} | dict(
         zip(("gold", "a", "b"), map(frame_text, frames), strict=True)
     )

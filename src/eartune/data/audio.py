@@ -1,5 +1,6 @@
 """Recordings: any file that soundfile can read is loaded as 16 kHz mono float32, or one sentence says why not."""
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -31,13 +32,18 @@ def read_audio(path: Path) -> Wave:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such recording")
+    return decode_audio(path, str(path))
+
+
+def decode_audio(source: Path | bytes, name: str) -> Wave:
+    """Return the samples of a file or of a file's bytes; raises InputError, which starts with `name`, as above."""
     try:
-        with soundfile.SoundFile(path) as file:
-            check_seconds(file.frames / file.samplerate, str(path))
+        with soundfile.SoundFile(BytesIO(source) if isinstance(source, bytes) else source) as file:
+            check_seconds(file.frames / file.samplerate, name)
             samples, rate = file.read(dtype="float32", always_2d=True), file.samplerate
     except soundfile.LibsndfileError as error:
-        raise InputError(f"{path}: not a readable wav, flac, ogg or mp3 file ({error.error_string})") from error
-    return check_wave(to_mono_16k(samples, rate), str(path))
+        raise InputError(f"{name}: not a readable wav, flac, ogg or mp3 file ({error.error_string})") from error
+    return check_wave(to_mono_16k(samples, rate), name)
 
 
 def load_audio(path: Path, without_silence: bool) -> Wave:

@@ -1,7 +1,8 @@
-"""A row of a corpus, and how it is written to and read from a manifest.
+"""A row of a corpus, with a frame or a label, and how it is written to and read from a manifest.
 
 {"id":"ab12","text":"a small latte","language":"en","intent":"orderDrink",
  "entities":[{"type":"size","filler":"small"}],"recordings":[{"file":"ab12.flac"}]}
+{"id":"cd34","text":"where is my train","language":"en","label":"angry","recordings":[{"file":"cd34.flac"}]}
 """
 
 import math
@@ -15,6 +16,8 @@ from eartune.data.frame import Entity, SemanticFrame, check_frame
 from eartune.errors import InputError
 from eartune.files import read_lines, write_lines
 
+FRAME_KEYS = {"scenario", "action", "intent", "entities"}
+
 
 @dataclass(frozen=True)
 class Recording:
@@ -27,18 +30,28 @@ class Recording:
 
 @dataclass(frozen=True)
 class Utterance:
-    """Something that was, or could be, said: its words (None if nobody wrote them down) and its meaning."""
+    """Something that was, or could be, said: its words (None if nobody wrote them down) and what it is labelled with.
+
+    A row that is to be learned from or scored has a frame, a label, or both; one that is only to be answered has none.
+    """
 
     id: str
     text: str | None
     language: str
-    frame: SemanticFrame
+    frame: SemanticFrame | None
     recordings: tuple[Recording, ...] = ()
+    label: str | None = None
+    """A class that is no intent, such as an emotion."""
 
     @property
     def seconds(self) -> float:
         """The length of all its recordings together, in seconds."""
         return sum(recording.seconds for recording in self.recordings)
+
+    @property
+    def entities(self) -> tuple[Entity, ...]:
+        """The entities of its frame; none where it has no frame."""
+        return () if self.frame is None else self.frame.entities
 
 
 def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
@@ -68,6 +81,12 @@ def frame_fields(frame: SemanticFrame) -> dict[str, Any]:
     return named | {"entities": [{"type": e.type, "filler": e.filler} for e in frame.entities]}
 
 
+def label_fields(utterance: Utterance) -> dict[str, Any]:
+    """The keys by which the frame and the label of an utterance are written in a manifest."""
+    label = {} if utterance.label is None else {"label": utterance.label}
+    return ({} if utterance.frame is None else frame_fields(utterance.frame)) | label
+
+
 def read_frame(row: dict[str, Any], place: str) -> SemanticFrame:
     """Return the frame in a row of a reference or a prediction, from scenario and action, or intent, and entities.
 
@@ -92,7 +111,7 @@ def _row(utterance: Utterance, folder: Path) -> dict[str, Any]:
         for r in utterance.recordings
     ]
     head = {"id": utterance.id, "text": utterance.text, "language": utterance.language}
-    return head | frame_fields(utterance.frame) | {"recordings": recordings}
+    return head | label_fields(utterance) | {"recordings": recordings}
 
 
 def _utterance(row: dict[str, Any], place: str, folder: Path, seconds_of: Callable[[Path], float]) -> Utterance:
@@ -106,8 +125,12 @@ def _utterance(row: dict[str, Any], place: str, folder: Path, seconds_of: Callab
         raise InputError(f'{place}: "text" is empty; leave the key out where nobody wrote the words down')
     if text is None and not recordings:
         raise InputError(f'{place}: has neither "text" nor "recordings"')
-    frame = check_frame(read_frame(row, place), place)
-    return Utterance(row["id"], text, str(row.get("language", "und")), frame, recordings)
+    label = row.get("label")
+    if label is not None and (not isinstance(label, str) or not label.strip()):
+        raise InputError(f'{place}: "label" must be text, and not empty')
+    has_frame = label is None or FRAME_KEYS & row.keys()
+    frame = check_frame(read_frame(row, place), place) if has_frame else None
+    return Utterance(row["id"], text, str(row.get("language", "und")), frame, recordings, label)
 
 
 def _recording(row: Any, place: str, folder: Path, seconds_of: Callable[[Path], float]) -> Recording:

@@ -7,11 +7,11 @@ from peft import LoraConfig, get_peft_model_state_dict
 from safetensors.torch import save_file
 
 from eartune.errors import InputError
-from eartune.experiments.trained_model import TrainedRun
+from eartune.experiments.finished_model import FinishedModel
 from eartune.models.audio_llm import AudioLLM
 
 
-def save_adapter(model: AudioLLM, run: TrainedRun, folder: Path) -> None:
+def save_adapter(model: AudioLLM, run: FinishedModel, folder: Path) -> None:
     """adapter_config.json and adapter_model.safetensors; raises InputError where more than LoRA was trained."""
     lora, components = run.experiment.training.lora, model.components
     if lora is None or run.weights is None:

@@ -14,8 +14,8 @@ from eartune.data.audio import Wave
 from eartune.data.example import Example, as_speech
 from eartune.data.utterance import read_manifest
 from eartune.errors import InputError
+from eartune.experiments.finished_model import FinishedModel, load_audio_llm, read_finished_model
 from eartune.experiments.process_memory import give_memory_back
-from eartune.experiments.trained_model import TrainedRun, load_run, read_run
 from eartune.export import fresh
 from eartune.export.adapter import save_adapter
 from eartune.export.card import write_card
@@ -55,9 +55,9 @@ def export_run(run_dir: Path, to: Path, say: Say, adapter: bool = False) -> None
         )
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise InputError(f"{to}: is there already; name a folder that is not, or is empty")
-    run = read_run(run_dir)
+    run = read_finished_model(run_dir)
     examples = test_examples(run)
-    model = load_run(run)
+    model = load_audio_llm(run)
     stored = next(model.module.parameters()).dtype
     if sum(parameter.numel() for parameter in model.module.parameters()) < PRECISE_BELOW:
         model.module.float()
@@ -79,7 +79,7 @@ def export_run(run_dir: Path, to: Path, say: Say, adapter: bool = False) -> None
         say(compare(questions, ask_anew(questions, half_written, precision, base), to))
 
 
-def test_examples(run: TrainedRun) -> list[Example]:
+def test_examples(run: FinishedModel) -> list[Example]:
     """The first recordings of the test that are still there."""
     manifest = RunFolder(run.folder.path.resolve().parent).references
     there = [e for e in as_speech(read_manifest(manifest)) if e.recording is not None and e.recording.path.is_file()]
@@ -89,9 +89,9 @@ def test_examples(run: TrainedRun) -> list[Example]:
 
 
 @torch.no_grad()
-def question(model: AudioLLM, run: TrainedRun, example: Example) -> Question:
+def question(model: AudioLLM, run: FinishedModel, example: Example) -> Question:
     """Asked alone, as some stock models hear a clip differently beside a longer one."""
-    rows = RowMaker(model, run.experiment.task, run.experiment.architecture, run.preface)
+    rows = RowMaker(model, run.experiment.task, run.labels, run.experiment.architecture, run.preface)
     assert example.recording is not None
     batch = model.collate([rows.to_learn(example)])
     answers = torch.nonzero(batch.labels[0, 1:] != -100)[:, 0]

@@ -11,7 +11,6 @@ from eartune.inference.answers import Progress, answer_all
 from eartune.inference.decode import ask
 from eartune.models.rows import RowMaker
 from eartune.settings import Decoding
-from eartune.tasks.slu import Schema
 
 WORDS = Decoding(beams=1, max_new_tokens=100, batch_size=8)
 
@@ -41,13 +40,13 @@ def transcribe(
     return tuple(answer_all(examples, ask_recogniser, row, path, WORDS.batch_size, progress))
 
 
-def model_as_recogniser(rows: RowMaker, schema: Schema) -> Recogniser:
+def model_as_recogniser(rows: RowMaker) -> Recogniser:
     """The audio LLM itself, asked for the words."""
     rows.model.module.eval()
 
     def recognise(batch: Sequence[Example]) -> Sequence[str]:
         asked = [replace(example, asked=Asked.WORDS) for example in batch]
-        return ask(rows.model, asked, rows, schema, WORDS)
+        return ask(rows.model, asked, rows, WORDS)
 
     return recognise
 

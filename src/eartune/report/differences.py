@@ -4,22 +4,21 @@ references.jsonl + */predictions.jsonl -> rows of the same seeds -> paired boots
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from eartune.data.utterance import Utterance, read_manifest
+from eartune.errors import InputError
 from eartune.evaluation.metrics import Answered, Difference, compare, holm
 from eartune.evaluation.metrics.confidence import between_seeds
 from eartune.evaluation.metrics.power import Z_LEVEL, Z_POWER
-from eartune.evaluation.scoring.match import answers_to_score, match
-from eartune.evaluation.scoring.reference import Reference, read_references
 from eartune.report.scheme_result import SchemeResult, baselines
+from eartune.run_folder import RunFolder
 from eartune.tables import Table
 from eartune.tasks.prediction import read_predictions
+from eartune.tasks.task import Task
 from eartune.wording import percent
-
-REFERENCES = "references.jsonl"
-PREDICTIONS = "predictions.jsonl"
 
 
 @dataclass(frozen=True)
@@ -46,21 +45,25 @@ class Comparison:
         return (Z_LEVEL + Z_POWER) * standard_error
 
 
-def compare_schemes(run_folder: Path, rows: Sequence[SchemeResult], metric: str) -> tuple[Comparison, ...]:
-    """The comparisons that an experiment is made for; none where the answers themselves are not at hand.
+def compare_schemes(
+    run_folder: Path, rows: Sequence[SchemeResult], metric: str, task: Task | None
+) -> tuple[Comparison, ...]:
+    """The comparisons that an experiment is made for; none where the answers, or the task that reads them, are absent.
 
     Which they are follows from the roles that schemes declare: at each budget every scheme is compared with the
     baseline, every line but the untuned model's with text alone, and every line with recordings with synthetic speech.
     """
-    if not (run_folder / REFERENCES).exists():
+    folder = RunFolder(run_folder)
+    if task is None or not folder.references.exists():
         return ()
-    references = read_references(run_folder / REFERENCES, "manifest")
+    test = {utterance.id: utterance for utterance in read_manifest(folder.references)}
+    metrics = task.metrics(task.labels(test.values()))
     found = []
     for first, second in _pairs(rows):
         seeds = sorted({r.seed for r in first.finished} & {r.seed for r in second.finished})
-        before, after = (_answers(run_folder, row, seeds, references) for row in (first, second))
+        before, after = (_answers(folder, row, seeds, test, task) for row in (first, second))
         if before and after:
-            difference = _over_seeds(compare(before, after)[metric], first, second, seeds, metric)
+            difference = _over_seeds(compare(before, after, metrics)[metric], first, second, seeds, metric)
             found.append(Comparison(first, second, len(seeds), difference, difference.p))
     adjusted = holm([one.difference.p for one in found])
     return tuple(replace(one, adjusted_p=p) for one, p in zip(found, adjusted, strict=True))
@@ -134,16 +137,19 @@ def _each_with_all(
 
 
 def _answers(
-    run_folder: Path, row: SchemeResult, seeds: Sequence[int], references: Sequence[Reference]
+    folder: RunFolder, row: SchemeResult, seeds: Sequence[int], test: Mapping[str, Utterance], task: Task
 ) -> list[Answered]:
     """The answers of all those seeds one after another; a sentence's stand or fall together over seeds too."""
     rows: list[Answered] = []
     by_seed = {result.seed: result for result in row.finished}
     for seed in seeds:
-        path = run_folder / by_seed[seed].name / PREDICTIONS
+        path = folder.model(by_seed[seed].name).predictions
         if not path.exists():
             return []
-        rows += answers_to_score(match(references, read_predictions(path), path, "strict").pairs)
+        for prediction in read_predictions(path, task):
+            if prediction.id not in test:
+                raise InputError(f"{path}: {prediction.id!r} is not in {folder.references}; is it of another test?")
+            rows.append(Answered(task.reference(test[prediction.id]), prediction.answer, prediction.id))
     return rows
 
 

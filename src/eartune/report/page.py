@@ -21,7 +21,10 @@ from eartune.report.settings_table import merge_settings
 from eartune.report.summary import summarize
 from eartune.report.table import build_table, error_line, metrics_of
 from eartune.report.templates import html_template, markdown_template
+from eartune.run_folder import RunFolder
 from eartune.tables import Table, markdown_table
+from eartune.tasks.settings import read_task
+from eartune.tasks.task import Task
 from eartune.wording import ABSENT, percent
 
 METRICS_SHOWN = 3  # more would be a table to scroll; every score is in the cells' result.json
@@ -62,15 +65,20 @@ class Page:
         return tuple((result, *_listening(result.listening)) for result in self.results if result.listening)
 
 
-def write_report(run_folder: Path) -> Path:
-    """Write curve.svg, report.md and report.html into the run's folder; the path of the last."""
+def write_report(run_folder: Path, task: Task | None = None) -> Path:
+    """Write curve.svg, report.md and report.html into the run's folder; the path of the last.
+
+    `task` is that of the run where it was given from Python; else its settings name it.
+    """
     results = read_results(run_folder)
-    page = build_page(results, compare_schemes(run_folder, join_seeds(results), results[0].main_metric))
+    task = task or read_task(results[0].settings.get("task", {}))
+    page = build_page(results, compare_schemes(run_folder, join_seeds(results), results[0].main_metric, task))
+    folder = RunFolder(run_folder)
     if page.curve:
-        write_text(run_folder / "curve.svg", str(page.curve))
-    write_text(run_folder / "report.md", markdown(page))
-    write_text(run_folder / "report.html", html(page))
-    return run_folder / "report.html"
+        write_text(folder.curve, str(page.curve))
+    write_text(folder.markdown, markdown(page))
+    write_text(folder.html, html(page))
+    return folder.html
 
 
 def build_page(results: Sequence[RunResult], compared: Sequence[Comparison] = ()) -> Page:
@@ -79,6 +87,7 @@ def build_page(results: Sequence[RunResult], compared: Sequence[Comparison] = ()
     ran = [result for result in results if result.status != "unfinished"]
     metrics = metrics_of(results)[:METRICS_SHOWN]
     curve = build_curve(rows, metrics[0])
+    known = results[0].definitions or DEFINITIONS
     return Page(
         experiment=results[0].experiment,
         question=results[0].question,
@@ -91,7 +100,7 @@ def build_page(results: Sequence[RunResult], compared: Sequence[Comparison] = ()
         differences=differences_table(compared) if compared else None,
         difference_notes=difference_notes(compared),
         results=tuple(result for row in rows for result in row.cells),
-        definitions=tuple((metric, DEFINITIONS[metric]) for metric in metrics if metric in DEFINITIONS),
+        definitions=tuple((metric, known[metric]) for metric in metrics if metric in known),
         settings=merge_settings([result.settings for result in ran]),
         made_with=merge_settings(
             [{key: value for key, value in result.made_with.items() if key != "fingerprint"} for result in ran]

@@ -1,7 +1,7 @@
 """The outcome of one cell of an experiment, as it stands in `result.json` in the cell's folder."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -12,10 +12,8 @@ from eartune.data.budget import parse_budget
 from eartune.errors import InputError
 from eartune.evaluation.metrics import Score
 from eartune.files import read_json, write_json
+from eartune.run_folder import ModelFolder, RunFolder
 from eartune.training.schemes import Role
-
-FILE = "result.json"
-CELLS = "cells.json"
 
 
 class ListeningRecord(TypedDict, total=False):
@@ -64,6 +62,8 @@ class RunResult:
     made_with: dict[str, Any]
     free_hours: float = 0.0
     """Hours of speech that no budget limits: of voices, of other languages, for alignment."""
+    definitions: dict[str, str] = field(default_factory=dict)
+    """What each score means, in a sentence."""
     scheme_type: str | None = None
     """The scheme's type, where `scheme` is its label; None in results written before it was stored."""
     scheme_role: Role | None = None
@@ -86,8 +86,10 @@ class RunResult:
 
 def write_result(folder: Path, result: RunResult) -> None:
     """Write `folder/result.json`."""
-    row = {field.name: getattr(result, field.name) for field in fields(result)}
-    write_json(folder / FILE, row | {"scores": {key: score.to_json() for key, score in result.scores.items()}})
+    row = {one.name: getattr(result, one.name) for one in fields(result)}
+    write_json(
+        ModelFolder(folder).result, row | {"scores": {key: score.to_json() for key, score in result.scores.items()}}
+    )
 
 
 def read_results(run_folder: Path) -> tuple[RunResult, ...]:
@@ -96,13 +98,17 @@ def read_results(run_folder: Path) -> tuple[RunResult, ...]:
     Where the run has listed the cells of its grid, results of earlier grids are left out, and a cell that has no
     result yet is given as unfinished.
     """
-    listed = run_folder / CELLS
-    cells = read_json(listed)["cells"] if listed.is_file() else None
-    paths = [path for path in run_folder.glob(f"*/{FILE}") if cells is None or path.parent.name in cells]
-    if not paths:
-        found = f"{run_folder}: holds no */{FILE}" if cells is None else f"{run_folder}: no model has a result yet"
+    folder = RunFolder(run_folder)
+    cells = folder.model_names()
+    models = [model for model in folder.models_with_a_result() if cells is None or model.path.name in cells]
+    if not models:
+        found = (
+            f"{run_folder}: holds no model with a result.json"
+            if cells is None
+            else f"{run_folder}: no model has a result yet"
+        )
         raise InputError(f"{found}, so there is nothing to report")
-    results = {path.parent.name: _read(path) for path in paths}
+    results = {model.path.name: _read(model.result) for model in models}
     for name in cells or ():
         if name not in results:
             results[name] = _unfinished(name, next(iter(results.values())))

@@ -10,6 +10,7 @@ import torch
 from torch.nn import Parameter
 
 from eartune.errors import InputError
+from eartune.models.components import Components
 from eartune.settings import Training
 
 

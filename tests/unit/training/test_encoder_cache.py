@@ -19,7 +19,7 @@ from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.models.families.qwen3_omni import Qwen3Omni
 from eartune.models.rows import RowMaker
 from eartune.settings import Component, Training
-from eartune.tasks.settings import SluTask
+from eartune.tasks.slu import Schema, SluTask
 from eartune.training.callbacks import TrainingLog
 from eartune.training.encoder_cache import Clips, EncodedClips
 from eartune.training.schemes import Stage
@@ -27,6 +27,8 @@ from eartune.training.trainer import train_stage
 from tiny_models import is_supported, tiny
 
 FROZEN = (Component.MODALITY_ADAPTER, Component.LANGUAGE_MODEL)
+
+INTENTS = Schema.of([SemanticFrame("one")])
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ class Counted:
 
 
 def losses(model: Qwen2Audio, examples: tuple[Example, ...], folder: Path, clips: Clips | None) -> torch.Tensor:
-    rows = RowMaker(model, SluTask(), Architecture(type="qwen2-audio", checkpoint="pocket"), encoded=clips)
+    rows = RowMaker(model, SluTask(), INTENTS, Architecture(type="qwen2-audio", checkpoint="pocket"), encoded=clips)
     stage = Stage("mixed", examples, 3, 1e-3, 0.0, (Component.LANGUAGE_MODEL,))
     log = TrainingLog(folder / "train.jsonl", lambda *_: None)
     train_stage(model, stage, rows.to_learn, Training(batch_size=4, micro_batch_size=2), 0, folder, log)

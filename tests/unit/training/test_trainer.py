@@ -23,7 +23,7 @@ from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.models.registry import FAMILIES
 from eartune.models.rows import RowMaker
 from eartune.settings import Component, Lora, Training
-from eartune.tasks.settings import SluTask
+from eartune.tasks.slu import Schema, SluTask
 from eartune.training import trainer
 from eartune.training.callbacks import TrainingLog
 from eartune.training.optimizer import MasterAdamW
@@ -40,6 +40,8 @@ from eartune.training.trainer import (
     unpickled,
 )
 from tiny_models import is_supported, tiny
+
+INTENTS = Schema.of([SemanticFrame("one")])
 
 
 @pytest.fixture
@@ -79,7 +81,7 @@ class CutLog(TrainingLog):
 
 
 def train(model: AudioLLM, what: Stage, folder: Path, log: TrainingLog | None = None, **settings: object) -> None:
-    rows = RowMaker(model, SluTask(), Architecture(type="qwen2-audio", checkpoint="pocket"))
+    rows = RowMaker(model, SluTask(), INTENTS, Architecture(type="qwen2-audio", checkpoint="pocket"))
     training = Training(**({"batch_size": 8, "micro_batch_size": 8} | settings))
     train_stage(
         model, what, rows.to_learn, training, 0, folder, log or TrainingLog(folder / "train.jsonl", lambda *_: None)
@@ -110,7 +112,7 @@ def test_one_step_is_the_same_for_8x1_4x2_2x4_and_1x8(examples: tuple[Example, .
 
 
 def typed_and_spoken(model: AudioLLM, examples: tuple[Example, ...]) -> list[Row]:
-    rows = RowMaker(model, SluTask(), Architecture(type="qwen2-audio", checkpoint="pocket"))
+    rows = RowMaker(model, SluTask(), INTENTS, Architecture(type="qwen2-audio", checkpoint="pocket"))
     return [rows.to_learn(example) for example in examples]
 
 
@@ -183,7 +185,7 @@ def test_a_recording_that_is_gone_is_one_sentence_from_a_worker_too(
 def test_workers_hand_over_nothing_in_shared_memory(examples: tuple[Example, ...]) -> None:
     """Tensors in a queue lie in /dev/shm, which has 64 MB in many containers."""
     model = tiny(Qwen2Audio)
-    rows = RowMaker(model, SluTask(), Architecture(type="qwen2-audio", checkpoint="pocket"))
+    rows = RowMaker(model, SluTask(), INTENTS, Architecture(type="qwen2-audio", checkpoint="pocket"))
     batches = PlannedBatches([examples[5:]], rows.to_learn, model, Training())
     item = PickledBatches(batches)[0]
     assert isinstance(item, bytes)
@@ -211,7 +213,7 @@ def test_a_row_is_tokenized_once(examples: tuple[Example, ...], monkeypatch: pyt
         return stock(self, text, **settings)
 
     monkeypatch.setattr(PreTrainedTokenizerFast, "__call__", counting)
-    rows = RowMaker(model, SluTask(), Architecture(type="qwen2-audio", checkpoint="pocket"))
+    rows = RowMaker(model, SluTask(), INTENTS, Architecture(type="qwen2-audio", checkpoint="pocket"))
     assert len(PlannedBatches([examples], rows.to_learn, model, Training(micro_batch_size=3))[0]) == 3
     assert len(tokenized) == 3 * len(examples)  # the prompt before its content, the prompt behind it, the answer
 

@@ -28,7 +28,7 @@ class Pair:
     @property
     def is_answered(self) -> bool:
         """Whether there is an answer that could be parsed."""
-        return self.prediction is not None and self.prediction.frame is not None
+        return self.prediction is not None and self.prediction.answer is not None
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def answers_to_score(
     return [
         Answered(
             pair.reference.frame,
-            pair.prediction.frame if pair.prediction else None,
+            pair.prediction.answer if pair.prediction else None,
             _cluster(pair, cluster),
             _stratum(pair, stratum),
         )

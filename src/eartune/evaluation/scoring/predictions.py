@@ -14,6 +14,7 @@ from eartune.evaluation.scoring.positions import entities_by_position, fit_label
 from eartune.evaluation.scoring.reference import Format, Reference
 from eartune.files import read_lines
 from eartune.tasks.prediction import Prediction, read_predictions, read_status
+from eartune.tasks.slu import SluTask
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class EntityWithMore(Entity):
 def read_answers(path: Path, format: Format, references: Mapping[str, Reference], mode: Mode) -> tuple[Prediction, ...]:
     """Read the predictions in a file; raises InputError that names the file and the row of the first fault."""
     if format == "manifest":
-        return read_predictions(path)
+        return read_predictions(path, SluTask())
     rows = read_lines(path)
     if format == "slurp":
         answers = tuple(_slurp(row, place, mode) for place, row in rows)
@@ -46,7 +47,7 @@ def _slurp(row: dict[str, Any], place: str, mode: Mode) -> Prediction:
         if frame is not None:
             frame = _as_official(frame, row, place)
         key = key if isinstance(key, str) else f"{key} as a number"  # the official scorer matches no number
-    status = read_status(row, place, has_frame=frame is not None)
+    status = read_status(row, place, has_answer=frame is not None)
     return Prediction(str(key), file if isinstance(file, str) else None, str(row.get("text", "")), status, frame)
 
 

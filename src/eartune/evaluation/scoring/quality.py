@@ -9,7 +9,8 @@ from eartune.data.fillers import absent_fillers
 from eartune.evaluation.scoring.match import Pair
 from eartune.evaluation.scoring.positions import locate_entities
 from eartune.tasks.repair import repair
-from eartune.tasks.slu import ParseStatus, Schema
+from eartune.tasks.slu import Schema
+from eartune.tasks.task import ParseStatus
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def answer_quality(pairs: Sequence[Pair]) -> AnswerQuality:
         if pair.prediction is None:
             continue
         statuses[pair.prediction.status] += 1
-        frame, text = pair.prediction.frame, pair.reference.text
+        frame, text = pair.prediction.answer, pair.reference.text
         if frame is None:
             continue
         unknown.update(label for label in [frame.intent] if label not in schema.intents)
@@ -73,4 +74,4 @@ def _repair(pair: Pair) -> Pair:
     frame = repair(pair.prediction.text)
     if frame and reference.tokens:
         frame = replace(frame, entities=locate_entities(frame.entities, reference.tokens, reference.language))
-    return replace(pair, prediction=replace(pair.prediction, frame=frame))
+    return replace(pair, prediction=replace(pair.prediction, answer=frame))

@@ -68,6 +68,8 @@ def _manifest(path: Path) -> Iterator[Reference]:
     for utterance in read_manifest(path):
         files = tuple(recording.path.name for recording in utterance.recordings)
         speakers = tuple(recording.speaker for recording in utterance.recordings)
+        if utterance.frame is None:
+            raise InputError(f"{path}: {utterance.id!r} has a label alone; only rows with an intent are scored here")
         yield Reference(utterance.id, utterance.text, utterance.language, utterance.frame, files, speakers)
 
 

@@ -15,19 +15,19 @@ from eartune.models.generation.json_constraint import Constraint
 from eartune.models.generation.kv_cache import CachedDecoder
 from eartune.models.packed_attention import has_sliding_windows
 from eartune.settings import Decoding
-from eartune.tasks.slu import Schema
+from eartune.tasks.task import Grammar
 
 
 @torch.no_grad()
-def generate(model: AudioLLM, batch: Batch, decoding: Decoding, schema: Schema | None = None) -> list[str]:
+def generate(model: AudioLLM, batch: Batch, decoding: Decoding, grammar: Grammar | None = None) -> list[str]:
     """Return one answer for each row of a batch without answers; it is on the model's device.
 
-    Each clip is encoded and each prompt computed once, however many beams. With a schema, and if the settings ask for
-    it, answers are constrained to JSON with its labels.
+    Each clip is encoded and each prompt computed once, however many beams. With a grammar, and if the settings ask for
+    it, answers are constrained to it.
     """
     decoder, states = prefill(model, batch)
     scores = model.head(states[:, -1]).float()
-    answers = search(StepScores(model, decoder), scores, decoding.beams, rules_of(model, decoding, schema))
+    answers = search(StepScores(model, decoder), scores, decoding.beams, rules_of(model, decoding, grammar))
     return [text.strip() for text in model.tokenizer.batch_decode(answers, skip_special_tokens=True)]
 
 
@@ -44,20 +44,20 @@ def prefill(model: AudioLLM, batch: Batch) -> tuple[CachedDecoder, Tensor]:
     return decoder, decoder.extend(own, batch.attention_mask[:, n:])
 
 
-def rules_of(model: AudioLLM, decoding: Decoding, schema: Schema | None) -> Rules:
+def rules_of(model: AudioLLM, decoding: Decoding, grammar: Grammar | None) -> Rules:
     """What the answers of one search must keep to."""
     end = model.tokenizer.convert_tokens_to_ids(model.chat.answer_end)
-    if schema is None or decoding.constrain == "nothing":
+    if grammar is None or decoding.constrain == "nothing":
         return Unconstrained(end, decoding.max_new_tokens, model.audio_token_id)
-    constraint = constraint_of(schema, model.tokenizer, model.model.config.get_text_config().vocab_size, end)
+    constraint = constraint_of(grammar, model.tokenizer, model.model.config.get_text_config().vocab_size, end)
     # Rows that skip more or fewer tokens than others are padded in between, which sliding windows would count.
     return constraint.rules(decoding.max_new_tokens, skips=not has_sliding_windows(model.language_model))
 
 
 @lru_cache(maxsize=2)  # for a large vocabulary, one takes seconds to make
-def constraint_of(schema: Schema, tokenizer: PreTrainedTokenizerFast, n_vocab: int, end: int) -> Constraint:
-    """Return the grammar of all answers of a schema, compiled for one tokenizer."""
-    return Constraint(schema, tokenizer, n_vocab, end)
+def constraint_of(grammar: Grammar, tokenizer: PreTrainedTokenizerFast, n_vocab: int, end: int) -> Constraint:
+    """Return a grammar compiled for one tokenizer."""
+    return Constraint(grammar, tokenizer, n_vocab, end)
 
 
 class StepScores:

@@ -11,7 +11,7 @@ from eartune.evaluation.metrics import Mode, evaluate
 from eartune.evaluation.scoring.match import Matched, answers_to_score, match
 from eartune.evaluation.scoring.reference import Reference
 from eartune.tasks.prediction import Prediction
-from eartune.tasks.slu import ParseStatus
+from eartune.tasks.task import ParseStatus
 
 SET, QUERY, PLAY = frame("alarm.set"), frame("alarm.query"), frame("music.play")
 SPOKEN = Reference("s1", "wake me", "en", SET, ("a.wav", "b.wav"), ("ann", "bob"))
@@ -33,7 +33,7 @@ def matched(*predictions: Prediction, mode: Mode = "strict") -> Matched:
 
 def frames(found: Matched) -> dict[str, SemanticFrame | None]:
     """Of all that should have been answered, in order."""
-    return {pair.key: pair.prediction.frame if pair.prediction else None for pair in found.pairs}
+    return {pair.key: pair.prediction.answer if pair.prediction else None for pair in found.pairs}
 
 
 def faults(found: Matched) -> tuple[int, int, int, int]:

@@ -11,7 +11,7 @@ from eartune.evaluation.scoring.match import Pair, answers_to_score, match
 from eartune.evaluation.scoring.quality import AnswerQuality, answer_quality, repair_answers
 from eartune.evaluation.scoring.reference import Reference
 from eartune.tasks.prediction import Prediction
-from eartune.tasks.slu import ParseStatus
+from eartune.tasks.task import ParseStatus
 
 GOLD = frame("alarm.set", "date:friday")
 REFERENCE = Reference("s1", "Wake me on Friday, at ten.", "en-US", GOLD)
@@ -104,7 +104,7 @@ def test_a_forgiving_reader_reads_only_what_the_strict_one_did_not() -> None:
         Pair("s4", REFERENCE, None, None),
     ]
     found = repair_answers(pairs)
-    assert [one.prediction.frame if one.prediction else None for one in found] == [
+    assert [one.prediction.answer if one.prediction else None for one in found] == [
         frame("alarm.query"),
         GOLD,
         None,
@@ -125,4 +125,4 @@ def test_a_repaired_answer_has_its_slots_by_place_where_the_reference_has() -> N
     reference = Reference("7", "on friday", "en-US", gold, tokens=("on", "friday"))
     cut = Prediction("7", None, '{"intent":"alarm_set","entities":[{"date":"Friday"}', ParseStatus.TRUNCATED, None)
     (found,) = repair_answers(match([reference], [cut], Path("said.jsonl"), "strict").pairs)
-    assert found.prediction and found.prediction.frame == gold
+    assert found.prediction and found.prediction.answer == gold

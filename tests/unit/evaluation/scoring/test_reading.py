@@ -14,7 +14,7 @@ from eartune.evaluation.scoring.positions import entities_by_position
 from eartune.evaluation.scoring.predictions import read_answers
 from eartune.evaluation.scoring.reference import Format, Reference, read_references
 from eartune.tasks.prediction import Prediction
-from eartune.tasks.slu import ParseStatus
+from eartune.tasks.task import ParseStatus
 
 MANIFEST = {"id": "u1", "text": "on friday", "language": "en", "scenario": "alarm", "action": "set", "entities": []}
 SLURP: dict[str, Any] = {
@@ -143,16 +143,16 @@ def test_massives_own_predictions_label_the_tokens_of_the_reference(
     annotated: str, labels: tuple[str, ...], tmp_path: Path
 ) -> None:
     (found,) = answers(tmp_path, "massive", {"id": "7", "pred_intent": "alarm_query", "pred_annot_utt": annotated})
-    assert (found.frame, found.status) == (massive_frame(*labels, intent="alarm_query"), ParseStatus.OK)
+    assert (found.answer, found.status) == (massive_frame(*labels, intent="alarm_query"), ParseStatus.OK)
 
 
 def test_our_predictions_for_massive_find_their_places(tmp_path: Path) -> None:
     said = {"id": 7, "scenario": "alarm", "action": "set", "entities": [{"type": "date", "filler": "Freitag"}]}
     rows = [said, {"id": "7", "status": "TRUNCATED", "text": '{"intent":'}, {"id": "9", "pred_intent": "alarm_set"}]
     located, cut, unknown = answers(tmp_path, "massive", *rows)
-    assert located.frame == massive_frame(OUTSIDE, OUTSIDE, OUTSIDE, "date")
-    assert (cut.frame, cut.status, cut.text) == (None, ParseStatus.TRUNCATED, '{"intent":')
-    assert (unknown.id, unknown.frame) == ("9", None)
+    assert located.answer == massive_frame(OUTSIDE, OUTSIDE, OUTSIDE, "date")
+    assert (cut.answer, cut.status, cut.text) == (None, ParseStatus.TRUNCATED, '{"intent":')
+    assert (unknown.id, unknown.answer) == ("9", None)
 
 
 def test_the_status_of_our_predictions_for_massive_is_kept(tmp_path: Path) -> None:
