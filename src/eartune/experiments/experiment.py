@@ -14,7 +14,7 @@ from eartune.errors import InputError
 from eartune.models.architecture import Architecture
 from eartune.settings import Component, Decoding, Section, Training, explain
 from eartune.tasks.settings import DEFAULT_TASK, AnyTask
-from eartune.training.schemes import Scheme
+from eartune.training.schemes import AnyScheme, Scheme
 
 
 class Data(Section):
@@ -75,7 +75,7 @@ class Alignment(Section):
 class Grid(Section):
     """Which models to make; schemes that do not use speech do not depend on the budget and run once per seed."""
 
-    schemes: tuple[Scheme, ...] = Field(min_length=1)
+    schemes: tuple[AnyScheme, ...] = Field(min_length=1)
     budgets: tuple[SpeechBudget, ...] = ()
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     """Of training: order of batches, initial LoRA."""
@@ -119,7 +119,7 @@ class Experiment(Section):
     @model_validator(mode="after")
     def _some_synthetic_speech(self) -> "Experiment":
         for scheme in self.grid.schemes:
-            if scheme.synthetic and not self.data.synthetic_speech:
+            if scheme.uses_synthetic and not self.data.synthetic_speech:
                 raise InputError(f"the scheme {scheme.label!r} needs corpora with voices under data.synthetic_speech")
         return self
 

@@ -154,7 +154,7 @@ def _plan_cell(experiment: Experiment, pools: Pools, cell: Cell) -> CellPlan:
         speech: tuple[Utterance, ...] = ()
     else:
         speech = cell.budget.select(pools.speech, experiment.grid.selection_seed)
-    synthetic = pools.synthetic_speech if cell.scheme.synthetic else ()
+    synthetic = pools.synthetic_speech if cell.scheme.uses_synthetic else ()
     stages = cell.scheme.stages(pools.text, (*pools.source_speech, *speech), synthetic)
     alignment, asking = _alignment(experiment.alignment, pools), cell.scheme.asking
     preface = _preface(cell.scheme.label, asking, pools, experiment)

@@ -18,7 +18,7 @@ def write_card(run: FinishedModel, chat: ChatFormat, path: Path, adapter: bool =
     experiment, result = run.experiment, read_json(run.folder.result)
     data = experiment.model_dump(mode="json")["data"]
     (scheme,) = (scheme for scheme in experiment.grid.schemes if scheme.label == result["scheme"])
-    learned = ("speech", "source_speech") * scheme.uses_speech + ("synthetic_speech",) * scheme.synthetic
+    learned = ("speech", "source_speech") * scheme.uses_speech + ("synthetic_speech",) * scheme.uses_synthetic
     task, metrics = experiment.task, experiment.task.metrics(run.labels)
     prompt = render(chat, run.preface + task.instruction(run.labels), None, experiment.architecture.instruction)
     environment = Environment(

@@ -4,10 +4,11 @@ The defaults are those of arXiv 2509.15389 where known; docs/design.md says whic
 """
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, PlainSerializer, ValidatorFunctionWrapHandler, WrapValidator
 
 from eartune.data.example import Example, Pool, as_speech, as_text
 from eartune.settings import Component, Section
@@ -64,17 +65,39 @@ def mixed(text: Pool, speech: Pool, synthetic: Pool, least_speech: float) -> tup
     return typed + spoken * max(1, times) + as_speech(synthetic)
 
 
-class NamedScheme(Section):
-    """What all schemes share: a name, for grids that hold the same scheme with different settings."""
+class Scheme(Section, ABC):
+    """A way of fine-tuning: the stages that a model is trained in, and how the test is put to it afterwards.
+
+    A scheme of your own is a subclass with a `type` and `stages`; its fields are its settings. Give it to
+    `eartune.run(..., schemes=[MyScheme()])`.
+    """
 
     name: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9.-]*$")
+    """A name for grids that hold the same scheme with different settings."""
     type: str
     role: ClassVar[Role] = "other"
+    uses_text: ClassVar[bool] = True
+    """Whether it trains on the text pool; one that trains on nothing is run once, whatever the number of seeds."""
+    uses_speech: ClassVar[bool] = True
+    """Whether it uses the budget's speech, and so is run at every budget of the grid."""
 
     @property
     def label(self) -> str:
-        """How tables and folders call it."""
+        """What tables and folders call the scheme."""
         return self.name or self.type
+
+    @property
+    def uses_synthetic(self) -> bool:
+        """Whether it learns from data.synthetic_speech, all of it; some schemes make this a setting."""
+        return False
+
+    @abstractmethod
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
+        """The stages, in their order: the trainer sees nothing else.
+
+        `text` is the text pool, `speech` the speech of other languages and the budget's, and `synthetic` the speech
+        of voices, empty unless the scheme `uses_synthetic`.
+        """
 
     @property
     def asking(self) -> Asking:
@@ -82,21 +105,20 @@ class NamedScheme(Section):
         return Asking()
 
 
-class Untuned(NamedScheme):
+class Untuned(Scheme):
     """The model as it is, or as its alignment left it."""
 
     type: Literal["untuned"] = "untuned"
     role: ClassVar[Role] = "untuned"
     uses_text: ClassVar[bool] = False
     uses_speech: ClassVar[bool] = False
-    synthetic: ClassVar[bool] = False
 
     def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
         """No stage at all."""
         return []
 
 
-class Prompted(NamedScheme):
+class Prompted(Scheme):
     """The untuned model, told the labels, and shown some typed examples with their answers."""
 
     type: Literal["prompted"] = "prompted"
@@ -106,7 +128,6 @@ class Prompted(NamedScheme):
     """How many of data.text it shows, of as many intents as there are."""
     uses_text: ClassVar[bool] = False
     uses_speech: ClassVar[bool] = False
-    synthetic: ClassVar[bool] = False
 
     @property
     def asking(self) -> Asking:
@@ -118,7 +139,7 @@ class Prompted(NamedScheme):
         return []
 
 
-class TextOnly(NamedScheme):
+class TextOnly(Scheme):
     """Labelled text alone, audio parts frozen."""
 
     type: Literal["text-only"] = "text-only"
@@ -126,9 +147,7 @@ class TextOnly(NamedScheme):
     epochs: int = Field(default=3, ge=1)
     learning_rate: float = Field(default=5e-6, gt=0)
     warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
-    uses_text: ClassVar[bool] = True
     uses_speech: ClassVar[bool] = False
-    synthetic: ClassVar[bool] = False
 
     def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
         """One stage of text."""
@@ -151,7 +170,7 @@ class Cascade(TextOnly):
         return Asking(transcribed_by=self.asr, normalize_transcripts=self.as_heard)
 
 
-class DirectMixing(NamedScheme):
+class DirectMixing(Scheme):
     """All text and the budget's speech in one shuffled stream."""
 
     type: Literal["direct-mixing"] = "direct-mixing"
@@ -165,8 +184,11 @@ class DirectMixing(NamedScheme):
     """The least share of speech in an epoch. Fewer recordings are shown several times; 0, as in the paper, once."""
     synthetic: bool = False
     """Also learn from data.synthetic_speech, all of it."""
-    uses_text: ClassVar[bool] = True
-    uses_speech: ClassVar[bool] = True
+
+    @property
+    def uses_synthetic(self) -> bool:
+        """As the setting `synthetic` states."""
+        return self.synthetic
 
     def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
         """One stage of both."""
@@ -174,7 +196,7 @@ class DirectMixing(NamedScheme):
         return [Stage("mixed", examples, self.epochs, self.learning_rate, self.warmup_ratio, self.trainable)]
 
 
-class Curriculum(NamedScheme):
+class Curriculum(Scheme):
     """Text first, then text and speech together at a lower rate."""
 
     type: Literal["curriculum"] = "curriculum"
@@ -190,8 +212,11 @@ class Curriculum(NamedScheme):
     """The least share of speech in an epoch. Fewer recordings are shown several times; 0, as in the paper, once."""
     synthetic: bool = False
     """Also learn from data.synthetic_speech, all of it."""
-    uses_text: ClassVar[bool] = True
-    uses_speech: ClassVar[bool] = True
+
+    @property
+    def uses_synthetic(self) -> bool:
+        """As the setting `synthetic` states."""
+        return self.synthetic
 
     def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
         """A stage of text, then one of both."""
@@ -204,7 +229,7 @@ class Curriculum(NamedScheme):
         ]
 
 
-class SyntheticSpeech(NamedScheme):
+class SyntheticSpeech(Scheme):
     """All text, and all of data.synthetic_speech: no recording is needed, and no budget is asked about."""
 
     type: Literal["synthetic-speech"] = "synthetic-speech"
@@ -213,9 +238,12 @@ class SyntheticSpeech(NamedScheme):
     learning_rate: float = Field(default=5e-6, gt=0)
     warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
     trainable: tuple[Component, ...] = Field(default=EVERYTHING, min_length=1)
-    uses_text: ClassVar[bool] = True
     uses_speech: ClassVar[bool] = False
-    synthetic: ClassVar[bool] = True
+
+    @property
+    def uses_synthetic(self) -> bool:
+        """Synthetic speech is the only speech it learns from."""
+        return True
 
     def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
         """One stage of typed and spoken text."""
@@ -227,8 +255,17 @@ def _text_stage(text: Pool, epochs: int, learning_rate: float, warmup_ratio: flo
     return Stage("text", as_text(text), epochs, learning_rate, warmup_ratio, LANGUAGE_MODEL_ONLY)
 
 
-Scheme = Annotated[
-    Untuned | Prompted | Cascade | TextOnly | SyntheticSpeech | DirectMixing | Curriculum, Field(discriminator="type")
+def _scheme(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """A scheme as YAML has it; an object from Python is taken as it is."""
+    return value if isinstance(value, Scheme) else validate(value)
+
+
+AnyScheme = Annotated[
+    Untuned | Prompted | Cascade | TextOnly | SyntheticSpeech | DirectMixing | Curriculum,
+    Field(discriminator="type"),
+    WrapValidator(_scheme),
+    PlainSerializer(lambda scheme: scheme.model_dump(mode="json")),
 ]
+"""A scheme that a YAML names by its type, or one of the user's own from Python."""
 SCHEMES = (Untuned, Prompted, Cascade, TextOnly, SyntheticSpeech, DirectMixing, Curriculum)
 """All schemes that a YAML can name, in the order in which reports list them."""
