@@ -92,8 +92,8 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "half a line of the log kept",
         CALLBACKS,
-        "            break\n        if row",
-        "            continue\n        if row",
+        "        except ValueError:\n",
+        "        except ValueError:\n            kept.append(line)\n",
         LOG,
     ),
     (

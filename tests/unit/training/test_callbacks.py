@@ -99,14 +99,13 @@ def test_a_stage_cut_before_its_first_checkpoint_is_logged_from_the_start(
     assert (tmp_path / "train.jsonl").read_text() == whole[0]
 
 
-@pytest.mark.parametrize("tail", ['{"step":4,"lo', '{"step"', "\x00\x00\x00"])
+@pytest.mark.parametrize("tail", ['{"step":3,"lo', "\x00\x00\x00"])
 def test_a_half_written_line_of_a_log_is_dropped(
     tmp_path: Path, whole: tuple[str, torch.Tensor, float], tail: str
 ) -> None:
-    cut_session(tmp_path, cut_after=2)
-    shutil.rmtree(next(tmp_path.glob("checkpoint-*")), ignore_errors=True)
-    with (tmp_path / "train.jsonl").open("a") as log:
-        log.write(tail)
+    cut_session(tmp_path, cut_after=3)
+    *first_two, _ = (tmp_path / "train.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "train.jsonl").write_text("".join([*first_two, tail]))
     session(Qwen2Audio.tiny(), SteppedLog(tmp_path / "train.jsonl"))
     assert (tmp_path / "train.jsonl").read_text() == whole[0]
 
