@@ -22,16 +22,17 @@ from transformers import Qwen2AudioProcessor, Trainer, TrainerCallback, Training
 
 from eartune.data.audio import SAMPLE_RATE, read_audio
 from eartune.data.example import Example, Modality, as_text
+from eartune.data.frame import SemanticFrame
 from eartune.experiments.provenance import made_with
 from eartune.files import write_json
 from eartune.models.architecture import Architecture
 from eartune.models.batch import Row
 from eartune.models.chat_format import InstructionPosition, Prompt, render
 from eartune.models.families.qwen2_audio import Qwen2Audio
+from eartune.models.generation.generate import generate
 from eartune.models.rows import RowMaker
 from eartune.settings import Decoding, Training
-from eartune.tasks.settings import SluTask
-from eartune.tasks.slu import instruction
+from eartune.tasks.slu import Schema, SluTask, instruction
 from eartune.training.callbacks import TrainingLog
 from eartune.training.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, Stage
 from eartune.training.trainer import Learner, train_stage
@@ -189,7 +190,8 @@ def stock_batch(
 
 def row_maker(model: Qwen2Audio, instructed: InstructionPosition) -> RowMaker:
     """The task as `eartune run` asks it."""
-    return RowMaker(model, SluTask(), Architecture(type="qwen2-audio", checkpoint="pocket", instruction=instructed))
+    architecture = Architecture(type="qwen2-audio", checkpoint="pocket", instruction=instructed)
+    return RowMaker(model, SluTask(), Schema.of([SemanticFrame.of("any", "scenario")]), architecture)
 
 
 def loss_difference(examples: Sequence[Example], instructed: InstructionPosition) -> float:
@@ -240,7 +242,7 @@ def answers_of_ours(model: Qwen2Audio, beams: int, instructed: InstructionPositi
         Row(asked(model, instructed), model.features(noise(SECONDS_TO_DECODE, seed)), None) for seed in range(CLIPS)
     ]
     decoding = Decoding(beams=beams, max_new_tokens=NEW_TOKENS)
-    return model.generate(model.collate(rows), decoding)
+    return generate(model, model.collate(rows), decoding)
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ Every allocation and release of one step on a middle-sized Qwen2-Audio is counte
 
 import tempfile
 import weakref
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,13 @@ from eartune.files import write_json
 from eartune.models.architecture import Architecture
 from eartune.models.batch import Batch
 from eartune.models.families.qwen2_audio import Qwen2Audio
+from eartune.models.nf4 import quantise_nf4
 from eartune.models.packed_attention import PREFIX
 from eartune.models.rows import RowMaker
 from eartune.models.size import QWEN2_AUDIO_7B, Size
 from eartune.models.size_from_config import size_of_config
 from eartune.settings import Component, Lora, Training
-from eartune.tasks.settings import SluTask
+from eartune.tasks.slu import SluTask
 from eartune.training.memory_estimate import Footprint, footprint
 from eartune.training.optimizer import make_optimizer
 from eartune.training.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, Stage
@@ -95,29 +97,29 @@ def stage_of(mode: Mode, folder: Path) -> Stage:
 def foretell(mode: Mode, size: Size) -> Footprint:
     """As `eartune check` has it."""
     architecture = Architecture(type="qwen2-audio", checkpoint="pocket", precision=mode[1])
-    return footprint(size, stage_of(mode, Path()), architecture, mode[0])
+    return footprint(size, stage_of(mode, Path()), architecture, mode[0], SluTask())
 
 
 def measure(mode: Mode) -> float:
     """Bytes of all tensors at the worst moment of the second step."""
     training, precision, trainable, _ = mode
     model = our_model()
-    model.shares_beginnings = False  # rows all alike would share all
+    model.collator = replace(model.collator, shares_prefix="never")  # rows all alike would share all
     for part in (model.language_model, model.model.model.audio_tower):
         part.config._attn_implementation = f"{PREFIX}sdpa"  # as on a GPU; the plain one of a CPU keeps its matrices
     module = model.module
     if precision == "nf4":
-        model.parts.quantise()
+        quantise_nf4(model.lora.linears())
         module.to("cpu")
     if training.lora:
-        model.parts.add_lora(training.lora, 0)
-    model.parts.set_trainable(trainable)
+        model.lora.add(training.lora, 0)
+    model.components.set_trainable(trainable)
     if training.recompute_activations:
         model.recompute_activations()
     module.train()
-    model.parts.settle()
+    model.components.put_frozen_in_eval_mode()
     batch = micro_batch(model, mode)
-    optimizer = make_optimizer(model.parts, 1e-4, training)
+    optimizer = make_optimizer(model.components, 1e-4, training)
     with torch.compiler.set_stance("force_eager"):  # of the 8-bit optimizer, whose compiled step makes no copies
         Learner(model)(batch).backward()
         optimizer.step()
@@ -170,7 +172,8 @@ def micro_batch(model: Qwen2Audio, mode: Mode) -> Batch:
         stage = stage_of(mode, Path(folder))
         noise = np.random.default_rng(0).standard_normal(round(SECONDS * SAMPLE_RATE)) * 0.1
         write_audio(Path(folder) / "noise.wav", noise.astype(np.float32))
-        rows = RowMaker(model, SluTask(), Architecture(type="qwen2-audio", checkpoint="pocket"))
+        labels = SluTask().labels(example.utterance for example in stage.examples)
+        rows = RowMaker(model, SluTask(), labels, Architecture(type="qwen2-audio", checkpoint="pocket"))
         return model.collate([rows.to_learn(example) for example in stage.examples])
 
 

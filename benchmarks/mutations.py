@@ -82,8 +82,8 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "runner draws LoRA with seed 0",
         RUNNER,
-        "add_lora(experiment.training.lora, plan.cell.seed)",
-        "add_lora(experiment.training.lora, 0)",
+        "lora.add(experiment.training.lora, plan.cell.seed)",
+        "lora.add(experiment.training.lora, 0)",
         SEEDS,
     ),
     # --- the log and the checkpoints of a stage

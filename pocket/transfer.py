@@ -6,6 +6,7 @@ held-out requests typed and spoken in the held-out voice, and writes results/poc
 
 from pathlib import Path
 
+from eartune.experiments.run_folder import base_fingerprint, stage_folders
 from rich.console import Console
 
 from eartune.data.corpora import Source
@@ -14,7 +15,6 @@ from eartune.experiments.experiment import read_experiment
 from eartune.experiments.plan import plan_cells, read_pools
 from eartune.experiments.progress import RunProgress
 from eartune.experiments.provenance import made_with
-from eartune.experiments.run_folder import base_fingerprint, stage_folders
 from eartune.experiments.runner import encoded_clips, score, trained_model
 from eartune.files import write_json
 from eartune.inference.decode import decode
@@ -31,13 +31,14 @@ def main() -> None:
     stages = stage_folders(experiment, plan, RUNS / experiment.name, base_fingerprint(experiment.architecture))
     with RunProgress(Console(), 1.0) as progress:
         encoded = encoded_clips(experiment, RUNS / experiment.name, progress)
-        model = trained_model(experiment, plan, stages, encoded, progress)
-    rows = RowMaker(model, experiment.task, experiment.architecture)
+        model = trained_model(experiment, plan, pools, stages, encoded, progress)
+    rows = RowMaker(model, experiment.task, pools.labels, experiment.architecture)
     found = {}
     for name, examples in {"typed": tuple(Example(e.utterance) for e in pools.test), "spoken": pools.test}.items():
         path = RUNS / "transfer" / stages[-1].path.name / f"{name}.jsonl"
-        predictions = decode(model, examples, rows, pools.schema, experiment.decoding, path, lambda done, total: None)
-        found[name] = {key: value.to_json() for key, value in score(examples, predictions).items()}
+        predictions = decode(model, examples, rows, experiment.decoding, path, lambda done, total: None)
+        scores = score(experiment.task, pools.labels, examples, predictions)
+        found[name] = {key: value.to_json() for key, value in scores.items()}
     ratios = {
         key: found["spoken"][key]["value"] / found["typed"][key]["value"] for key in ("intent_accuracy", "slu_f1")
     }

@@ -148,7 +148,7 @@ class RunFolder:
         except Timeout as error:
             raise InputError(f"{self.path}: another eartune run is at work there; wait, or use another name") from error
         try:
-            remove_leftovers(self.path, seconds=0)
+            remove_leftovers(self.path, seconds=0, recursive=True)
             yield
         finally:
             lock.release()

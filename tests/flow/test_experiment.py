@@ -20,15 +20,15 @@ from eartune.data.frame import Entity, SemanticFrame
 from eartune.data.utterance import Recording, Utterance, read_manifest, write_manifest
 from eartune.errors import InputError
 from eartune.experiments.experiment import Experiment
-from eartune.experiments.predict import predict_files
+from eartune.experiments.finished_model import load_finished_model, read_finished_model
 from eartune.experiments.runner import run as run_experiment
-from eartune.experiments.trained_model import read_run
 from eartune.export.exporting import export_run
 from eartune.files import read_lines
-from eartune.models.chat_model import transformers_is_at_least
 from eartune.models.families.qwen2_audio import Qwen2Audio
+from eartune.models.transformers_version import transformers_is_at_least
 from eartune.report import read_results
 from eartune.settings import Lora, Training
+from tiny_models import tiny
 
 FRAMES = (
     SemanticFrame.of("light", "on", [Entity("room", "hall")]),
@@ -41,7 +41,7 @@ FRAMES = (
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny checkpoint and three manifests; the "speech" is noise."""
     folder = tmp_path_factory.mktemp("data")
-    Qwen2Audio.tiny().save(folder / "tiny")
+    tiny(Qwen2Audio).save(folder / "tiny")
     for name, count in (("text", 12), ("speech", 6), ("test", 4)):
         rows = []
         for i in range(count):
@@ -189,9 +189,9 @@ def test_models_of_an_earlier_grid_stay_but_are_not_reported(data: Path, tmp_pat
 
 def test_predict_answers_in_the_order_given(finished: Path, data: Path) -> None:
     first, second = data / "recordings" / "test3.wav", data / "recordings" / "test0.wav"
-    rows = predict_files(finished / "curriculum-50pct-seed0", [first, second])
+    model = load_finished_model(finished / "curriculum-50pct-seed0")
+    rows = [prediction.to_json(model.task) for prediction in model.stream([first, second])]
     assert [row["file"] for row in rows] == [str(first), str(second)]
-    assert all(list(row)[:3] == ["file", "text", "status"] for row in rows)
     written = (finished / "curriculum-50pct-seed0" / "predictions.jsonl").read_text()
     stored = [json.loads(line) for line in written.splitlines()]
     assert [row["text"] for row in rows] == [stored[3]["text"], stored[0]["text"]]
@@ -199,7 +199,7 @@ def test_predict_answers_in_the_order_given(finished: Path, data: Path) -> None:
 
 def test_predict_says_which_models_a_run_holds(finished: Path, data: Path) -> None:
     with pytest.raises(ValueError, match="models in it: curriculum-100pct-seed0"):
-        predict_files(finished, [data / "recordings" / "test0.wav"])
+        load_finished_model(finished)
 
 
 def test_the_paper_scale_settings_survive_the_round_trip(finished: Path) -> None:
@@ -340,8 +340,8 @@ def test_two_recordings_of_one_name_in_two_folders_each_get_their_own_answer(dat
     root = run(settings, folder, tmp_path / "runs", Console(quiet=True))
     written = [json.loads(line) for line in (root / "untuned-seed0/predictions.jsonl").read_text().splitlines()]
     assert [row["file"] for row in written[:2]] == ["near/1.wav", "far/1.wav"]
-    alone = predict_files(root / "untuned-seed0", [recording.path for recording in recordings])
-    assert [row["text"] for row in written[:2]] == [row["text"] for row in alone]
+    alone = load_finished_model(root / "untuned-seed0").stream([recording.path for recording in recordings])
+    assert [row["text"] for row in written[:2]] == [prediction.text for prediction in alone]
     assert written[0]["text"] != written[1]["text"]
     assert (root / "report.html").exists()
 
@@ -399,14 +399,14 @@ def test_a_prompted_model_is_asked_with_its_examples_again(baselines: Path, data
     said = json.loads((baselines / "prompted-seed0" / "plan.json").read_text())["preface"]
     assert said.startswith("Scenarios: light, music.\nActions: off, on, play.\n") and said.count("\n") == 5
     (test, *_) = sorted((data / "recordings").glob("test*"))
-    (again,) = predict_files(baselines / "prompted-seed0", [test])
+    (again,) = load_finished_model(baselines / "prompted-seed0").stream([test])
     first = json.loads((baselines / "prompted-seed0" / "predictions.jsonl").read_text().splitlines()[0])
-    assert again["text"] == first["text"]
+    assert again.text == first["text"]
 
 
 def test_a_cascade_cannot_answer_recordings_by_itself(baselines: Path) -> None:
-    with pytest.raises(InputError, match="is a cascade, which reads what a recogniser hears"):
-        predict_files(baselines / "cascade-seed0", [])
+    with pytest.raises(InputError, match="is a cascade, which reads the transcripts of a recogniser"):
+        load_finished_model(baselines / "cascade-seed0")
 
 
 def test_any_recogniser_can_hear_for_a_cascade(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -453,7 +453,7 @@ def test_a_model_with_lora_is_merged_and_plain_transformers_agrees(data: Path, t
     said: list[str] = []
     export_run(cell, tmp_path / "exported", said.append)
     assert said[-1].startswith("plain transformers agrees: the same most probable token for 100.0% of ")
-    before, after = Qwen2Audio.tiny().module.state_dict(), load_file(tmp_path / "exported" / "model.safetensors")
+    before, after = tiny(Qwen2Audio).module.state_dict(), load_file(tmp_path / "exported" / "model.safetensors")
     changed = {name for name in after if not torch.equal(after[name], before[hub_to_ours(name)].to(after[name].dtype))}
     assert changed and all(".layers." in name and "audio" not in name for name in changed)
 
@@ -502,7 +502,7 @@ def test_an_exported_model_has_all_that_others_need_and_a_card(finished: Path, t
     assert "scheme: curriculum, 100% of the speech" in card and "| slu_f1 | " in card and "<|audio_bos|>" in card
     assert list(tmp_path.iterdir()) == [tmp_path / "exported"]
     written = Experiment.model_validate(yaml.safe_load(card.split("```yaml\n")[1].split("```")[0]))
-    assert written.grid == read_run(finished / "curriculum-100pct-seed0").experiment.grid
+    assert written.grid == read_finished_model(finished / "curriculum-100pct-seed0").experiment.grid
 
 
 @exports

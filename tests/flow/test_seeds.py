@@ -12,13 +12,14 @@ from eartune.data.utterance import Recording, write_manifest
 from eartune.experiments.experiment import Experiment
 from eartune.experiments.runner import run
 from eartune.models.families.qwen2_audio import Qwen2Audio
+from tiny_models import tiny
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny checkpoint, four texts of growing length, and two recordings as the test."""
     folder = tmp_path_factory.mktemp("data")
-    Qwen2Audio.tiny().save(folder / "tiny")
+    tiny(Qwen2Audio).save(folder / "tiny")
     write_manifest(folder / "text.jsonl", [utterance(f"u{n}", "wake me " * n) for n in range(1, 5)])
     test = []
     for name, meaning, seconds in (("t1", frame("alarm.set"), 0.3), ("t2", frame("music.play"), 0.4)):

@@ -21,19 +21,19 @@ VERBS = {  # where each is, and what the help of all says of it, which is the fi
     ),
     "check": (
         "check.check",
-        "Print what a run would do: stages, examples, hours, steps, trainable parameters, memory.",
+        "Print what a run would do: stages, examples, hours, steps, trainable parameters, memory, disk.",
     ),
     "run": (
         "run.run",
         "Train, decode, score and report every model that is not finished; run it again to resume.",
     ),
     "score": (
-        "score.score",
-        "Score predictions: every metric with its 95 % interval, and what kind of answers they are.",
+        "score.score_predictions",
+        "Score predictions: every metric with its 95 % interval, and the quality of the answers.",
     ),
     "compare": (
         "compare.compare_systems",
-        "Compare two systems: B less A in each metric, with interval and p, and the rows that B fixes and breaks.",
+        "Compare two systems: B minus A in each metric, with interval and p, and the rows that B fixes and breaks.",
     ),
     "report": (
         "report.report",

@@ -31,7 +31,7 @@ def check(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsR
     settings = read_experiment(experiment)
     everything = RunsFolder(runs)
     index = RecordingIndex(everything.recordings)
-    pools = read_pools(settings, Source(data, everything.speech, render=False, index=index))
+    pools = read_pools(settings, Source(data, everything.speech, may_write=False, index=index))
     if runs.is_dir():  # to check is to leave nothing behind
         index.save()
     plans = plan_cells(settings, pools)
@@ -43,8 +43,7 @@ def check(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsR
         f"test: {len(pools.test)} recordings"
     )
     console.print(
-        f"labels: {len(pools.schema.intents)} intents, {len(pools.schema.entity_types)} entity types   "
-        f"architecture: {settings.architecture.checkpoint}",
+        f"labels: {pools.labels.describe()}   architecture: {settings.architecture.checkpoint}",
         highlight=False,
     )
     console.print(resolution(pools))

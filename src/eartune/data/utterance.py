@@ -1,7 +1,8 @@
-"""A row of a corpus, and how it is written to and read from a manifest.
+"""A row of a corpus, with a frame or a label, and how it is written to and read from a manifest.
 
 {"id":"ab12","text":"a small latte","language":"en","intent":"orderDrink",
  "entities":[{"type":"size","filler":"small"}],"recordings":[{"file":"ab12.flac"}]}
+{"id":"cd34","text":"where is my train","language":"en","label":"angry","recordings":[{"file":"cd34.flac"}]}
 """
 
 import math
@@ -11,14 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eartune.data.frame import Entity, SemanticFrame
+from eartune.data.frame import Entity, SemanticFrame, check_frame
 from eartune.errors import InputError
 from eartune.files import read_lines, write_lines
+
+FRAME_KEYS = {"scenario", "action", "intent", "entities"}
 
 
 @dataclass(frozen=True)
 class Recording:
-    """Somebody saying an utterance."""
+    """A recording of an utterance: its file, its length in seconds, and who speaks, if that is known."""
 
     path: Path
     seconds: float
@@ -27,27 +30,37 @@ class Recording:
 
 @dataclass(frozen=True)
 class Utterance:
-    """Something that was, or could be, said: its words (None if nobody wrote them down) and its meaning."""
+    """Something that was, or could be, said: its words (None if nobody wrote them down) and what it is labelled with.
+
+    A row that is to be learned from or scored has a frame, a label, or both; one that is only to be answered has none.
+    """
 
     id: str
     text: str | None
     language: str
-    frame: SemanticFrame
+    frame: SemanticFrame | None
     recordings: tuple[Recording, ...] = ()
+    label: str | None = None
+    """A class that is no intent, such as an emotion."""
 
     @property
     def seconds(self) -> float:
-        """The length of all its recordings."""
+        """The length of all its recordings together, in seconds."""
         return sum(recording.seconds for recording in self.recordings)
+
+    @property
+    def entities(self) -> tuple[Entity, ...]:
+        """The entities of its frame; none where it has no frame."""
+        return () if self.frame is None else self.frame.entities
 
 
 def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
-    """One JSON object a line; recordings inside the manifest's folder are named relative to it."""
+    """Write a manifest, an utterance in each line; recordings inside its folder are named relative to it."""
     write_lines(path, (_row(utterance, path.parent) for utterance in utterances))
 
 
 def read_manifest(path: Path, seconds_of: Callable[[Path], float] | None = None) -> tuple[Utterance, ...]:
-    """The utterances of a manifest; raises InputError naming file and row for anything that does not fit.
+    """Return the utterances of a manifest; raises InputError with file and row for anything that is wrong in it.
 
     `seconds_of` measures recordings whose row does not state their length; by default their headers are read.
     """
@@ -61,15 +74,24 @@ def read_manifest(path: Path, seconds_of: Callable[[Path], float] | None = None)
 
 
 def frame_fields(frame: SemanticFrame) -> dict[str, Any]:
-    """The keys by which a frame is written in manifests and predictions."""
+    """Return a frame as the keys and values that stand for it in manifests and predictions."""
     named = {"intent": frame.intent}
     if frame.scenario is not None:
         named = {"scenario": frame.scenario, "action": str(frame.action)}
     return named | {"entities": [{"type": e.type, "filler": e.filler} for e in frame.entities]}
 
 
+def label_fields(utterance: Utterance) -> dict[str, Any]:
+    """The keys by which the frame and the label of an utterance are written in a manifest."""
+    label = {} if utterance.label is None else {"label": utterance.label}
+    return ({} if utterance.frame is None else frame_fields(utterance.frame)) | label
+
+
 def read_frame(row: dict[str, Any], place: str) -> SemanticFrame:
-    """The frame in a row with scenario and action, or intent, and entities; `place` opens the error's sentence."""
+    """Return the frame in a row of a reference or a prediction, from scenario and action, or intent, and entities.
+
+    Raises InputError, which starts with `place`, where a key is missing or of another type.
+    """
     entities = row.get("entities", [])
     if not isinstance(entities, list) or not all(map(_is_entity, entities)):
         raise InputError(f'{place}: "entities" must be a list of {{"type": ..., "filler": ...}} with text in both')
@@ -89,7 +111,7 @@ def _row(utterance: Utterance, folder: Path) -> dict[str, Any]:
         for r in utterance.recordings
     ]
     head = {"id": utterance.id, "text": utterance.text, "language": utterance.language}
-    return head | frame_fields(utterance.frame) | {"recordings": recordings}
+    return head | label_fields(utterance) | {"recordings": recordings}
 
 
 def _utterance(row: dict[str, Any], place: str, folder: Path, seconds_of: Callable[[Path], float]) -> Utterance:
@@ -103,18 +125,25 @@ def _utterance(row: dict[str, Any], place: str, folder: Path, seconds_of: Callab
         raise InputError(f'{place}: "text" is empty; leave the key out where nobody wrote the words down')
     if text is None and not recordings:
         raise InputError(f'{place}: has neither "text" nor "recordings"')
-    return Utterance(row["id"], text, str(row.get("language", "und")), read_frame(row, place), recordings)
+    label = row.get("label")
+    if label is not None and (not isinstance(label, str) or not label.strip()):
+        raise InputError(f'{place}: "label" must be text, and not empty')
+    has_frame = label is None or FRAME_KEYS & row.keys()
+    frame = check_frame(read_frame(row, place), place) if has_frame else None
+    return Utterance(row["id"], text, str(row.get("language", "und")), frame, recordings, label)
 
 
 def _recording(row: Any, place: str, folder: Path, seconds_of: Callable[[Path], float]) -> Recording:
     if not isinstance(row, dict) or not isinstance(row.get("file"), str):
         raise InputError(f'{place}: each of "recordings" needs a "file", as text')
-    path, seconds = folder / row["file"], row.get("seconds")
+    path, seconds, speaker = folder / row["file"], row.get("seconds"), row.get("speaker")
+    if speaker is not None and not isinstance(speaker, str):
+        raise InputError(f'{place}: {row["file"]}: "speaker" must be text, not {speaker!r}, or left out')
     if seconds is not None:
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
             raise InputError(f'{place}: {row["file"]}: "seconds" must be a number above 0, or left out to be measured')
-        return Recording(path, float(seconds), row.get("speaker"))
-    return Recording(path, seconds_of(path), row.get("speaker"))
+        return Recording(path, float(seconds), speaker)
+    return Recording(path, seconds_of(path), speaker)
 
 
 def _header_seconds(path: Path) -> float:

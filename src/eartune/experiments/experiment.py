@@ -13,7 +13,7 @@ from eartune.data.tts.voices import Voice
 from eartune.errors import InputError
 from eartune.models.architecture import Architecture
 from eartune.settings import Component, Decoding, Section, Training, explain
-from eartune.tasks.settings import SluTask
+from eartune.tasks.settings import DEFAULT_TASK, AnyTask
 from eartune.training.schemes import Scheme
 
 
@@ -99,7 +99,7 @@ class Experiment(Section):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     question: str
-    task: SluTask = SluTask()
+    task: AnyTask = DEFAULT_TASK
     data: Data
     architecture: Architecture
     alignment: Alignment = Alignment()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from eartune.data.example import Example
-from eartune.data.utterance import Utterance, frame_fields
+from eartune.data.utterance import Utterance, label_fields
 from eartune.experiments.experiment import Experiment
 from eartune.experiments.plan import CellPlan, Pools, steps_of
 from eartune.models.architecture import POCKETS, Architecture
@@ -51,12 +51,13 @@ class Keys:
         name_of: Callable[[Path], str] = str,
     ) -> None:
         self.experiment = experiment
+        self.pools = pools
         self.base = base
         self.digest_of = digest_of
         self._utterances: dict[int, tuple[Utterance, str]] = {}
         self._recordings: dict[Path, str] = {}
-        asked = [experiment.architecture.model_dump(mode="json"), experiment.task.model_dump(mode="json")]
-        self._labels = pools.schema.to_json()
+        asked = [experiment.architecture.model_dump(mode="json"), experiment.task.to_json()]
+        self._labels = pools.labels.to_json()
         names = [name_of(example.recording.path) for example in pools.test if example.recording is not None]
         self._test = digest([asked, self._labels, names, self._examples(pools.test)])
 
@@ -78,7 +79,8 @@ class Keys:
             "before": before,
             "seed": seed,
             "architecture": self.experiment.architecture.model_dump(mode="json"),
-            "task": self.experiment.task.model_dump(mode="json"),
+            "task": self.experiment.task.to_json(),
+            "instruction": self.experiment.task.instruction(self.pools.labels),
             "training": training,
             "stage": [stage.epochs, stage.learning_rate, stage.warmup_ratio, [str(part) for part in stage.trainable]],
             "examples": self._examples(stage.examples),
@@ -97,7 +99,7 @@ class Keys:
         """A digest of the words and the right answer; many cells show the same utterance, so it is kept."""
         known = self._utterances.get(id(utterance))
         if known is None:
-            content = [utterance.id, utterance.text, frame_fields(utterance.frame)]
+            content = [utterance.id, utterance.text, label_fields(utterance)]
             known = self._utterances[id(utterance)] = utterance, digest(content)  # the utterance keeps its id taken
         return known[1]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from eartune.data.example import Example, Modality
-from eartune.data.normalization import as_heard
+from eartune.data.normalization import normalize_spoken_text
 from eartune.data.recording_index import RecordingIndex
 from eartune.evaluation.metrics import Answered, Score, evaluate
 from eartune.experiments.experiment import Experiment
@@ -22,7 +22,7 @@ from eartune.experiments.plan import CellPlan, Pools
 from eartune.experiments.process_memory import give_memory_back, peak_memory_gb
 from eartune.experiments.progress import RunProgress
 from eartune.files import write_json
-from eartune.report import RunResult
+from eartune.report.result import ListeningRecord, RunResult
 from eartune.run_folder import RunFolder, StageFolder
 from eartune.settings import Component
 from eartune.tasks.prediction import Prediction
@@ -59,7 +59,7 @@ class RunContext:
         """The maker of this experiment's rows for a model."""
         from eartune.models.rows import RowMaker
 
-        return RowMaker(model, self.experiment.task, self.experiment.architecture, preface, encoded)
+        return RowMaker(model, self.experiment.task, self.pools.labels, self.experiment.architecture, preface, encoded)
 
     def count(self, piece: Path, units: float, skipped: bool) -> None:
         """Count a piece of work as done, once; `skipped` if it was there already."""
@@ -79,7 +79,7 @@ class RunContext:
 
 def make_model(context: RunContext, plan: CellPlan, keys: CellKeys, result: RunResult) -> RunResult:
     """Train the stages, decode the test, check that the model listens, and score; return the finished result."""
-    name, pools = plan.cell.name, context.pools
+    name = plan.cell.name
     folder = context.folder.model(name)
     test = examples_to_decode(context, plan, keys)
     model = train_model(context, plan, keys, len(plan.stages))
@@ -91,7 +91,7 @@ def make_model(context: RunContext, plan: CellPlan, keys: CellKeys, result: RunR
         "train": sum(folder.seconds for folder in stage_folders(context.folder, plan, keys)),
         "decode": time.monotonic() - started,
     }
-    scores = score(pools.test, predictions)
+    scores = score(context, predictions)
     write_json(folder.scores, {metric: value.to_json() for metric, value in scores.items()})
     return replace(
         result,
@@ -118,12 +118,12 @@ def examples_to_decode(context: RunContext, plan: CellPlan, keys: CellKeys) -> t
         # Without the scheme's own stages: tuning for frames may unlearn transcription.
         model = train_model(context, plan, keys, plan.n_alignment_stages)
         encoded = context.encoder_cache().of_test(model, test, context.watch(f"{plan.cell.name}: encodes the test"))
-        return model_as_recogniser(context.rows(model, encoded=encoded), context.pools.schema)
+        return model_as_recogniser(context.rows(model, encoded=encoded))
 
     path = context.folder.transcripts(keys.transcripts, asking.transcribed_by)
     texts = transcribe(test, recogniser, path, context.name_of, context.watch(f"{plan.cell.name}: transcripts"))
     give_memory_back()  # of the recogniser, before another model is loaded
-    read = as_heard if asking.normalize_transcripts else str
+    read = normalize_spoken_text if asking.normalize_transcripts else str
     return tuple(replace(example, transcript=read(text)) for example, text in zip(test, texts, strict=True))
 
 
@@ -139,7 +139,7 @@ def train_model(context: RunContext, plan: CellPlan, keys: CellKeys, n_stages: i
     experiment = context.experiment
     model = load(experiment.architecture)
     if plan.stages and experiment.training.lora is not None:
-        model.parts.add_lora(experiment.training.lora, plan.cell.seed)
+        model.lora.add(experiment.training.lora, plan.cell.seed)
     folders = stage_folders(context.folder, plan, keys)[:n_stages]
     for place, (stage, folder) in enumerate(zip(plan.stages, folders, strict=False)):
         was_finished = folder.is_finished
@@ -157,14 +157,14 @@ def train_one_stage(context: RunContext, plan: CellPlan, model: "AudioLLM", stag
     from eartune.training.trainer import save_weights, train_stage
 
     title = f"{plan.cell.name}, {stage.name} stage"
-    model.parts.set_trainable(stage.trainable)
-    context.progress.console.print(table_of_trained_parts(title, model.parts.counts()))
+    model.components.set_trainable(stage.trainable)
+    context.progress.console.print(table_of_trained_parts(title, model.components.counts()))
     encoded = context.encoder_cache().of_stage(model, stage, context.watch(f"{title}: encodes recordings"))
     rows = context.rows(model, encoded=encoded)
     log = TrainingLog(folder.log, context.watch(title, train_units(stage)))
     seconds = train_stage(model, stage, rows.to_learn, context.experiment.training, plan.cell.seed, folder.path, log)
     save_weights(model, folder.weights)
-    trained = {str(part): {"parameters": a, "trained": b} for part, (a, b) in model.parts.counts().items()}
+    trained = {str(part): {"parameters": a, "trained": b} for part, (a, b) in model.components.counts().items()}
     folder.finish(seconds, trained)
 
 
@@ -182,34 +182,36 @@ def decode_test(
     units = decode_units(context.pools)
     path, show = context.folder.model(name).predictions, context.watch(f"{name}: answers", units)
     decoding = context.experiment.decoding
-    predictions = decode(model, test, rows, context.pools.schema, decoding, path, context.name_of, show)
+    predictions = decode(model, test, rows, decoding, path, context.name_of, show)
     context.progress.done(units)
     return predictions
 
 
-def score(examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, Score]:
-    """All metrics, strict: an answer that does not parse counts as wrong. Sentences are the clusters."""
-    return evaluate(
-        Answered(example.utterance.frame, prediction.frame, example.utterance.id)
-        for example, prediction in zip(examples, predictions, strict=True)
-    )
+def score(context: RunContext, predictions: Sequence[Prediction]) -> dict[str, Score]:
+    """All metrics of the task, strict: an answer that does not parse counts as wrong. Sentences are the clusters."""
+    task, pools = context.experiment.task, context.pools
+    answered = [
+        Answered(task.reference(example.utterance), prediction.answer, example.utterance.id)
+        for example, prediction in zip(pools.test, predictions, strict=True)
+    ]
+    return evaluate(answered, task.metrics(pools.labels))
 
 
 def check_listening(
     context: RunContext, plan: CellPlan, model: "AudioLLM", rows: "RowMaker", metric: str
-) -> dict[str, object] | None:
+) -> ListeningRecord | None:
     """The finding of the listening check as a result keeps it; None for a model that reads transcripts."""
     from eartune.inference.listening_check import ONE_MEANING, check_listening
 
     if plan.asking.transcribed_by is not None:
         return None
     pools, decoding = context.pools, context.experiment.decoding
-    found = check_listening(model, pools.test, rows, pools.schema, metric, decoding)
+    found = check_listening(model, pools.test, rows, metric, decoding)
     if found is None:
-        return {"reason": ONE_MEANING}
+        return ListeningRecord(reason=ONE_MEANING)
     if not found.listens:
         context.progress.console.print(f"[bold red]{plan.cell.name}: {found.sentence}[/]")
-    return found.to_json()
+    return ListeningRecord(listens=found.listens, swapped=found.swapped, silence=found.silence, sentence=found.sentence)
 
 
 def table_of_trained_parts(title: str, counts: dict[Component, tuple[int, int]]) -> Table:

@@ -14,7 +14,7 @@ from eartune.data.utterance import Utterance
 from eartune.errors import InputError
 from eartune.experiments.experiment import Alignment, Cell, Experiment
 from eartune.models.size_from_config import size_of
-from eartune.tasks.slu import Schema, preface
+from eartune.tasks.task import Labels, Task
 from eartune.training.memory_estimate import Footprint, footprint
 from eartune.training.schemes import Asking, Stage
 
@@ -28,7 +28,7 @@ class Pools:
     text: tuple[Utterance, ...]
     speech: tuple[Utterance, ...]
     test: tuple[Example, ...]
-    schema: Schema
+    labels: Labels
     source_speech: tuple[Utterance, ...] = ()
     """Of other languages, free of any budget."""
     synthetic_speech: tuple[Utterance, ...] = ()
@@ -87,7 +87,7 @@ def read_pools(experiment: Experiment, source: Source) -> Pools:
         text,
         speech,
         examples,
-        Schema.of(utterance.frame for utterance in everything),
+        experiment.task.labels(everything),
         source_speech,
         synthetic,
         alignment,
@@ -110,7 +110,7 @@ def figures(stage: Stage, experiment: Experiment) -> StageFigures:
         speech_hours=seconds / 3600,
         epochs=stage.epochs,
         steps=steps_of(stage, experiment.training.batch_size),
-        footprint=footprint(size, stage, experiment.architecture, experiment.training),
+        footprint=footprint(size, stage, experiment.architecture, experiment.training, experiment.task),
     )
 
 
@@ -166,18 +166,19 @@ def _preface(scheme: str, asking: Asking, pools: Pools, experiment: Experiment) 
         return ""
     if asking.examples > len(pools.text):
         raise InputError(f"{scheme}: shows {asking.examples} examples, but the text pool has {len(pools.text)}")
-    as_text(chosen := by_intent_in_turn(pools.text)[: asking.examples])  # refuses those without words
-    known = [u.frame for u in (*pools.text, *pools.speech)] if asking.labels else []  # never those of the test
-    return preface(known, [(str(u.text), u.frame) for u in chosen], experiment.task.entity_order)
+    as_text(chosen := in_turn(pools.text, experiment.task)[: asking.examples])  # refuses those without words
+    known = (*pools.text, *pools.speech) if asking.labels else ()  # never those of the test
+    return experiment.task.preface(known, chosen)
 
 
-def by_intent_in_turn(pool: Sequence[Utterance]) -> list[Utterance]:
-    """One utterance of each intent, then a second of each, and so on, in an order of their ids' hashes."""
+def in_turn(pool: Sequence[Utterance], task: Task) -> list[Utterance]:
+    """One utterance of each intent or label, then a second of each, and so on, in an order of their ids' hashes."""
     turns: dict[str, int] = {}
     ranked: list[tuple[int, int, Utterance]] = []
     for utterance in sorted(pool, key=lambda u: hashlib.sha256(u.id.encode()).hexdigest()):
-        turns[utterance.frame.intent] = turns.get(utterance.frame.intent, 0) + 1
-        ranked.append((turns[utterance.frame.intent], len(ranked), utterance))
+        group = task.group(utterance)
+        turns[group] = turns.get(group, 0) + 1
+        ranked.append((turns[group], len(ranked), utterance))
     return [utterance for _, _, utterance in sorted(ranked, key=lambda row: row[:2])]
 
 

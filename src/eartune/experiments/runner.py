@@ -63,7 +63,7 @@ def run(experiment: Experiment, data: Path, runs: Path, console: Console) -> Run
                 failed = [plan.cell.name for plan, keys in open_ones if not run_cell(context, plan, keys)]
         finally:
             if folder.models_with_a_result():
-                write_report(folder.path)
+                write_report(folder.path, experiment.task)
     return RunOutcome(folder, tuple(failed))
 
 
@@ -125,7 +125,7 @@ def run_cell(context: RunContext, plan: CellPlan, keys: CellKeys) -> bool:
 def write_plan(folder: ModelFolder, context: RunContext, plan: CellPlan, stages: Sequence[StageFolder]) -> None:
     """What the model was asked to do, as files that a person can read."""
     write_json(folder.settings, context.experiment.model_dump(mode="json"))
-    write_json(folder.labels, context.pools.schema.to_json())
+    write_json(folder.labels, context.pools.labels.to_json())
     selected = [{"id": utterance.id, "seconds": round(utterance.seconds, 3)} for utterance in plan.speech]
     write_json(folder.selection, {"budget": str(plan.cell.budget or "none"), "utterances": selected})
     rows = [
@@ -162,7 +162,7 @@ def unfinished_result(context: RunContext, plan: CellPlan, keys: CellKeys) -> Ru
         seed=cell.seed,
         status="failed",
         error=None,
-        main_metric="slu_f1" if pools.schema.has_scenario else "slot_f1",
+        main_metric=experiment.task.main_metric(pools.labels),
         scores={},
         answers={},
         text_utterances=len(pools.text) if cell.scheme.uses_text else 0,
@@ -174,6 +174,7 @@ def unfinished_result(context: RunContext, plan: CellPlan, keys: CellKeys) -> Ru
         seconds={},
         settings=experiment.model_dump(mode="json"),
         made_with=made_with() | {"fingerprint": keys.model},
+        definitions={name: metric.definition for name, metric in experiment.task.metrics(pools.labels).items()},
         free_hours=round(free_seconds(plan) / 3600, 4),
     )
 

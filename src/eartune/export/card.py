@@ -6,21 +6,21 @@ from pathlib import Path
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from eartune.evaluation.metrics import DEFINITIONS, Score
-from eartune.experiments.trained_model import TrainedRun
+from eartune.evaluation.metrics import Score
+from eartune.experiments.finished_model import FinishedModel
 from eartune.files import read_json, write_text
 from eartune.models.chat_format import ChatFormat, render
 from eartune.report.notes import spoken_by
-from eartune.tasks.slu import instruction
 
 
-def write_card(run: TrainedRun, chat: ChatFormat, path: Path, adapter: bool = False) -> None:
+def write_card(run: FinishedModel, chat: ChatFormat, path: Path, adapter: bool = False) -> None:
     """As Markdown with the hub's header; of a whole model, or of its adapter alone."""
     experiment, result = run.experiment, read_json(run.folder.result)
     data = experiment.model_dump(mode="json")["data"]
     (scheme,) = (scheme for scheme in experiment.grid.schemes if scheme.label == result["scheme"])
     learned = ("speech", "source_speech") * scheme.uses_speech + ("synthetic_speech",) * scheme.synthetic
-    prompt = render(chat, run.preface + instruction(run.schema.has_scenario), None, experiment.architecture.instruction)
+    task, metrics = experiment.task, experiment.task.metrics(run.labels)
+    prompt = render(chat, run.preface + task.instruction(run.labels), None, experiment.architecture.instruction)
     environment = Environment(
         loader=PackageLoader("eartune.export", "."), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -32,7 +32,7 @@ def write_card(run: TrainedRun, chat: ChatFormat, path: Path, adapter: bool = Fa
         adapter=adapter,
         before=json.dumps(prompt.before, ensure_ascii=False),
         after=json.dumps(prompt.after, ensure_ascii=False),
-        scores=[(DEFINITIONS[name], name, score) for name, score in scores.items()],
+        scores=[(metrics[name].definition, name, score) for name, score in scores.items()],
         licences=[f"**{name}**" if restricted else name for name, restricted in experiment.data.licences.items()],
         learned_from_voices=spoken_by({name: pool for name, pool in data.items() if name in learned}),
         tested_on_voices=spoken_by({"test": data["test"]}),

@@ -14,15 +14,16 @@ from eartune.data.audio import Wave
 from eartune.data.example import Example, as_speech
 from eartune.data.utterance import read_manifest
 from eartune.errors import InputError
+from eartune.experiments.finished_model import FinishedModel, load_audio_llm, read_finished_model
 from eartune.experiments.process_memory import give_memory_back
-from eartune.experiments.trained_model import TrainedRun, load_run, read_run
 from eartune.export import fresh
 from eartune.export.adapter import save_adapter
 from eartune.export.card import write_card
 from eartune.files import atomic, remove_leftovers
-from eartune.models.chat_model import ChatModel, transformers_is_at_least
+from eartune.models.audio_llm import AudioLLM
 from eartune.models.registry import checkpoint_of
 from eartune.models.rows import RowMaker
+from eartune.models.transformers_version import transformers_is_at_least
 from eartune.run_folder import RunFolder
 
 ROWS = 8
@@ -54,9 +55,9 @@ def export_run(run_dir: Path, to: Path, say: Say, adapter: bool = False) -> None
         )
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise InputError(f"{to}: is there already; name a folder that is not, or is empty")
-    run = read_run(run_dir)
+    run = read_finished_model(run_dir)
     examples = test_examples(run)
-    model = load_run(run)
+    model = load_audio_llm(run)
     stored = next(model.module.parameters()).dtype
     if sum(parameter.numel() for parameter in model.module.parameters()) < PRECISE_BELOW:
         model.module.float()
@@ -67,7 +68,7 @@ def export_run(run_dir: Path, to: Path, say: Say, adapter: bool = False) -> None
         if adapter:
             save_adapter(model, run, half_written)
         else:
-            model.parts.merge_lora()
+            model.lora.merge()
             model.module.to(stored).eval()
             model.save(half_written)
         write_card(run, model.chat, half_written / "README.md", adapter)
@@ -78,7 +79,7 @@ def export_run(run_dir: Path, to: Path, say: Say, adapter: bool = False) -> None
         say(compare(questions, ask_anew(questions, half_written, precision, base), to))
 
 
-def test_examples(run: TrainedRun) -> list[Example]:
+def test_examples(run: FinishedModel) -> list[Example]:
     """The first recordings of the test that are still there."""
     manifest = RunFolder(run.folder.path.resolve().parent).references
     there = [e for e in as_speech(read_manifest(manifest)) if e.recording is not None and e.recording.path.is_file()]
@@ -88,19 +89,18 @@ def test_examples(run: TrainedRun) -> list[Example]:
 
 
 @torch.no_grad()
-def question(model: ChatModel, run: TrainedRun, example: Example) -> Question:
+def question(model: AudioLLM, run: FinishedModel, example: Example) -> Question:
     """Asked alone, as some stock models hear a clip differently beside a longer one."""
-    rows = RowMaker(model, run.experiment.task, run.experiment.architecture, run.preface)
+    rows = RowMaker(model, run.experiment.task, run.labels, run.experiment.architecture, run.preface)
     assert example.recording is not None
     batch = model.collate([rows.to_learn(example)])
     answers = torch.nonzero(batch.labels[0, 1:] != -100)[:, 0]
-    device = next(model.module.parameters()).device
-    logits = model.head(model.hidden(batch.to(device))[0, answers.to(device)]).float().cpu()
+    logits = model.head(model.hidden(batch.to(model.device))[0, answers.to(model.device)]).float().cpu()
     arguments = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
     return Question(arguments | _stock_audio(model, rows.wave(example.recording)), answers, logits)
 
 
-def _stock_audio(model: ChatModel, wave: Wave) -> dict[str, Tensor]:
+def _stock_audio(model: AudioLLM, wave: Wave) -> dict[str, Tensor]:
     dtype = next(model.module.parameters()).dtype
     return {n: v.to(dtype) if v.is_floating_point() else v for n, v in model.stock_audio([wave]).items()}
 

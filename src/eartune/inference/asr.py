@@ -5,13 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from eartune.data.audio import SAMPLE_RATE, hear
+from eartune.data.audio import SAMPLE_RATE, load_audio
 from eartune.data.example import Asked, Example
 from eartune.inference.answers import Progress, answer_all
 from eartune.inference.decode import ask
 from eartune.models.rows import RowMaker
 from eartune.settings import Decoding
-from eartune.tasks.slu import Schema
 
 WORDS = Decoding(beams=1, max_new_tokens=100, batch_size=8)
 
@@ -41,13 +40,13 @@ def transcribe(
     return tuple(answer_all(examples, ask_recogniser, row, path, WORDS.batch_size, progress))
 
 
-def model_as_recogniser(rows: RowMaker, schema: Schema) -> Recogniser:
+def model_as_recogniser(rows: RowMaker) -> Recogniser:
     """The audio LLM itself, asked for the words."""
     rows.model.module.eval()
 
     def recognise(batch: Sequence[Example]) -> Sequence[str]:
         asked = [replace(example, asked=Asked.WORDS) for example in batch]
-        return ask(rows.model, asked, rows, schema, WORDS)
+        return ask(rows.model, asked, rows, WORDS)
 
     return recognise
 
@@ -60,7 +59,7 @@ def load_recogniser(name: str, cut_silence: bool) -> Recogniser:
     pipe: Any = pipeline("automatic-speech-recognition", model=name, device=0 if torch.cuda.is_available() else -1)
 
     def recognise(batch: Sequence[Example]) -> Sequence[str]:
-        waves = [hear(example.recording.path, cut_silence) for example in batch if example.recording is not None]
+        waves = [load_audio(example.recording.path, cut_silence) for example in batch if example.recording is not None]
         found = pipe([{"raw": wave, "sampling_rate": SAMPLE_RATE} for wave in waves])
         return [" ".join(answer["text"].split()) for answer in found]
 

@@ -6,17 +6,16 @@ from pathlib import Path
 from eartune.data.example import Example
 from eartune.inference.answers import Progress, answer_all
 from eartune.models.audio_llm import AudioLLM
+from eartune.models.generation.generate import generate
 from eartune.models.rows import RowMaker
 from eartune.settings import Decoding
 from eartune.tasks.prediction import Prediction
-from eartune.tasks.slu import Schema, parse
 
 
 def decode(
     model: AudioLLM,
     examples: Sequence[Example],
     rows: RowMaker,
-    schema: Schema,
     decoding: Decoding,
     path: Path,
     name_of: Callable[[Path], str],
@@ -26,14 +25,14 @@ def decode(
     model.module.eval()
 
     def predicted(example: Example, text: str) -> Prediction:
-        frame, status = parse(text, schema)
+        answer, status = rows.task.parse(text, rows.labels)
         file = None if example.recording is None else name_of(example.recording.path)
-        return Prediction(example.utterance.id, file, text, status, frame)
+        return Prediction(example.utterance.id, file, text, status, answer)
 
     texts = answer_all(
         examples,
-        lambda batch: ask(model, batch, rows, schema, decoding),
-        lambda example, text: predicted(example, text).to_json(),
+        lambda batch: ask(model, batch, rows, decoding),
+        lambda example, text: predicted(example, text).to_json(rows.task),
         path,
         decoding.batch_size,
         progress,
@@ -41,8 +40,7 @@ def decode(
     return tuple(map(predicted, examples, texts))
 
 
-def ask(model: AudioLLM, examples: Sequence[Example], rows: RowMaker, schema: Schema, decoding: Decoding) -> list[str]:
+def ask(model: AudioLLM, examples: Sequence[Example], rows: RowMaker, decoding: Decoding) -> list[str]:
     """The answers to one batch of examples, as text."""
     batch = model.collate([rows.to_ask(example) for example in examples])
-    device = next(model.module.parameters()).device
-    return model.generate(batch.to(device), decoding, schema)
+    return generate(model, batch.to(model.device), decoding, rows.task.grammar(rows.labels))

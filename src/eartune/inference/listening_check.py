@@ -2,19 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from eartune.data.example import Example
-from eartune.data.frame import SemanticFrame
 from eartune.evaluation.metrics import Answered, evaluate
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Row
+from eartune.models.generation.generate import generate
 from eartune.models.rows import RowMaker
 from eartune.settings import Decoding
-from eartune.tasks.slu import Schema, parse
+from eartune.tasks.task import Answer, Task
 
 CLIPS = 8
 LEAST_CHANGE = 1e-3  # nats per token; a model that gets no audio changes by exactly 0
@@ -37,10 +36,6 @@ class ListeningCheck:
         """Whether swapping changes anything, and silence scores clearly less than speech."""
         return self.swapped > LEAST_CHANGE and (self.silence == 0 or self.silence < 0.8 * self.speech)
 
-    def to_json(self) -> dict[str, Any]:
-        """The finding as a result keeps it."""
-        return {"listens": self.listens, "swapped": self.swapped, "silence": self.silence, "sentence": self.sentence}
-
     @property
     def sentence(self) -> str:
         """The finding in words."""
@@ -52,10 +47,10 @@ class ListeningCheck:
 
 
 def check_listening(
-    model: AudioLLM, examples: Sequence[Example], rows: RowMaker, schema: Schema, metric: str, decoding: Decoding
+    model: AudioLLM, examples: Sequence[Example], rows: RowMaker, metric: str, decoding: Decoding
 ) -> ListeningCheck | None:
     """The check on the first few spoken examples with different right answers; None if there are not two such."""
-    chosen = _with_different_answers(examples)[:CLIPS]
+    chosen = _with_different_answers(examples, rows.task)[:CLIPS]
     if len(chosen) < 2:
         return None
     learned = [rows.to_learn(example) for example in chosen]
@@ -68,16 +63,16 @@ def check_listening(
     greedy = decoding.model_copy(update={"beams": 1})
     return ListeningCheck(
         swapped=float(change),
-        silence=_score(model, silent, chosen, schema, metric, greedy),
-        speech=_score(model, own, chosen, schema, metric, greedy),
+        silence=_score(model, silent, chosen, rows, metric, greedy),
+        speech=_score(model, own, chosen, rows, metric, greedy),
     )
 
 
-def _with_different_answers(examples: Sequence[Example]) -> list[Example]:
+def _with_different_answers(examples: Sequence[Example], task: Task) -> list[Example]:
     """The first example of each right answer."""
-    first: dict[SemanticFrame, Example] = {}
+    first: dict[Answer, Example] = {}
     for example in examples:
-        first.setdefault(example.utterance.frame, example)
+        first.setdefault(task.reference(example.utterance), example)
     return list(first.values())
 
 
@@ -90,19 +85,20 @@ def _silence(rows: RowMaker, example: Example) -> Any:
 def _log_probabilities(model: AudioLLM, rows: Sequence[Row]) -> Tensor:
     """Log-probability of each answer token, of all rows one after another."""
     model.module.eval()
-    batch = model.collate(rows).to(next(model.module.parameters()).device)
+    batch = model.collate(rows).to(model.device)
     answers = batch.labels[:, 1:] != -100
     logits = model.head(model.hidden(batch)[:, :-1][answers]).float()
     return logits.log_softmax(-1).gather(1, batch.labels[:, 1:][answers][:, None])[:, 0]
 
 
 def _score(
-    model: AudioLLM, rows: Sequence[Row], examples: Sequence[Example], schema: Schema, metric: str, decoding: Decoding
+    model: AudioLLM, asked: Sequence[Row], examples: Sequence[Example], rows: RowMaker, metric: str, decoding: Decoding
 ) -> float:
-    batch = model.collate(rows).to(next(model.module.parameters()).device)
-    answers = model.generate(batch, decoding, schema)
+    task, labels = rows.task, rows.labels
+    batch = model.collate(asked).to(model.device)
+    texts = generate(model, batch, decoding, task.grammar(labels))
     answered = [
-        Answered(example.utterance.frame, parse(answer, schema)[0], example.utterance.id)
-        for example, answer in zip(examples, answers, strict=True)
+        Answered(task.reference(example.utterance), task.parse(text, labels)[0], example.utterance.id)
+        for example, text in zip(examples, texts, strict=True)
     ]
-    return evaluate(answered, resamples=0)[metric].value
+    return evaluate(answered, task.metrics(labels), resamples=0)[metric].value

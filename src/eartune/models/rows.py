@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 
-from eartune.data.audio import Wave, hear
+from eartune.data.audio import Wave, load_audio
 from eartune.data.example import Asked, Example
 from eartune.data.utterance import Recording
 from eartune.models.architecture import Architecture
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Clip, Row
 from eartune.models.chat_format import render
-from eartune.tasks.settings import SluTask
-from eartune.tasks.slu import WORDS_INSTRUCTION, instruction, target
+from eartune.tasks.task import Labels, Task
+from eartune.tasks.transcription import TRANSCRIBE
 
 
 class RowMaker:
@@ -19,7 +19,8 @@ class RowMaker:
     def __init__(
         self,
         model: AudioLLM,
-        task: SluTask,
+        task: Task,
+        labels: Labels,
         architecture: Architecture,
         preface: str = "",
         encoded: Callable[[Recording], Clip] | None = None,
@@ -28,6 +29,7 @@ class RowMaker:
         self.preface = preface
         self.encoded = encoded
         self.task = task
+        self.labels = labels
         self.position = architecture.instruction
         self.cut_silence = architecture.cut_silence
 
@@ -35,7 +37,7 @@ class RowMaker:
         """The example with its answer."""
         if example.asked is Asked.WORDS:
             return self._row(example, example.utterance.text)
-        return self._row(example, target(example.utterance.frame, self.task.entity_order))
+        return self._row(example, self.task.target(example.utterance))
 
     def to_ask(self, example: Example) -> Row:
         """The example with its answer left out."""
@@ -43,15 +45,15 @@ class RowMaker:
 
     def wave(self, recording: Recording) -> Wave:
         """What the model hears of a recording."""
-        return hear(recording.path, self.cut_silence)
+        return load_audio(recording.path, self.cut_silence)
 
     def clip(self, recording: Recording) -> Clip:
         """What was kept of it encoded, or its mel."""
         return self.model.features(self.wave(recording)) if self.encoded is None else self.encoded(recording)
 
     def _row(self, example: Example, answer: str | None) -> Row:
-        has_scenario = example.utterance.frame.scenario is not None
-        asked = WORDS_INSTRUCTION if example.asked is Asked.WORDS else self.preface + instruction(has_scenario)
+        question = self.preface + self.task.instruction(self.labels)
+        asked = TRANSCRIBE if example.asked is Asked.WORDS else question
         text = example.utterance.text if example.recording is None else example.transcript
         if text is not None or example.recording is None:
             return Row(render(self.model.chat, asked, text, self.position), None, answer)

@@ -63,8 +63,8 @@ def build_profile(
     """`heard` holds the kept recordings; `warnings` what is wrong but kept."""
     sections = (
         _overview(kept, quarantined, read_samples),
-        _labels("intent", kept, lambda utterance: [utterance.frame.intent]),
-        _labels("entity type", kept, lambda utterance: [entity.type for entity in utterance.frame.entities]),
+        _labels("intent", kept, lambda utterance: [utterance.frame.intent] if utterance.frame else []),
+        _labels("entity type", kept, lambda utterance: [entity.type for entity in utterance.entities]),
         _durations(kept),
         _histogram([recording.seconds for utterances in kept.values() for recording in _recordings(utterances)]),
         _formats(heard),

@@ -4,27 +4,26 @@ references.jsonl + */predictions.jsonl -> rows of the same seeds -> paired boots
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from eartune.data.utterance import Utterance, read_manifest
+from eartune.errors import InputError
 from eartune.evaluation.metrics import Answered, Difference, compare, holm
 from eartune.evaluation.metrics.confidence import between_seeds
 from eartune.evaluation.metrics.power import Z_LEVEL, Z_POWER
-from eartune.evaluation.scoring.match import answered, match
-from eartune.evaluation.scoring.reference import Reference, read_references
 from eartune.report.scheme_result import SchemeResult, baselines
+from eartune.run_folder import RunFolder
 from eartune.tables import Table
 from eartune.tasks.prediction import read_predictions
+from eartune.tasks.task import Task
 from eartune.wording import percent
-
-REFERENCES = "references.jsonl"
-PREDICTIONS = "predictions.jsonl"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One line of the table against another, over the seeds that both have."""
+    """One row of the table compared with another, over the seeds that both have."""
 
     first: SchemeResult
     """What the other is compared with."""
@@ -40,27 +39,31 @@ class Comparison:
         return self.adjusted_p < 0.05
 
     @property
-    def resolvable(self) -> float:
+    def detectable(self) -> float:
         """The difference that such a test finds in 80 of 100 tries, from the width of this one's interval."""
         standard_error = (self.difference.high - self.difference.low) / (2 * Z_LEVEL)
         return (Z_LEVEL + Z_POWER) * standard_error
 
 
-def compare_schemes(run_folder: Path, rows: Sequence[SchemeResult], metric: str) -> tuple[Comparison, ...]:
-    """The comparisons that an experiment is made for; none where the answers themselves are not at hand.
+def compare_schemes(
+    run_folder: Path, rows: Sequence[SchemeResult], metric: str, task: Task | None
+) -> tuple[Comparison, ...]:
+    """The comparisons that an experiment is made for; none where the answers, or the task that reads them, are absent.
 
     Which they are follows from the roles that schemes declare: at each budget every scheme is compared with the
     baseline, every line but the untuned model's with text alone, and every line with recordings with synthetic speech.
     """
-    if not (run_folder / REFERENCES).exists():
+    folder = RunFolder(run_folder)
+    if task is None or not folder.references.exists():
         return ()
-    references = read_references(run_folder / REFERENCES, "manifest")
+    test = {utterance.id: utterance for utterance in read_manifest(folder.references)}
+    metrics = task.metrics(task.labels(test.values()))
     found = []
     for first, second in _pairs(rows):
         seeds = sorted({r.seed for r in first.finished} & {r.seed for r in second.finished})
-        before, after = (_answers(run_folder, row, seeds, references) for row in (first, second))
+        before, after = (_answers(folder, row, seeds, test, task) for row in (first, second))
         if before and after:
-            difference = _over_seeds(compare(before, after)[metric], first, second, seeds, metric)
+            difference = _over_seeds(compare(before, after, metrics)[metric], first, second, seeds, metric)
             found.append(Comparison(first, second, len(seeds), difference, difference.p))
     adjusted = holm([one.difference.p for one in found])
     return tuple(replace(one, adjusted_p=p) for one, p in zip(found, adjusted, strict=True))
@@ -70,17 +73,17 @@ def differences_table(compared: Sequence[Comparison]) -> Table:
     """A line a comparison, in points of the main metric."""
     lines = [
         (
-            f"{_name(one.second)} less {_name(one.first)}",
+            f"{_name(one.second)} minus {_name(one.first)}",
             f"{100 * one.difference.value:+.1f} [{100 * one.difference.low:+.1f}, {100 * one.difference.high:+.1f}]",
             _p(one.difference.p),
             _p(one.adjusted_p),
             "do not overlap" if one.difference.apart else "overlap",
-            percent(one.resolvable),
+            percent(one.detectable),
             str(one.seeds),
         )
         for one in compared
     ]
-    headings = ("comparison", "points", "p", "p (Holm)", "their intervals", "resolves", "seeds")
+    headings = ("comparison", "points", "p", "p (Holm)", "intervals", "detectable", "seeds")
     return Table(headings, tuple(lines), left=1)
 
 
@@ -88,20 +91,21 @@ def difference_notes(compared: Sequence[Comparison]) -> tuple[str, ...]:
     """How to read that table, and which of its lines to doubt."""
     if not compared:
         return ()
-    small = [one for one in compared if one.is_significant and abs(one.difference.value) < one.resolvable]
-    told = [
-        "p is of a paired test, which swaps the two models' answers sentence by sentence (10,000 draws). Go by it, not "
-        "by the overlap of intervals, which papers report and which misses real differences.",
-        f"Holm's correction is for all {len(compared)} lines: if all below 0.05 are believed, the chance that even one "
-        "of them is a mistake is 5 %.",
-        "Resolves: the difference, in points, that this test would find in 80 of 100 repetitions.",
+    notes = [
+        "p comes from a paired permutation test, which swaps the two models' answers sentence by sentence (10,000 "
+        "draws). Rely on it rather than on the overlap of intervals, which papers report and which misses real "
+        "differences.",
+        f"p (Holm) is corrected for all {len(compared)} comparisons: if every line below 0.05 is called a difference, "
+        "the probability that even one of them is due to chance is at most 5 %.",
+        "Detectable is the difference, in points, that this test would find in 80 of 100 repetitions.",
     ]
+    small = [one for one in compared if one.is_significant and abs(one.difference.value) < one.detectable]
     if small:
-        named = "; ".join(f"{_name(one.second)} less {_name(one.first)}" for one in small)
-        told.append(f"Smaller than this test resolves, and so probably overstated: {named}.")
+        named = "; ".join(f"{_name(one.second)} minus {_name(one.first)}" for one in small)
+        notes.append(f"Significant, but smaller than what is detectable, and so probably overestimated: {named}.")
     if any(one.seeds > 1 for one in compared):
-        told.append("Seeds are pooled in p; the interval holds the spread between them too.")
-    return tuple(told)
+        notes.append("p pools the answers of all seeds; the interval also includes the variation between seeds.")
+    return tuple(notes)
 
 
 def find_comparison(compared: Sequence[Comparison], first: SchemeResult, second: SchemeResult) -> Comparison | None:
@@ -109,14 +113,14 @@ def find_comparison(compared: Sequence[Comparison], first: SchemeResult, second:
     return next((one for one in compared if (one.first.key, one.second.key) == (first.key, second.key)), None)
 
 
-def _pairs(lines: Sequence[SchemeResult]) -> list[tuple[SchemeResult, SchemeResult]]:
-    """The lines to compare: first the one that the other is compared with."""
-    finished = [line for line in lines if line.finished]
-    spoken = [line for line in finished if line.budget is not None]
-    trained = [line for line in finished if line.budget is None and line.role != "untuned"] + spoken
-    texts = [line for line in finished if line.role == "text reference"]
-    synthetic = [line for line in finished if line.role == "synthetic reference"]
-    bases = [line for line in baselines(lines) if line.finished]
+def _pairs(rows: Sequence[SchemeResult]) -> list[tuple[SchemeResult, SchemeResult]]:
+    """The rows to compare: first the one that the other is compared with."""
+    finished = [row for row in rows if row.finished]
+    spoken = [row for row in finished if row.budget is not None]
+    trained = [row for row in finished if row.budget is None and row.role != "untuned"] + spoken
+    texts = [row for row in finished if row.role == "text reference"]
+    synthetic = [row for row in finished if row.role == "synthetic reference"]
+    bases = [row for row in baselines(rows) if row.finished]
     at_budget = [(one, other) for one, other in _each_with_all(bases, spoken) if one.budget == other.budget]
     return at_budget + _each_with_all(texts, trained) + _each_with_all(synthetic, synthetic + spoken)
 
@@ -127,22 +131,25 @@ def _each_with_all(
     """Each reference with all others; two references make one pair."""
     pairs = []
     for place, reference in enumerate(references):
-        before = [line.key for line in references[: place + 1]]
+        before = [row.key for row in references[: place + 1]]
         pairs += [(reference, other) for other in others if other.key not in before]
     return pairs
 
 
 def _answers(
-    run_folder: Path, row: SchemeResult, seeds: Sequence[int], references: Sequence[Reference]
+    folder: RunFolder, row: SchemeResult, seeds: Sequence[int], test: Mapping[str, Utterance], task: Task
 ) -> list[Answered]:
     """The answers of all those seeds one after another; a sentence's stand or fall together over seeds too."""
     rows: list[Answered] = []
     by_seed = {result.seed: result for result in row.finished}
     for seed in seeds:
-        path = run_folder / by_seed[seed].name / PREDICTIONS
+        path = folder.model(by_seed[seed].name).predictions
         if not path.exists():
             return []
-        rows += answered(match(references, read_predictions(path), path, "strict").pairs)
+        for prediction in read_predictions(path, task):
+            if prediction.id not in test:
+                raise InputError(f"{path}: {prediction.id!r} is not in {folder.references}; is it of another test?")
+            rows.append(Answered(task.reference(test[prediction.id]), prediction.answer, prediction.id))
     return rows
 
 
@@ -169,9 +176,12 @@ def _p(value: float) -> str:
 
 
 def difference_sentence(one: Comparison) -> str:
-    """The comparison as a sentence."""
+    """The comparison as the rest of a sentence that begins with a budget, such as "At 5 % "."""
     value, low, high = (100 * v for v in (one.difference.value, one.difference.low, one.difference.high))
-    names = one.second.prose_name, one.first.prose_name
-    told = f"{abs(value):.1f} points {'above' if value >= 0 else 'below'} {names[1]} [{low:+.1f}, {high:+.1f}]"
-    verdict = "a real difference" if one.is_significant else "which chance could bring"
-    return f"{names[0]} is {told} in a paired test (p {_p(one.adjusted_p)} after Holm's correction), {verdict}"
+    side = "above" if value >= 0 else "below"
+    p = f"p {_p(one.adjusted_p)}" if one.adjusted_p < 0.001 else f"p = {_p(one.adjusted_p)}"
+    verdict = "a significant difference" if one.is_significant else "a difference that may be due to chance"
+    return (
+        f"{one.second.prose_name} is {abs(value):.1f} points {side} {one.first.prose_name} [{low:+.1f}, {high:+.1f}] "
+        f"in a paired test ({p} after Holm's correction), {verdict}"
+    )

@@ -19,7 +19,7 @@ PARSED = STATUSES[:2]  # those that could be read
 
 @dataclass(frozen=True)
 class SchemeResult:
-    """One line of the report's table. Its numbers are those of the finished cells alone."""
+    """One row of the report's table. Its numbers are those of the finished models alone."""
 
     scheme: str
     """The scheme's label, which is its name or else its type."""
@@ -28,10 +28,16 @@ class SchemeResult:
     budget: str | None
     finished: tuple[RunResult, ...]
     failed: tuple[RunResult, ...]
+    unfinished: tuple[RunResult, ...] = ()
+
+    @property
+    def cells(self) -> tuple[RunResult, ...]:
+        """All seeds: those that finished, those that failed, those that are not finished yet."""
+        return self.finished + self.failed + self.unfinished
 
     @property
     def key(self) -> tuple[str, str | None]:
-        """The label and the budget, which no other line shares."""
+        """The label and the budget, which no other row shares."""
         return self.scheme, self.budget
 
     @property
@@ -52,7 +58,10 @@ class SchemeResult:
     @property
     def share(self) -> float:
         """The part of the speech pool that was used, 0 to 1."""
-        return fmean(_share(result) for result in self.finished + self.failed)
+        return fmean(
+            result.speech_utterances / result.pool_utterances if result.pool_utterances else 0.0
+            for result in self.cells
+        )
 
     @property
     def uses_all_speech(self) -> bool:
@@ -61,32 +70,26 @@ class SchemeResult:
 
 
 def join_seeds(results: Sequence[RunResult]) -> tuple[SchemeResult, ...]:
-    """One line for each scheme and budget: schemes in the order of ROLES, budgets by the speech that they use."""
-    cells: dict[tuple[str, str | None], list[RunResult]] = {}
+    """One row for each scheme and budget: schemes in the order of ROLES, budgets by the speech that they use."""
+    groups: dict[tuple[str, str | None], list[RunResult]] = {}
     for result in results:
-        cells.setdefault((result.scheme, result.budget), []).append(result)
-    lines = [
-        SchemeResult(
-            scheme,
-            scheme_type(own[0]),
-            own[0].scheme_role or ROLES.get(scheme_type(own[0]), "other"),
-            budget,
-            finished=tuple(cell for cell in own if cell.finished),
-            failed=tuple(cell for cell in own if not cell.finished),
+        groups.setdefault((result.scheme, result.budget), []).append(result)
+    rows = []
+    for (scheme, budget), cells in groups.items():
+        kind = scheme_type(cells[0])
+        rows.append(
+            SchemeResult(
+                scheme,
+                kind,
+                cells[0].scheme_role or ROLES.get(kind, "other"),
+                budget,
+                finished=tuple(cell for cell in cells if cell.status == "finished"),
+                failed=tuple(cell for cell in cells if cell.status == "failed"),
+                unfinished=tuple(cell for cell in cells if cell.status == "unfinished"),
+            )
         )
-        for (scheme, budget), own in cells.items()
-    ]
-    order = [*ROLES]
-    return tuple(
-        sorted(
-            lines,
-            key=lambda line: (
-                order.index(line.scheme_type) if line.scheme_type in ROLES else len(order),
-                line.scheme,
-                line.share,
-            ),
-        )
-    )
+    places = {kind: place for place, kind in enumerate(ROLES)}
+    return tuple(sorted(rows, key=lambda row: (places.get(row.scheme_type, len(places)), row.scheme, row.share)))
 
 
 def scheme_type(result: RunResult) -> str:
@@ -102,7 +105,7 @@ def scheme_type(result: RunResult) -> str:
 def baselines(results: Sequence[SchemeResult]) -> tuple[SchemeResult, ...]:
     """What other schemes are compared with at a budget, in the order of the table.
 
-    These are the lines of the schemes that declare it; where there is none, those of the first scheme with budgets.
+    These are the rows of the schemes that declare it; where there is none, those of the first scheme with budgets.
     """
     spoken = [result for result in results if result.budget is not None]
     declared = [result for result in spoken if result.role == "baseline"]
@@ -110,10 +113,6 @@ def baselines(results: Sequence[SchemeResult]) -> tuple[SchemeResult, ...]:
 
 
 def parsed_share(result: RunResult) -> float | None:
-    """The part of the answers that could be read; None when nothing was asked."""
-    asked = sum(result.answers.values())
-    return sum(result.answers.get(status, 0) for status in PARSED) / asked if asked else None
-
-
-def _share(result: RunResult) -> float:
-    return result.speech_utterances / result.pool_utterances if result.pool_utterances else 0.0
+    """The part of the answers that could be parsed, 0 to 1; None when there is no answer."""
+    answers = sum(result.answers.values())
+    return sum(result.answers.get(status, 0) for status in PARSED) / answers if answers else None

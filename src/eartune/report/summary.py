@@ -19,14 +19,14 @@ SCHEMES_SHOWN = 4
 
 @dataclass(frozen=True)
 class _Scored:
-    """A line of the table that has a score in the main metric."""
+    """A row of the table that has a score in the main metric."""
 
-    line: SchemeResult
+    row: SchemeResult
     score: Score
 
     @property
     def name(self) -> str:
-        return self.line.prose_name
+        return self.row.prose_name
 
     @property
     def value(self) -> str:
@@ -35,28 +35,28 @@ class _Scored:
     @property
     def budget(self) -> str:
         """The budget as it was written, with a space before a percent sign."""
-        return str(self.line.budget).replace("%", PERCENT)
+        return str(self.row.budget).replace("%", PERCENT)
 
     @property
     def amount(self) -> str:
         """The speech that was used, in utterances and hours."""
-        utterances = self.line.mean(lambda result: result.speech_utterances) or 0
-        return f"{counted(round(utterances), 'utterance')}, {hours(self.line.mean(lambda r: r.speech_hours) or 0)} h"
+        utterances = self.row.mean(lambda result: result.speech_utterances) or 0
+        return f"{counted(round(utterances), 'utterance')}, {hours(self.row.mean(lambda r: r.speech_hours) or 0)} h"
 
 
-def summarize(lines: Sequence[SchemeResult], metric: str, comparisons: Sequence[Comparison] = ()) -> str:
+def summarize(rows: Sequence[SchemeResult], metric: str, comparisons: Sequence[Comparison] = ()) -> str:
     """What schemes reach without speech, with all of it and at the smallest budgets, and from where on speech helps."""
-    scored = [_Scored(line, score) for line in lines if (score := line.score(metric)) is not None]
+    scored = [_Scored(row, score) for row in rows if (score := row.score(metric)) is not None]
     if not scored:
-        return "No model has finished yet, so there is no result yet."
-    spoken = sorted((one for one in scored if one.line.budget), key=lambda one: one.line.share)
-    texts = [one for one in scored if one.line.role == "text reference"]
-    base_keys = [line.key for line in baselines(lines)]
-    bases = [one for one in spoken if one.line.key in base_keys]
-    all_speech = sorted((one for one in bases if one.line.uses_all_speech), key=lambda one: -one.score.value)
-    partial = [one for one in spoken if not one.line.uses_all_speech]
-    budgets = list(dict.fromkeys(one.line.budget for one in partial))[:BUDGETS_SHOWN]
-    groups = [[one for one in partial if one.line.budget == budget] for budget in budgets]
+        return "No model has finished, so there is no result yet."
+    spoken = sorted((one for one in scored if one.row.budget), key=lambda one: one.row.share)
+    texts = [one for one in scored if one.row.role == "text reference"]
+    base_keys = [row.key for row in baselines(rows)]
+    bases = [one for one in spoken if one.row.key in base_keys]
+    all_speech = sorted((one for one in bases if one.row.uses_all_speech), key=lambda one: -one.score.value)
+    partial = [one for one in spoken if not one.row.uses_all_speech]
+    budgets = list(dict.fromkeys(one.row.budget for one in partial))[:BUDGETS_SHOWN]
+    groups = [[one for one in partial if one.row.budget == budget] for budget in budgets]
     sentences = [
         *_without_speech(scored, metric),
         *_with_all_speech(all_speech, texts, metric),
@@ -70,7 +70,7 @@ def summarize(lines: Sequence[SchemeResult], metric: str, comparisons: Sequence[
 def _without_speech(scored: Sequence[_Scored], metric: str) -> list[str]:
     """The schemes without recordings in one sentence: text-only tuning first, then the untuned model, then others."""
     order = {"text reference": 0, "untuned": 1}
-    known = sorted((one for one in scored if not one.line.budget), key=lambda one: order.get(one.line.role, 2))
+    known = sorted((one for one in scored if not one.row.budget), key=lambda one: order.get(one.row.role, 2))
     if not known:
         return []
     first, *others = known
@@ -84,24 +84,24 @@ def _with_all_speech(all_speech: Sequence[_Scored], texts: Sequence[_Scored], me
     if not all_speech:
         return []
     best, *others = all_speech
-    sentence = f"All the speech ({best.amount}, {best.name}) gives {best.value} {metric_name(metric)}"
-    sentence += "".join(f", with {other.name} {other.value}" for other in others)
+    sentence = f"With all the speech ({best.amount}) {best.name} reaches {best.value} {metric_name(metric)}"
+    sentence += "".join(f", {other.name} {other.value}" for other in others)
     if best.score.value > 0:
-        whose = f"that of {best.name}" if others else "that"
+        whose = f"the score of {best.name}" if others else "that"
         sentence += "".join(f"; {text.name} reaches {_part(text, best)} of {whose}" for text in texts)
     return [f"{sentence}."]
 
 
 def _at_budget(group: Sequence[_Scored], all_speech: Sequence[_Scored], metric: str) -> str:
     """What the schemes reach at one budget; those that others are compared with come last."""
-    shown = sorted(group, key=lambda one: one.line.role == "baseline")[:SCHEMES_SHOWN]
+    shown = sorted(group, key=lambda one: one.row.role == "baseline")[:SCHEMES_SHOWN]
     parts = [
         f"{one.name} reaches {one.value} {metric_name(metric)}" if one is shown[0] else f"{one.name} {one.value}"
         for one in shown
     ]
     if all_speech and all_speech[0].score.value > 0:
         shares = [_part(one, all_speech[0]) for one in shown]
-        shares[0] += " of what all speech gives"
+        shares[0] += " of the score with all speech"
         parts = [f"{part} ({share})" for part, share in zip(parts, shares, strict=True)]
     first = shown[0]
     speech = f"{first.budget} of the speech" if first.budget.endswith("%") else f"a speech budget of {first.budget}"
@@ -120,7 +120,7 @@ def _baseline_differences(
         for one in group
         if one is not base and (one not in bases or group.index(one) > group.index(base))
     ]
-    tested = [(one, found) for one, base in pairs if (found := find_comparison(comparisons, base.line, one.line))]
+    tested = [(one, found) for one, base in pairs if (found := find_comparison(comparisons, base.row, one.row))]
     if tested:
         return [f"At {one.budget} {difference_sentence(found)}." for one, found in tested]
     apart: dict[tuple[str, str], list[str]] = {}
@@ -133,32 +133,32 @@ def _baseline_differences(
         else:
             undecided.setdefault((one.name, base.name), []).append(one)
     sentences = [
-        f"At {listed(budgets)} the interval of {better} lies wholly above that of {worse}."
+        f"At {listed(budgets)} the interval of {better} lies entirely above that of {worse}."
         for (better, worse), budgets in apart.items()
     ]
     for (name, base_name), ones in undecided.items():
-        size = counted(ones[0].line.finished[0].test.get("recordings", ones[0].score.n), "recording")
+        size = counted(ones[0].row.finished[0].test.get("recordings", ones[0].score.n), "recording")
         sentences.append(
-            f"The intervals of {name} and {base_name} at {listed([one.budget for one in ones])} overlap: "
-            f"with {size} this test cannot tell them apart."
+            f"The intervals of {name} and {base_name} at {listed([one.budget for one in ones])} overlap, "
+            f"so this test with {size} cannot tell them apart."
         )
     return sentences
 
 
 def _gain_over_text(spoken: Sequence[_Scored], text: _Scored, comparisons: Sequence[Comparison]) -> str:
     """The least speech that is certain to help."""
-    tested = [(one, found) for one in spoken if (found := find_comparison(comparisons, text.line, one.line))]
+    tested = [(one, found) for one in spoken if (found := find_comparison(comparisons, text.row, one.row))]
     if tested:
         better = [one for one, found in tested if found.is_significant and found.difference.value > 0]
-        none = f"In paired tests no amount of speech is shown to be better than {text.name}."
-        least = f"The smallest budget that paired tests show to be better than {text.name} is"
+        none = f"In paired tests no budget is significantly better than {text.name}."
+        least = f"The smallest budget that is significantly better than {text.name} in paired tests is"
     else:
         better = [one for one in spoken if one.score.low > text.score.high]
-        none = f"No interval with speech lies wholly above that of {text.name}: this test does not show a gain."
-        least = f"The smallest budget whose interval lies wholly above that of {text.name} is"
+        none = f"No interval with speech lies entirely above that of {text.name}, so this test does not show a gain."
+        least = f"The smallest budget whose interval lies entirely above that of {text.name} is"
     if not better:
         return none
-    schemes = listed([one.name for one in better if one.line.budget == better[0].line.budget])
+    schemes = listed([one.name for one in better if one.row.budget == better[0].row.budget])
     return f"{least} {better[0].budget} ({schemes})."
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rich import box
+from rich.console import Group
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -24,7 +25,7 @@ class _Column:
 
 
 def build_table(rows: Sequence[SchemeResult], metrics: Sequence[str]) -> Table:
-    """Scores in percent with 95 % intervals; a line whose cells all failed says so instead of any number."""
+    """Scores in percent with 95 % intervals; a line without a finished model says why instead of any number."""
     names = [_Column("scheme", lambda row: row.scheme), _Column("speech", lambda row: row.budget or ABSENT)]
     numbers = [
         _Column("seeds", _seeds),
@@ -55,8 +56,8 @@ def metrics_of(results: Sequence[RunResult]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([results[0].main_metric, *wanted, *written]))
 
 
-def terminal_table(results: Sequence[RunResult]) -> RichTable:
-    """With as many metrics as 100 columns hold, so that no line wraps."""
+def terminal_table(results: Sequence[RunResult]) -> Group:
+    """The table with as many metrics as 100 columns hold, so that no line wraps; below it what failed or is missing."""
     table = _widest(join_seeds(results), metrics_of(results))
     shown = RichTable(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), title=Text(results[0].experiment))
     for place, heading in enumerate(table.headings):
@@ -64,7 +65,16 @@ def terminal_table(results: Sequence[RunResult]) -> RichTable:
         shown.add_column(heading, justify="left" if place < table.left else "right", no_wrap=place > 0)
     for line in table.lines:
         shown.add_row(*(Text(cell) for cell in line))
-    return shown
+    below = [f"failed: {result.name}: {error_line(result)}" for result in results if result.status == "failed"]
+    unfinished = [result.name for result in results if result.status == "unfinished"]
+    if unfinished:
+        below.append(f"not finished yet: {', '.join(unfinished)}")
+    return Group(shown, *(Text(line, no_wrap=True, overflow="ellipsis") for line in below))
+
+
+def error_line(result: RunResult) -> str:
+    """The error of a failed model on one line."""
+    return " ".join((result.error or "no error message was stored").split())
 
 
 def _widest(rows: Sequence[SchemeResult], metrics: Sequence[str]) -> Table:
@@ -76,14 +86,18 @@ def _widest(rows: Sequence[SchemeResult], metrics: Sequence[str]) -> Table:
 def _metric_column(metric: str) -> _Column:
     def cell(row: SchemeResult) -> str:
         score = row.score(metric)
-        return with_interval(score) if score else "failed" if not row.finished else ABSENT
+        if score is not None:
+            return with_interval(score)
+        if row.finished:
+            return ABSENT
+        return "failed" if row.failed else "not finished"
 
     return _Column(f"{metric_name(metric)} %", cell)
 
 
 def _seeds(row: SchemeResult) -> str:
-    finished, failed = len(row.finished), len(row.failed)
-    return f"{finished} of {finished + failed}" if failed else str(finished)
+    finished, cells = len(row.finished), len(row.cells)
+    return str(finished) if finished == cells else f"{finished} of {cells}"
 
 
 def _n(row: SchemeResult, metric: str) -> str:

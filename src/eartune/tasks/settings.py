@@ -1,29 +1,37 @@
-"""What is asked of the model, as an experiment's YAML says it."""
+"""The tasks that an experiment's YAML can name; Python may give any other object that has a task's methods."""
 
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
-from eartune.data.utterance import Utterance
+from pydantic import PlainSerializer, TypeAdapter, ValidatorFunctionWrapHandler, WrapValidator
+
 from eartune.errors import InputError
 from eartune.settings import Section
+from eartune.tasks.slu import SluTask
+from eartune.tasks.task import Task, missing_members
+
+TASKS = (SluTask,)
+DEFAULT_TASK = SluTask()
 
 
-class SluTask(Section):
-    """Spoken language understanding: scenario and action, or an intent alone, and entities, as JSON."""
+def _task(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """A task as YAML has it, slu where it names no type; an object from Python is taken as it is."""
+    if isinstance(value, Mapping):
+        return validate({"type": "slu"} | dict(value))
+    if isinstance(value, Section):
+        return validate(value)
+    if missing := missing_members(value):
+        raise InputError(f"{type(value).__name__} is not a task: it has no {', '.join(missing)}")
+    return value
 
-    type: Literal["slu"] = "slu"
-    entity_order: Literal["said", "by-type"] = "said"
-    """The order of entities in the answer to learn; by-type where recordings have no transcript to tell it."""
-    intents: tuple[str, ...] | None = None
-    """If given, every label of the data must be among these (scenario_action where a corpus has both)."""
-    entity_types: tuple[str, ...] | None = None
-    """If given, every entity type of the data must be among these."""
 
-    def check(self, utterances: Iterable[Utterance]) -> None:
-        """Raise ValueError for the first label outside the declared ones."""
-        for utterance in utterances:
-            if self.intents is not None and utterance.frame.intent not in self.intents:
-                raise InputError(f"{utterance.id}: the intent {utterance.frame.intent!r} is not among task.intents")
-            for entity in utterance.frame.entities:
-                if self.entity_types is not None and entity.type not in self.entity_types:
-                    raise InputError(f"{utterance.id}: the entity type {entity.type!r} is not among task.entity_types")
+def read_task(written: Mapping[str, Any]) -> Task | None:
+    """The task that a result's settings name; None for one that was given from Python, which they cannot hold."""
+    known = {kind.model_fields["type"].default for kind in TASKS}
+    return TypeAdapter(AnyTask).validate_python(written) if written.get("type", "slu") in known else None
+
+
+if TYPE_CHECKING:
+    AnyTask = Task
+else:
+    AnyTask = Annotated[SluTask, WrapValidator(_task), PlainSerializer(lambda task: task.to_json())]

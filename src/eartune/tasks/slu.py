@@ -1,15 +1,23 @@
-"""Spoken language understanding as a task: what is asked, the answer to learn, and how an answer is read."""
+"""Spoken language understanding as a task: scenario and action, or an intent alone, and entities, as JSON.
 
-import json
-import re
-from collections.abc import Iterable
+{"scenario":"alarm","action":"set","entities":[{"date":"friday"}]}
+{"intent":"orderDrink","entities":[{"size":"small"},{"drink":"latte"}]}
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Literal
 
 from eartune.data.frame import Entity, SemanticFrame
+from eartune.data.utterance import Utterance, frame_fields, read_frame
 from eartune.errors import InputError
+from eartune.evaluation.metrics import Metrics
+from eartune.evaluation.metrics.frame_metrics import INTENT_METRICS, SCENARIO_METRICS
 from eartune.files import writable
+from eartune.settings import Section
+from eartune.tasks.json_answer import either, literal, parse_json, written
+from eartune.tasks.task import Grammar, ParseStatus
+from eartune.wording import counted
 
 # The wording is that of Fig. 1(a) of arXiv 2509.15389 as its replication quotes it.
 _ASK = "Extract {fields} and entities (empty list if none) and return a single-line JSON: "
@@ -18,24 +26,18 @@ SCENARIO_ACTION_INSTRUCTION = (
     _ASK.format(fields="scenario, action,") + '{"scenario": "<string>", "action": "<string>", ' + _ENTITIES
 )
 INTENT_INSTRUCTION = _ASK.format(fields="intent") + '{"intent": "<string>", ' + _ENTITIES
-WORDS_INSTRUCTION = "Repeat the sentence."  # with which the pocket checkpoint was aligned, too
 
-_CUT_ESCAPE = re.compile(r"(?<!\\)(\\\\)*\\u[0-9a-fA-F]{0,4}$")
+EntityOrder = Literal["said", "by-type"]
 
-
-class ParseStatus(StrEnum):
-    """What became of reading an answer. A bool would not tell a cut answer from a wrong one."""
-
-    OK = "OK"
-    NOT_JSON = "NOT_JSON"
-    WRONG_SHAPE = "WRONG_SHAPE"
-    TRUNCATED = "TRUNCATED"
-    UNKNOWN_LABEL = "UNKNOWN_LABEL"
+ENTITIES = ',"entities":['
+FILLER = r'/"([^"\\\x00-\x1f\x7f]|\\["\\bfnrt])+"/'  # a JSON string with something in it
+LAST_STEPS = 16
+"""Tokens that end an answer, at most, once the name of an entity type is written: quotes, a letter, all that closes."""
 
 
 @dataclass(frozen=True)
 class Schema:
-    """The labels a task knows. With scenarios and actions, or with intents alone."""
+    """The labels that SLU knows. With scenarios and actions, or with intents alone."""
 
     intents: frozenset[str]
     entity_types: frozenset[str]
@@ -57,20 +59,104 @@ class Schema:
             pairs=frozenset((f.scenario, f.action) for f in frames if f.scenario is not None and f.action is not None),
         )
 
-    def to_json(self) -> dict[str, Any]:
-        """The labels as a run keeps them."""
-        labels = {"intents": sorted(self.intents), "entity_types": sorted(self.entity_types)}
-        return labels | {"has_scenario": self.has_scenario, "pairs": sorted(map(list, self.pairs))}
-
     def knows(self, frame: SemanticFrame) -> bool:
-        """Whether every label of the frame is one of the task's."""
+        """Whether every label of the frame is one of these."""
         return frame.intent in self.intents and all(entity.type in self.entity_types for entity in frame.entities)
+
+    def to_json(self) -> dict[str, Any]:
+        """Sorted lists."""
+        labels = {"intents": sorted(self.intents), "entity_types": sorted(self.entity_types)}
+        return labels | {"has_scenario": self.has_scenario, "pairs": sorted(self.pairs)}
+
+    def describe(self) -> str:
+        """The number of intents and of entity types."""
+        return f"{counted(len(self.intents), 'intent')}, {counted(len(self.entity_types), 'entity type')}"
+
+
+class SluTask(Section):
+    """Spoken language understanding: scenario and action, or an intent alone, and entities, as JSON."""
+
+    type: Literal["slu"] = "slu"
+    entity_order: EntityOrder = "said"
+    """The order of entities in the answer to learn; by-type where recordings have no transcript to tell it."""
+    intents: tuple[str, ...] | None = None
+    """If given, every label of the data must be among these (scenario_action where a corpus has both)."""
+    entity_types: tuple[str, ...] | None = None
+    """If given, every entity type of the data must be among these."""
+
+    def to_json(self) -> dict[str, Any]:
+        """All settings, also those left at their defaults."""
+        return self.model_dump(mode="json")
+
+    def check(self, utterances: Iterable[Utterance]) -> None:
+        """Raise InputError for the first row without a frame, and for the first label outside the declared ones."""
+        for utterance in utterances:
+            frame = self.reference(utterance)
+            if self.intents is not None and frame.intent not in self.intents:
+                raise InputError(f"{utterance.id}: the intent {frame.intent!r} is not among task.intents")
+            for entity in frame.entities:
+                if self.entity_types is not None and entity.type not in self.entity_types:
+                    raise InputError(f"{utterance.id}: the entity type {entity.type!r} is not among task.entity_types")
+
+    def labels(self, utterances: Iterable[Utterance]) -> Schema:
+        """The intents and entity types that occur; raises InputError when only some rows have a scenario."""
+        return Schema.of(map(self.reference, utterances))
+
+    def read_labels(self, written: dict[str, Any]) -> Schema:
+        """The schema that `Schema.to_json` wrote."""
+        pairs = frozenset((scenario, action) for scenario, action in written.get("pairs", []))
+        return Schema(frozenset(written["intents"]), frozenset(written["entity_types"]), written["has_scenario"], pairs)
+
+    def instruction(self, labels: Schema) -> str:
+        """What the model is asked, for corpora with scenario and action or with an intent alone."""
+        return instruction(labels.has_scenario)
+
+    def preface(self, known: Sequence[Utterance], shown: Sequence[Utterance]) -> str:
+        """The labels of the known rows, and typed examples with their answers."""
+        examples = [(str(utterance.text), self.reference(utterance)) for utterance in shown]
+        return preface(map(self.reference, known), examples, self.entity_order)
+
+    def group(self, utterance: Utterance) -> str:
+        """The intent."""
+        return self.reference(utterance).intent
+
+    def reference(self, utterance: Utterance) -> SemanticFrame:
+        """The frame; raises InputError for a row that has none."""
+        if utterance.frame is None:
+            raise InputError(f"{utterance.id}: has no intent, nor scenario and action, which the task slu needs")
+        return utterance.frame
+
+    def target(self, utterance: Utterance) -> str:
+        """The frame as JSON, entities in the order that the settings ask for."""
+        return target(self.reference(utterance), self.entity_order)
+
+    def parse(self, text: str, labels: Schema) -> tuple[SemanticFrame | None, ParseStatus]:
+        """The frame in an answer, if it has just the keys asked for."""
+        return parse(text, labels)
+
+    def grammar(self, labels: Schema) -> Grammar:
+        """JSON with the schema's labels and any fillers."""
+        return grammar(labels)
+
+    def answer_fields(self, answer: SemanticFrame) -> dict[str, Any]:
+        """The keys of a manifest's row."""
+        return frame_fields(answer)
+
+    def read_answer(self, row: dict[str, Any], place: str) -> SemanticFrame | None:
+        """The frame of a row that names an intent or a scenario."""
+        return read_frame(row, place) if "intent" in row or "scenario" in row else None
+
+    def metrics(self, labels: Schema) -> Metrics:
+        """SLURP's metrics where there are scenarios, slot F1 and accuracies where there are intents alone."""
+        return SCENARIO_METRICS if labels.has_scenario else INTENT_METRICS
+
+    def main_metric(self, labels: Schema) -> str:
+        """SLU-F1 where there are scenarios, as the paper reports, and slot F1 where there are none."""
+        return "slu_f1" if labels.has_scenario else "slot_f1"
 
 
 def preface(
-    known: Iterable[SemanticFrame],
-    shown: Iterable[tuple[str, SemanticFrame]],
-    entity_order: Literal["said", "by-type"] = "said",
+    known: Iterable[SemanticFrame], shown: Iterable[tuple[str, SemanticFrame]], entity_order: EntityOrder = "said"
 ) -> str:
     """What is said before the instruction: the labels of the known frames, and typed examples with their answers."""
     labels: dict[str, set[str]] = {}
@@ -91,38 +177,22 @@ def instruction(has_scenario: bool) -> str:
     return SCENARIO_ACTION_INSTRUCTION if has_scenario else INTENT_INSTRUCTION
 
 
-def target(frame: SemanticFrame, entity_order: Literal["said", "by-type"] = "said") -> str:
+def target(frame: SemanticFrame, entity_order: EntityOrder = "said") -> str:
     """The answer to learn: compact single-line JSON, no ASCII escapes, keys in the paper's order."""
     ordered = frame.entities if entity_order == "said" else sorted(frame.entities, key=lambda e: (e.type, e.filler))
     label = {"intent": frame.intent} if frame.scenario is None else {"scenario": frame.scenario, "action": frame.action}
-    entities = [{entity.type: entity.filler} for entity in ordered]
-    return json.dumps(label | {"entities": entities}, ensure_ascii=False, separators=(",", ":"))
+    return written(label | {"entities": [{entity.type: entity.filler} for entity in ordered]})
 
 
 def parse(answer: str, schema: Schema) -> tuple[SemanticFrame | None, ParseStatus]:
-    """Read an answer, whatever it is; never raises.
-
-    The frame is None unless the status is OK or UNKNOWN_LABEL. Text around the JSON is not forgiven: an answer
-    that a strict reader would refuse must show up as such.
-    """
-    try:
-        value = json.loads(answer)
-    except json.JSONDecodeError as error:
-        return None, ParseStatus.TRUNCATED if _ends_early(answer, error) else ParseStatus.NOT_JSON
-    except (ValueError, RecursionError):  # an integer of thousands of digits; brackets nested by the thousand
-        return None, ParseStatus.NOT_JSON
+    """Read an answer, whatever it is; never raises. The frame is None unless the status is OK or UNKNOWN_LABEL."""
+    value, status = parse_json(answer)
+    if status is not ParseStatus.OK:
+        return None, status
     frame = _frame(value, schema.has_scenario)
     if frame is None:
         return None, ParseStatus.WRONG_SHAPE
     return frame, ParseStatus.OK if schema.knows(frame) else ParseStatus.UNKNOWN_LABEL
-
-
-def _ends_early(answer: str, error: json.JSONDecodeError) -> bool:
-    """Whether the answer is the beginning of a JSON object that was cut off."""
-    if not answer.lstrip().startswith("{"):
-        return False
-    in_a_string = error.msg.startswith("Unterminated string") or _CUT_ESCAPE.search(answer) is not None
-    return in_a_string or error.pos >= len(answer.rstrip())
 
 
 def _frame(value: Any, has_scenario: bool) -> SemanticFrame | None:
@@ -140,3 +210,29 @@ def _frame(value: Any, has_scenario: bool) -> SemanticFrame | None:
     if has_scenario:
         return SemanticFrame.of(writable(value["scenario"]), writable(value["action"]), entities)
     return SemanticFrame(writable(value["intent"]), entities)
+
+
+def grammar(schema: Schema) -> Grammar:
+    """All answers as `target` writes them."""
+    heads, keys = _heads(schema), [literal(kind) + ":" for kind in sorted(schema.entity_types)]
+    entities = '(entity ("," entity)*)?' if keys else ""
+    lines = (
+        f'start: "{{" head {literal(ENTITIES)} {entities} "]}}"',
+        f"head: {either(heads)}",
+        'entity: "{" key FILLER "}"',
+        f"key: {either(keys or [''])}",
+        f"FILLER: {FILLER}",
+    )
+    longest = max(map(len, heads)) + max(map(len, keys), default=0)
+    return Grammar("\n".join(lines), ending=longest + len(ENTITIES) + LAST_STEPS)
+
+
+def _heads(schema: Schema) -> list[str]:
+    """How answers begin, after the brace."""
+    if schema.has_scenario:
+        return [_inside({"scenario": scenario, "action": action}) for scenario, action in sorted(schema.pairs)]
+    return [_inside({"intent": intent}) for intent in sorted(schema.intents)]
+
+
+def _inside(label: dict[str, str]) -> str:
+    return written(label)[1:-1]

@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
-from eartune.data.audio import Wave, hear
+from eartune.data.audio import Wave, load_audio
 from eartune.data.example import Example
 from eartune.data.recording_index import RecordingIndex
 from eartune.data.utterance import Recording
@@ -52,7 +52,7 @@ class EncoderCache:
 
     def of_test(self, model: AudioLLM, examples: Iterable[Example], progress: Progress) -> Clips | None:
         """The clips of a test; None where a stage trained what encodes them, as no other model would hear them so."""
-        if model.parts.has_trained(model.encoded_by):
+        if model.components.has_trained(model.encoded_by):
             return None
         return self.of(model, examples, progress)
 
@@ -69,7 +69,7 @@ class EncoderCache:
         if not self._make_room(set(files.values()), self._bytes_of(model, list(missing.values()))):
             return None
         for done, (file, path) in enumerate(missing.items(), start=1):
-            write_clip(file, encoded(model, hear(path, self.cut_silence)))
+            write_clip(file, encoded(model, load_audio(path, self.cut_silence)))
             progress(done, len(missing))
         for file in files.values():
             file.touch()  # what was used last goes last
@@ -77,7 +77,7 @@ class EncoderCache:
 
     def _files(self, model: AudioLLM, paths: Iterable[Path]) -> dict[Path, Path]:
         """Where the states of each recording are, or will be."""
-        by = f"{type(model).__name__} {model.parts.fingerprint(model.encoded_by)} {self.cut_silence}"
+        by = f"{type(model).__name__} {model.components.fingerprint(model.encoded_by)} {self.cut_silence}"
         found = {}
         for path in paths:
             key = hashlib.sha256(f"{by} {self.index.digest(path)}".encode()).hexdigest()[:32]
@@ -88,7 +88,7 @@ class EncoderCache:
         """About how many bytes the states of some recordings take, from those of the longest."""
         if not paths:
             return 0.0
-        longest = encoded(model, hear(max(paths, key=self.index.seconds), self.cut_silence))
+        longest = encoded(model, load_audio(max(paths, key=self.index.seconds), self.cut_silence))
         assert longest.states is not None
         n_tokens = sum(model.tokens.of(self.index.seconds(path)) for path in paths)
         return n_tokens * longest.states.nbytes / longest.n_tokens + HEADER_BYTES * len(paths)
@@ -117,10 +117,9 @@ class EncoderCache:
 def encoded(model: AudioLLM, wave: Wave) -> Clip:
     """The clip with its states for its mel; encoded alone, so that nothing depends on what else was to be encoded."""
     model.module.eval()
-    device = next(model.module.parameters()).device
     clip = model.features(wave)
     assert clip.mel is not None
-    states = model.encode(clip.mel[None].to(device), torch.tensor([clip.n_frames], device=device))
+    states = model.encode(clip.mel[None].to(model.device), torch.tensor([clip.n_frames], device=model.device))
     return replace(clip, mel=None, states=states.cpu())
 
 

@@ -7,7 +7,7 @@ from eartune.data.example import Asked, Example
 from eartune.models.architecture import Architecture
 from eartune.models.size import Size
 from eartune.settings import Component, Lora, Training
-from eartune.tasks.slu import target
+from eartune.tasks.task import Task
 from eartune.training.schemes import Stage
 
 GPUS = {  # memory in GB: some GPUs that have it
@@ -68,7 +68,7 @@ class Footprint:
         return f"{fitting[0]} GB ({GPUS[fitting[0]]})" if fitting else "more than one GPU has"
 
 
-def footprint(size: Size, stage: Stage, architecture: Architecture, training: Training) -> Footprint:
+def footprint(size: Size, stage: Stage, architecture: Architecture, training: Training, task: Task) -> Footprint:
     """Estimate the memory that a stage takes with these settings."""
     width = 4 if architecture.precision == "float32" else 2
     parts = {}
@@ -85,7 +85,7 @@ def footprint(size: Size, stage: Stage, architecture: Architecture, training: Tr
         )
     float32_gradients = 4 * sum(part.trained for part in parts.values())  # the 8-bit optimizer converts one at a time
     step = float32_gradients if training.optimizer == "adamw" else 0
-    return Footprint(parts, activations(size, stage, width, training), step)
+    return Footprint(parts, activations(size, stage, width, training, task), step)
 
 
 def trained_parameters(size: Size, component: Component, lora: Lora | None) -> int:
@@ -95,7 +95,7 @@ def trained_parameters(size: Size, component: Component, lora: Lora | None) -> i
     return size.parameters[component] - (size.positions if component is Component.AUDIO_ENCODER else 0)
 
 
-def activations(size: Size, stage: Stage, width: int, training: Training) -> float:
+def activations(size: Size, stage: Stage, width: int, training: Training, task: Task) -> float:
     """Return an upper bound on the bytes that a micro-batch keeps: that of the rows with the longest content.
 
     `width` is the bytes of a number in the model's precision. Attention matrices are not kept, since fused kernels
@@ -103,8 +103,9 @@ def activations(size: Size, stage: Stage, width: int, training: Training) -> flo
     float32, and the gradient in the model's precision.
     """
     rows = nlargest(training.micro_batch_size, stage.examples, key=lambda example: content_tokens(example, size))
-    answers = sum(map(answer_tokens, rows))
-    lengths = [PROMPT_TOKENS + content_tokens(example, size) + answer_tokens(example) for example in rows]
+    learned = [answer_tokens(example, task) for example in rows]
+    answers = sum(learned)
+    lengths = [PROMPT_TOKENS + content_tokens(row, size) + answer for row, answer in zip(rows, learned, strict=True)]
     tokens = sum(lengths)
     if training.micro_batch_tokens is not None:
         tokens = min(tokens, max([training.micro_batch_tokens, *lengths]))
@@ -128,8 +129,8 @@ def content_tokens(example: Example, size: Size) -> float:
     return len(example.utterance.text or "") / TEXT_CHARACTERS
 
 
-def answer_tokens(example: Example) -> float:
+def answer_tokens(example: Example, task: Task) -> float:
     """Return about how many tokens the answer has."""
     if example.asked is Asked.WORDS:
         return len(example.utterance.text or "") / TEXT_CHARACTERS
-    return len(target(example.utterance.frame)) / JSON_CHARACTERS
+    return len(task.target(example.utterance)) / JSON_CHARACTERS

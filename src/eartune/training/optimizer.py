@@ -10,18 +10,18 @@ import torch
 from torch.nn import Parameter
 
 from eartune.errors import InputError
-from eartune.models.components import Parts
+from eartune.models.components import Components
 from eartune.settings import Training
 
 
-def make_optimizer(parts: Parts, learning_rate: float, settings: Training) -> torch.optim.Optimizer:
+def make_optimizer(components: Components, learning_rate: float, settings: Training) -> torch.optim.Optimizer:
     """Return the optimizer of all trainable parameters, each component with its own learning rate.
 
     Raises InputError if the 8-bit optimizer is asked for and its package is not installed.
     """
     groups = [
         {"params": parameters, "lr": learning_rate * settings.rate_factors.get(component, 1.0)}
-        for component, parameters in parts.trainable_by_component().items()
+        for component, parameters in components.trainable_by_component().items()
     ]
     if settings.optimizer == "adamw":
         return MasterAdamW(groups, weight_decay=settings.weight_decay)

@@ -54,7 +54,7 @@ def train_stage(
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise InputError("eartune trains in one process; start it without torchrun or accelerate launch")
-    model.parts.set_trainable(stage.trainable)
+    model.components.set_trainable(stage.trainable)
     if settings.recompute_activations:
         model.recompute_activations()
     plan = plan_batches(stage, settings.batch_size, seed)
@@ -67,7 +67,7 @@ def train_stage(
         args=arguments,
         train_dataset=PickledBatches(batches) if arguments.dataloader_num_workers else batches,
         data_collator=_the_only,
-        optimizers=(make_optimizer(model.parts, stage.learning_rate, settings), None),
+        optimizers=(make_optimizer(model.components, stage.learning_rate, settings), None),
         callbacks=[log],
     )
     trainer.remove_callback(PrinterCallback)
@@ -223,7 +223,7 @@ class StageTrainer(Trainer):
         Raises ValueError if nothing is to be learned or if the loss is not finite.
         """
         model.train()
-        self.model.audio_llm.parts.settle()
+        self.model.audio_llm.components.put_frozen_in_eval_mode()
         n_labels = sum(int((batch.labels[:, 1:] != -100).sum()) for batch in inputs)
         if n_labels == 0:
             raise ValueError("a batch without any answer to learn")
@@ -270,7 +270,7 @@ class StageTrainer(Trainer):
 def save_weights(model: AudioLLM, path: Path) -> None:
     """Save every parameter that trains now or did in an earlier stage; the file is written whole or not at all."""
     with atomic(path) as half_written:
-        save_file({name: value.detach().contiguous().cpu() for name, value in model.parts.trained()}, half_written)
+        save_file({name: value.detach().contiguous().cpu() for name, value in model.components.trained()}, half_written)
 
 
 def load_weights(model: AudioLLM, path: Path) -> None:
@@ -282,7 +282,7 @@ def load_weights(model: AudioLLM, path: Path) -> None:
             if name not in known or known[name].shape != value.shape:
                 raise InputError(f"{path}: is not of this model, which has no {name} of shape {tuple(value.shape)}")
             known[name].copy_(value)
-    model.parts.remember_trained(saved)
+    model.components.mark_trained(saved)
 
 
 def _last_checkpoint(folder: Path) -> Path | None:

@@ -30,13 +30,13 @@ def write_data(folder: Path, **pools: tuple[Utterance, ...]) -> Source:
     }
     for name, rows in (usual | pools).items():
         write_manifest(folder / f"{name}.jsonl", rows)
-    return Source(folder, folder / "speech", render=False)
+    return Source(folder, folder / "speech", may_write=False)
 
 
 def test_pools_are_what_the_manifests_hold(tmp_path: Path) -> None:
     pools = read_pools(experiment(), write_data(tmp_path))
     assert [len(pools.text), len(pools.speech), len(pools.test)] == [4, 2, 1]
-    assert pools.schema == Schema(frozenset({"alarm_set"}), frozenset({"date"}), True, frozenset({("alarm", "set")}))
+    assert pools.labels == Schema(frozenset({"alarm_set"}), frozenset({"date"}), True, frozenset({("alarm", "set")}))
 
 
 def test_the_speech_pool_holds_only_what_can_be_heard(tmp_path: Path) -> None:

@@ -70,9 +70,21 @@ def test_no_line_of_the_terminal_is_wrapped_or_cut_at_100_columns(coffee, seeds)
     with console.capture() as capture:
         console.print(terminal_table(many))
     lines = capture.get().splitlines()
-    assert len(lines) == 3 + 8  # title, heading, rule, lines
+    assert len(lines) == 3 + 8 + seeds  # title, heading, rule, lines, and below them the failed models
     assert all("…" not in line for line in lines)
     assert "slot F1 %" in lines[1]
+
+
+def test_the_terminal_names_failed_and_unfinished_models_on_a_line_each(coffee):
+    broken = replace(coffee[-1], error="RuntimeError:\n  out of memory\n  in layer 3")
+    unfinished = replace(coffee[0], name="mine-seed0", scheme="mine", status="unfinished", scores={})
+    console = Console(width=100, no_color=True)
+    with console.capture() as capture:
+        console.print(terminal_table([*coffee[:-1], broken, unfinished]))
+    *_, line, failed, last = capture.get().splitlines()
+    assert line.split()[:5] == ["mine", "–", "0", "of", "1"] and "not finished" in line  # noqa: RUF001
+    assert failed.strip() == "failed: curriculum-100pct-seed0: RuntimeError: out of memory in layer 3"
+    assert last.strip() == "not finished yet: mine-seed0"
 
 
 def test_markdown_cells_cannot_break_the_table(cell):

@@ -9,7 +9,8 @@ import pytest
 from builders import frame
 from eartune.errors import InputError
 from eartune.tasks.prediction import Prediction, read_predictions, write_predictions
-from eartune.tasks.slu import ParseStatus
+from eartune.tasks.slu import SluTask
+from eartune.tasks.task import ParseStatus
 
 ALARM = frame("alarm.set", "date:friday", "date:monday")
 
@@ -20,8 +21,8 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         Prediction("u2", None, "Köln", ParseStatus.NOT_JSON, None),
         Prediction("u3", "u3.flac", "", ParseStatus.UNKNOWN_LABEL, frame("order")),
     )
-    write_predictions(tmp_path / "predictions.jsonl", written)
-    assert read_predictions(tmp_path / "predictions.jsonl") == written
+    write_predictions(tmp_path / "predictions.jsonl", written, SluTask())
+    assert read_predictions(tmp_path / "predictions.jsonl", SluTask()) == written
 
 
 @pytest.mark.parametrize(
@@ -64,4 +65,4 @@ def test_a_file_without_predictions_is_refused(tmp_path: Path) -> None:
 def read_rows(folder: Path, *rows: dict[str, Any]) -> tuple[Prediction, ...]:
     path = folder / "predictions.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return read_predictions(path)
+    return read_predictions(path, SluTask())

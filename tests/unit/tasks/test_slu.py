@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from builders import frame
 from eartune.data.frame import Entity, SemanticFrame
 from eartune.errors import InputError
-from eartune.tasks.slu import ParseStatus, Schema, instruction, parse, target
+from eartune.tasks.slu import Schema, instruction, parse, target
+from eartune.tasks.task import ParseStatus
 
 words = st.text(max_size=12)
 entities = st.lists(st.builds(Entity, words, words), max_size=4).map(tuple)

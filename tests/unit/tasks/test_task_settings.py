@@ -4,7 +4,7 @@ import pytest
 
 from builders import frame, utterance
 from eartune.errors import InputError
-from eartune.tasks.settings import SluTask
+from eartune.tasks.slu import SluTask
 
 DATA = [utterance("u1", "wake me", frame("alarm.set", "date:friday")), utterance("u2", "play", frame("music.play"))]
 

@@ -12,7 +12,7 @@ from builders import pool
 from eartune.data.example import as_text
 from eartune.files import read_lines
 from eartune.models.architecture import Architecture
-from eartune.models.chat_model import ChatModel
+from eartune.models.audio_llm import AudioLLM
 from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.models.rows import RowMaker
 from eartune.settings import Training
@@ -21,6 +21,7 @@ from eartune.training import trainer
 from eartune.training.callbacks import TrainingLog
 from eartune.training.schemes import LANGUAGE_MODEL_ONLY, Stage
 from eartune.training.trainer import train_stage
+from tiny_models import tiny
 
 STAGE = Stage("text", as_text(pool(6)), 1, 1e-3, 0.0, LANGUAGE_MODEL_ONLY)
 STEPS, SECONDS_A_STEP = 6, 10.0
@@ -54,7 +55,7 @@ class SteppedLog(TrainingLog):
         self.steps.now += SECONDS_A_STEP
 
 
-def session(model: ChatModel, log: SteppedLog) -> float:
+def session(model: AudioLLM, log: SteppedLog) -> float:
     """Train the stage in the log's folder, a batch of one example a step; return the seconds in all."""
     rows = RowMaker(model, SluTask(), Architecture(type="qwen2-audio", checkpoint="pocket"))
     return train_stage(model, STAGE, rows.to_learn, Training(batch_size=1), 0, log.path.parent, log)
@@ -63,17 +64,17 @@ def session(model: ChatModel, log: SteppedLog) -> float:
 def cut_session(folder: Path, cut_after: int, checkpoint_seconds: float = 20.0) -> None:
     """Train until the power fails; with 20 s between checkpoints the last one is that of an even number of steps."""
     with pytest.raises(PowerCutError):
-        session(Qwen2Audio.tiny(), SteppedLog(folder / "train.jsonl", cut_after, checkpoint_seconds))
+        session(tiny(Qwen2Audio), SteppedLog(folder / "train.jsonl", cut_after, checkpoint_seconds))
 
 
-def weights(model: ChatModel) -> torch.Tensor:
+def weights(model: AudioLLM) -> torch.Tensor:
     return torch.cat([value.detach().flatten() for value in model.module.parameters()])
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, torch.Tensor, float]:
     """The log, the weights and the seconds of a stage that was never cut."""
-    model, path = Qwen2Audio.tiny(), tmp_path_factory.mktemp("whole") / "train.jsonl"
+    model, path = tiny(Qwen2Audio), tmp_path_factory.mktemp("whole") / "train.jsonl"
     seconds = session(model, SteppedLog(path))
     return path.read_text(), weights(model), seconds
 
@@ -84,7 +85,7 @@ def test_a_stage_cut_between_two_checkpoints_is_logged_and_trained_as_if_never_c
     """Steps after the last checkpoint stood in the log twice: 1, 2, 3, 3, 4, 5, 6."""
     cut_session(tmp_path, cut_after=3)
     assert [path.name for path in tmp_path.glob("checkpoint-*")] == ["checkpoint-2"]
-    model = Qwen2Audio.tiny()
+    model = tiny(Qwen2Audio)
     session(model, SteppedLog(tmp_path / "train.jsonl"))
     assert (tmp_path / "train.jsonl").read_text() == whole[0]
     assert [row["step"] for _, row in read_lines(tmp_path / "train.jsonl")] == [1, 2, 3, 4, 5, 6]
@@ -95,7 +96,7 @@ def test_a_stage_cut_before_its_first_checkpoint_is_logged_from_the_start(
     tmp_path: Path, whole: tuple[str, torch.Tensor, float]
 ) -> None:
     cut_session(tmp_path, cut_after=3, checkpoint_seconds=1e9)
-    session(Qwen2Audio.tiny(), SteppedLog(tmp_path / "train.jsonl"))
+    session(tiny(Qwen2Audio), SteppedLog(tmp_path / "train.jsonl"))
     assert (tmp_path / "train.jsonl").read_text() == whole[0]
 
 
@@ -106,7 +107,7 @@ def test_a_half_written_line_of_a_log_is_dropped(
     cut_session(tmp_path, cut_after=3)
     *first_two, _ = (tmp_path / "train.jsonl").read_text().splitlines(keepends=True)
     (tmp_path / "train.jsonl").write_text("".join([*first_two, tail]))
-    session(Qwen2Audio.tiny(), SteppedLog(tmp_path / "train.jsonl"))
+    session(tiny(Qwen2Audio), SteppedLog(tmp_path / "train.jsonl"))
     assert (tmp_path / "train.jsonl").read_text() == whole[0]
 
 
@@ -117,7 +118,7 @@ def test_a_checkpoint_that_was_cut_while_it_was_written_is_passed_over(
     half = shutil.copytree(tmp_path / "checkpoint-2", tmp_path / "checkpoint-3")
     state = (half / "trainer_state.json").read_text()
     (half / "trainer_state.json").write_text(state[: len(state) // 2])
-    model = Qwen2Audio.tiny()
+    model = tiny(Qwen2Audio)
     session(model, SteppedLog(tmp_path / "train.jsonl"))
     assert torch.equal(weights(model), whole[1])
 
@@ -129,13 +130,13 @@ def test_a_stage_in_three_sessions_says_how_long_all_of_them_trained(
     assert whole[2] == STEPS * SECONDS_A_STEP
     cut_session(tmp_path, cut_after=3)
     cut_session(tmp_path, cut_after=5)
-    assert session(Qwen2Audio.tiny(), SteppedLog(tmp_path / "train.jsonl")) == STEPS * SECONDS_A_STEP
+    assert session(tiny(Qwen2Audio), SteppedLog(tmp_path / "train.jsonl")) == STEPS * SECONDS_A_STEP
 
 
 def test_progress_after_a_resume_goes_on_from_the_checkpoint(tmp_path: Path) -> None:
     cut_session(tmp_path, cut_after=3)
     log = SteppedLog(tmp_path / "train.jsonl")
-    session(Qwen2Audio.tiny(), log)
+    session(tiny(Qwen2Audio), log)
     assert [(done, total, earlier) for done, total, _, earlier in log.shown] == [(n, 6, 2) for n in (3, 4, 5, 6)]
 
 
@@ -155,7 +156,7 @@ def test_checkpoints_take_at_most_a_twentieth_of_the_time(
         saved.append(len(log.shown))
 
     monkeypatch.setattr(trainer, "save_weights", slow_save)
-    session(Qwen2Audio.tiny(), log)
+    session(tiny(Qwen2Audio), log)
     assert saved == saved_at
 
 
@@ -180,5 +181,5 @@ def test_a_checkpoint_is_due_after_240_seconds_of_training(tmp_path: Path) -> No
 def test_the_last_step_is_not_saved_as_a_checkpoint(tmp_path: Path) -> None:
     """The stage's weights are saved right after it."""
     log = SteppedLog(tmp_path / "train.jsonl", checkpoint_seconds=0.0)
-    session(Qwen2Audio.tiny(), log)
+    session(tiny(Qwen2Audio), log)
     assert [path.name for path in tmp_path.glob("checkpoint-*")] == [f"checkpoint-{STEPS - 1}"]

@@ -20,6 +20,7 @@ from eartune.training.callbacks import TrainingLog
 from eartune.training.disk_estimate import cache_bytes, checkpoint_bytes, disk_estimate, weight_bytes
 from eartune.training.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, Stage
 from eartune.training.trainer import save_weights, train_stage
+from tiny_models import tiny
 
 POCKET = KNOWN["pocket"]
 ENCODER, ADAPTER, LANGUAGE_MODEL = 20_590_592 - 1500 * 512, 295_488, 162_830_016  # of the encoder not the sinusoids
@@ -89,12 +90,12 @@ class SavingLog(TrainingLog):
 
 @pytest.mark.parametrize("lora", [None, Lora(rank=4)], ids=["all", "lora"])
 def test_the_files_of_a_trained_stage_are_as_large_as_was_estimated(tmp_path: Path, lora: Lora | None) -> None:
-    model = Qwen2Audio.tiny()
+    model = tiny(Qwen2Audio)
     size = size_of_config("qwen2-audio", model.module.config)
     architecture, training = settings("float32", lora=lora, batch_size=1)
     if lora is not None:
-        model.parts.add_lora(lora, seed=0)
-    model.parts.set_trainable(ALIGN.trainable)  # stands for a stage before
+        model.lora.add(lora, seed=0)
+    model.components.set_trainable(ALIGN.trainable)  # stands for a stage before
     rows = RowMaker(model, SluTask(), architecture)
     log = SavingLog(tmp_path / "train.jsonl", lambda *_: None)
     train_stage(model, TEXT, rows.to_learn, training, 0, tmp_path, log)

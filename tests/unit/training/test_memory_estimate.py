@@ -10,6 +10,7 @@ from eartune.data.example import Asked, Example, as_speech, as_text
 from eartune.models.architecture import Architecture
 from eartune.models.size import KNOWN, QWEN2_AUDIO_7B, Rate
 from eartune.settings import Component, Lora, Training
+from eartune.tasks.slu import SluTask
 from eartune.training.memory_estimate import Footprint, activations, answer_tokens, content_tokens, footprint
 from eartune.training.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, Stage
 
@@ -29,7 +30,9 @@ def taken(
     **training: Any,
 ) -> Footprint:
     architecture = Architecture(type="qwen2-audio", checkpoint="pocket", precision=precision)
-    return footprint(POCKET, stage(examples, *components), architecture, Training(micro_batch_size=2, **training))
+    return footprint(
+        POCKET, stage(examples, *components), architecture, Training(micro_batch_size=2, **training), SluTask()
+    )
 
 
 @pytest.mark.parametrize(
@@ -92,9 +95,9 @@ def test_a_micro_batch_is_its_longest_rows() -> None:
 def test_a_budget_of_positions_bounds_what_is_kept_but_not_below_the_longest_row() -> None:
     def kept(budget: int | None) -> float:
         training = Training(micro_batch_size=3, lora=Lora(rank=1), micro_batch_tokens=budget)
-        return activations(POCKET, stage(as_speech(pool(3, 20.0)), LANGUAGE_MODEL), 2, training)
+        return activations(POCKET, stage(as_speech(pool(3, 20.0)), LANGUAGE_MODEL), 2, training, SluTask())
 
-    longest = 65 + 25 * 20.0 + answer_tokens(SPEECH[0])
+    longest = 65 + 25 * 20.0 + answer_tokens(SPEECH[0], SluTask())
     assert kept(None) - kept(1000) == pytest.approx((3 * longest - 1000) * POCKET.token_bytes)
     assert kept(None) == kept(10_000)
     assert kept(None) - kept(1) == pytest.approx(2 * longest * POCKET.token_bytes)
@@ -108,10 +111,12 @@ def test_an_encoder_that_trains_keeps_its_positions() -> None:
 def test_recomputing_keeps_the_layers_inputs_and_one_layer() -> None:
     training = Training(micro_batch_size=1, lora=Lora(rank=1))
     again = training.model_copy(update={"recompute_activations": True})
-    kept, recomputed = (activations(QWEN2_AUDIO_7B, stage(TEXT, LANGUAGE_MODEL), 2, one) for one in (training, again))
+    kept, recomputed = (
+        activations(QWEN2_AUDIO_7B, stage(TEXT, LANGUAGE_MODEL), 2, one, SluTask()) for one in (training, again)
+    )
     a_token = 32 * 2 * 4096 + QWEN2_AUDIO_7B.token_bytes / 32
     tokens = (kept - recomputed) / (QWEN2_AUDIO_7B.token_bytes - a_token)
-    assert tokens == pytest.approx(65 + content_tokens(TEXT[0], QWEN2_AUDIO_7B) + answer_tokens(TEXT[0]))
+    assert tokens == pytest.approx(65 + content_tokens(TEXT[0], QWEN2_AUDIO_7B) + answer_tokens(TEXT[0], SluTask()))
 
 
 def test_a_window_of_30_seconds_costs_as_much_whatever_is_said() -> None:
@@ -138,11 +143,11 @@ def test_which_gpu_holds_the_7b_model(settings: dict[str, Any], said: str) -> No
     precision = settings.pop("precision", "bfloat16")
     architecture = Architecture(type="qwen2-audio", checkpoint="pocket", precision=precision)
     training = Training(micro_batch_size=2, **settings)
-    assert footprint(QWEN2_AUDIO_7B, stage(TEXT, LANGUAGE_MODEL), architecture, training).gpu == said
+    assert footprint(QWEN2_AUDIO_7B, stage(TEXT, LANGUAGE_MODEL), architecture, training, SluTask()).gpu == said
 
 
 def test_what_no_gpu_holds_is_said_so() -> None:
     architecture = Architecture(type="qwen2-audio", checkpoint="pocket", precision="float32")
     rows = as_speech(pool(64, 30.0))
-    found = footprint(QWEN2_AUDIO_7B, stage(rows, *EVERYTHING), architecture, Training(micro_batch_size=64))
+    found = footprint(QWEN2_AUDIO_7B, stage(rows, *EVERYTHING), architecture, Training(micro_batch_size=64), SluTask())
     assert found.gpu == "more than one GPU has"

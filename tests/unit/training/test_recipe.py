@@ -12,7 +12,7 @@ from builders import pool, utterance
 from eartune.data.example import Example, as_text
 from eartune.files import read_lines
 from eartune.models.architecture import Architecture
-from eartune.models.chat_model import ChatModel
+from eartune.models.audio_llm import AudioLLM
 from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.models.rows import RowMaker
 from eartune.settings import Lora, Training
@@ -21,6 +21,7 @@ from eartune.training.callbacks import TrainingLog
 from eartune.training.optimizer import make_optimizer
 from eartune.training.schemes import LANGUAGE_MODEL_ONLY, Stage
 from eartune.training.trainer import plan_batches, train_stage
+from tiny_models import tiny
 
 TEXT = as_text(pool(10))
 LONGER_AND_LONGER = as_text([utterance(f"u{n}", "wake me " * n) for n in range(1, 5)])
@@ -37,11 +38,11 @@ def train(
     what: Stage,
     seed: int = 0,
     log_class: type[TrainingLog] = TrainingLog,
-    model: ChatModel | None = None,
+    model: AudioLLM | None = None,
     **settings: Any,
 ) -> list[dict[str, Any]]:
     """Train a tiny model and return the rows of its log."""
-    model = model or Qwen2Audio.tiny()
+    model = model or tiny(Qwen2Audio)
     rows = RowMaker(model, SluTask(), Architecture(type="qwen2-audio", checkpoint="pocket"))
     log = log_class(folder / "train.jsonl", lambda *_: None)
     train_stage(model, what, rows.to_learn, Training(**({"batch_size": 1} | settings)), seed, folder, log)
@@ -83,15 +84,15 @@ def test_a_gradient_that_is_too_long_is_shortened_for_the_optimizer(tmp_path: Pa
     assert given == pytest.approx([min(norm, most) for norm in logged], rel=1e-3)
 
 
-def weights(model: ChatModel) -> torch.Tensor:
-    return torch.cat([value.detach().flatten() for value in model.parts.trainable()])
+def weights(model: AudioLLM) -> torch.Tensor:
+    return torch.cat([value.detach().flatten() for value in model.components.trainable()])
 
 
 def test_weight_decay_draws_every_weight_towards_zero(tmp_path: Path) -> None:
     """AdamW takes rate times decay of a weight off, whatever the gradient (arXiv 1711.05101)."""
     rate, decay = 1e-2, 0.5
-    plain, decayed = Qwen2Audio.tiny(), Qwen2Audio.tiny()
-    plain.parts.set_trainable(LANGUAGE_MODEL_ONLY)
+    plain, decayed = tiny(Qwen2Audio), tiny(Qwen2Audio)
+    plain.components.set_trainable(LANGUAGE_MODEL_ONLY)
     start = weights(plain)
     one_step = stage(TEXT[:1], rate=rate)
     train(tmp_path / "plain", one_step, model=plain)
@@ -102,9 +103,9 @@ def test_weight_decay_draws_every_weight_towards_zero(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore")  # of the library's own
 def test_weight_decay_reaches_the_8_bit_optimizer() -> None:
     pytest.importorskip("torchao")
-    model = Qwen2Audio.tiny()
-    model.parts.set_trainable(LANGUAGE_MODEL_ONLY)
-    optimizer = make_optimizer(model.parts, 1e-3, Training(optimizer="adamw-8bit", weight_decay=0.5))
+    model = tiny(Qwen2Audio)
+    model.components.set_trainable(LANGUAGE_MODEL_ONLY)
+    optimizer = make_optimizer(model.components, 1e-3, Training(optimizer="adamw-8bit", weight_decay=0.5))
     assert [group["weight_decay"] for group in optimizer.param_groups] == [0.5]
 
 
@@ -118,8 +119,8 @@ def test_another_seed_drops_out_other_units_and_the_same_seed_repeats(tmp_path: 
     """All examples make one batch, sorted by length, so that dropout is all that a seed can change."""
     found = []
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        model = Qwen2Audio.tiny()
-        model.parts.add_lora(Lora(rank=2, dropout=0.5), seed=0)
+        model = tiny(Qwen2Audio)
+        model.lora.add(Lora(rank=2, dropout=0.5), seed=0)
         settings = {"lora": Lora(rank=2, dropout=0.5), "batch_size": 4}
         found.append(train(tmp_path / name, stage(LONGER_AND_LONGER, epochs=3), seed, model=model, **settings))
     first, again, other = found

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from eartune.data.corpora.source import Source
-from eartune.data.frame import Entity, SemanticFrame
-from eartune.data.normalization import as_heard
+from eartune.data.frame import Entity, SemanticFrame, check_frame
+from eartune.data.normalization import normalize_spoken_text
 from eartune.data.utterance import Utterance
 from eartune.errors import InputError
 from eartune.files import read_text
@@ -33,7 +33,7 @@ class FluentCorpus(Section):
     folder: str = "fluent_speech_commands_dataset"
 
     def load(self, source: Source) -> tuple[Utterance, ...]:
-        """A recording a row; the action is the intent, object and location are entities unless "none"."""
+        """Load an utterance for each row; the action is the intent, object and location are entities unless "none"."""
         folder = source.data / self.folder
         path = folder / "data" / f"{self.split}_data.csv"
         reader = csv.DictReader(read_text(path).splitlines())
@@ -53,5 +53,5 @@ def _utterance(row: dict[str, str], place: str, folder: Path, source: Source) ->
     entities = tuple(Entity(name, row[name]) for name in ("object", "location") if row[name] != "none")
     path = folder / row["path"]
     recording = source.recording(path, row["speakerId"])
-    text = as_heard(row["transcription"])
-    return Utterance(f"fluent-{path.stem}", text, "en", SemanticFrame(row["action"], entities), (recording,))
+    frame = check_frame(SemanticFrame(row["action"], entities), place)
+    return Utterance(f"fluent-{path.stem}", normalize_spoken_text(row["transcription"]), "en", frame, (recording,))

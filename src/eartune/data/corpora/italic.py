@@ -31,7 +31,7 @@ class ItalicCorpus(Section):
     massive_folder: str = "massive"
 
     def load(self, source: Source) -> tuple[Utterance, ...]:
-        """A sentence a row; where recordings/ is not there, sentences have none."""
+        """Load an utterance for each row; without a folder recordings/, they have no recordings."""
         folder = source.data / self.folder
         in_massive = read_lines(massive_file(source.data / self.massive_folder, "it-IT"))
         frames = {row["id"]: frame for frame, row in ((massive_frame(row, place), row) for place, row in in_massive)}

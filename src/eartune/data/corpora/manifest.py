@@ -10,15 +10,15 @@ from eartune.settings import Section
 
 
 class ManifestCorpus(Section):
-    """A manifest under the data root."""
+    """A manifest, by its path under the data root."""
 
     corpus: Literal["manifest"]
     path: str
     voices: tuple[Voice, ...] = ()
-    """If any, every row's text is spoken by one of them instead of its recordings: synthetic speech."""
+    """Voices, one of which speaks each text in place of its recordings: synthetic speech."""
 
     def load(self, source: Source) -> tuple[Utterance, ...]:
-        """Every row; raises InputError for a row, or a recording's header, that does not fit."""
+        """Load every row; raises InputError for a row, or the header of a recording, that is wrong."""
         utterances = read_manifest(source.data / self.path, source.index.seconds)
         for utterance in utterances if not self.voices else ():
             for recording in utterance.recordings:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from eartune.data.corpora.source import Source
-from eartune.data.frame import Entity, SemanticFrame
+from eartune.data.frame import Entity, SemanticFrame, check_frame
 from eartune.data.utterance import Utterance
 from eartune.errors import InputError
 from eartune.files import read_lines
@@ -22,7 +22,7 @@ speaker may be on both sides."""
 
 
 class PicovoiceCorpus(Section):
-    """One split of the recordings."""
+    """One split of the benchmark's recordings."""
 
     LICENCE: ClassVar[str] = "Picovoice speech-to-intent benchmark: Apache-2.0"
 
@@ -31,7 +31,7 @@ class PicovoiceCorpus(Section):
     folder: str = "picovoice_sti"
 
     def load(self, source: Source) -> tuple[Utterance, ...]:
-        """An utterance a recording, in the order of the split's hashes."""
+        """Load an utterance for each recording, in the order of the hashes of their names."""
         folder = source.data / self.folder
         rows = sorted(read_lines(folder / "labels.jsonl"), key=lambda placed: _rank(str(placed[1].get("file"))))
         chosen = rows[:HELD_OUT] if self.split == "test" else rows[HELD_OUT:]
@@ -42,7 +42,7 @@ def _utterance(row: dict[str, Any], place: str, recordings: Path, source: Source
     file, intent, slots = row.get("file"), row.get("intent"), row.get("slots")
     if not isinstance(file, str) or not isinstance(intent, str) or not isinstance(slots, dict):
         raise InputError(f'{place}: needs "file" and "intent" as text and "slots" as an object')
-    frame = SemanticFrame(intent, tuple(Entity(slot, str(value)) for slot, value in slots.items()))
+    frame = check_frame(SemanticFrame(intent, tuple(Entity(slot, str(value)) for slot, value in slots.items())), place)
     path = recordings / file
     return Utterance(Path(file).stem, None, "en", frame, (source.recording(path),))
 

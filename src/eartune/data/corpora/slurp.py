@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from eartune.data.corpora.source import Source, voiced
-from eartune.data.frame import Entity, SemanticFrame
+from eartune.data.frame import Entity, SemanticFrame, check_frame
 from eartune.data.tts.voices import Voice
 from eartune.data.utterance import Utterance
 from eartune.errors import InputError
@@ -24,7 +24,7 @@ from eartune.files import read_lines
 from eartune.settings import Section
 
 Take = dict[str, Any]
-"""A recording as SLURP lists it: file, wer, status."""
+"""A recording in a row of SLURP, with the keys file, wer and status."""
 
 
 class SlurpCorpus(Section):
@@ -35,13 +35,13 @@ class SlurpCorpus(Section):
     corpus: Literal["slurp"]
     split: Literal["train", "train_synthetic", "devel", "test"]
     recordings: Literal["all", "headset", "best", "one"] = "all"
-    """All as the official scorer wants; only close-talk; the one of least word error rate; one drawn by its name."""
+    """All, as the official scorer needs; only close-talk ones; the one of least word error rate; or one by its name."""
     folder: str = "slurp"
     voices: tuple[Voice, ...] = ()
-    """If any, every sentence is spoken by one of them instead of its recordings: synthetic speech."""
+    """Voices, one of which speaks each text in place of its recordings: synthetic speech."""
 
     def load(self, source: Source) -> tuple[Utterance, ...]:
-        """A sentence a row. Where the audio folder is not there, sentences have no recordings."""
+        """Load an utterance for each row; without the folder of audio, they have no recordings."""
         folder = source.data / self.folder
         audio = folder / ("slurp_synth" if self.split == "train_synthetic" else "slurp_real")
         choose = CHOICES[self.recordings] if audio.is_dir() and not self.voices else _none
@@ -51,20 +51,21 @@ class SlurpCorpus(Section):
 
 
 def slurp_frame(row: dict[str, Any], place: str) -> SemanticFrame:
-    """The frame of a row. Fillers are lower-cased tokens, as in the official scorer.
+    """Return the frame of a row; its fillers are lower-cased tokens, as in the official scorer.
 
     Those of `sentence_annotation` would cost 1.7 points of SLU-F1: "jessica's" is not "jessica 's".
     """
     try:
         words = {token["id"]: str(token["surface"]).lower() for token in row["tokens"]}
         entities = [Entity(_text(entity["type"]), _filler(words, entity["span"])) for entity in row["entities"]]
-        return SemanticFrame.of(_text(row["scenario"]), _text(row["action"]), entities)
+        frame = SemanticFrame.of(_text(row["scenario"]), _text(row["action"]), entities)
     except (KeyError, TypeError) as error:
         raise InputError(f"{place}: is not a row of SLURP; it lacks or garbles {error}") from error
+    return check_frame(frame, place)
 
 
 def slurp_text(row: dict[str, Any]) -> str:
-    """The words, parted as the fillers are."""
+    """Return the words of a row, tokenised as the fillers are."""
     return " ".join(str(token["surface"]).lower() for token in row["tokens"])
 
 

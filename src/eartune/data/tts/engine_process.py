@@ -1,4 +1,4 @@
-"""A text-to-speech engine that runs as a process of its own, and what is said when it fails."""
+"""Text-to-speech engines run as processes of their own; their failures become input errors."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Voices that speak text: one file an engine, behind one small protocol."""
+"""Voices that speak text: one file for each engine, behind one small protocol."""
 
 from typing import Annotated, Any, Protocol
 
@@ -11,7 +11,7 @@ from eartune.data.tts.pico import PicoVoice
 
 
 class SpeakingVoice(Protocol):
-    """What a text-to-speech engine must offer."""
+    """A voice of a text-to-speech engine."""
 
     @property
     def label(self) -> str:

@@ -1,9 +1,10 @@
-"""How well predicted frames agree with the references: marks per utterance, scores with intervals per corpus."""
+"""How well predicted answers agree with the references: marks per utterance, scores with intervals per corpus."""
 
 from eartune.evaluation.metrics.compare import Changes, Difference, changes, compare, holm
 from eartune.evaluation.metrics.confidence import over_seeds
 from eartune.evaluation.metrics.definitions import DEFINITIONS, MASSIVE_DEFINITIONS
 from eartune.evaluation.metrics.evaluate import Answered, Average, Mode, evaluate, evaluate_by_label
+from eartune.evaluation.metrics.metric import Metric, Metrics
 from eartune.evaluation.metrics.score import Score
 
 __all__ = [
@@ -13,6 +14,8 @@ __all__ = [
     "Average",
     "Changes",
     "Difference",
+    "Metric",
+    "Metrics",
     "Mode",
     "Score",
     "changes",

@@ -4,14 +4,14 @@ Whether two intervals overlap does not answer this: both systems are asked the s
 together the difference is far surer than either score. So the difference itself is resampled.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eartune.evaluation.metrics.confidence import UNKNOWN, f1_of_each, percentile_interval
+from eartune.evaluation.metrics.confidence import UNKNOWN, percentile_interval, scores_of_each
 from eartune.evaluation.metrics.count_table import Table
 from eartune.evaluation.metrics.evaluate import (
     Answered,
@@ -19,12 +19,13 @@ from eartune.evaluation.metrics.evaluate import (
     Mode,
     clusters_of,
     is_scored,
-    measures_of,
     metric_tables,
+    metrics_of,
     refuse_unknown,
     value_of,
 )
 from eartune.evaluation.metrics.exact_match import is_exact
+from eartune.evaluation.metrics.metric import Metrics
 from eartune.evaluation.metrics.resampling import Clusters, drawn_sums, swapped_sums
 from eartune.evaluation.metrics.score import Score
 
@@ -58,7 +59,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Changes:
-    """Places of the rows whose whole frame one system has right and the other wrong, or both wrong."""
+    """Places of the rows whose whole answer one system has right and the other wrong, or both wrong."""
 
     fixed: tuple[int, ...]
     broken: tuple[int, ...]
@@ -68,6 +69,7 @@ class Changes:
 def compare(
     first: Iterable[Answered],
     second: Iterable[Answered],
+    metrics: Metrics | None = None,
     *,
     mode: Mode = "strict",
     average: Average = "micro",
@@ -76,6 +78,7 @@ def compare(
 ) -> dict[str, Difference]:
     """The difference in each metric between two systems' answers to the same rows in the same order.
 
+    `metrics` are those of semantic frames if none are given.
     The interval is a paired bootstrap's: both systems are scored on the same draws of clusters. p is that of a
     permutation test (Noreen 1989): the share of 1 + `resamples` ways to hand each cluster's answers to either system,
     the real one among them, that part the systems at least as far. Raises ValueError when the rows differ.
@@ -85,10 +88,10 @@ def compare(
     if not resamples:
         raise ValueError("a comparison needs 1 resample at least")
     _refuse_other_rows(first, second)
-    clusters = clusters_of(first)
-    one, other = (_tables(rows, clusters, mode, average) for rows in (first, second))
+    clusters, judged = clusters_of(first), metrics_of(first, metrics)
+    one, other = (_tables(rows, clusters, judged, mode, average) for rows in (first, second))
     scored = [sum(is_scored(row, mode) for row in rows) for rows in (first, second)]
-    drawn = _drawn_f1(one, other, clusters, resamples, seed)
+    drawn = _drawn_scores(one, other, clusters, resamples, seed)
     p_values = _permutation_p(one, other, resamples, seed)
     return {
         name: _difference(one[name], other[name], before, after, p, scored)
@@ -96,9 +99,11 @@ def compare(
     }
 
 
-def changes(first: Sequence[Answered], second: Sequence[Answered]) -> Changes:
-    """What the second system has right that the first had wrong, and the other way round; by whole frame."""
-    before, after = ([is_exact(row.reference, row.predicted) for row in rows] for rows in (first, second))
+def changes(
+    first: Sequence[Answered], second: Sequence[Answered], is_right: Callable[[Any, Any], bool] = is_exact
+) -> Changes:
+    """What the second system has right that the first had wrong, and the other way round; frames by all they hold."""
+    before, after = ([is_right(row.reference, row.predicted) for row in rows] for rows in (first, second))
     pairs = list(zip(before, after, strict=True))
 
     def places(kind: tuple[bool, bool]) -> tuple[int, ...]:
@@ -125,18 +130,22 @@ def _refuse_other_rows(first: Sequence[Answered], second: Sequence[Answered]) ->
         raise ValueError("the two systems did not answer the same rows in the same order")
 
 
-def _tables(rows: Sequence[Answered], clusters: Clusters, mode: Mode, average: Average) -> dict[str, Table]:
+def _tables(
+    rows: Sequence[Answered], clusters: Clusters, metrics: Metrics, mode: Mode, average: Average
+) -> dict[str, Table]:
     """All clusters are kept, also those that a system left out, so that both systems have the same."""
     scored = [place for place, row in enumerate(rows) if is_scored(row, mode)]
     kept = Clusters(clusters.of_row[scored], clusters.strata)
-    return metric_tables([rows[place] for place in scored], kept, measures_of(rows), average)
+    return metric_tables([rows[place] for place in scored], kept, metrics, average)
 
 
-def _drawn_f1(one: dict[str, Table], other: dict[str, Table], clusters: Clusters, resamples: int, seed: int) -> Drawn:
-    """The F1 of each table of one system, then of each of the other, in the same draws: (tables, draws)."""
+def _drawn_scores(
+    one: dict[str, Table], other: dict[str, Table], clusters: Clusters, resamples: int, seed: int
+) -> Drawn:
+    """The score of each table of one system, then of each of the other, in the same draws: (tables, draws)."""
     tables = [*one.values(), *other.values()]
     joined = np.concatenate([table.counts for table in tables], axis=1)
-    drawn = [f1_of_each(sums, tables) for sums in drawn_sums(joined, clusters.strata, resamples, seed)]
+    drawn = [scores_of_each(sums, tables) for sums in drawn_sums(joined, clusters.strata, resamples, seed)]
     return np.concatenate(drawn, axis=1)
 
 
@@ -148,7 +157,7 @@ def _difference(one: Table, other: Table, before: Drawn, after: Drawn, p: float,
 
 
 def _score(table: Table, drawn: Drawn, n: int) -> Score:
-    value = value_of(table.counts.sum(axis=0))
+    value = value_of(table)
     low, high = percentile_interval(drawn, UNKNOWN)
     return Score(value, min(low, value), max(high, value), n)
 
@@ -158,10 +167,12 @@ def _permutation_p(one: dict[str, Table], other: dict[str, Table], resamples: in
     before = np.concatenate([pair[0].counts for pair in same_labels], axis=1)
     after = np.concatenate([pair[1].counts for pair in same_labels], axis=1)
     tables = [pair[0] for pair in same_labels]
-    seen = _apart(f1_of_each(before.sum(axis=0)[np.newaxis], tables), f1_of_each(after.sum(axis=0)[np.newaxis], tables))
+    seen = _apart(
+        scores_of_each(before.sum(axis=0)[np.newaxis], tables), scores_of_each(after.sum(axis=0)[np.newaxis], tables)
+    )
     as_far = np.zeros(len(tables))
     for swapped_before, swapped_after in swapped_sums(before, after, resamples, seed):
-        apart = _apart(f1_of_each(swapped_before, tables), f1_of_each(swapped_after, tables))
+        apart = _apart(scores_of_each(swapped_before, tables), scores_of_each(swapped_after, tables))
         as_far += (apart >= seen - _ROUNDING).sum(axis=1)
     return [float(p) for p in (1 + as_far) / (1 + resamples)]
 

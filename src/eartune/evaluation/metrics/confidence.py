@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from eartune.evaluation.metrics.count_table import Counts, Table, f1
+from eartune.evaluation.metrics.count_table import Counts, Table
 from eartune.evaluation.metrics.resampling import drawn_sums
 from eartune.evaluation.metrics.score import Score
 
@@ -21,8 +21,8 @@ _STUDENT_T = (
 )  # fmt: skip
 
 
-def f1_intervals(tables: Sequence[Table], strata: Sequence[int], resamples: int, seed: int) -> list[Interval]:
-    """The 95 % percentile interval of each table's F1, all tables from the same draws of clusters.
+def score_intervals(tables: Sequence[Table], strata: Sequence[int], resamples: int, seed: int) -> list[Interval]:
+    """The 95 % percentile interval of each table's score, all tables from the same draws of clusters.
 
     A draw in which a table has nothing to count says nothing and is left out. Labels that a draw does not meet are
     left out of its mean, since the macro average is one over the labels seen.
@@ -30,14 +30,14 @@ def f1_intervals(tables: Sequence[Table], strata: Sequence[int], resamples: int,
     if not resamples:
         return [UNKNOWN] * len(tables)
     joined = np.concatenate([table.counts for table in tables], axis=1)
-    drawn = [f1_of_each(sums, tables) for sums in drawn_sums(joined, strata, resamples, seed)]
+    drawn = [scores_of_each(sums, tables) for sums in drawn_sums(joined, strata, resamples, seed)]
     return [percentile_interval(values, UNKNOWN) for values in np.concatenate(drawn, axis=1)]
 
 
-def f1_of_each(sums: Counts, tables: Sequence[Table]) -> Counts:
-    """The F1 of tables that were joined along their labels, shape (draws, labels, 3) -> (tables, draws)."""
+def scores_of_each(sums: Counts, tables: Sequence[Table]) -> Counts:
+    """The score of each table, of sums joined along their labels: (draws, labels, 3) -> (tables, draws)."""
     borders = np.cumsum([len(table.labels) for table in tables])[:-1]
-    return np.stack([f1(part) for part in np.split(sums, borders, axis=1)])
+    return np.stack([table.ratio(part) for table, part in zip(tables, np.split(sums, borders, axis=1), strict=True)])
 
 
 def percentile_interval(values: NDArray[np.float64], unknown: Interval) -> Interval:

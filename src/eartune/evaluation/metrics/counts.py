@@ -40,6 +40,13 @@ def missed(label: str) -> Mark:
     return Mark(label, 0.0, 0.0, 1.0)
 
 
+def class_marks(gold: str, predicted: str | None) -> Marks:
+    """A wrong label is missed under the gold one and spurious under the predicted one; None is missed alone."""
+    if predicted == gold:
+        return [hit(gold)]
+    return [missed(gold)] if predicted is None else [missed(gold), spurious(predicted)]
+
+
 def accuracy_marks(right: bool) -> Marks:
     """An error on both sides if wrong, so that precision, recall and F1 are all the accuracy."""
     return _RIGHT if right else _WRONG

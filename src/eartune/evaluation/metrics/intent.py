@@ -4,31 +4,24 @@ A prediction of None is an utterance without a usable answer: its gold label is 
 """
 
 from eartune.data.frame import SemanticFrame
-from eartune.evaluation.metrics.counts import Marks, accuracy_marks, hit, missed, spurious
+from eartune.evaluation.metrics.counts import Marks, accuracy_marks, class_marks
 
 
 def scenario_marks(reference: SemanticFrame, predicted: SemanticFrame | None) -> Marks:
     """A wrong scenario is missed under its gold label and spurious under the predicted one."""
-    return _class_marks(reference.scenario, predicted.scenario if predicted else None)
+    return class_marks(reference.scenario or "", predicted.scenario if predicted else None)
 
 
 def action_marks(reference: SemanticFrame, predicted: SemanticFrame | None) -> Marks:
     """A wrong action is missed under its gold label and spurious under the predicted one."""
-    return _class_marks(reference.action, predicted.action if predicted else None)
+    return class_marks(reference.action or "", predicted.action if predicted else None)
 
 
 def intent_marks(reference: SemanticFrame, predicted: SemanticFrame | None) -> Marks:
     """A wrong intent is missed under its gold label and spurious under the predicted one."""
-    return _class_marks(reference.intent, predicted.intent if predicted else None)
+    return class_marks(reference.intent, predicted.intent if predicted else None)
 
 
 def intent_accuracy_marks(reference: SemanticFrame, predicted: SemanticFrame | None) -> Marks:
     """Right or wrong, whichever label it is; unlike `intent_marks`, no answer is as wrong as a wrong one."""
     return accuracy_marks(predicted is not None and predicted.intent == reference.intent)
-
-
-def _class_marks(gold: str | None, predicted: str | None) -> Marks:
-    gold_label = gold or ""
-    if predicted == gold_label:
-        return [hit(gold_label)]
-    return [missed(gold_label)] if predicted is None else [missed(gold_label), spurious(predicted)]

@@ -1,4 +1,4 @@
-"""References and predictions joined: who answered what, what is missing, and what is there too often."""
+"""Matches predictions with references: which recording each answers, which are missing, which are there twice."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ Stratum = Literal["intent", "scenario", "language"]
 
 @dataclass(frozen=True)
 class Pair:
-    """A recording, or a sentence without one, and its prediction: None where it is missing or one of several."""
+    """A recording, or a sentence without one, with its prediction, which is None if missing or not the only one."""
 
     key: str
     reference: Reference
@@ -27,31 +27,32 @@ class Pair:
 
     @property
     def is_answered(self) -> bool:
-        """Whether there is an answer that can be read."""
-        return self.prediction is not None and self.prediction.frame is not None
+        """Whether there is an answer that could be parsed."""
+        return self.prediction is not None and self.prediction.answer is not None
 
 
 @dataclass(frozen=True)
 class Matched:
-    """All that should have been answered, in the order of the references, and counts of what went wrong."""
+    """A pair for everything that should be answered, in the order of the references, and counts of what went wrong."""
 
     pairs: tuple[Pair, ...]
     missing: int
     duplicated: int
     unknown: int
-    """Predictions that are of no reference."""
+    """The number of predictions that belong to no reference."""
 
     @property
     def unparsable(self) -> int:
-        """Predictions without a frame."""
+        """The number of predictions that could not be parsed into a frame."""
         return sum(pair.prediction is not None and not pair.is_answered for pair in self.pairs)
 
 
 def match(references: Sequence[Reference], predictions: Sequence[Prediction], path: Path, mode: Mode) -> Matched:
-    """Join by recording where a prediction names one, and by id otherwise; by both where recordings share a name.
+    """Match by recording where a prediction names one, and by id otherwise; by both where recordings share a name.
 
-    strict: of a prediction that is there twice neither counts. official: the last one does. Raises InputError in
-    strict mode where no prediction fits any reference, and for one that could be to either of two recordings.
+    In strict mode, none of several predictions for one recording counts; in official mode, the last one does. Raises
+    InputError in strict mode if no prediction belongs to any reference, and in both for a prediction that could belong
+    to either of two recordings.
     """
     shared = _shared_names(references)
     expected, aliases = _expected(references, by_id=all(prediction.file is None for prediction in predictions))
@@ -61,13 +62,13 @@ def match(references: Sequence[Reference], predictions: Sequence[Prediction], pa
         name = basename(prediction.file) if prediction.file else None
         key = aliases.get(prediction.id, prediction.id) if name is None else _key(prediction.id, name, shared)
         if name in shared and key not in expected:
-            raise InputError(f"{path}: two recordings are called {name!r}; say by an id which sentence was answered")
+            raise InputError(f"{path}: two recordings are called {name!r}; add the id of the sentence")
         if key in expected:
             found.setdefault(key, []).append(prediction)
         else:
             unknown.append(key)
     if unknown and (mode == "strict" and not found):
-        raise InputError(f"{path}: {unknown[0]!r} is not in the reference; is it of another corpus or split?")
+        raise InputError(f"{path}: {unknown[0]!r} is not in the reference; does it come from another corpus or split?")
     pairs = []
     for key, (reference, speaker) in expected.items():
         rivals = found.get(key, [])
@@ -81,12 +82,14 @@ def match(references: Sequence[Reference], predictions: Sequence[Prediction], pa
     )
 
 
-def answered(pairs: Sequence[Pair], cluster: Cluster = "sentence", stratum: Stratum | None = None) -> list[Answered]:
-    """Rows for the metrics; raises InputError where a cluster of speakers is asked for and one is unknown."""
+def answers_to_score(
+    pairs: Sequence[Pair], cluster: Cluster = "sentence", stratum: Stratum | None = None
+) -> list[Answered]:
+    """The pairs as the metrics take them; raises InputError if speakers are to be the clusters and one is unknown."""
     return [
         Answered(
             pair.reference.frame,
-            pair.prediction.frame if pair.prediction else None,
+            pair.prediction.answer if pair.prediction else None,
             _cluster(pair, cluster),
             _stratum(pair, stratum),
         )
@@ -97,7 +100,7 @@ def answered(pairs: Sequence[Pair], cluster: Cluster = "sentence", stratum: Stra
 def _expected(
     references: Sequence[Reference], by_id: bool
 ) -> tuple[dict[str, tuple[Reference, str | None]], dict[str, str]]:
-    """What should be answered by key, and for sentences of one recording the recording's key by the sentence's."""
+    """The references and speakers by their key, and for sentences with one recording its key by the sentence's id."""
     shared = _shared_names(references)
     expected: dict[str, tuple[Reference, str | None]] = {}
     aliases: dict[str, str] = {}
@@ -113,7 +116,7 @@ def _expected(
 
 
 def _shared_names(references: Sequence[Reference]) -> frozenset[str]:
-    """The names that recordings of several sentences have: a voice says the same words in the same way."""
+    """The file names that recordings of several sentences share."""
     times = Counter(file for reference in references for file in reference.files)
     return frozenset(file for file, n in times.items() if n > 1)
 
@@ -125,7 +128,7 @@ def _key(sentence: str, file: str, shared: frozenset[str]) -> str:
 def _cluster(pair: Pair, cluster: Cluster) -> str:
     if cluster == "speaker":
         if pair.speaker is None:
-            raise InputError(f"{pair.key!r} names no speaker, so intervals cannot be drawn over speakers")
+            raise InputError(f"{pair.key!r} has no speaker, so speakers cannot be the clusters of the intervals")
         return pair.speaker
     return pair.reference.id if cluster == "sentence" else pair.key
 

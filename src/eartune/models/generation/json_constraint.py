@@ -1,9 +1,8 @@
-"""Answers held to a schema: at every step of a search only such tokens as lead to JSON with known labels.
+"""Answers held to a task's grammar: at every step of a search only such tokens as lead to an answer of the task.
 
-schema -> grammar of all answers -> a matcher for each beam -> which tokens may come next
+labels -> grammar of all answers -> a matcher for each beam -> which tokens may come next
 """
 
-import json
 from collections.abc import Sequence
 
 import llguidance.hf
@@ -15,21 +14,17 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from eartune.models.generation.beam_search import Answer
-from eartune.tasks.slu import Schema
+from eartune.tasks.task import Grammar
 
-ENTITIES = ',"entities":['
 CLOSING = frozenset('"}]')
-FILLER = r'/"([^"\\\x00-\x1f\x7f]|\\["\\bfnrt])+"/'  # a JSON string with something in it
-LAST_STEPS = 16
-"""Tokens that end an answer, at most, once the name of an entity type is written: quotes, a letter, all that closes."""
 
 
 class Constraint:
-    """The answers of one schema, for one tokenizer; what a search has written so far is known by its tokens."""
+    """The answers of one grammar, for one tokenizer; what a search has written so far is known by its tokens."""
 
-    def __init__(self, schema: Schema, tokenizer: PreTrainedTokenizerFast, n_vocab: int, answer_end: int) -> None:
+    def __init__(self, grammar: Grammar, tokenizer: PreTrainedTokenizerFast, n_vocab: int, answer_end: int) -> None:
         self.tokenizer: LLTokenizer = llguidance.hf.from_tokenizer(tokenizer, n_vocab=n_vocab, eos_token=answer_end)
-        self.matcher = LLMatcher(self.tokenizer, LLMatcher.grammar_from_lark(grammar(schema)))
+        self.matcher = LLMatcher(self.tokenizer, LLMatcher.grammar_from_lark(grammar.lark))
         if self.matcher.is_error():
             raise ValueError(f"no grammar for these labels: {self.matcher.get_error()}")
         self.n_vocab = n_vocab
@@ -38,8 +33,7 @@ class Constraint:
         closing = [token for token, text in enumerate(written) if text and set(text) <= CLOSING]
         self.quotes = torch.tensor([token for token in closing if written[token].startswith('"')])
         self.brackets = torch.tensor([answer_end, *(token for token in closing if not written[token].startswith('"'))])
-        longest = max(map(len, heads(schema))) + max(map(len, keys(schema)), default=0)
-        self.reserve = longest + len(ENTITIES) + LAST_STEPS
+        self.reserve = grammar.ending
         """Steps that a search may take beyond its limit; it does nothing there but end."""
 
     def rules(self, limit: int, skips: bool = True) -> "Held":
@@ -100,41 +94,3 @@ class Held:
             if allowed[tokens].any():
                 return torch.zeros_like(allowed).scatter_(0, tokens, allowed[tokens])
         return allowed
-
-
-def grammar(schema: Schema) -> str:
-    """All answers as `slu.target` writes them, in Lark's notation."""
-    entities = '(entity ("," entity)*)?' if schema.entity_types else ""
-    return "\n".join(
-        [
-            f'start: "{{" head {_literal(ENTITIES)} {entities} "]}}"',
-            f"head: {_either(heads(schema))}",
-            'entity: "{" key FILLER "}"',
-            f"key: {_either(keys(schema) or [''])}",
-            f"FILLER: {FILLER}",
-        ]
-    )
-
-
-def heads(schema: Schema) -> list[str]:
-    """How answers begin, after the brace."""
-    if schema.has_scenario:
-        return [_inside({"scenario": scenario, "action": action}) for scenario, action in sorted(schema.pairs)]
-    return [_inside({"intent": intent}) for intent in sorted(schema.intents)]
-
-
-def keys(schema: Schema) -> list[str]:
-    """How entities begin, after the brace."""
-    return [json.dumps(kind, ensure_ascii=False) + ":" for kind in sorted(schema.entity_types)]
-
-
-def _inside(label: dict[str, str]) -> str:
-    return json.dumps(label, ensure_ascii=False, separators=(",", ":"))[1:-1]
-
-
-def _either(texts: Sequence[str]) -> str:
-    return " | ".join(map(_literal, texts))
-
-
-def _literal(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)

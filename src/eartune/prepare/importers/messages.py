@@ -107,6 +107,8 @@ def _meaning(answer: Any) -> dict[str, Any]:
 def _chats(utterance: Utterance, folder: Path) -> Iterator[dict[str, Any]]:
     if utterance.text is None and not utterance.recordings:
         raise InputError(f"the utterance {utterance.id!r} has neither text nor recordings")
+    if utterance.frame is None:
+        raise InputError(f"the utterance {utterance.id!r} has no intent, nor scenario and action, to be answered with")
     ask = instruction(utterance.frame.scenario is not None)
     spoken = [[{"type": "audio", "audio": _name(r.path, folder)}, _part(ask)] for r in utterance.recordings]
     for question in spoken or [[_part(f"{utterance.text}\n{ask}")]]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from eartune.data.frame import Entity, SemanticFrame
-from eartune.data.utterance import Recording, Utterance, frame_fields
+from eartune.data.utterance import Recording, Utterance, label_fields
 from eartune.prepare.importers.clips import Clips, clip_name
 from eartune.prepare.importers.entities import words_and_entities
 from eartune.prepare.importers.import_result import Imported, Rejected
@@ -113,7 +113,7 @@ class _Ids:
     def _from_content(self, utterance: Utterance) -> str:
         """Twelve hex digits; the second row of the same content adds "-2": who says a thing twice may mean it."""
         files = [os.path.relpath(recording.path, self._folder) for recording in utterance.recordings]
-        content = json.dumps([utterance.text, files, frame_fields(utterance.frame)])
+        content = json.dumps([utterance.text, files, label_fields(utterance)])
         digest = hashlib.sha256(content.encode()).hexdigest()[:12]
         while True:
             self._copies[digest] += 1

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eartune.data.utterance import Recording, Utterance, frame_fields
+from eartune.data.utterance import Recording, Utterance, label_fields
 from eartune.files import write_text
 from eartune.prepare.importers.import_result import Rejected
 from eartune.prepare.validation.finding import Finding, escaped
@@ -71,7 +71,7 @@ def write_quarantine(path: Path, quarantined: Iterable[Quarantined]) -> None:
 
 def _manifest_row(utterance: Utterance, recordings: Sequence[Recording]) -> dict[str, Any]:
     head = {"id": utterance.id, "text": utterance.text, "language": utterance.language}
-    return head | frame_fields(utterance.frame) | {"recordings": [_manifest_recording(r) for r in recordings]}
+    return head | label_fields(utterance) | {"recordings": [_manifest_recording(r) for r in recordings]}
 
 
 def _manifest_recording(recording: Recording) -> dict[str, Any]:

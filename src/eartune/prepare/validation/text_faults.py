@@ -90,8 +90,8 @@ def check_splits(splits: Splits) -> Iterator[Finding]:
     """Sentences and speakers that stand in training and in a test, and labels that are rare or never trained."""
     yield from _shared(TextFault.SHARED_SENTENCE, splits, _sentences)
     yield from _shared(TextFault.SHARED_SPEAKER, splits, _speakers)
-    yield from _labels("the intent", splits, lambda utterance: [utterance.frame.intent])
-    yield from _labels("the entity type", splits, lambda utterance: [e.type for e in utterance.frame.entities])
+    yield from _labels("the intent", splits, lambda utterance: [utterance.frame.intent] if utterance.frame else [])
+    yield from _labels("the entity type", splits, lambda utterance: [e.type for e in utterance.entities])
 
 
 def text_faults(utterance: Utterance) -> Iterator[tuple[TextFault, str]]:
@@ -100,17 +100,18 @@ def text_faults(utterance: Utterance) -> Iterator[tuple[TextFault, str]]:
         yield TextFault.EMPTY_ID, ""
     if not (utterance.text or "").strip() and (utterance.text is not None or not utterance.recordings):
         yield TextFault.EMPTY_TEXT, ""
-    yield from ((TextFault.EMPTY_FILLER, e.type) for e in utterance.frame.entities if not e.filler.split())
+    yield from ((TextFault.EMPTY_FILLER, e.type) for e in utterance.entities if not e.filler.split())
     yield from _strange_characters(utterance)
     if utterance.text is not None:
-        absent = absent_fillers(utterance.frame.entities, utterance.text, utterance.language)
+        absent = absent_fillers(utterance.entities, utterance.text, utterance.language)
         yield from ((TextFault.FILLER_ABSENT, filler) for filler in absent)
 
 
 def _strange_characters(utterance: Utterance) -> Iterator[tuple[TextFault, str]]:
     frame = utterance.frame
-    labels = (utterance.id, utterance.language, frame.intent, frame.scenario or "", frame.action or "")
-    entities = (word for entity in frame.entities for word in (entity.type, entity.filler))
+    named = (frame.intent, frame.scenario or "", frame.action or "") if frame else ()
+    labels = (utterance.id, utterance.language, *named, utterance.label or "")
+    entities = (word for entity in utterance.entities for word in (entity.type, entity.filler))
     speakers = (recording.speaker or "" for recording in utterance.recordings)
     words = "\n".join((utterance.text or "", *labels, *entities, *speakers))
     paths = "".join(str(recording.path) for recording in utterance.recordings)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from eartune.evaluation.metrics import Score, over_seeds
-from eartune.evaluation.metrics.confidence import _STUDENT_T, Interval, f1_intervals
+from eartune.evaluation.metrics.confidence import _STUDENT_T, Interval, score_intervals
 from eartune.evaluation.metrics.count_table import Table
 
 
@@ -21,7 +21,7 @@ def table_of(clusters: int, labels: int = 1, seed: int = 0) -> Table:
 
 def intervals(*tables: Table, resamples: int = 300, seed: int = 0) -> list[Interval]:
     """Of tables whose clusters lie in one stratum."""
-    return f1_intervals(tables, [len(tables[0].counts)], resamples, seed)
+    return score_intervals(tables, [len(tables[0].counts)], resamples, seed)
 
 
 def test_interval_agrees_with_a_slow_bootstrap() -> None:
@@ -59,7 +59,7 @@ def test_draws_without_anything_to_count_are_left_out() -> None:
 
 @pytest.mark.parametrize(("clusters", "strata"), [(0, []), (4, [4]), (4, [1, 3])])
 def test_where_nothing_was_counted_nothing_is_known(clusters: int, strata: list[int]) -> None:
-    assert f1_intervals([Table(("all",), np.zeros((clusters, 1, 3)))], strata, resamples=50, seed=0) == [(0, 1)]
+    assert score_intervals([Table(("all",), np.zeros((clusters, 1, 3)))], strata, resamples=50, seed=0) == [(0, 1)]
 
 
 def test_without_resamples_nothing_is_known() -> None:
@@ -70,7 +70,8 @@ def test_a_whole_test_set_is_resampled_in_seconds_and_little_memory() -> None:
     tables = [table_of(clusters=4_000, seed=seed) for seed in range(9)]
     started = time.process_time()
     intervals(*tables, resamples=10_000)
-    assert time.process_time() - started < 6  # 0.6 s on one core, otherwise idle
+    # 0.6 s on an idle core, several times that on a busy one, and minutes if every draw loops over clusters.
+    assert time.process_time() - started < 60
 
     tracemalloc.start()
     intervals(*tables, resamples=1_000)

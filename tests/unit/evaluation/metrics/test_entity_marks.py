@@ -5,7 +5,8 @@ import pytest
 from eartune.data.frame import Entity, SemanticFrame
 from eartune.evaluation.metrics.counts import Mark, hit, missed, spurious
 from eartune.evaluation.metrics.entities import char_marks, span_marks, word_marks
-from eartune.evaluation.metrics.evaluate import Answered, Measure, evaluate_by_label
+from eartune.evaluation.metrics.evaluate import Answered, evaluate_by_label
+from eartune.evaluation.metrics.metric import Measure
 
 
 def frame(*pairs: tuple[str, str]) -> SemanticFrame:

@@ -8,10 +8,10 @@ from builders import frame
 from eartune.data.frame import SemanticFrame
 from eartune.errors import InputError
 from eartune.evaluation.metrics import Mode, evaluate
-from eartune.evaluation.scoring.match import Matched, answered, match
+from eartune.evaluation.scoring.match import Matched, answers_to_score, match
 from eartune.evaluation.scoring.reference import Reference
 from eartune.tasks.prediction import Prediction
-from eartune.tasks.slu import ParseStatus
+from eartune.tasks.task import ParseStatus
 
 SET, QUERY, PLAY = frame("alarm.set"), frame("alarm.query"), frame("music.play")
 SPOKEN = Reference("s1", "wake me", "en", SET, ("a.wav", "b.wav"), ("ann", "bob"))
@@ -33,7 +33,7 @@ def matched(*predictions: Prediction, mode: Mode = "strict") -> Matched:
 
 def frames(found: Matched) -> dict[str, SemanticFrame | None]:
     """Of all that should have been answered, in order."""
-    return {pair.key: pair.prediction.frame if pair.prediction else None for pair in found.pairs}
+    return {pair.key: pair.prediction.answer if pair.prediction else None for pair in found.pairs}
 
 
 def faults(found: Matched) -> tuple[int, int, int, int]:
@@ -61,7 +61,7 @@ def test_recordings_of_one_name_are_told_apart_by_their_sentence() -> None:
     answers = [Prediction(id, "a.wav", "", ParseStatus.OK, meaning) for id, meaning in (("s2", QUERY), ("s1", PLAY))]
     found = match(twins, answers, Path("said.jsonl"), "strict")
     assert frames(found) == {"s1 a.wav": PLAY, "s2 a.wav": QUERY} and faults(found) == (0, 0, 0, 0)
-    with pytest.raises(InputError, match=r"said.jsonl: two recordings are called 'a.wav'; say by an id which sentence"):
+    with pytest.raises(InputError, match=r"said.jsonl: two recordings are called 'a.wav'; add the id of the sentence"):
         match(twins, [said("a.wav")], Path("said.jsonl"), "strict")
 
 
@@ -80,7 +80,7 @@ def test_what_is_not_there_is_missing_and_what_cannot_be_read_is_not() -> None:
     found = matched(said("a.wav", None), said("c.wav", QUERY))
     assert faults(found) == (2, 1, 0, 0)
     assert [pair.is_answered for pair in found.pairs] == [False, False, True, False]
-    assert evaluate(answered(found.pairs), resamples=0)["intent_accuracy"].value == 1 / 4
+    assert evaluate(answers_to_score(found.pairs), resamples=0)["intent_accuracy"].value == 1 / 4
 
 
 def test_strictly_neither_of_two_answers_counts() -> None:
@@ -93,7 +93,7 @@ def test_officially_the_last_of_several_answers_counts() -> None:
     found = matched(said("a.wav"), said("a.wav", QUERY), said("a.wav", PLAY), said("c.wav"), mode="official")
     assert frames(found) == {"a.wav": PLAY, "b.wav": None, "c.wav": SET, "s3": None}
     assert faults(found) == (2, 0, 1, 0)
-    scores = evaluate(answered(found.pairs), mode="official", resamples=0)
+    scores = evaluate(answers_to_score(found.pairs), mode="official", resamples=0)
     assert (scores["intent_accuracy"].value, scores["intent_accuracy"].n) == (0, 2)
 
 
@@ -105,14 +105,16 @@ def test_answers_to_nothing_are_counted_and_change_no_score(mode: Mode) -> None:
 
 
 def test_strictly_answers_to_another_corpus_are_refused() -> None:
-    with pytest.raises(InputError, match=r"^said\.jsonl: 'y\.wav' is not in the reference; is it of another corpus"):
+    with pytest.raises(
+        InputError, match=r"^said\.jsonl: 'y\.wav' is not in the reference; does it come from another corpus"
+    ):
         matched(said("y.wav"), said("z.wav"))
 
 
 def test_officially_answers_to_another_corpus_score_0() -> None:
     found = matched(said("y.wav"), said("z.wav"), mode="official")
     assert faults(found) == (4, 0, 0, 2)
-    for score in evaluate(answered(found.pairs), mode="official", resamples=20).values():
+    for score in evaluate(answers_to_score(found.pairs), mode="official", resamples=20).values():
         assert (score.value, score.low, score.high, score.n) == (0, 0, 1, 0)
 
 
@@ -124,16 +126,16 @@ EVERY = matched(said("a.wav"), said("b.wav"), said("c.wav"))
     [("sentence", ["s1", "s1", "s2", "s3"]), ("recording", ["a.wav", "b.wav", "c.wav", "s3"])],
 )
 def test_rows_stand_and_fall_by_sentence_or_on_their_own(cluster: str, names: list[str]) -> None:
-    rows = answered(EVERY.pairs, cluster)  # type: ignore[arg-type]
+    rows = answers_to_score(EVERY.pairs, cluster)  # type: ignore[arg-type]
     assert [row.cluster for row in rows] == names
     assert [row.predicted for row in rows] == [SET, SET, SET, None]
     assert {row.stratum for row in rows} == {""}
 
 
 def test_rows_stand_and_fall_by_speaker_where_all_are_known() -> None:
-    assert [row.cluster for row in answered(EVERY.pairs[:3], "speaker")] == ["ann", "bob", "ann"]
-    with pytest.raises(InputError, match="'s3' names no speaker"):
-        answered(EVERY.pairs, "speaker")
+    assert [row.cluster for row in answers_to_score(EVERY.pairs[:3], "speaker")] == ["ann", "bob", "ann"]
+    with pytest.raises(InputError, match="'s3' has no speaker"):
+        answers_to_score(EVERY.pairs, "speaker")
 
 
 @pytest.mark.parametrize(
@@ -145,9 +147,9 @@ def test_rows_stand_and_fall_by_speaker_where_all_are_known() -> None:
     ],
 )
 def test_strata_are_those_of_the_reference(stratum: str, names: list[str]) -> None:
-    assert [row.stratum for row in answered(EVERY.pairs, "sentence", stratum)] == names  # type: ignore[arg-type]
+    assert [row.stratum for row in answers_to_score(EVERY.pairs, "sentence", stratum)] == names  # type: ignore[arg-type]
 
 
 def test_a_speaker_of_two_intents_cannot_be_drawn_within_either() -> None:
     with pytest.raises(InputError, match="'ann' lies in two strata, 'alarm_set' and 'alarm_query'"):
-        evaluate(answered(EVERY.pairs[:3], "speaker", "intent"))
+        evaluate(answers_to_score(EVERY.pairs[:3], "speaker", "intent"))

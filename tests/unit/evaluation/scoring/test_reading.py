@@ -10,11 +10,11 @@ from builders import frame
 from eartune.data.corpora.massive import OUTSIDE
 from eartune.data.frame import SemanticFrame
 from eartune.errors import InputError
-from eartune.evaluation.scoring.positions import by_position
+from eartune.evaluation.scoring.positions import entities_by_position
 from eartune.evaluation.scoring.predictions import read_answers
 from eartune.evaluation.scoring.reference import Format, Reference, read_references
 from eartune.tasks.prediction import Prediction
-from eartune.tasks.slu import ParseStatus
+from eartune.tasks.task import ParseStatus
 
 MANIFEST = {"id": "u1", "text": "on friday", "language": "en", "scenario": "alarm", "action": "set", "entities": []}
 SLURP: dict[str, Any] = {
@@ -51,7 +51,7 @@ def answers(folder: Path, format: Format, *rows: dict[str, Any]) -> tuple[Predic
 
 
 def massive_frame(*labels: str, intent: str = "alarm_set") -> SemanticFrame:
-    return SemanticFrame(intent, by_position(labels, TOKENS))
+    return SemanticFrame(intent, entities_by_position(labels, TOKENS))
 
 
 def test_a_manifest_names_recordings_by_file_and_who_speaks(tmp_path: Path) -> None:
@@ -92,7 +92,11 @@ REFERENCE_FAULTS: dict[str, tuple[Format, dict[str, Any] | None, str]] = {
     "no id": ("slurp", {"slurp_id": None}, "gold.jsonl, row 1: is not a row of SLURP"),
     "recordings without a file": ("slurp", {"recordings": [{}]}, "gold.jsonl, row 1: is not a row of SLURP"),
     "recordings that are no list": ("slurp", {"recordings": 5}, "gold.jsonl, row 1: is not a row of SLURP"),
-    "an empty filler": ("slurp", {"entities": [{"type": "date", "span": []}]}, "'7' has an entity without words"),
+    "an empty filler": (
+        "slurp",
+        {"entities": [{"type": "date", "span": []}]},
+        "'7' has an entity whose filler has no words",
+    ),
     "no labels": ("manifest", {"scenario": None}, 'gold.jsonl, row 1: needs "scenario" and "action"'),
 }
 
@@ -107,7 +111,7 @@ def test_a_fault_of_a_reference_is_named_with_its_place(fault: str, tmp_path: Pa
 
 
 def test_references_of_two_kinds_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"gold\.jsonl: some rows have scenario and action, some an intent alone"):
+    with pytest.raises(InputError, match=r"gold\.jsonl: some rows have a scenario and an action, some only an intent"):
         references(tmp_path, "manifest", MANIFEST, {"id": "u2", "text": "go", "intent": "go"})
 
 
@@ -139,16 +143,16 @@ def test_massives_own_predictions_label_the_tokens_of_the_reference(
     annotated: str, labels: tuple[str, ...], tmp_path: Path
 ) -> None:
     (found,) = answers(tmp_path, "massive", {"id": "7", "pred_intent": "alarm_query", "pred_annot_utt": annotated})
-    assert (found.frame, found.status) == (massive_frame(*labels, intent="alarm_query"), ParseStatus.OK)
+    assert (found.answer, found.status) == (massive_frame(*labels, intent="alarm_query"), ParseStatus.OK)
 
 
 def test_our_predictions_for_massive_find_their_places(tmp_path: Path) -> None:
     said = {"id": 7, "scenario": "alarm", "action": "set", "entities": [{"type": "date", "filler": "Freitag"}]}
     rows = [said, {"id": "7", "status": "TRUNCATED", "text": '{"intent":'}, {"id": "9", "pred_intent": "alarm_set"}]
     located, cut, unknown = answers(tmp_path, "massive", *rows)
-    assert located.frame == massive_frame(OUTSIDE, OUTSIDE, OUTSIDE, "date")
-    assert (cut.frame, cut.status, cut.text) == (None, ParseStatus.TRUNCATED, '{"intent":')
-    assert (unknown.id, unknown.frame) == ("9", None)
+    assert located.answer == massive_frame(OUTSIDE, OUTSIDE, OUTSIDE, "date")
+    assert (cut.answer, cut.status, cut.text) == (None, ParseStatus.TRUNCATED, '{"intent":')
+    assert (unknown.id, unknown.answer) == ("9", None)
 
 
 def test_the_status_of_our_predictions_for_massive_is_kept(tmp_path: Path) -> None:

@@ -1,0 +1,46 @@
+"""Answers as compact single-line JSON: how they are written, read strictly, and spelled in a grammar."""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from eartune.tasks.task import ParseStatus
+
+_CUT_ESCAPE = re.compile(r"(?<!\\)(\\\\)*\\u[0-9a-fA-F]{0,4}$")
+
+
+def written(value: Any) -> str:
+    """Compact single-line JSON without ASCII escapes."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def parse_json(text: str) -> tuple[Any, ParseStatus]:
+    """The value and OK; None and the reason where the text is not JSON. Never raises.
+
+    Text around the JSON is not forgiven: an answer that a strict reader would refuse must show up as such.
+    """
+    try:
+        return json.loads(text), ParseStatus.OK
+    except json.JSONDecodeError as error:
+        return None, ParseStatus.TRUNCATED if _ends_early(text, error) else ParseStatus.NOT_JSON
+    except (ValueError, RecursionError):  # an integer of thousands of digits; brackets nested by the thousand
+        return None, ParseStatus.NOT_JSON
+
+
+def literal(text: str) -> str:
+    """A text as Lark's notation quotes it."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def either(texts: Sequence[str]) -> str:
+    """One of several texts, in Lark's notation."""
+    return " | ".join(map(literal, texts))
+
+
+def _ends_early(text: str, error: json.JSONDecodeError) -> bool:
+    """Whether the text is the beginning of a JSON object that was cut off."""
+    if not text.lstrip().startswith("{"):
+        return False
+    in_a_string = error.msg.startswith("Unterminated string") or _CUT_ESCAPE.search(text) is not None
+    return in_a_string or error.pos >= len(text.rstrip())
