@@ -9,7 +9,7 @@ from torch import Tensor
 from eartune.data.example import Example
 from eartune.evaluation.metrics import Answered, evaluate
 from eartune.models.audio_llm import AudioLLM
-from eartune.models.batch import Row
+from eartune.models.batch import Clip, Row
 from eartune.models.generation.generate import generate
 from eartune.models.rows import RowMaker
 from eartune.settings import Decoding
@@ -76,7 +76,7 @@ def _with_different_answers(examples: Sequence[Example], task: Task) -> list[Exa
     return list(first.values())
 
 
-def _silence(rows: RowMaker, example: Example) -> Any:
+def _silence(rows: RowMaker, example: Example) -> Clip:
     assert example.recording is not None
     return rows.model.features(rows.wave(example.recording) * 0)
 
