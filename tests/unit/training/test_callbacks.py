@@ -16,7 +16,7 @@ from eartune.models.audio_llm import AudioLLM
 from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.models.rows import RowMaker
 from eartune.settings import Training
-from eartune.tasks.settings import SluTask
+from eartune.tasks.slu import SluTask
 from eartune.training import trainer
 from eartune.training.callbacks import TrainingLog
 from eartune.training.schemes import LANGUAGE_MODEL_ONLY, Stage
@@ -24,6 +24,7 @@ from eartune.training.trainer import train_stage
 from tiny_models import tiny
 
 STAGE = Stage("text", as_text(pool(6)), 1, 1e-3, 0.0, LANGUAGE_MODEL_ONLY)
+LABELS = SluTask().labels(pool(1))
 STEPS, SECONDS_A_STEP = 6, 10.0
 
 
@@ -57,7 +58,7 @@ class SteppedLog(TrainingLog):
 
 def session(model: AudioLLM, log: SteppedLog) -> float:
     """Train the stage in the log's folder, a batch of one example a step; return the seconds in all."""
-    rows = RowMaker(model, SluTask(), Architecture(type="qwen2-audio", checkpoint="pocket"))
+    rows = RowMaker(model, SluTask(), LABELS, Architecture(type="qwen2-audio", checkpoint="pocket"))
     return train_stage(model, STAGE, rows.to_learn, Training(batch_size=1), 0, log.path.parent, log)
 
 
