@@ -82,8 +82,8 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "runner draws LoRA with seed 0",
         RUNNER,
-        "add_lora(experiment.training.lora, plan.cell.seed)",
-        "add_lora(experiment.training.lora, 0)",
+        "lora.add(experiment.training.lora, plan.cell.seed)",
+        "lora.add(experiment.training.lora, 0)",
         SEEDS,
     ),
     # --- the log and the checkpoints of a stage
@@ -92,8 +92,8 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "half a line of the log kept",
         CALLBACKS,
-        "            break\n        if row",
-        "            continue\n        if row",
+        "        except ValueError:\n",
+        "        except ValueError:\n            kept.append(line)\n",
         LOG,
     ),
     (

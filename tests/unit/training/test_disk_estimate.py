@@ -15,7 +15,7 @@ from eartune.models.rows import RowMaker
 from eartune.models.size import KNOWN, QWEN2_AUDIO_7B
 from eartune.models.size_from_config import size_of_config
 from eartune.settings import Component, Lora, Training
-from eartune.tasks.settings import SluTask
+from eartune.tasks.slu import SluTask
 from eartune.training.callbacks import TrainingLog
 from eartune.training.disk_estimate import cache_bytes, checkpoint_bytes, disk_estimate, weight_bytes
 from eartune.training.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, Stage
@@ -24,6 +24,7 @@ from tiny_models import tiny
 
 POCKET = KNOWN["pocket"]
 ENCODER, ADAPTER, LANGUAGE_MODEL = 20_590_592 - 1500 * 512, 295_488, 162_830_016  # of the encoder not the sinusoids
+LABELS = SluTask().labels(pool(1))
 TEXT = Stage("text", as_text(pool(3)), 1, 1e-3, 0, LANGUAGE_MODEL_ONLY)
 MIXED = Stage("mixed", as_speech(pool(3, 2.0)), 1, 1e-3, 0, EVERYTHING)
 ALIGN = replace(MIXED, name="align", trainable=(Component.MODALITY_ADAPTER,))
@@ -96,7 +97,7 @@ def test_the_files_of_a_trained_stage_are_as_large_as_was_estimated(tmp_path: Pa
     if lora is not None:
         model.lora.add(lora, seed=0)
     model.components.set_trainable(ALIGN.trainable)  # stands for a stage before
-    rows = RowMaker(model, SluTask(), architecture)
+    rows = RowMaker(model, SluTask(), LABELS, architecture)
     log = SavingLog(tmp_path / "train.jsonl", lambda *_: None)
     train_stage(model, TEXT, rows.to_learn, training, 0, tmp_path, log)
     save_weights(model, tmp_path / "weights.safetensors")

@@ -16,7 +16,7 @@ from eartune.models.audio_llm import AudioLLM
 from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.models.rows import RowMaker
 from eartune.settings import Lora, Training
-from eartune.tasks.settings import SluTask
+from eartune.tasks.slu import SluTask
 from eartune.training.callbacks import TrainingLog
 from eartune.training.optimizer import make_optimizer
 from eartune.training.schemes import LANGUAGE_MODEL_ONLY, Stage
@@ -24,6 +24,7 @@ from eartune.training.trainer import plan_batches, train_stage
 from tiny_models import tiny
 
 TEXT = as_text(pool(10))
+LABELS = SluTask().labels(pool(1))
 LONGER_AND_LONGER = as_text([utterance(f"u{n}", "wake me " * n) for n in range(1, 5)])
 
 
@@ -43,7 +44,7 @@ def train(
 ) -> list[dict[str, Any]]:
     """Train a tiny model and return the rows of its log."""
     model = model or tiny(Qwen2Audio)
-    rows = RowMaker(model, SluTask(), Architecture(type="qwen2-audio", checkpoint="pocket"))
+    rows = RowMaker(model, SluTask(), LABELS, Architecture(type="qwen2-audio", checkpoint="pocket"))
     log = log_class(folder / "train.jsonl", lambda *_: None)
     train_stage(model, what, rows.to_learn, Training(**({"batch_size": 1} | settings)), seed, folder, log)
     return [row for _, row in read_lines(folder / "train.jsonl")]
