@@ -147,7 +147,7 @@ SCORE_FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty reference": (text("test.jsonl", ""), "test.jsonl: holds no references"),
     "empty filler": (
         edit("test.jsonl", entities=[{"type": "date", "filler": " "}]),
-        "test.jsonl: 'test1' has an entity without words",
+        "test.jsonl, row 2: the entity 'date' has no words",
     ),
     "bad reference": (edit("test.jsonl", scenario=None), 'test.jsonl, row 2: needs "scenario" and "action"'),
     "two kinds of frames": (
