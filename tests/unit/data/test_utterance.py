@@ -96,6 +96,14 @@ def test_an_empty_manifest_holds_nothing(tmp_path: Path) -> None:
         ({"recordings": [{"file": "a.wav", "seconds": float("nan")}]}, '"seconds" must be a number above 0'),
         ({"recordings": [{"file": "a.wav", "seconds": "1.5"}]}, '"seconds" must be a number above 0'),
         ({"recordings": [{"file": "a.wav", "seconds": True}]}, '"seconds" must be a number above 0'),
+        (
+            {
+                "recordings": [
+                    {"file": file, "seconds": 1.0} for file in ("near/1.wav", "far/1.wav", "far/../near/1.wav")
+                ]
+            },
+            "near/1.wav twice; name each recording once",
+        ),
         ({"id": "first"}, "the id 'first' stands in an earlier row too"),
     ],
 )

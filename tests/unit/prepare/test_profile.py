@@ -9,8 +9,8 @@ from rich.console import Console
 from builders import frame, utterance
 from eartune.data.utterance import Recording, Utterance
 from eartune.prepare.profile import HEADERS_ONLY, Profile, build_profile, markdown_profile, terminal_profile
-from eartune.prepare.validation.audio_faults import Heard
-from eartune.prepare.validation.finding import Finding, Treatment
+from eartune.prepare.validation.audio_faults import AudioMeasurements
+from eartune.prepare.validation.fault import Fault, Treatment
 from eartune.prepare.validation.quarantine import Quarantined
 
 
@@ -67,7 +67,7 @@ def test_labels_are_counted_in_each_split_and_the_rare_ones_added_up() -> None:
     found = lines(profile, "24 intents")
     assert found[:2] == [("intent", "train", "test", "together"), ("alarm_24", "24", "1", "25")]
     assert len(found) == 21
-    assert "And 4 intents more, seen 10 times in all." in markdown_profile(profile)
+    assert "And 4 intents more, which occur 10 times in all." in markdown_profile(profile)
     assert lines(profile, "1 entity type")[1] == ("date", "600", "2", "602")
 
 
@@ -93,7 +93,9 @@ def test_text_alone_has_no_lengths_and_no_rates() -> None:
 
 
 def test_rates_and_channels() -> None:
-    heard = [Heard(Path("a.wav"), 1.0, rate, channels) for rate, channels in ((16000, 1), (8000, 2), (16000, 1))]
+    heard = [
+        AudioMeasurements(Path("a.wav"), 1.0, rate, channels) for rate, channels in ((16000, 1), (8000, 2), (16000, 1))
+    ]
     assert lines(build_profile({"all": []}, heard, [], []), "Sampling")[1:] == [
         ("16,000", "1", "2"),
         ("8,000", "2", "1"),
@@ -103,16 +105,16 @@ def test_rates_and_channels() -> None:
 def test_faults_with_counts_and_up_to_three_examples() -> None:
     aside = [Quarantined("train", f"u{n}", f"{n}.wav", "silent", "is silent", {}) for n in range(5)]
     aside += [Quarantined("train", "f.csv, row 7", None, "not-read", "needs an intent", {})]
-    warnings = [Finding("seen-once", Treatment.WARNING, "train", f"intent {n}", "is seen once") for n in range(9)]
+    warnings = [Fault("seen-once", Treatment.WARNING, "train", f"intent {n}", "occurs once") for n in range(9)]
     assert lines(build_profile({"train": []}, [], aside, warnings), "Faults") == [
-        ("fault", "became", "such as", "count"),
+        ("fault", "treatment", "examples", "count"),
         ("silent", "set aside", "0.wav: is silent", "5"),
         ("", "", "1.wav: is silent", ""),
         ("", "", "2.wav: is silent", ""),
         ("not-read", "set aside", "f.csv, row 7: needs an intent", "1"),
-        ("seen-once", "warning", "intent 0: is seen once", "9"),
-        ("", "", "intent 1: is seen once", ""),
-        ("", "", "intent 2: is seen once", ""),
+        ("seen-once", "warning", "intent 0: occurs once", "9"),
+        ("", "", "intent 1: occurs once", ""),
+        ("", "", "intent 2: occurs once", ""),
     ]
 
 
@@ -130,7 +132,9 @@ def test_labels_cannot_break_the_page() -> None:
 
 def test_the_terminal_shows_every_cell_and_note() -> None:
     aside = [Quarantined("all", "u", f"{'long/' * 30}.wav", "silent", "is silent", {})]
-    profile = build_profile({"all": [spoken("a", 1.0)]}, [Heard(Path("a.wav"), 1.0, 16000, 1)], aside, [], False)
+    profile = build_profile(
+        {"all": [spoken("a", 1.0)]}, [AudioMeasurements(Path("a.wav"), 1.0, 16000, 1)], aside, [], False
+    )
     shown = in_terminal(profile)
     assert all(section.title in shown for section in profile.sections) and HEADERS_ONLY in shown
     cells = [cell for s in profile.sections if s.table for line in s.table.lines for cell in line]
