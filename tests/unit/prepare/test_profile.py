@@ -74,7 +74,7 @@ def test_labels_are_counted_in_each_split_and_the_rare_ones_added_up() -> None:
 def test_lengths_as_quantiles_and_bars() -> None:
     profile = profile_of(*(spoken(f"u{n}", length) for n, length in enumerate([1.0, 1.0, 1.0, 1.2, 6.0])))
     assert lines(profile, "Lengths")[1] == ("all", "1.00", "1.00", "1.00", "1.00", "1.20", "5.04", "6.00")
-    assert lines(profile, "How many")[1:] == [
+    assert lines(profile, "Distribution")[1:] == [
         ("0 to 1", "█" * 40, "3"),
         ("1 to 2", "█" * 14, "1"),
         *((f"{n} to {n + 1}", "", "0") for n in (2, 3, 4)),
@@ -84,7 +84,7 @@ def test_lengths_as_quantiles_and_bars() -> None:
 
 def test_no_more_than_ten_bars() -> None:
     for longest in (0.2, 5.0, 5.1, 10.0, 20.0, 30.0):
-        assert len(lines(profile_of(spoken("a", longest)), "How many")) <= 11
+        assert len(lines(profile_of(spoken("a", longest)), "Distribution")) <= 11
 
 
 def test_text_alone_has_no_lengths_and_no_rates() -> None:
