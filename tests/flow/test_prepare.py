@@ -65,7 +65,7 @@ def test_it_says_what_it_took_for_what_what_there_is_and_what_comes_next(run: Ru
     shown = run(COMMAND)
     assert "train.csv: split train, 6 rows, columns id=id, text=utt, audio=clip_path, intent=intent" in shown
     assert "test.jsonl: split test, 2 rows" in shown
-    assert "What there is" in shown and "Sampling rates and channels" in shown
+    assert "Overview" in shown and "Sampling rates and channels" in shown
     assert "set aside: 2 rows (1 not-read and 1 unreadable), see prepared/quarantine.jsonl" in shown
     assert shown.splitlines()[-1] == "eartune check mine.yaml --data prepared"
     assert sorted(path.name for path in Path("prepared").iterdir()) == [

@@ -51,7 +51,7 @@ def prepare_files(
     settings: Annotated[
         list[str] | None, typer.Option("--with", metavar="KEY=VALUE", help="A corpus: a setting, as in locale=de-DE.")
     ] = None,
-    fetch: Annotated[bool, typer.Option("--download", help="A corpus: download what is missing.")] = False,
+    is_download: Annotated[bool, typer.Option("--download", help="A corpus: download what is missing.")] = False,
     text_only: Annotated[
         bool,
         typer.Option("--text-only", help="A corpus: its text alone, without recordings."),
@@ -66,11 +66,11 @@ def prepare_files(
     Example: eartune prepare massive --with locale=de-DE --download --to prepared
     """
     console = terminal()
-    if corpus := _corpus(files or [], dict(_pairs("--with", "KEY=VALUE", settings)), data, fetch, text_only):
+    if corpus := _corpus(files or [], dict(_pairs("--with", "KEY=VALUE", settings)), data, is_download, text_only):
         if split or format or columns:
             raise InputError(f"--split, --format and --map are for files of your own, not for the corpus {corpus.name}")
         _check_outside(corpus.folder, _outputs(corpus.splits, to, messages))
-        if fetch:
+        if is_download:
             download(corpus, console, partial(_print, console))
         splits = read_corpus(corpus, partial(_print, console))
     else:
@@ -112,13 +112,13 @@ def _manifests(names: Iterable[str]) -> str:
 
 
 def _corpus(
-    files: Sequence[Path], settings: Mapping[str, str], data: Path, fetch: bool, text_only: bool
+    files: Sequence[Path], settings: Mapping[str, str], data: Path, is_download: bool, text_only: bool
 ) -> NamedCorpus | None:
     """The corpus that is named; None if files are."""
     if len(files) == 1 and str(files[0]) in CATALOGUE and not files[0].is_file():
         return named_corpus(str(files[0]), settings, data, text_only)
     known = ", ".join(CATALOGUE)
-    if settings or fetch or text_only:
+    if settings or is_download or text_only:
         raise InputError(f"--with, --download and --text-only are for one corpus by its name: {known}")
     if len(files) == 1 and not files[0].suffix and not files[0].exists():
         raise InputError(f"{files[0]}: is neither a file nor a corpus; the corpora are {known}")

@@ -97,7 +97,7 @@ def _overview(kept: Splits, quarantined: Sequence[Quarantined], read_samples: bo
     if len(kept) > 1:
         lines.append(_overview_line("together", list(chain.from_iterable(kept.values())), aside.total()))
     headings = ("split", "languages", "utterances", "text only", "recordings", "hours", "speakers", "set aside")
-    return Section("What there is", Table(headings, tuple(lines), left=2), () if read_samples else (HEADERS_ONLY,))
+    return Section("Overview", Table(headings, tuple(lines), left=2), () if read_samples else (HEADERS_ONLY,))
 
 
 def _overview_line(split: str, utterances: Sequence[Utterance], aside: int) -> tuple[str, ...]:
@@ -160,7 +160,7 @@ def _bar(count: int, largest: int) -> str:
 def _formats(measured: Iterable[AudioMeasurements]) -> Section:
     counts = Counter((one.rate or 0, one.channels or 0) for one in measured)
     lines = tuple((f"{rate:,}", str(channels), f"{count:,}") for (rate, channels), count in counts.most_common())
-    table = Table(("samples a second", "channels", "recordings"), lines, left=0)
+    table = Table(("sampling rate (Hz)", "channels", "recordings"), lines, left=0)
     return Section("Sampling rates and channels", table if lines else None)
 
 

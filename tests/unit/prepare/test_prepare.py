@@ -81,7 +81,7 @@ def test_what_is_written(tmp_path: Path, clips: Path) -> None:
             "row": row | {"id": "c", "text": "wake\ufeff me on friday", "recordings": []},
         },
     ]
-    assert (out / "profile.md").read_text(encoding="utf-8").startswith("# Profile\n\n## What there is\n")
+    assert (out / "profile.md").read_text(encoding="utf-8").startswith("# Profile\n\n## Overview\n")
 
 
 def test_a_row_keeps_the_recordings_that_can_be_used(tmp_path: Path, clips: Path) -> None:

@@ -41,7 +41,7 @@ def test_what_there_is() -> None:
     train = [spoken("a", 1800, 1800, speaker="ann"), spoken("b", 3600, language="de"), spoken("c", language="de")]
     test = [spoken("t", 360, speaker="ann")]
     aside = [Quarantined("test", "x", None, "mojibake", "holds 'Ã©'", {})]
-    assert lines(build_profile({"train": train, "test": test}, [], aside, []), "What there is") == [
+    assert lines(build_profile({"train": train, "test": test}, [], aside, []), "Overview") == [
         ("split", "languages", "utterances", "text only", "recordings", "hours", "speakers", "set aside"),
         ("train", "de, en", "3", "1", "3", "2.00", "1", "0"),
         ("test", "en", "1", "0", "1", "0.10", "1", "1"),
@@ -51,12 +51,12 @@ def test_what_there_is() -> None:
 
 def test_of_many_languages_the_most_frequent_are_named() -> None:
     rows = [spoken(f"u{n}", language=f"l{n % 5}") for n in range(9)]
-    assert lines(profile_of(*rows), "What there is")[1][1] == "l0, l1, l2 and 2 more"
+    assert lines(profile_of(*rows), "Overview")[1][1] == "l0, l1, l2 and 2 more"
 
 
 def test_a_split_of_which_nothing_is_left_has_its_line() -> None:
     empty = build_profile({"train": [], "test": [spoken("t", 1.0)]}, [], [], [])
-    assert lines(empty, "What there is")[1] == ("train", "–", "0", "0", "0", "0", "–", "0")  # noqa: RUF001
+    assert lines(empty, "Overview")[1] == ("train", "–", "0", "0", "0", "0", "–", "0")  # noqa: RUF001
     assert lines(empty, "Lengths")[1][0] == "test"
     assert "## 0 intents" not in markdown_profile(build_profile({"train": []}, [], [], []))
 
@@ -89,7 +89,7 @@ def test_no_more_than_ten_bars() -> None:
 
 def test_text_alone_has_no_lengths_and_no_rates() -> None:
     titles = [section.title for section in profile_of(spoken("a")).sections]
-    assert titles == ["What there is", "1 intent", "1 entity type", "Faults"]
+    assert titles == ["Overview", "1 intent", "1 entity type", "Faults"]
 
 
 def test_rates_and_channels() -> None:

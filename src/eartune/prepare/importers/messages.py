@@ -49,8 +49,8 @@ def write_messages(path: Path, utterances: Iterable[Utterance]) -> None:
 def _translated(content: dict[str, Any]) -> dict[str, Any]:
     question, answer = _question_and_answer(content)
     file = _file(content, question)
-    asked = {"recordings": [{"file": file}]} if file else {"text": _without_instruction(_text(question))}
-    return known_values(content, ("id", "language")) | _meaning(answer) | asked
+    source = {"recordings": [{"file": file}]} if file else {"text": _without_instruction(_text(question))}
+    return known_values(content, ("id", "language")) | _meaning(answer) | source
 
 
 def _question_and_answer(content: dict[str, Any]) -> tuple[Any, Any]:
