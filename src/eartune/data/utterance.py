@@ -95,13 +95,13 @@ def _utterance(row: dict[str, Any], place: str, folder: Path) -> Utterance:
     recordings = tuple(_recording(r, place, folder) for r in listed)
     if not isinstance(row.get("id"), str) or not row["id"]:
         raise InputError(f'{place}: needs an "id", as text')
+    files = [recording.path.resolve() for recording in recordings] if len(recordings) > 1 else []
+    if repeated := next((file for file in files if files.count(file) > 1), None):
+        raise InputError(f"{place}: lists the recording {repeated} twice; name each recording once")
     if text is not None and (not isinstance(text, str) or not text.strip()):
         raise InputError(f'{place}: "text" is empty; leave the key out where nobody wrote the words down')
     if text is None and not recordings:
         raise InputError(f'{place}: has neither "text" nor "recordings"')
-    files = [recording.path.resolve() for recording in recordings] if len(recordings) > 1 else []
-    if repeated := next((file for file in files if files.count(file) > 1), None):
-        raise InputError(f"{place}: lists the recording {repeated} twice; name each recording once")
     return Utterance(row["id"], text, str(row.get("language", "und")), read_frame(row, place), recordings)
 
 
