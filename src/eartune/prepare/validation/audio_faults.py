@@ -147,7 +147,7 @@ def explain(kind: AudioFault, measured: AudioMeasurements) -> str:
     return AUDIO_RULES[kind].message.format(measured=measured)
 
 
-def _measure_chunks(chunks: list[Sequence[Path]], samples: bool, workers: int) -> Iterator[list[AudioMeasurements]]:
+def _measure_chunks(chunks: Sequence[Sequence[Path]], samples: bool, workers: int) -> Iterator[list[AudioMeasurements]]:
     # Threads: libsndfile and numpy do the work without Python's lock, and nothing is forked, pickled or left behind.
     pool = ThreadPoolExecutor(workers)
     try:
