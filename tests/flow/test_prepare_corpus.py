@@ -299,7 +299,7 @@ def test_a_file_of_that_name_is_a_file_and_a_folder_is_not(server: FileServer, r
     assert "data/snips_cc0: holds no train*.json" in run("snips", code=2)
     Path("snips").rmdir()
     Path("snips").write_text('{"id": "a", "text": "wake me", "intent": "alarm_set"}\n')
-    assert "snips: split all, 1 rows" in run("snips --shape jsonl")
+    assert "snips: split all, 1 rows" in run("snips --format jsonl")
 
 
 HAND = "as docs/corpora.md says"
@@ -321,10 +321,10 @@ KEYS = "locale (needed), split, folder"
         ("snips --with split=dev", "--with: snips.split: input should be 'train' or 'validation'"),
         ("slurp --with corpus=snips", "--with corpus=snips: slurp has no such key; it has split, recordings, folder"),
         ("snips --with folder=prepared", "data/prepared: holds no train"),
-        ("snips --with folder=../prepared", "data/../prepared: is where the corpus itself lies; name another folder"),
-        ("snips --map text=utt", "--split, --shape and --map are for files of your own, not for the corpus snips"),
+        ("snips --with folder=../prepared", "data/../prepared: holds the corpus itself; name another folder"),
+        ("snips --map text=utt", "--split, --format and --map are for files of your own, not for the corpus snips"),
         ("rows.csv --download", "--with, --download and --text-only are for one corpus by its name: fluent, italic"),
-        ("snipz", "snipz: is neither a file nor a corpus; corpora are fluent, italic"),
+        ("snipz", "snipz: is neither a file nor a corpus; the corpora are fluent, italic"),
         ("snips --download", "train_AddToPlaylist_full.json: the server answered 404"),
         ("massive --with locale=de-DE --download", "massive-1.1.tar.gz: the server answered 404"),
         ("italic --download", "/api/records/8040649: the server answered 404"),

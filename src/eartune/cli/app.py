@@ -17,7 +17,7 @@ VERBS = {  # where each is, and what the help of all says of it, which is the fi
     "list": ("listing.list_all", "Show the experiments, corpora, schemes and architectures there are."),
     "prepare": (
         "prepare.prepare_files",
-        "Make manifests of your own files: faults are set aside with reasons, and one page says what is there.",
+        "Make manifests of your own files: faulty rows are set aside with reasons, and a profile describes the rest.",
     ),
     "check": (
         "check.check",

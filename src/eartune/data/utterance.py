@@ -121,6 +121,9 @@ def _utterance(row: dict[str, Any], place: str, folder: Path, seconds_of: Callab
     recordings = tuple(_recording(r, place, folder, seconds_of) for r in listed)
     if not isinstance(row.get("id"), str) or not row["id"]:
         raise InputError(f'{place}: needs an "id", as text')
+    files = [recording.path.resolve() for recording in recordings] if len(recordings) > 1 else []
+    if repeated := next((file for file in files if files.count(file) > 1), None):
+        raise InputError(f"{place}: lists the recording {repeated} twice; name each recording once")
     if text is not None and (not isinstance(text, str) or not text.strip()):
         raise InputError(f'{place}: "text" is empty; leave the key out where nobody wrote the words down')
     if text is None and not recordings:

@@ -93,6 +93,10 @@ def test_an_empty_manifest_holds_nothing(tmp_path: Path) -> None:
         ({"recordings": [{}]}, 'each of "recordings" needs a "file"'),
         ({"recordings": ["a.wav"]}, 'each of "recordings" needs a "file"'),
         ({"recordings": None}, '"recordings" must be a list'),
+        (
+            {"recordings": [{"file": f, "seconds": 1.0} for f in ("near/1.wav", "far/1.wav", "far/../near/1.wav")]},
+            "near/1.wav twice; name each recording once",
+        ),
         ({"recordings": {"file": "a.wav"}}, '"recordings" must be a list'),
         ({"recordings": [{"file": "a.wav", "seconds": -1}]}, '"seconds" must be a number above 0'),
         ({"recordings": [{"file": "a.wav", "seconds": float("nan")}]}, '"seconds" must be a number above 0'),

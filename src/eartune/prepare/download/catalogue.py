@@ -112,7 +112,7 @@ def _report(progress: Progress, sizes: Sequence[int], place: int, share: float) 
 MASSIVE = RemoteFile(
     "https://amazon-massive-nlu-dataset.s3.amazonaws.com/amazon-massive-dataset-1.1.tar.gz",
     "amazon-massive-dataset-1.1.tar.gz",
-    40_251_390,  # this and the checksum as ten projects that fetched it publish them; Amazon names none
+    40_251_390,  # this and the checksum as ten projects that downloaded it publish them; Amazon names none
     "sha256:4cba5faa11c71437928e17cb1b9b3d8b8e727e7ea363a3a9a8045e19c0491577",
 )
 

@@ -74,6 +74,12 @@ def test_a_connection_that_breaks_or_falls_silent_is_resumed(
     assert server.ranges(PATH) == [None, "bytes=300-"]
 
 
+def test_a_line_that_breaks_often_is_enough_as_long_as_something_comes(server: FileServer, tmp_path: Path) -> None:
+    server.troubles[PATH] = [f"cut {n}" for n in range(100, 1000, 100)]
+    assert fetched(file_on(server), tmp_path) == CONTENT
+    assert len(server.requests) == 10
+
+
 @pytest.mark.parametrize("trouble", [503, "cut 300"])
 def test_an_interrupted_download_is_resumed_by_the_next_call(
     server: FileServer, tmp_path: Path, trouble: int | str
