@@ -1,4 +1,4 @@
-"""The outcome of one cell of an experiment, as it stands in `result.json` in the cell's folder."""
+"""The result of one model of an experiment, which is stored as `result.json` in the model's folder."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -85,7 +85,7 @@ class RunResult:
 
 
 def write_result(folder: Path, result: RunResult) -> None:
-    """Write `folder/result.json`."""
+    """Write a result to `folder/result.json`."""
     row = {field.name: getattr(result, field.name) for field in fields(result)}
     write_json(folder / FILE, row | {"scores": {key: score.to_json() for key, score in result.scores.items()}})
 

@@ -4,6 +4,8 @@ import re
 from dataclasses import replace
 from itertools import combinations
 
+import pytest
+
 from eartune.report.notes import warnings
 from eartune.report.scheme_result import join_seeds
 from eartune.report.summary import summarize
@@ -94,7 +96,7 @@ def test_models_that_are_not_finished_are_named_apart_from_failed_ones(coffee):
     )
 
 
-def test_a_listening_check_that_could_not_be_made_is_no_failed_one(cell):
+@pytest.mark.parametrize("unchecked", [{"listens": False, "reason": "the test has one meaning"}, {"listens": None}])
+def test_a_listening_check_that_could_not_be_made_is_no_failed_one(cell, unchecked):
     """A test with one meaning swaps each clip with itself, and a healthy model was reported in red."""
-    unchecked = {"listens": False, "reason": "all test recordings have the same meaning"}
     assert warnings([replace(cell("text-only", None, 0.7), listening=unchecked)]) == ()
