@@ -106,6 +106,12 @@ def test_every_cell_has_a_result_and_a_row_in_the_report(finished: Path) -> None
     page = (finished / "report.html").read_text()
     for result in results:
         assert result.status == "finished" and result.test == {"recordings": 4, "sentences": 4}
+        assert result.scheme_type == result.scheme
+        assert result.scheme_role == {
+            "untuned": "untuned",
+            "text-only": "text reference",
+            "direct-mixing": "baseline",
+        }.get(result.scheme, "other")
         assert result.scheme in page
         predictions = (finished / result.name / "predictions.jsonl").read_text().splitlines()
         assert [json.loads(line)["id"] for line in predictions] == ["test0", "test1", "test2", "test3"]

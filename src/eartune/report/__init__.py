@@ -1,4 +1,4 @@
-"""What an experiment found: its cells' results, read, joined and shown to a person."""
+"""Reads the results of an experiment's models, joins them over seeds, and writes a report for people."""
 
 from eartune.report.page import write_report
 from eartune.report.result import RunResult, read_results, write_result

@@ -1,6 +1,6 @@
-"""Which schemes differ: pairs of cells that were asked the same recordings, compared answer by answer.
+"""Tests which schemes differ: pairs of models that answered the same recordings, compared answer by answer.
 
-references.jsonl + */predictions.jsonl -> rows of the same seeds -> paired bootstrap and sign-flip test -> Holm
+references.jsonl + */predictions.jsonl -> pairs with the same seeds -> paired bootstrap and sign-flip test -> Holm
 """
 
 import math
@@ -31,16 +31,16 @@ class Comparison:
     seeds: int
     difference: Difference
     adjusted_p: float
-    """After Holm's correction for all comparisons of the report."""
+    """The p value after Holm's correction for all comparisons of the report."""
 
     @property
     def is_significant(self) -> bool:
-        """Whether the paired test tells the two apart."""
+        """Whether the paired test finds a difference, at the 5 % level and after the correction."""
         return self.adjusted_p < 0.05
 
     @property
     def detectable(self) -> float:
-        """The difference that such a test finds in 80 of 100 tries, from the width of this one's interval."""
+        """The difference that such a test detects in 80 of 100 repetitions, computed from the width of the interval."""
         standard_error = (self.difference.high - self.difference.low) / (2 * Z_LEVEL)
         return (Z_LEVEL + Z_POWER) * standard_error
 
@@ -48,10 +48,11 @@ class Comparison:
 def compare_schemes(
     run_folder: Path, rows: Sequence[SchemeResult], metric: str, task: Task | None
 ) -> tuple[Comparison, ...]:
-    """The comparisons that an experiment is made for; none where the answers, or the task that reads them, are absent.
+    """Compare the pairs of rows that the experiment is about; none if the answers or the task are absent.
 
-    Which they are follows from the roles that schemes declare: at each budget every scheme is compared with the
-    baseline, every line but the untuned model's with text alone, and every line with recordings with synthetic speech.
+
+    The roles that schemes declare decide which: at each budget every scheme is compared with the baseline; every row
+    except the untuned model's with text alone; and every row with recordings with synthetic speech.
     """
     folder = RunFolder(run_folder)
     if task is None or not folder.references.exists():
@@ -61,7 +62,7 @@ def compare_schemes(
     found = []
     for first, second in _pairs(rows):
         seeds = sorted({r.seed for r in first.finished} & {r.seed for r in second.finished})
-        before, after = (_answers(folder, row, seeds, test, task) for row in (first, second))
+        before, after = (_answers_of_seeds(folder, row, seeds, test, task) for row in (first, second))
         if before and after:
             difference = _over_seeds(compare(before, after, metrics)[metric], first, second, seeds, metric)
             found.append(Comparison(first, second, len(seeds), difference, difference.p))
@@ -70,7 +71,7 @@ def compare_schemes(
 
 
 def differences_table(compared: Sequence[Comparison]) -> Table:
-    """A line a comparison, in points of the main metric."""
+    """One row for each comparison, in points of the main metric."""
     lines = [
         (
             f"{_name(one.second)} minus {_name(one.first)}",
@@ -88,14 +89,14 @@ def differences_table(compared: Sequence[Comparison]) -> Table:
 
 
 def difference_notes(compared: Sequence[Comparison]) -> tuple[str, ...]:
-    """How to read that table, and which of its lines to doubt."""
+    """How to read that table, and which of its rows to doubt."""
     if not compared:
         return ()
     notes = [
         "p comes from a paired permutation test, which swaps the two models' answers sentence by sentence (10,000 "
         "draws). Rely on it rather than on the overlap of intervals, which papers report and which misses real "
         "differences.",
-        f"p (Holm) is corrected for all {len(compared)} comparisons: if every line below 0.05 is called a difference, "
+        f"p (Holm) is corrected for all {len(compared)} comparisons: if every row below 0.05 is called a difference, "
         "the probability that even one of them is due to chance is at most 5 %.",
         "Detectable is the difference, in points, that this test would find in 80 of 100 repetitions.",
     ]
@@ -109,7 +110,7 @@ def difference_notes(compared: Sequence[Comparison]) -> tuple[str, ...]:
 
 
 def find_comparison(compared: Sequence[Comparison], first: SchemeResult, second: SchemeResult) -> Comparison | None:
-    """The comparison of these two lines."""
+    """The comparison of these two rows; None if they were not compared."""
     return next((one for one in compared if (one.first.key, one.second.key) == (first.key, second.key)), None)
 
 
@@ -136,10 +137,10 @@ def _each_with_all(
     return pairs
 
 
-def _answers(
+def _answers_of_seeds(
     folder: RunFolder, row: SchemeResult, seeds: Sequence[int], test: Mapping[str, Utterance], task: Task
 ) -> list[Answered]:
-    """The answers of all those seeds one after another; a sentence's stand or fall together over seeds too."""
+    """The answers of all these seeds one after another; a sentence is one cluster over all seeds."""
     rows: list[Answered] = []
     by_seed = {result.seed: result for result in row.finished}
     for seed in seeds:
@@ -156,7 +157,7 @@ def _answers(
 def _over_seeds(
     difference: Difference, first: SchemeResult, second: SchemeResult, seeds: Sequence[int], metric: str
 ) -> Difference:
-    """The interval widened by what the choice of seed leaves uncertain."""
+    """Widen the interval of a difference by the variation between seeds."""
     before, after = ({r.seed: r.scores[metric].value for r in row.finished} for row in (first, second))
     spread = between_seeds([after[seed] - before[seed] for seed in seeds])
     value = difference.value

@@ -1,4 +1,4 @@
-"""Where everything on the curve stands: the main metric over the speech used, on a logarithmic axis.
+"""Places everything on the curve, which shows the main metric over the speech used, on a logarithmic axis.
 
 rows -> axes -> lines (schemes with budgets) and levels (schemes without) -> labels moved apart
 """
@@ -33,7 +33,7 @@ _SPARE_LOOKS = ("third", "fourth", "fifth")
 
 
 def build_curve(rows: Sequence[SchemeResult], metric: str) -> Curve | None:
-    """None when no finished cell used speech, for then there is nothing to draw a curve of."""
+    """The curve of the rows; None if no finished model used speech, since there is nothing to draw then."""
     scored = [(row, score) for row in rows if (score := row.score(metric)) is not None]
     spoken = [(row, score) for row, score in scored if row.budget is not None and row.share > 0]
     if not spoken:
@@ -117,7 +117,7 @@ def _title(name: str, row: SchemeResult, score: Score, metric: str) -> str:
 
 
 def _labels(lines: Sequence[Line], levels: Sequence[Level], right: float) -> tuple[Label, ...]:
-    """Each as near to the height of its line's end as the others allow."""
+    """The labels, each as near to the end of its line as the others allow."""
     bottom = HEIGHT - BOTTOM
     ends = [(line.scheme, line.look, line.points[-1].x, line.points[-1].y) for line in lines]
     ends += [(level.label, level.look, right, bottom if level.y is None else level.y) for level in levels]
@@ -126,7 +126,7 @@ def _labels(lines: Sequence[Line], levels: Sequence[Level], right: float) -> tup
 
 
 def _right_edge(texts: Sequence[str]) -> float:
-    """Where the frame ends, so that the longest label still fits."""
+    """The right edge of the frame, which leaves room for the longest label."""
     return WIDTH - LEADER - SWATCH - LETTER * max(map(len, texts)) - 8
 
 
@@ -138,7 +138,7 @@ def _share_axis(shares: Sequence[float], right: float) -> Axis:
 
 
 def _score_axis(scored: Sequence[tuple[SchemeResult, Score]]) -> tuple[Axis, float]:
-    """Holds every interval, but the untuned model only where it does not squeeze all others into half the height."""
+    """An axis that includes every interval, but not an untuned model so low that others had only half the height."""
     untuned = [score.value for row, score in scored if row.role == "untuned" and row.budget is None]
     others = [score for row, score in scored if row.role != "untuned" or row.budget is not None]
     tuned = [bound for score in others for bound in (score.low, score.high)]
@@ -155,7 +155,7 @@ def _score_ticks(axis: Axis, step: float) -> tuple[Tick, ...]:
 
 
 def _share_ticks(rows: Sequence[SchemeResult], axis: Axis) -> tuple[Tick, ...]:
-    """One at each budget, smallest first; one that would run into the tick before it is left out."""
+    """A tick for each budget, smallest first, except where it would overlap the tick before it."""
     ticks: list[Tick] = []
     for row in sorted(rows, key=lambda row: row.share):
         at = axis.place(row.share)

@@ -1,6 +1,6 @@
-"""The report of a run: one HTML file that needs nothing else, the same in Markdown, and the curve as a file.
+"""Writes the report of a run: one HTML file that needs no other, the same in Markdown, and the curve as a file.
 
-*/result.json -> rows -> answer, curve, table -> curve.svg, report.md, report.html
+*/result.json -> rows -> summary, curve, tables -> curve.svg, report.md, report.html
 """
 
 from collections.abc import Sequence
@@ -32,11 +32,11 @@ METRICS_SHOWN = 3  # more would be a table to scroll; every score is in the cell
 
 @dataclass(frozen=True)
 class Page:
-    """What both forms of the report say."""
+    """The content of the report, which both of its forms show."""
 
     experiment: str
     question: str
-    answer: str
+    summary: str
     warnings: tuple[str, ...]
     main_metric: str
     curve: Markup | None
@@ -66,9 +66,10 @@ class Page:
 
 
 def write_report(run_folder: Path, task: Task | None = None) -> Path:
-    """Write curve.svg, report.md and report.html into the run's folder; the path of the last.
+    """Write curve.svg, report.md and report.html into the run's folder and return the path of report.html.
 
-    `task` is that of the run where it was given from Python; else its settings name it.
+    `task` is that of the run if it was given from Python; otherwise the settings name it. Raises InputError if no
+    model of the run has a result.
     """
     results = read_results(run_folder)
     task = task or read_task(results[0].settings.get("task", {}))
@@ -91,7 +92,7 @@ def build_page(results: Sequence[RunResult], compared: Sequence[Comparison] = ()
     return Page(
         experiment=results[0].experiment,
         question=results[0].question,
-        answer=summarize(rows, metrics[0], compared),
+        summary=summarize(rows, metrics[0], compared),
         warnings=warnings(results),
         main_metric=metrics[0],
         curve=Markup(draw(curve)) if curve else None,
@@ -109,16 +110,16 @@ def build_page(results: Sequence[RunResult], compared: Sequence[Comparison] = ()
 
 
 def html(page: Page) -> str:
-    """One file without a reference to anything outside it."""
+    """The report as one HTML file that refers to nothing outside it."""
     return html_template().render(page=page, statuses=STATUSES)
 
 
 def markdown(page: Page) -> str:
-    """The same in words and tables, the curve as a link."""
+    """The report in Markdown, with the curve as a link."""
     tables = {
         "scores": page.table,
         "differences": page.differences or Table((), (), left=0),
-        "answers": _answers(page.finished),
+        "answers": _statuses_table(page.finished),
         "listening": Table(
             ("model", "listens", "finding"),
             tuple((result.name, verdict, finding) for result, verdict, finding in page.listening),
@@ -132,7 +133,7 @@ def markdown(page: Page) -> str:
     )
 
 
-def _answers(finished: Sequence[RunResult]) -> Table:
+def _statuses_table(finished: Sequence[RunResult]) -> Table:
     lines = [
         (result.name, *(str(result.answers.get(status, 0)) for status in STATUSES), percent(parsed_share(result) or 0))
         for result in finished

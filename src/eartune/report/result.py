@@ -1,6 +1,6 @@
-"""The outcome of one cell of an experiment, as it stands in `result.json` in the cell's folder."""
+"""The result of one model of an experiment, which is stored as `result.json` in the model's folder."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -85,11 +85,10 @@ class RunResult:
 
 
 def write_result(folder: Path, result: RunResult) -> None:
-    """Write `folder/result.json`."""
+    """Write a result to `folder/result.json`."""
     row = {one.name: getattr(result, one.name) for one in fields(result)}
-    write_json(
-        ModelFolder(folder).result, row | {"scores": {key: score.to_json() for key, score in result.scores.items()}}
-    )
+    scores = {key: score.to_json() for key, score in result.scores.items()}
+    write_json(ModelFolder(folder).result, row | {"scores": scores})
 
 
 def read_results(run_folder: Path) -> tuple[RunResult, ...]:
@@ -111,13 +110,30 @@ def read_results(run_folder: Path) -> tuple[RunResult, ...]:
     results = {model.path.name: _read(model.result) for model in models}
     for name in cells or ():
         if name not in results:
-            results[name] = _unfinished(name, next(iter(results.values())))
+            results[name] = _unfinished(name, [*results.values()])
     return tuple(results[name] for name in sorted(results))
 
 
-def _unfinished(name: str, other: RunResult) -> RunResult:
-    """A cell that has no result yet; what its name means is in the grid of the settings, which any other cell has."""
+def _unfinished(name: str, others: Sequence[RunResult]) -> RunResult:
+    """A model that has no result yet, whose folder is SCHEME-BUDGET-seedN or SCHEME-seedN."""
     stem, _, seed = name.rpartition("-seed")
+    same = next((other for other in others if other.name.rpartition("-seed")[0] == stem), None)
+    return replace(
+        same or _of_the_grid(stem, others[0]),
+        name=name,
+        seed=int(seed) if seed.isdigit() else 0,
+        status="unfinished",
+        error=None,
+        scores={},
+        answers={},
+        listening=None,
+        seconds={},
+        made_with={},
+    )
+
+
+def _of_the_grid(stem: str, other: RunResult) -> RunResult:
+    """The scheme and budget that a folder is named after, found in the grid of another model's settings."""
     grid = other.settings.get("grid", {})
     scheme, scheme_type, budget = stem, None, None
     for settings in grid.get("schemes", ()):
@@ -128,23 +144,14 @@ def _unfinished(name: str, other: RunResult) -> RunResult:
     share = parse_budget(budget).amount / 100 if budget and budget.endswith("%") else 0.0
     return replace(
         other,
-        name=name,
         scheme=scheme,
         scheme_type=scheme_type,
         scheme_role=None,
         budget=budget,
-        seed=int(seed) if seed.isdigit() else 0,
-        status="unfinished",
-        error=None,
-        scores={},
-        answers={},
         text_utterances=0,
         speech_utterances=round(share * other.pool_utterances),
         speech_hours=0.0,
         free_hours=0.0,
-        listening=None,
-        seconds={},
-        made_with={},
     )
 
 

@@ -1,4 +1,4 @@
-"""The table of an experiment: a line for each scheme at each budget, for the terminal, Markdown and HTML."""
+"""Builds the table of an experiment, one row for each scheme and budget, for the terminal, Markdown and HTML."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from eartune.tables import Table
 from eartune.wording import ABSENT, duration, hours, percent
 
 TERMINAL_WIDTH = 100
-WANTED_FIRST = ("slu_f1", "slot_f1", "entity_f1", "intent_accuracy", "exact_match")  # what papers print
+WANTED_FIRST = ("slu_f1", "slot_f1", "entity_f1", "intent_accuracy", "exact_match")  # what papers report
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class _Column:
 
 
 def build_table(rows: Sequence[SchemeResult], metrics: Sequence[str]) -> Table:
-    """Scores in percent with 95 % intervals; a line without a finished model says why instead of any number."""
+    """The table with scores in percent and 95 % intervals; a row without a finished model says why."""
     names = [_Column("scheme", lambda row: row.scheme), _Column("speech", lambda row: row.budget or ABSENT)]
     numbers = [
         _Column("seeds", _seeds),
@@ -50,14 +50,14 @@ def _free_hours(row: SchemeResult) -> str:
 
 
 def metrics_of(results: Sequence[RunResult]) -> tuple[str, ...]:
-    """The main metric, then those that readers want first, then the others as they were written."""
+    """The main metric, then those of WANTED_FIRST, then the others in the order of the results."""
     written = dict.fromkeys(metric for result in results for metric in result.scores)
     wanted = [metric for metric in WANTED_FIRST if metric in written]
     return tuple(dict.fromkeys([results[0].main_metric, *wanted, *written]))
 
 
 def terminal_table(results: Sequence[RunResult]) -> Group:
-    """The table with as many metrics as 100 columns hold, so that no line wraps; below it what failed or is missing."""
+    """The table with as many metrics as fit in 100 columns, and below it the models that failed or are not finished."""
     table = _widest(join_seeds(results), metrics_of(results))
     shown = RichTable(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), title=Text(results[0].experiment))
     for place, heading in enumerate(table.headings):

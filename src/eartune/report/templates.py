@@ -1,4 +1,4 @@
-"""The Jinja2 templates that lie beside this file."""
+"""Loads the Jinja2 templates in this folder."""
 
 from functools import cache
 
@@ -12,17 +12,17 @@ from eartune.wording import percent
 
 
 def svg_template() -> Template:
-    """The curve."""
+    """The template of the curve."""
     return _environment(of_markup=True).get_template("curve.svg.j2")
 
 
 def html_template() -> Template:
-    """The page."""
+    """The template of the page as HTML."""
     return _environment(of_markup=True).get_template("page.html.j2")
 
 
 def markdown_template() -> Template:
-    """The page as Markdown."""
+    """The template of the page as Markdown."""
     return _environment(of_markup=False).get_template("page.md.j2")
 
 

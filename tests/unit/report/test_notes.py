@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from eartune.report.notes import notes
 from eartune.report.result import RunResult
+from eartune.report.scheme_result import join_seeds
 
 
 def test_who_spoke_is_said_where_it_was_a_machine(cell: Callable[..., RunResult]) -> None:
@@ -26,3 +27,10 @@ def test_decoding_that_was_constrained_to_the_schema_is_named(cell: Callable[...
     constrained = replace(result, settings={"decoding": {"constrain": "schema"}})
     assert not [note for note in notes((), (result,)) if "constrained to the schema" in note]
     assert len([note for note in notes((), (constrained, constrained)) if "constrained to the schema" in note]) == 1
+
+
+def test_seeds_that_are_missing_are_explained(cell: Callable[..., RunResult]) -> None:
+    result = cell("text-only", None, 0.7)
+    unfinished = replace(result, status="unfinished", seed=1, scores={})
+    explained = [bool([n for n in notes(join_seeds(r), r) if "1 of 2" in n]) for r in ([result], [result, unfinished])]
+    assert explained == [False, True]

@@ -93,7 +93,8 @@ def test_a_run_that_was_interrupted_has_a_page_that_names_what_is_missing(tmp_pa
     assert named in page and named in text
     assert re.search(r"\| mine +\| 5% +\| 0 of 1 \| +not finished \|", text)
     assert re.search(r"\| text-only +\| – +\| 1 of 2 \| 71.2", text)  # noqa: RUF001
-    assert [line for line in text.splitlines() if "decoding.beams" in line and line.split("|")[2].strip() == "3"]
+    merged = {key.strip(): value.strip() for key, value in re.findall(r"^\| ([\w .]+) \| (.+) \|$", text, re.M)}
+    assert (merged["decoding.beams"], merged["git commit"]) == ("3", "1a2b3c4")
 
 
 def test_a_grid_whose_models_all_failed_has_a_whole_page(tmp_path: Path, coffee):

@@ -33,7 +33,7 @@ def test_a_model_without_a_result_is_known_by_its_folder(tmp_path: Path, cell):
     settings = experiment(grid={"schemes": schemes, "budgets": ["5%", "2h", "20 utterances"], "seeds": [0, 3]})
     cells = settings.cells()
     write_json(tmp_path / "cells.json", {"cells": [planned.name for planned in cells]})
-    done = replace(cell("text-only", None, 0.7), settings=settings.model_dump(mode="json"))
+    done = replace(cell("text-only", None, 0.7, scheme_type="text-only"), settings=settings.model_dump(mode="json"))
     write_result(tmp_path / done.name, done)
     found = {result.name: result for result in read_results(tmp_path)}
     assert found.pop(done.name) == done
@@ -42,6 +42,17 @@ def test_a_model_without_a_result_is_known_by_its_folder(tmp_path: Path, cell):
         for c in cells
         if c.name != done.name
     }
+    assert found["curriculum-5pct-seed0"].speech_utterances == 17  # of 340, so that rows are in order of their budgets
+
+
+def test_a_seed_without_a_result_belongs_to_the_scheme_of_the_other_seeds(tmp_path: Path, cell):
+    """A scheme given from Python need not be in the settings."""
+    done = cell("mine", "2h", 0.7, share=0.3, scheme_type="my-scheme", scheme_role="baseline")
+    write_result(tmp_path / done.name, done)
+    write_json(tmp_path / "cells.json", {"cells": [done.name, "mine-2h-seed1"]})
+    first, second = read_results(tmp_path)
+    assert first == done
+    assert (second.scheme, second.scheme_role, second.budget, second.seed) == ("mine", "baseline", "2h", 1)
 
 
 def test_results_of_earlier_grids_are_left_out(tmp_path: Path, coffee):

@@ -8,7 +8,7 @@ from rich.console import Console
 from eartune.evaluation.metrics import over_seeds
 from eartune.report import terminal_table
 from eartune.report.scheme_result import join_seeds
-from eartune.report.table import build_table
+from eartune.report.table import build_table, error_line
 from eartune.tables import markdown_table
 from eartune.wording import ABSENT
 
@@ -85,6 +85,7 @@ def test_the_terminal_names_failed_and_unfinished_models_on_a_line_each(coffee):
     assert line.split()[:5] == ["mine", "–", "0", "of", "1"] and "not finished" in line  # noqa: RUF001
     assert failed.strip() == "failed: curriculum-100pct-seed0: RuntimeError: out of memory in layer 3"
     assert last.strip() == "not finished yet: mine-seed0"
+    assert error_line(replace(broken, error=None)) == "no error message was stored"
 
 
 def test_markdown_cells_cannot_break_the_table(cell):

@@ -4,6 +4,8 @@ import re
 from dataclasses import replace
 from itertools import combinations
 
+import pytest
+
 from eartune.report.notes import warnings
 from eartune.report.scheme_result import join_seeds
 from eartune.report.summary import summarize
@@ -61,6 +63,19 @@ def test_two_ways_to_use_all_speech_are_both_named_the_better_first(cell):
     assert "text-only tuning reaches 50 % of the score of mixing-b." in text
 
 
+def test_two_baselines_are_compared_once(cell):
+    mixing = [cell(n, "5%", f1, share=0.05, scheme_type="direct-mixing") for n, f1 in (("a", 0.6), ("b", 0.8))]
+    assert "At 5 % the interval of b lies entirely above that of a." in told(mixing)
+    assert told(mixing).count("lies entirely above") == 1
+
+
+def test_text_comes_first_of_the_schemes_without_speech(cell):
+    flat = [cell(scheme, None, 0.5) for scheme in ("prompted", "untuned", "cascade", "text-only")]
+    assert re.match(
+        r"Text-only tuning reaches .*; the untuned model .*; the prompted model .*; the cascade ", told(flat)
+    )
+
+
 def test_a_budget_in_hours_reads_well(cell):
     text = told([cell("curriculum", "2h", 0.82, share=0.05)])
     assert text.startswith("With a speech budget of 2h (17 utterances, 0.04 h) the curriculum reaches")
@@ -94,7 +109,7 @@ def test_models_that_are_not_finished_are_named_apart_from_failed_ones(coffee):
     )
 
 
-def test_a_listening_check_that_could_not_be_made_is_no_failed_one(cell):
+@pytest.mark.parametrize("unchecked", [{"listens": False, "reason": "the test has one meaning"}, {"listens": None}])
+def test_a_listening_check_that_could_not_be_made_is_no_failed_one(cell, unchecked):
     """A test with one meaning swaps each clip with itself, and a healthy model was reported in red."""
-    unchecked = {"listens": False, "reason": "all test recordings have the same meaning"}
     assert warnings([replace(cell("text-only", None, 0.7), listening=unchecked)]) == ()
