@@ -15,8 +15,8 @@ from eartune.files import atomic, json_line
 
 
 def predict(
-    run_dir: Annotated[
-        Path, typer.Argument(metavar="RUN_DIR", help="A model's folder, such as runs/demo/text-only-seed0.")
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A model's folder, such as runs/demo/text-only-seed0.")
     ],
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Recordings, or folders of them.")],
     out: Annotated[Path | None, typer.Option(help="Where to write; the terminal if left out.")] = None,
@@ -25,15 +25,14 @@ def predict(
 
     Example: eartune predict runs/demo/text-only-seed0 order.wav --out predictions.jsonl
     """
-    from eartune.experiments.finished_model import load_finished_model, read_finished_model
+    from eartune.api import load
 
-    read_finished_model(run_dir)  # a wrong folder is refused before recordings are read
     recordings = list(find_recordings(paths))
     RecordingIndex().examine(recordings)  # so that a bad one does not end the work in the middle
-    model = load_finished_model(run_dir)
+    trained = load(model)
     with _output(out) as lines:
-        for prediction in model.stream(recordings):
-            row = prediction.to_json(model.task)
+        for prediction in trained.stream(recordings):
+            row = prediction.to_json(trained.task)
             del row["id"]
             lines.write(json_line(row))
             lines.flush()

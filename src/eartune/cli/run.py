@@ -8,7 +8,7 @@ from eartune.cli.console import console as terminal
 from eartune.cli.licences import show_licences
 from eartune.cli.options import DataRoot, ExperimentFile, RunsRoot
 from eartune.experiments.experiment import read_experiment
-from eartune.report import read_results, terminal_table
+from eartune.report import terminal_table
 
 
 def run(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsRoot = Path("runs")) -> None:
@@ -16,13 +16,13 @@ def run(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsRoo
 
     Example: eartune run experiments/demo.yaml
     """
-    from eartune.experiments.runner import run as run_experiment
+    from eartune.api import run as run_experiment
 
     console = terminal()
     settings = read_experiment(experiment)
     show_licences(settings, console)
-    outcome = run_experiment(settings, data, runs, console)
-    results = read_results(outcome.folder.path)
+    outcome = run_experiment(settings, data=data, runs=runs, console=console)
+    results = outcome.results
     console.print(terminal_table(results))
     console.print(f"report: {outcome.folder.html}")
     can_listen = {scheme.label for scheme in settings.grid.schemes if scheme.asking.transcribed_by is None}

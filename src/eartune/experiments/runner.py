@@ -24,7 +24,7 @@ from eartune.experiments.process_memory import give_memory_back
 from eartune.experiments.progress import RunProgress
 from eartune.experiments.provenance import made_with
 from eartune.files import write_json
-from eartune.report import RunResult, write_report, write_result
+from eartune.report import RunResult, read_results, write_report, write_result
 from eartune.run_folder import ModelFolder, ModelState, RunFolder, RunsFolder, StageFolder
 
 KeyedPlan = tuple[CellPlan, CellKeys]
@@ -37,6 +37,11 @@ class RunOutcome:
     folder: RunFolder
     failed: tuple[str, ...]
     """The models that failed in this run, by name."""
+
+    @property
+    def results(self) -> tuple[RunResult, ...]:
+        """The result of every model of the grid, by name."""
+        return read_results(self.folder.path)
 
 
 def run(experiment: Experiment, data: Path, runs: Path, console: Console) -> RunOutcome:

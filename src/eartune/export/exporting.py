@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -19,7 +20,8 @@ from eartune.experiments.process_memory import give_memory_back
 from eartune.export import fresh
 from eartune.export.adapter import save_adapter
 from eartune.export.card import write_card
-from eartune.files import atomic, remove_leftovers
+from eartune.files import atomic, remove_leftovers, write_json
+from eartune.inference.trained_model import EXPORTED
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.registry import checkpoint_of
 from eartune.models.rows import RowMaker
@@ -71,12 +73,25 @@ def export_run(run_dir: Path, to: Path, say: Say, adapter: bool = False) -> None
             model.lora.merge()
             model.module.to(stored).eval()
             model.save(half_written)
+            write_json(half_written / EXPORTED, exported_settings(run))
         write_card(run, model.chat, half_written / "README.md", adapter)
         del model  # two of them may not fit
         give_memory_back()
         say(f"written; {len(questions)} test recordings are asked again by plain transformers in a process of its own")
         base = checkpoint_of(run.experiment.architecture) if adapter else ""
         say(compare(questions, ask_anew(questions, half_written, precision, base), to))
+
+
+def exported_settings(run: FinishedModel) -> dict[str, Any]:
+    """What `eartune.load` needs beside the weights, to ask the exported model as the run did."""
+    experiment = run.experiment
+    return {
+        "task": experiment.task.to_json(),
+        "labels": run.labels.to_json(),
+        "preface": run.preface,
+        "architecture": experiment.architecture.model_dump(mode="json", exclude={"checkpoint"}),
+        "decoding": experiment.decoding.model_dump(mode="json"),
+    }
 
 
 def test_examples(run: FinishedModel) -> list[Example]:

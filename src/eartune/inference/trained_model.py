@@ -19,6 +19,9 @@ from eartune.settings import Decoding
 from eartune.tasks.prediction import Prediction
 from eartune.tasks.task import Answer, Labels, Task
 
+EXPORTED = "eartune.json"
+"""The file of an exported model that holds its task, labels, prompt and decoding."""
+
 Audio = str | Path | bytes | tuple[npt.ArrayLike, int]
 """A recording: the path of a file, the bytes of one, or samples with their rate in Hz.
 

@@ -4,8 +4,10 @@ import os
 from pathlib import Path
 
 import torch
+from transformers import PreTrainedConfig
 from transformers.utils import logging
 
+from eartune.errors import InputError
 from eartune.files import atomic
 from eartune.models.architecture import POCKETS, Architecture, Family
 from eartune.models.audio_llm import AudioLLM
@@ -55,6 +57,20 @@ def load(settings: Architecture) -> AudioLLM:
         quantise_nf4(model.lora.linears())
     model.module.to("cuda" if torch.cuda.is_available() else "cpu")
     return model
+
+
+def untuned_architecture(checkpoint: str) -> Architecture:
+    """Return the architecture of a checkpoint that nothing else is known of, by the model type of its configuration.
+
+    Raises InputError for a checkpoint of a family that is not supported.
+    """
+    if checkpoint in POCKETS:
+        return Architecture(type="qwen2-audio", checkpoint=checkpoint)
+    found = str(PreTrainedConfig.get_config_dict(checkpoint)[0].get("model_type"))
+    for family, kind in FAMILIES.items():
+        if kind.model_class.config_class.model_type in (found, f"{found}_thinker"):
+            return Architecture(type=family, checkpoint=checkpoint)
+    raise InputError(f"{checkpoint}: is a {found}, which is of no supported family; `eartune list` shows them")
 
 
 def checkpoint_of(settings: Architecture) -> str:

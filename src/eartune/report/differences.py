@@ -50,7 +50,6 @@ def compare_schemes(
 ) -> tuple[Comparison, ...]:
     """Compare the pairs of rows that the experiment is about; none if the answers or the task are absent.
 
-
     The roles that schemes declare decide which: at each budget every scheme is compared with the baseline; every row
     except the untuned model's with text alone; and every row with recordings with synthetic speech.
     """
