@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from eartune.experiments.run_folder import write_plan
 
 from builders import experiment, experiment_file, frame, pool, sound_file, tone, utterance
 from eartune.cli.app import main
@@ -19,6 +18,8 @@ from eartune.data.audio import SAMPLE_RATE
 from eartune.data.example import as_speech
 from eartune.data.utterance import Recording, Utterance, write_manifest
 from eartune.experiments.plan import Pools, plan_cells
+from eartune.experiments.runner import write_plan
+from eartune.run_folder import RunFolder
 from eartune.tasks.slu import Schema
 from tiny_models import tiny
 
@@ -241,8 +242,9 @@ def test_a_recording_that_cannot_be_heard_is_found_before_any_is_answered(
 def untuned_model(run: Path) -> None:
     """A model's folder as `run` leaves it; its weights are not needed to find a bad recording."""
     plan = plan_cells(experiment(), Pools(pool(2), pool(2, 1.0), as_speech(pool(1, 1.0)), SCHEMA))[0]
-    write_plan(run / plan.cell.name, experiment(), plan, SCHEMA, ())
-    (run / plan.cell.name / "result.json").write_text("{}")
+    folder = RunFolder(run).model(plan.cell.name)
+    write_plan(folder, experiment(), SCHEMA, plan, ())
+    folder.result.write_text("{}")
 
 
 SCHEMA = Schema.of([frame("alarm.set", "date:friday")])

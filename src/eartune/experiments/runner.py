@@ -26,6 +26,7 @@ from eartune.experiments.provenance import made_with
 from eartune.files import write_json
 from eartune.report import RunResult, read_results, write_report, write_result
 from eartune.run_folder import ModelFolder, ModelState, RunFolder, RunsFolder, StageFolder
+from eartune.tasks.task import Labels
 
 KeyedPlan = tuple[CellPlan, CellKeys]
 
@@ -115,7 +116,8 @@ def run_cell(context: RunContext, plan: CellPlan, keys: CellKeys) -> bool:
     """Make one model; whether it finished. A failure is recorded; a fault of the input is recorded and raised."""
     folder = context.folder.model(plan.cell.name)
     folder.begin(keys.model)
-    write_plan(folder, context, plan, stage_folders(context.folder, plan, keys))
+    stages = stage_folders(context.folder, plan, keys)
+    write_plan(folder, context.experiment, context.pools.labels, plan, stages)
     result = unfinished_result(context, plan, keys)
     try:
         write_result(folder.path, make_model(context, plan, keys, result))
@@ -130,10 +132,12 @@ def run_cell(context: RunContext, plan: CellPlan, keys: CellKeys) -> bool:
     return True
 
 
-def write_plan(folder: ModelFolder, context: RunContext, plan: CellPlan, stages: Sequence[StageFolder]) -> None:
+def write_plan(
+    folder: ModelFolder, experiment: Experiment, labels: Labels, plan: CellPlan, stages: Sequence[StageFolder]
+) -> None:
     """What the model was asked to do, as files that a person can read."""
-    write_json(folder.settings, context.experiment.model_dump(mode="json"))
-    write_json(folder.labels, context.pools.labels.to_json())
+    write_json(folder.settings, experiment.model_dump(mode="json"))
+    write_json(folder.labels, labels.to_json())
     selected = [{"id": utterance.id, "seconds": round(utterance.seconds, 3)} for utterance in plan.speech]
     write_json(folder.selection, {"budget": str(plan.cell.budget or "none"), "utterances": selected})
     rows = [
@@ -143,7 +147,7 @@ def write_plan(folder: ModelFolder, context: RunContext, plan: CellPlan, stages:
             "learning_rate": stage.learning_rate,
             "warmup_ratio": stage.warmup_ratio,
             "trainable": [str(part) for part in stage.trainable],
-            **asdict(figures(stage, context.experiment)),
+            **asdict(figures(stage, experiment)),
         }
         for stage, stored in zip(plan.stages, stages, strict=True)
     ]

@@ -101,11 +101,7 @@ def read_results(run_folder: Path) -> tuple[RunResult, ...]:
     cells = folder.model_names()
     models = [model for model in folder.models_with_a_result() if cells is None or model.path.name in cells]
     if not models:
-        found = (
-            f"{run_folder}: holds no model with a result.json"
-            if cells is None
-            else f"{run_folder}: no model has a result yet"
-        )
+        found = f"{run_folder}: holds no */result.json" if cells is None else f"{run_folder}: no model has a result yet"
         raise InputError(f"{found}, so there is nothing to report")
     results = {model.path.name: _read(model.result) for model in models}
     for name in cells or ():

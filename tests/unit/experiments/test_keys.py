@@ -1,6 +1,7 @@
 """What is done is known by keys: equal work has equal keys, and anything that changes the outcome changes them."""
 
 import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from eartune.data.example import as_speech
 from eartune.data.utterance import Recording
 from eartune.experiments.keys import Keys, base_fingerprint, shared_steps
 from eartune.experiments.plan import Pools, plan_cells
+from eartune.experiments.runner import write_plan
 from eartune.models.architecture import Architecture
+from eartune.run_folder import RunFolder
 from eartune.tasks.slu import Schema
 
 TEXT, SPEECH, TEST = pool(4), pool(4, 1.0, prefix="s"), pool(2, 1.0, prefix="t")
@@ -207,6 +210,29 @@ def test_a_renamed_recording_of_the_test_is_decoded_again_as_answers_name_it(tmp
         return made.of(plan_cells(settings, found)[0]).model
 
     assert key(renamed) != key(TEST)
+
+
+def test_a_plan_can_be_read(tmp_path: Path) -> None:
+    (plan,) = (plan for plan in plan_cells(experiment(), pools()) if plan.cell.name == CURRICULUM)
+    run = RunFolder(tmp_path)
+    stages = [run.stage(stage.name, f"key{i}") for i, stage in enumerate(plan.stages)]
+    folder = run.model(plan.cell.name)
+    write_plan(folder, experiment(), pools().labels, plan, stages)
+    written = {path.stem: json.loads(path.read_text()) for path in folder.path.iterdir()}
+    assert written["settings"] == experiment().model_dump(mode="json")
+    assert written["labels"] == {
+        "intents": ["alarm_set"],
+        "entity_types": ["date"],
+        "has_scenario": True,
+        "pairs": [["alarm", "set"]],
+    }
+    assert written["selection"] == {
+        "budget": "50%",
+        "utterances": [{"id": u.id, "seconds": 1.0} for u in plan.speech],
+    }
+    assert [stage["name"] for stage in written["plan"]["stages"]] == ["text", "mixed"]
+    assert [stage.path.resolve() for stage in folder.read_stage_folders()] == [stage.path for stage in stages]
+    assert written["plan"]["stages"][1]["speech_examples"] == 2
 
 
 def spared(**changes: Any) -> tuple[int, int]:

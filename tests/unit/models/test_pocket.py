@@ -10,6 +10,7 @@ from transformers import WhisperConfig, WhisperModel
 
 import eartune.models.pocket.build as pocket
 from eartune.models.families.qwen2_audio import Qwen2Audio
+from eartune.models.pocket.weights import PackageFile
 from tiny_models import tiny
 
 
@@ -44,7 +45,7 @@ def test_a_changed_package_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path:
     (tmp_path / "fake_weights" / "__init__.py").touch()
     (tmp_path / "fake_weights" / "model.bin").write_bytes(b"other")
     monkeypatch.syspath_prepend(tmp_path)
-    file = pocket.PackageFile("fake-weights==1", "fake_weights", "model.bin", "0" * 64)
+    file = PackageFile("fake-weights==1", "fake_weights", "model.bin", "0" * 64)
     with pytest.raises(ValueError, match="reinstall fake-weights"):
         pocket.check_file(file)
     with pytest.raises(ValueError, match="is not installed: pip install"):
