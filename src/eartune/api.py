@@ -17,7 +17,6 @@ from eartune.experiments.runner import RunOutcome
 from eartune.experiments.runner import run as run_experiment
 from eartune.files import read_json
 from eartune.models.architecture import Architecture
-from eartune.run_folder import ModelFolder, RunFolder
 from eartune.settings import Decoding
 from eartune.tasks.prediction import Prediction, read_predictions
 from eartune.tasks.settings import DEFAULT_TASK, read_task
@@ -54,7 +53,8 @@ def load(model: str | Path, *, task: Task | None = None, utterances: Sequence[Ut
     from eartune.models.registry import untuned_architecture
 
     folder = Path(model)
-    if ModelFolder(folder).result.is_file() or RunFolder(folder).cells.is_file():
+    is_checkpoint = (folder / "config.json").is_file()  # every checkpoint in the hub's layout has one
+    if folder.is_dir() and not is_checkpoint:
         return load_finished_model(folder, task)
     exported = _exported_settings(str(model))
     if exported is not None:
