@@ -8,6 +8,7 @@ from eartune.experiments.experiment import Experiment
 from eartune.files import read_json
 from eartune.models.chat_model import ChatModel
 from eartune.models.registry import load
+from eartune.tasks.settings import read_task
 from eartune.tasks.task import Labels, Task
 from eartune.training.names import WEIGHTS
 from eartune.training.trainer import load_weights
@@ -39,6 +40,10 @@ def read_run(run_dir: Path, task: Task | None = None) -> TrainedRun:
     if result.get("status") == "failed":
         raise InputError(f"{run_dir}: failed ({result.get('error')}), so there is no model to use")
     settings = read_json(run_dir / "settings.json")
+    if task is None and read_task(settings["task"]) is None:
+        raise InputError(
+            f"{run_dir}: the task {settings['task'].get('type')!r} is not eartune's own; give it as `task`"
+        )
     experiment = Experiment.model_validate(settings if task is None else settings | {"task": task})
     plan = read_json(run_dir / "plan.json")
     if plan.get("asr"):

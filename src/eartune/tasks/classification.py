@@ -16,7 +16,6 @@ from eartune.files import writable
 from eartune.settings import Section
 from eartune.tasks.json_answer import either, parse_json, written
 from eartune.tasks.task import Grammar, ParseStatus
-from eartune.wording import counted
 
 INSTRUCTION = 'Classify the utterance and return a single-line JSON: {"label": "<string>"}'
 
@@ -58,8 +57,8 @@ class Classes:
         return {"labels": sorted(self.names)}
 
     def describe(self) -> str:
-        """The number of labels."""
-        return counted(len(self.names), "label")
+        """The number of classes."""
+        return f"{len(self.names)} {'class' if len(self.names) == 1 else 'classes'}"
 
 
 class ClassificationTask(Section):

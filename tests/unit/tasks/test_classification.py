@@ -40,7 +40,7 @@ def test_a_label_outside_the_declared_ones_is_named() -> None:
 def test_labels_are_read_as_they_were_written() -> None:
     assert Classes(frozenset({"angry", 'calm "fine"'})) == MOODS
     assert TASK.read_labels(MOODS.to_json()) == MOODS
-    assert (MOODS.describe(), Classes(frozenset("a")).describe()) == ("2 labels", "1 label")
+    assert (MOODS.describe(), Classes(frozenset("a")).describe()) == ("2 classes", "1 class")
 
 
 def test_the_answer_to_learn_is_read_back_as_the_label() -> None:
