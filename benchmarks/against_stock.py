@@ -29,10 +29,11 @@ from eartune.models.architecture import Architecture
 from eartune.models.batch import Row
 from eartune.models.chat_format import InstructionPosition, Prompt, render
 from eartune.models.families.qwen2_audio import Qwen2Audio
+from eartune.models.generation.generate import generate
 from eartune.models.rows import RowMaker
 from eartune.settings import Decoding, Training
 from eartune.tasks.slu import Schema, SluTask, instruction
-from eartune.training.callbacks import Journal
+from eartune.training.callbacks import TrainingLog
 from eartune.training.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, Stage
 from eartune.training.trainer import Learner, train_stage
 
@@ -97,16 +98,16 @@ class Clock(TrainerCallback):
         return self.batch * (len(self.times) - 1) / (self.times[-1] - self.times[0])
 
 
-class TimedJournal(Journal):
+class TimedLog(TrainingLog):
     """Ours, with a clock."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, steps: Clock) -> None:
         super().__init__(path, lambda *_: None)
-        self.clock = clock
+        self.steps = steps
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """The time now."""
-        self.clock.on_step_end(args, state, control)
+        self.steps.on_step_end(args, state, control)
 
 
 def train_ours(
@@ -123,7 +124,7 @@ def train_ours(
     model = our_model(dtype)
     training = Training(batch_size=batch, micro_batch_size=MICRO_BATCH)
     rows = row_maker(model, instructed)
-    train_stage(model, stage, rows.to_learn, training, 0, folder, TimedJournal(folder / "log.jsonl", clock))
+    train_stage(model, stage, rows.to_learn, training, 0, folder, TimedLog(folder / "log.jsonl", clock))
     return clock.rate()
 
 
@@ -241,7 +242,7 @@ def answers_of_ours(model: Qwen2Audio, beams: int, instructed: InstructionPositi
         Row(asked(model, instructed), model.features(noise(SECONDS_TO_DECODE, seed)), None) for seed in range(CLIPS)
     ]
     decoding = Decoding(beams=beams, max_new_tokens=NEW_TOKENS)
-    return model.generate(model.collate(rows), decoding)
+    return generate(model, model.collate(rows), decoding)
 
 
 @torch.no_grad()

@@ -19,9 +19,9 @@ from eartune.experiments.provenance import made_with
 from eartune.files import write_json
 from eartune.models.batch import Batch, Row
 from eartune.models.chat_format import render
-from eartune.models.chat_model import Writing
 from eartune.models.families.qwen2_audio import Qwen2Audio
-from eartune.models.generation.beam_search import Answer, Free, Rules, search
+from eartune.models.generation.beam_search import Answer, Rules, Unconstrained, search
+from eartune.models.generation.generate import StepScores, constraint_of, generate, prefill
 from eartune.models.generation.json_constraint import Held
 from eartune.settings import Decoding
 from eartune.tasks.slu import Schema, grammar, instruction, parse
@@ -34,7 +34,7 @@ class StepByStep(Held):
     """Asks the model even where there is no choice."""
 
     def forced(self, answer: Answer) -> Answer:
-        """Nothing."""
+        """No tokens."""
         return ()
 
 
@@ -55,17 +55,19 @@ def main() -> None:
 def measured(model: Qwen2Audio, batch: Batch, schema: Schema, beams: int) -> dict[str, Any]:
     """Milliseconds a token of each way of searching, and how many answers are valid."""
     free, held, skipping = [], [], []
+    end = model.tokenizer.convert_tokens_to_ids(model.chat.answer_end)
+    constraint = constraint_of(schema, model.tokenizer, model.model.config.get_text_config().vocab_size, end)
     for number in range(ROUNDS + 1):
         times = (
-            time_a_token(model, batch, beams, Free(-1, NEW_TOKENS, model.audio_token_id)),
-            time_a_token(model, batch, beams, cut_off(StepByStep(model._constraint(grammar(schema)), NEW_TOKENS))),
-            time_a_token(model, batch, beams, cut_off(Held(model._constraint(grammar(schema)), NEW_TOKENS))),
+            time_a_token(model, batch, beams, Unconstrained(-1, NEW_TOKENS, model.audio_token_id)),
+            time_a_token(model, batch, beams, cut_off(StepByStep(constraint, NEW_TOKENS))),
+            time_a_token(model, batch, beams, cut_off(Held(constraint, NEW_TOKENS))),
         )
         if number:  # the first warms up
             for kept, taken in zip((free, held, skipping), times, strict=True):
                 kept.append(taken)
-    answers = model.generate(
-        batch, Decoding(beams=beams, max_new_tokens=NEW_TOKENS, constrain="schema"), grammar(schema)
+    answers = generate(
+        model, batch, Decoding(beams=beams, max_new_tokens=NEW_TOKENS, constrain="schema"), grammar(schema)
     )
     valid = sum(parse(answer, schema)[1] is ParseStatus.OK for answer in answers)
     found: dict[str, Any] = {"beams": beams, "free, ms a token": round(statistics.median(free), 2)}
@@ -84,10 +86,10 @@ def cut_off(rules: Held) -> Held:
 
 def time_a_token(model: Qwen2Audio, batch: Batch, beams: int, rules: Rules) -> float:
     """Milliseconds of a search after its prompts are read, divided by the tokens of its longest answer."""
-    reader, read = model._read(batch)
-    scores = model.head(read[:, -1]).float()
+    decoder, states = prefill(model, batch)
+    scores = model.head(states[:, -1]).float()
     start = time.perf_counter()
-    answers = search(Writing(model, reader), scores, beams, rules)
+    answers = search(StepScores(model, decoder), scores, beams, rules)
     return 1000 * (time.perf_counter() - start) / max(map(len, answers))
 
 

@@ -26,10 +26,10 @@ from eartune.experiments.provenance import made_with
 from eartune.files import write_json
 from eartune.models.batch import Batch, Row
 from eartune.models.chat_format import InstructionPosition
-from eartune.models.chat_model import Writing
 from eartune.models.families.qwen2_audio import Qwen2Audio
-from eartune.models.generation.beam_search import Answer, Free, beam_search, greedy
-from eartune.models.generation.kv_cache import Reader
+from eartune.models.generation.beam_search import Answer, Unconstrained, beam_search, greedy
+from eartune.models.generation.generate import StepScores, prefill
+from eartune.models.generation.kv_cache import CachedDecoder
 from eartune.training.encoder_cache import encoded
 from eartune.training.schemes import LANGUAGE_MODEL_ONLY
 from eartune.training.trainer import Learner
@@ -43,7 +43,7 @@ def main() -> None:
     """Training first, then answers."""
     model = our_model()
     model.module.eval()
-    model.parts.set_trainable(LANGUAGE_MODEL_ONLY)
+    model.components.set_trainable(LANGUAGE_MODEL_ONLY)
     utterances = requests(ROWS)
     with tempfile.TemporaryDirectory() as folder:
         kinds: dict[str, tuple[Example, ...]] = {
@@ -100,7 +100,8 @@ def step(
     packs: bool = True,
 ) -> None:
     """Forward and backward of all micro-batches."""
-    model.shares_beginnings, model.packs = shares, packs
+    model.packs = packs
+    model.collator = replace(model.collator, shares_prefix="always" if shares else "never")
     for first in range(0, len(rows), MICRO_BATCH):
         loss = loss_of(model.collate(rows[first : first + MICRO_BATCH]))
         loss.backward()  # type: ignore[no-untyped-call]
@@ -118,7 +119,7 @@ def kept_states_row(model: Qwen2Audio, rows: Sequence[Row], examples: Sequence[E
 def activations_row(model: Qwen2Audio, rows: Sequence[Row]) -> dict[str, Any]:
     """The decoder's activations kept, not computed again."""
     again = our_model()
-    again.parts.set_trainable(LANGUAGE_MODEL_ONLY)
+    again.components.set_trainable(LANGUAGE_MODEL_ONLY)
     again.recompute_activations()
     ours, other = Learner(model).eval(), Learner(again).train()  # the library computes again in training mode alone
     return measured("activations kept, text", lambda: step(model, rows, ours), lambda: step(again, rows, other))
@@ -127,15 +128,15 @@ def activations_row(model: Qwen2Audio, rows: Sequence[Row]) -> dict[str, Any]:
 # --- answers -------------------------------------------------------------------------------------------------------
 
 
-class AlreadySpread(Writing):
+class AlreadySpread(StepScores):
     """Has read every prompt once a beam, so that a search need not spread them."""
 
     searching = False
 
-    def keep(self, rows: Sequence[int]) -> None:
+    def select(self, rows: Sequence[int]) -> None:
         """The first time, nothing is left to do."""
         if self.searching:
-            super().keep(rows)
+            super().select(rows)
         self.searching = True
 
 
@@ -151,13 +152,13 @@ def beams_row(model: Qwen2Audio, rows: Sequence[Row]) -> dict[str, Any]:
 def answer(model: Qwen2Audio, rows: Sequence[Row], spread: bool = False) -> None:
     """A search of some tokens, from mels on."""
     times = BEAMS if spread else 1
-    reader, read = model._read(model.collate([row for row in rows for _ in range(times)]))
-    scores = model.head(read[::times, -1]).float()
-    writer = (AlreadySpread if spread else Writing)(model, reader)
-    beam_search(writer, scores, BEAMS, Free(-1, NEW_TOKENS, model.audio_token_id))
+    decoder, states = prefill(model, model.collate([row for row in rows for _ in range(times)]))
+    scores = model.head(states[::times, -1]).float()
+    writer = (AlreadySpread if spread else StepScores)(model, decoder)
+    beam_search(writer, scores, BEAMS, Unconstrained(-1, NEW_TOKENS, model.audio_token_id))
 
 
-class EndInTurn(Free):
+class EndInTurn(Unconstrained):
     """The first row ends after 18 tokens, and another one every two tokens; for greedy search."""
 
     def mask(self, answers: Sequence[Answer], scores: Tensor) -> Tensor:
@@ -168,22 +169,22 @@ class EndInTurn(Free):
         return super().mask(answers, scores)
 
 
-class LetsNobodyGo(Writing):
+class LetsNobodyGo(StepScores):
     """Reads padding for rows that have ended, as the library's own search does."""
 
-    def __init__(self, model: Qwen2Audio, reader: Reader) -> None:
-        super().__init__(model, reader)
-        self.open_rows = list(range(len(reader.prompts)))
+    def __init__(self, model: Qwen2Audio, decoder: CachedDecoder) -> None:
+        super().__init__(model, decoder)
+        self.open_rows = list(range(len(decoder.prompts)))
         self.n_rows = len(self.open_rows)
 
-    def keep(self, rows: Sequence[int]) -> None:
+    def select(self, rows: Sequence[int]) -> None:
         """Note who is left."""
         self.open_rows = [self.open_rows[row] for row in rows]
 
-    def follow(self, tokens: Sequence[Answer]) -> Tensor:
+    def extend(self, tokens: Sequence[Answer]) -> Tensor:
         """Scores of those who are left."""
         given = dict(zip(self.open_rows, tokens, strict=True))
-        return super().follow([given.get(row, (0,)) for row in range(self.n_rows)])[self.open_rows]
+        return super().extend([given.get(row, (0,)) for row in range(self.n_rows)])[self.open_rows]
 
 
 def ended_row(model: Qwen2Audio, rows: Sequence[Row]) -> dict[str, Any]:
@@ -191,17 +192,17 @@ def ended_row(model: Qwen2Audio, rows: Sequence[Row]) -> dict[str, Any]:
     asked = [Row(row.prompt, row.clip, None) for row in rows]
     return measured(
         "ended rows let go, greedy",
-        lambda: answer_in_turn(model, asked, Writing),
+        lambda: answer_in_turn(model, asked, StepScores),
         lambda: answer_in_turn(model, asked, LetsNobodyGo),
     )
 
 
 @torch.no_grad()
-def answer_in_turn(model: Qwen2Audio, rows: Sequence[Row], writing: type[Writing]) -> None:
+def answer_in_turn(model: Qwen2Audio, rows: Sequence[Row], writing: type[StepScores]) -> None:
     """A search from mels on."""
-    reader, read = model._read(model.collate(rows))
-    scores = model.head(read[:, -1]).float()
-    greedy(writing(model, reader), scores, EndInTurn(END, NEW_TOKENS, model.audio_token_id))
+    decoder, states = prefill(model, model.collate(rows))
+    scores = model.head(states[:, -1]).float()
+    greedy(writing(model, decoder), scores, EndInTurn(END, NEW_TOKENS, model.audio_token_id))
 
 
 # --- both ----------------------------------------------------------------------------------------------------------

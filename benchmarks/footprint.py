@@ -7,6 +7,7 @@ Every allocation and release of one step on a middle-sized Qwen2-Audio is counte
 
 import tempfile
 import weakref
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from eartune.files import write_json
 from eartune.models.architecture import Architecture
 from eartune.models.batch import Batch
 from eartune.models.families.qwen2_audio import Qwen2Audio
+from eartune.models.nf4 import quantise_nf4
 from eartune.models.packed_attention import PREFIX
 from eartune.models.rows import RowMaker
 from eartune.models.size import QWEN2_AUDIO_7B, Size
@@ -102,22 +104,22 @@ def measure(mode: Mode) -> float:
     """Bytes of all tensors at the worst moment of the second step."""
     training, precision, trainable, _ = mode
     model = our_model()
-    model.shares_beginnings = False  # rows all alike would share all
+    model.collator = replace(model.collator, shares_prefix="never")  # rows all alike would share all
     for part in (model.language_model, model.model.model.audio_tower):
         part.config._attn_implementation = f"{PREFIX}sdpa"  # as on a GPU; the plain one of a CPU keeps its matrices
     module = model.module
     if precision == "nf4":
-        model.parts.quantise()
+        quantise_nf4(model.lora.linears())
         module.to("cpu")
     if training.lora:
-        model.parts.add_lora(training.lora, 0)
-    model.parts.set_trainable(trainable)
+        model.lora.add(training.lora, 0)
+    model.components.set_trainable(trainable)
     if training.recompute_activations:
         model.recompute_activations()
     module.train()
-    model.parts.settle()
+    model.components.put_frozen_in_eval_mode()
     batch = micro_batch(model, mode)
-    optimizer = make_optimizer(model.parts, 1e-4, training)
+    optimizer = make_optimizer(model.components, 1e-4, training)
     with torch.compiler.set_stance("force_eager"):  # of the 8-bit optimizer, whose compiled step makes no copies
         Learner(model)(batch).backward()
         optimizer.step()

@@ -6,6 +6,7 @@ held-out requests typed and spoken in the held-out voice, and writes results/poc
 
 from pathlib import Path
 
+from eartune.experiments.run_folder import base_fingerprint, stage_folders
 from rich.console import Console
 
 from eartune.data.corpora import Source
@@ -14,7 +15,6 @@ from eartune.experiments.experiment import read_experiment
 from eartune.experiments.plan import plan_cells, read_pools
 from eartune.experiments.progress import RunProgress
 from eartune.experiments.provenance import made_with
-from eartune.experiments.run_folder import base_fingerprint, stage_folders
 from eartune.experiments.runner import encoded_clips, score, trained_model
 from eartune.files import write_json
 from eartune.inference.decode import decode

@@ -8,6 +8,7 @@ from eartune.files import write_json
 from eartune.models.batch import Row
 from eartune.models.chat_format import render
 from eartune.models.families.qwen2_audio import Qwen2Audio
+from eartune.models.generation.generate import generate
 from eartune.settings import Decoding
 from hearing import Clips, take_of
 from sentences import Sentence
@@ -24,7 +25,7 @@ def report_word_errors(
     for start in range(0, len(held_out), 20):
         batch = held_out[start : start + 20]
         rows = [Row(render(pocket.chat, "Repeat the sentence.", None), clips[0, said.text], None) for said in batch]
-        answers = pocket.generate(pocket.collate(rows), Decoding(beams=1, max_new_tokens=60))
+        answers = generate(pocket, pocket.collate(rows), Decoding(beams=1, max_new_tokens=60))
         for said, answer in zip(batch, answers, strict=True):
             words = said.text.split()
             errors = rapidfuzz.distance.Levenshtein.distance(words, answer.lower().split())

@@ -1,15 +1,41 @@
-"""What transformers' own search answers, to hold ours against."""
+"""The library's own model and search, to compare ours with."""
 
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
 
+from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Batch
-from eartune.models.chat_model import ChatModel
+from eartune.models.families.fun_asr_nano import FunAsrNano
+from eartune.models.families.granite_speech import GraniteSpeech
+from eartune.models.families.phi4_multimodal import Phi4Multimodal
+from eartune.models.families.qwen3_omni import Qwen3Omni
+from eartune.models.packed_attention import PREFIX
+from eartune.models.whisper_encoder import PooledWhisperModel
 from eartune.settings import Decoding
 
+DEPEND_ON_BATCH = (FunAsrNano, GraniteSpeech, Phi4Multimodal, Qwen3Omni)
+"""Families whose stock forward gives a clip other embeddings beside a longer one; ours never does."""
 
-def stock_tokens(model: ChatModel, batch: Batch, decoding: Decoding, **audio: Any) -> Tensor:
+
+def restore_stock(model: AudioLLM) -> None:
+    """Make the module of a model the stock one again, with the library's own attention and encoder."""
+    configs = [model.language_model.config]
+    if isinstance(model, PooledWhisperModel):
+        tower = model.model.model.audio_tower
+        tower.__class__ = model.tower_class.__bases__[1]
+        configs.append(tower.config)
+    for config in configs:
+        config._attn_implementation = {"": config._attn_implementation.removeprefix(PREFIX)}
+
+
+def never_share_prefixes(model: AudioLLM) -> None:
+    """Let the model's batches be padded at the left alone, as the stock forward wants them."""
+    model.collator = replace(model.collator, shares_prefix="never")
+
+
+def stock_tokens(model: AudioLLM, batch: Batch, decoding: Decoding, **audio: Any) -> Tensor:
     """The ids of what `generate` writes after the prompts, a row each, padded."""
     written: Tensor = model.model.generate(
         input_ids=batch.input_ids,
@@ -25,6 +51,6 @@ def stock_tokens(model: ChatModel, batch: Batch, decoding: Decoding, **audio: An
     return written[:, batch.input_ids.shape[1] :]
 
 
-def texts(model: ChatModel, tokens: Tensor) -> list[str]:
+def texts(model: AudioLLM, tokens: Tensor) -> list[str]:
     """The answers that the ids spell."""
     return [text.strip() for text in model.tokenizer.batch_decode(tokens, skip_special_tokens=True)]

@@ -1,5 +1,5 @@
-"""The one kind of error that commands turn into a sentence."""
+"""The one kind of error that a command prints as a sentence, without a traceback."""
 
 
 class InputError(ValueError):
-    """Something a user gave is wrong; the message names the file, the place, and what would be right."""
+    """Raised where input is wrong; the message names the file, the row or key, and what would be right."""

@@ -1,7 +1,12 @@
-"""Files are read with the place of every fault, and written whole or not at all."""
+"""Reading of files, with the place of every fault, and writing of files, whole or not at all."""
 
 import json
+import os
+import secrets
+import shutil
+import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,52 +15,93 @@ from eartune.errors import InputError
 _LFS_POINTER, _LFS_POINTER_BYTES = b"version https://git-lfs", 200
 
 
+_HALF_WRITTEN = ".part-"
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path` to write a file or a folder at; it is renamed when the block ends.
+
+    The temporary name holds the process id and a random part, so that processes and threads may write the same path
+    at once, and it keeps the suffix. If the block raises, what was written is removed and `path` stays as it was.
+    Missing parent folders are created. An existing file is replaced; raises OSError where a folder that is not empty
+    stands at `path`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half_written = path.with_name(f".{path.stem}{_HALF_WRITTEN}{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
+    try:
+        yield half_written
+        half_written.replace(path)
+    finally:
+        remove(half_written)
+
+
+def remove_leftovers(folder: Path, seconds: float = 3600, recursive: bool = False) -> None:
+    """Remove temporary files that killed processes left in a folder; with `recursive`, also in those below it.
+
+    Files that were written to in the last `seconds` stay, as another process may be at work.
+    """
+    pattern = f".*{_HALF_WRITTEN}*"
+    for path in folder.rglob(pattern) if recursive else folder.glob(pattern):
+        if time.time() - path.lstat().st_mtime >= seconds:
+            remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it; nothing happens where there is none."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The objects of a JSON-lines file, each with its place, "FILE, row N", for error messages."""
+    """Yield the objects of a JSON-lines file, each with its place, "FILE, row N", for error messages.
+
+    Raises InputError for a missing file, one that is not UTF-8, and a row that is no JSON object.
+    """
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():
             yield f"{path}, row {number}", json_object(line, f"{path}, row {number}")
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The one object of a JSON file."""
+    """Return the one object of a JSON file; raises InputError for a missing file and for anything else in it."""
     return json_object(read_text(path), str(path))
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write under a temporary name, then rename, so that no half file is ever seen; the same text is left alone."""
+    """Write a UTF-8 file whole or not at all; a file that holds this text already is left unchanged."""
     if path.exists() and path.read_bytes() == text.encode("utf-8"):
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half_done = path.with_name(f".{path.name}.part")
-    half_done.write_text(text, encoding="utf-8")
-    half_done.replace(path)
+    with atomic(path) as half_written:
+        half_written.write_text(text, encoding="utf-8")
 
 
 def write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """One compact JSON object a line."""
+    """Write a JSON-lines file: one compact JSON object in each line."""
     write_text(path, "".join(json_line(row) for row in rows))
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Indented JSON that a person can read and diff."""
+    """Write a JSON file with indentation, so that a person can read and compare it."""
     write_text(path, json.dumps(value, ensure_ascii=False, indent=1) + "\n")
 
 
 def json_line(row: dict[str, Any]) -> str:
-    """A row as it stands in a JSON-lines file."""
+    """Return a row as a line of a JSON-lines file, with its newline."""
     return json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def is_lfs_pointer(path: Path) -> bool:
-    """Whether a file is only the note that a clone without Git LFS leaves in the place of a large one."""
+    """Return whether a file is only the pointer that a clone without Git LFS has in place of a large file."""
     if not path.is_file() or path.stat().st_size >= _LFS_POINTER_BYTES:
         return False
     return path.read_bytes().startswith(_LFS_POINTER)
 
 
 def read_text(path: Path) -> str:
-    """A file's text; raises InputError where there is none, or not in UTF-8, or only a Git LFS pointer to it."""
+    """Return the text of a file; raises InputError if it is missing, not UTF-8, or only a Git LFS pointer."""
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     if is_lfs_pointer(path):
@@ -67,7 +113,7 @@ def read_text(path: Path) -> str:
 
 
 def json_object(text: str, place: str) -> dict[str, Any]:
-    """The object that a text is; raises InputError, which names the place, where it is none."""
+    """Return the JSON object in a text; raises InputError, which starts with `place`, if it holds none."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -78,5 +124,5 @@ def json_object(text: str, place: str) -> dict[str, Any]:
 
 
 def writable(text: str) -> str:
-    """JSON may escape half a surrogate pair, which no file can hold; it becomes a question mark."""
+    """Return a text in which half surrogate pairs, which JSON may escape but no file can hold, are question marks."""
     return text.encode("utf-8", "replace").decode("utf-8")

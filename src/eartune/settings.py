@@ -1,14 +1,15 @@
-"""The sections an experiment is written in: frozen, torch-free, unknown keys refused with the nearest known one."""
+"""The sections of an experiment's YAML: they cannot be changed, and refuse unknown keys with the nearest known one."""
 
 import difflib
 from enum import StrEnum
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 
 class Component(StrEnum):
-    """The parts of an audio LLM that can be frozen or trained."""
+    """A component of an audio LLM, which is frozen or trained."""
 
     AUDIO_ENCODER = "audio-encoder"
     MODALITY_ADAPTER = "modality-adapter"
@@ -16,7 +17,7 @@ class Component(StrEnum):
 
 
 class Section(BaseModel):
-    """A part of an experiment's YAML."""
+    """A section of an experiment's YAML, which cannot be changed after it was read."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -24,15 +25,15 @@ class Section(BaseModel):
     @classmethod
     def _name_the_nearest_key(cls, values: Any) -> Any:
         """pydantic says that a key is unknown; what the writer needs is the key that was meant."""
-        if isinstance(values, dict):
-            for key in values:
-                if key not in cls.model_fields:
-                    raise ValueError(f"unknown key {key!r}{_nearest(str(key), list(cls.model_fields))}")
+        known = list(cls.model_fields)
+        unknown = [key for key in values if key not in known] if isinstance(values, dict) else []
+        if unknown:
+            raise ValueError("; ".join(f"unknown key {key!r}{_nearest(str(key), known)}" for key in unknown))
         return values
 
 
 class Lora(Section):
-    """Low-rank updates of the language model instead of training all of its weights."""
+    """Settings of LoRA: low-rank updates of the language model are trained instead of all its weights."""
 
     rank: int = Field(default=16, ge=1)
     alpha: float = Field(default=32, gt=0)
@@ -42,20 +43,20 @@ class Lora(Section):
 
 
 class Training(Section):
-    """How every stage is trained; what differs between stages stands in the scheme."""
+    """How every stage is trained; what differs between stages is set in the scheme."""
 
     batch_size: int = Field(default=128, ge=1)
-    """Examples per optimizer step, whatever the micro-batch."""
+    """Examples in an optimizer step, whatever the size of micro-batches."""
     micro_batch_size: int = Field(default=8, ge=1)
-    """Examples per forward pass, at most."""
+    """The most examples in a forward pass."""
     micro_batch_tokens: int | None = Field(default=None, ge=1)
-    """At most as many positions a forward pass, rows counted as long as the longest; None: micro_batch_size rows."""
+    """The most positions in a forward pass, each row counted as long as the longest; None: only micro_batch_size."""
     workers: int | None = Field(default=None, ge=0)
     """Processes that read recordings ahead; None: two beside a GPU, none on a CPU, whose cores training needs."""
     encoded_gb: float = Field(default=10.0, ge=0)
     """How much disk a run may take for what a frozen encoder makes of recordings; 0 encodes them each time."""
     recompute_activations: bool = False
-    """Forget the decoder's activations and compute them again going backward: slower, and far less memory."""
+    """Discard the decoder's activations and compute them again in the backward pass: slower, but far less memory."""
     lora: Lora | None = None
     """None trains all weights of the language model, as the paper does."""
     optimizer: Literal["adamw", "adamw-8bit"] = "adamw"
@@ -68,30 +69,36 @@ class Training(Section):
 
 
 class Decoding(Section):
-    """How answers are searched for."""
+    """How answers are decoded."""
 
     beams: int = Field(default=3, ge=1)
     """Beam size; 1 is greedy. 3 is REPORTED for the paper."""
     max_new_tokens: int = Field(default=128, ge=1)
     """The longest answer of SLURP's test needs fewer than 100 tokens of Qwen's vocabulary."""
     batch_size: int = Field(default=16, ge=1)
-    """Utterances decoded together."""
+    """Utterances that are decoded together."""
     constrain: Literal["nothing", "schema"] = "nothing"
-    """`schema` lets a search write nothing but JSON with labels of the data; longer answers are closed at the limit."""
+    """`schema` permits only JSON with labels of the data; an answer that reaches the limit of tokens is closed."""
 
 
 def explain(error: ValidationError, name: str) -> str:
-    """The first fault of a settings file as one sentence: file, place, what is wrong."""
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"] if part != "[key]")
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "union_tag_invalid":
-        tags = [tag.strip(" '") for tag in first["ctx"]["expected_tags"].split(",")]
-        key = first["ctx"]["discriminator"].strip("'")
-        message = f"unknown {key} {first['ctx']['tag']!r}{_nearest(first['ctx']['tag'], tags)}"
-    elif first["type"] == "union_tag_not_found":
-        message = f"needs the key {first['ctx']['discriminator']}"
-    return f"{name}: {place + ': ' if place else ''}{message[0].lower()}{message[1:]}"
+    """Return all faults of a settings file, each in a line of its own: the file, the place, and what is wrong."""
+    faults = error.errors()
+    parents = {fault["loc"][:depth] for fault in faults for depth in range(1, len(fault["loc"]))}
+    # A list is also said to be too short where its only item has a fault.
+    return "\n".join(f"{name}: {_sentence(fault)}" for fault in faults if fault["loc"] not in parents)
+
+
+def _sentence(fault: ErrorDetails) -> str:
+    place = ".".join(str(part) for part in fault["loc"] if part != "[key]")
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "union_tag_invalid":
+        tags = [tag.strip(" '") for tag in fault["ctx"]["expected_tags"].split(",")]
+        key = fault["ctx"]["discriminator"].strip("'")
+        message = f"unknown {key} {fault['ctx']['tag']!r}{_nearest(fault['ctx']['tag'], tags)}"
+    elif fault["type"] == "union_tag_not_found":
+        message = f"needs the key {fault['ctx']['discriminator']}"
+    return f"{place + ': ' if place else ''}{message[0].lower()}{message[1:]}"
 
 
 def _nearest(key: str, known: list[str]) -> str:

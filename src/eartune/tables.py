@@ -1,4 +1,4 @@
-"""Tables of text, and how they are written in Markdown."""
+"""Tables of text, and their form in Markdown."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Table:
-    """Text in cells; the first `left` columns are words, all others numbers."""
+    """A table whose cells are text; the first `left` columns hold words, all others numbers, aligned to the right."""
 
     headings: tuple[str, ...]
     lines: tuple[tuple[str, ...], ...]
@@ -14,13 +14,13 @@ class Table:
 
     @property
     def width(self) -> int:
-        """Characters of a line in the terminal: two between columns, one at the end."""
+        """The width of the table in a terminal, in characters: two between columns, one at the end."""
         columns = zip(self.headings, *self.lines, strict=True)
         return sum(max(map(len, column)) + 2 for column in columns) - 1
 
 
 def markdown_table(table: Table) -> str:
-    """Padded, so that it can be read unrendered too."""
+    """Return the table in Markdown, padded with spaces so that its source can be read as well."""
     texts = [[escape_markdown(cell) for cell in line] for line in (table.headings, *table.lines)]
     widths = [max(3, *map(len, column)) for column in zip(*texts, strict=True)]
     rules = [f"{'-' * (w - 1)}{'-' if place < table.left else ':'}" for place, w in enumerate(widths)]
@@ -29,7 +29,7 @@ def markdown_table(table: Table) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """On one line, with nothing left that would open a tag, a table cell, code, emphasis or a link."""
+    """Return a text on one line, without anything that would open a tag, a table cell, code, emphasis or a link."""
     for special in ("\\", "`", "*", "|"):
         text = text.replace(special, f"\\{special}")
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("](", "]\\(")

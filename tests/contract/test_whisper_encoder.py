@@ -6,13 +6,14 @@ import torch
 
 from eartune.models.registry import FAMILIES
 from eartune.models.whisper_encoder import PooledWhisperModel, n_audio_tokens, padded_states
+from tiny_models import tiny
 
 POOLED = {name: family for name, family in FAMILIES.items() if issubclass(family, PooledWhisperModel)}
 
 
 @pytest.fixture(params=POOLED)
 def model(request: pytest.FixtureRequest) -> PooledWhisperModel:
-    return POOLED[request.param].tiny(0)
+    return tiny(POOLED[request.param], 0)
 
 
 def wave(seconds: float) -> np.ndarray:

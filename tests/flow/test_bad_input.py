@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from eartune.experiments.run_folder import write_plan
 
 from builders import experiment, experiment_file, frame, pool, sound_file, tone, utterance
 from eartune.cli.app import main
@@ -18,8 +19,8 @@ from eartune.data.audio import SAMPLE_RATE
 from eartune.data.example import as_speech
 from eartune.data.utterance import Recording, Utterance, write_manifest
 from eartune.experiments.plan import Pools, plan_cells
-from eartune.experiments.run_folder import write_plan
 from eartune.tasks.slu import Schema
+from tiny_models import tiny
 
 CHECK = ("check", "alarms.yaml", "--data", ".", "--runs", "runs")
 SCORE = ("score", "predictions.jsonl", "--reference", "test.jsonl")
@@ -128,7 +129,10 @@ CHECK_FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "text for a recording": (text("speech1.wav", "no sound"), "speech1.wav: not a readable wav, flac, ogg or mp3 file"),
     "no bytes": (text("test0.wav", ""), "test0.wav: not a readable wav, flac, ogg or mp3 file"),
     "empty signal": (signal("test0.wav", NOT_A_NUMBER[:0]), "test0.wav: holds no samples"),
-    "long recording": (signal("test0.wav", tone(31)[:, 0]), "test0.wav: is 31.00 s long; 0.1 to 30 s can be heard"),
+    "long recording": (
+        signal("test0.wav", tone(31)[:, 0]),
+        "test0.wav: is 31.00 s long; a recording must be 0.1 to 30 s long",
+    ),
 }
 
 SCORE_FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
@@ -143,7 +147,7 @@ SCORE_FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty reference": (text("test.jsonl", ""), "test.jsonl: holds no references"),
     "empty filler": (
         edit("test.jsonl", entities=[{"type": "date", "filler": " "}]),
-        "test.jsonl: 'test1' has an entity without words",
+        "test.jsonl, row 2: the entity 'date' has no words",
     ),
     "bad reference": (edit("test.jsonl", scenario=None), 'test.jsonl, row 2: needs "scenario" and "action"'),
     "two kinds of frames": (
@@ -250,7 +254,7 @@ def test_a_recording_that_only_a_run_finds_broken_leaves_no_result(
     """Samples are read when they are heard; a header does not tell of a NaN."""
     from eartune.models.families.qwen2_audio import Qwen2Audio
 
-    Qwen2Audio.tiny().save(folder / "tiny")
+    tiny(Qwen2Audio).save(folder / "tiny")
     capfd.readouterr()  # saving draws a bar
     signal("test0.wav", NOT_A_NUMBER)(folder)
     settings(

@@ -1,7 +1,9 @@
 """A whole experiment on the real classes at toy size: it finishes, does nothing twice, goes on where it was cut."""
 
 import json
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +14,21 @@ import yaml
 from rich.console import Console
 from safetensors.torch import load_file
 
-import eartune.experiments.runner as run_module
+import eartune.experiments.model_run as model_run
 from eartune.data.audio import write_audio
 from eartune.data.frame import Entity, SemanticFrame
-from eartune.data.utterance import Recording, Utterance, write_manifest
+from eartune.data.utterance import Recording, Utterance, read_manifest, write_manifest
 from eartune.errors import InputError
 from eartune.experiments.experiment import Experiment
-from eartune.experiments.predict import predict_files
-from eartune.experiments.runner import run
-from eartune.experiments.trained_model import read_run
+from eartune.experiments.finished_model import load_finished_model, read_finished_model
+from eartune.experiments.runner import run as run_experiment
 from eartune.export.exporting import export_run
 from eartune.files import read_lines
-from eartune.models.chat_model import transformers_is_at_least
 from eartune.models.families.qwen2_audio import Qwen2Audio
+from eartune.models.transformers_version import transformers_is_at_least
 from eartune.report import read_results
 from eartune.settings import Lora, Training
+from tiny_models import tiny
 
 FRAMES = (
     SemanticFrame.of("light", "on", [Entity("room", "hall")]),
@@ -39,7 +41,7 @@ FRAMES = (
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny checkpoint and three manifests; the "speech" is noise."""
     folder = tmp_path_factory.mktemp("data")
-    Qwen2Audio.tiny().save(folder / "tiny")
+    tiny(Qwen2Audio).save(folder / "tiny")
     for name, count in (("text", 12), ("speech", 6), ("test", 4)):
         rows = []
         for i in range(count):
@@ -74,6 +76,13 @@ def experiment(data: Path, **grid: object) -> Experiment:
     )
 
 
+def run(settings: Experiment, data: Path, runs: Path, console: Console) -> Path:
+    """The folder of a run in which no model failed."""
+    outcome = run_experiment(settings, data, runs, console)
+    assert outcome.failed == ()
+    return outcome.folder.path
+
+
 @pytest.fixture(scope="module")
 def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run(experiment(data), data, tmp_path_factory.mktemp("runs"), Console(quiet=True))
@@ -97,6 +106,12 @@ def test_every_cell_has_a_result_and_a_row_in_the_report(finished: Path) -> None
     page = (finished / "report.html").read_text()
     for result in results:
         assert result.status == "finished" and result.test == {"recordings": 4, "sentences": 4}
+        assert result.scheme_type == result.scheme
+        assert result.scheme_role == {
+            "untuned": "untuned",
+            "text-only": "text reference",
+            "direct-mixing": "baseline",
+        }.get(result.scheme, "other")
         assert result.scheme in page
         predictions = (finished / result.name / "predictions.jsonl").read_text().splitlines()
         assert [json.loads(line)["id"] for line in predictions] == ["test0", "test1", "test2", "test3"]
@@ -147,8 +162,8 @@ def test_a_cut_run_goes_on_to_the_same_answers(
         if len(calls) == 3:
             raise KeyboardInterrupt
 
-    real = run_module.score
-    monkeypatch.setattr(run_module, "score", lambda *args: (cut(), real(*args))[1])
+    real = model_run.score
+    monkeypatch.setattr(model_run, "score", lambda *args: (cut(), real(*args))[1])
     with pytest.raises(KeyboardInterrupt):
         run(experiment(data), data, tmp_path, Console(quiet=True))
     monkeypatch.undo()
@@ -180,9 +195,9 @@ def test_models_of_an_earlier_grid_stay_but_are_not_reported(data: Path, tmp_pat
 
 def test_predict_answers_in_the_order_given(finished: Path, data: Path) -> None:
     first, second = data / "recordings" / "test3.wav", data / "recordings" / "test0.wav"
-    rows = predict_files(finished / "curriculum-50pct-seed0", [first, second])
+    model = load_finished_model(finished / "curriculum-50pct-seed0")
+    rows = [prediction.to_json(model.task) for prediction in model.stream([first, second])]
     assert [row["file"] for row in rows] == [str(first), str(second)]
-    assert all(list(row)[:3] == ["file", "text", "status"] for row in rows)
     written = (finished / "curriculum-50pct-seed0" / "predictions.jsonl").read_text()
     stored = [json.loads(line) for line in written.splitlines()]
     assert [row["text"] for row in rows] == [stored[3]["text"], stored[0]["text"]]
@@ -190,7 +205,7 @@ def test_predict_answers_in_the_order_given(finished: Path, data: Path) -> None:
 
 def test_predict_says_which_models_a_run_holds(finished: Path, data: Path) -> None:
     with pytest.raises(ValueError, match="models in it: curriculum-100pct-seed0"):
-        predict_files(finished, [data / "recordings" / "test0.wav"])
+        load_finished_model(finished)
 
 
 def test_the_paper_scale_settings_survive_the_round_trip(finished: Path) -> None:
@@ -204,11 +219,151 @@ def test_a_failed_cell_is_written_down_as_failed_and_has_no_score(
     def explode(*arguments: object) -> None:
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(run_module, "score", explode)
-    with pytest.raises(RuntimeError, match="out of memory"):
-        run(experiment(data, schemes=[{"type": "untuned"}]), data, tmp_path, Console(quiet=True))
+    monkeypatch.setattr(model_run, "score", explode)
+    settings = experiment(data, schemes=[{"type": "untuned"}])
+    assert run_experiment(settings, data, tmp_path, Console(quiet=True)).failed == ("untuned-seed0",)
     (result,) = read_results(tmp_path / "tiny")
     assert (result.status, result.error, result.scores) == ("failed", "RuntimeError: out of memory", {})
+
+
+def test_one_failed_model_does_not_end_the_grid_and_the_report_is_written(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = model_run.score, []
+
+    def explode_first(*arguments: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 1:
+            raise RuntimeError("out of memory")
+        return real(*arguments)
+
+    monkeypatch.setattr(model_run, "score", explode_first)
+    settings = experiment(data, schemes=[{"type": "untuned"}, {"type": "text-only", "epochs": 1}], budgets=[])
+    outcome = run_experiment(settings, data, tmp_path, Console(quiet=True))
+    assert outcome.failed == ("untuned-seed0",)
+    assert {r.name: r.status for r in read_results(outcome.folder.path)} == {
+        "untuned-seed0": "failed",
+        "text-only-seed0": "finished",
+    }
+    assert "out of memory" in outcome.folder.markdown.read_text()
+    assert run_experiment(settings, data, tmp_path, Console(quiet=True)).failed == ()  # it is tried again
+
+
+def test_a_fault_of_the_input_ends_the_grid_with_a_report(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: Any) -> Any:
+        raise InputError("r1.wav: is no recording")
+
+    monkeypatch.setattr(model_run, "score", refuse)
+    settings = experiment(data, schemes=[{"type": "untuned"}, {"type": "text-only", "epochs": 1}], budgets=[])
+    with pytest.raises(InputError, match="is no recording"):
+        run_experiment(settings, data, tmp_path, Console(quiet=True))
+    assert (tmp_path / "tiny" / "report.html").exists()
+    assert not (tmp_path / "tiny" / "text-only-seed0").exists()
+
+
+# --- what is reused -----------------------------------------------------------------------------------------------
+
+
+def with_other_beams(settings: Experiment) -> Experiment:
+    return settings.model_copy(update={"decoding": settings.decoding.model_copy(update={"beams": 1})})
+
+
+@pytest.fixture(scope="module")
+def curriculum(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Experiment, Path]:
+    schemes = [{"type": "curriculum", "text_learning_rate": 1e-2, "speech_learning_rate": 1e-2}]
+    settings = experiment(data, schemes=schemes, budgets=["100%"])
+    return settings, run(settings, data, tmp_path_factory.mktemp("runs"), Console(quiet=True))
+
+
+def stage_weights(root: Path, name: str) -> dict[str, torch.Tensor]:
+    (stage,) = (root / "stages").glob(f"{name}-*")
+    return load_file(stage / "weights.safetensors")
+
+
+@pytest.mark.parametrize("missing", ["text", "mixed"])
+def test_a_hole_in_the_stages_is_never_filled_from_the_weights_of_a_later_stage(
+    curriculum: tuple[Experiment, Path], data: Path, tmp_path: Path, missing: str
+) -> None:
+    """Somebody frees disk by deleting a stage, changes the decoding, and runs again."""
+    settings, first = curriculum
+    shutil.copytree(first, tmp_path / "tiny")
+    (hole,) = (tmp_path / "tiny" / "stages").glob(f"{missing}-*")
+    shutil.rmtree(hole)
+    again = run(with_other_beams(settings), data, tmp_path, Console(quiet=True))
+    fresh = run(with_other_beams(settings), data, tmp_path / "fresh", Console(quiet=True))
+    for name in ("text", "mixed"):
+        filled, right = stage_weights(again, name), stage_weights(first, name)
+        assert filled.keys() == right.keys()
+        assert all(torch.equal(filled[key], right[key]) for key in right)
+    answers = [(root / "curriculum-100pct-seed0/predictions.jsonl").read_text() for root in (again, fresh)]
+    assert answers[0] == answers[1]
+
+
+def test_the_last_of_two_finished_stages_is_loaded(
+    curriculum: tuple[Experiment, Path], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the first one, a curriculum that is decoded again would be scored with the weights of its text stage."""
+    from eartune.training import trainer
+
+    settings, first = curriculum
+    loaded: list[Path] = []
+    real = trainer.load_weights
+    monkeypatch.setattr(trainer, "load_weights", lambda model, path: (loaded.append(path), real(model, path))[1])
+    shutil.copytree(first, tmp_path / "tiny")
+    run(with_other_beams(settings), data, tmp_path, Console(quiet=True))
+    assert [path.parent.name.split("-")[0] for path in loaded] == ["mixed"]
+
+
+def test_a_new_label_decodes_again_what_is_held_to_the_labels(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(data, folder)
+    settings = experiment(data, schemes=[{"type": "untuned"}], budgets=[])
+    decoding = settings.decoding.model_copy(update={"constrain": "schema"})
+    settings = settings.model_copy(update={"decoding": decoding})
+    root = run(settings, folder, tmp_path / "runs", Console(quiet=True))
+    before = json.loads((root / "untuned-seed0/result.json").read_text())
+    more = Utterance("text99", "a new one", "en", SemanticFrame.of("alarm", "set"))
+    write_manifest(folder / "text.jsonl", [*read_manifest(folder / "text.jsonl"), more])
+    run(settings, folder, tmp_path / "runs", Console(quiet=True))
+    after = json.loads((root / "untuned-seed0/result.json").read_text())
+    assert after["made_with"]["fingerprint"] != before["made_with"]["fingerprint"]
+    assert "alarm_set" in (root / "untuned-seed0/labels.json").read_text()
+
+
+def test_two_recordings_of_one_name_in_two_folders_each_get_their_own_answer(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(data, folder)
+    recordings = []
+    for place, seconds in (("near", 0.3), ("far", 1.9)):
+        path = folder / place / "1.wav"
+        write_audio(path, np.random.default_rng(len(place)).standard_normal(int(16_000 * seconds)).astype(np.float32))
+        recordings.append(Recording(path, seconds))
+    rows = [Utterance("both", "light on", "en", FRAMES[0], tuple(recordings)), *read_manifest(folder / "test.jsonl")]
+    write_manifest(folder / "test.jsonl", rows)
+    settings = experiment(data, schemes=[{"type": "untuned"}], budgets=[])
+    root = run(settings, folder, tmp_path / "runs", Console(quiet=True))
+    written = [json.loads(line) for line in (root / "untuned-seed0/predictions.jsonl").read_text().splitlines()]
+    assert [row["file"] for row in written[:2]] == ["near/1.wav", "far/1.wav"]
+    alone = load_finished_model(root / "untuned-seed0").stream([recording.path for recording in recordings])
+    assert [row["text"] for row in written[:2]] == [prediction.text for prediction in alone]
+    assert written[0]["text"] != written[1]["text"]
+    assert (root / "report.html").exists()
+
+
+def test_a_test_with_one_meaning_is_not_called_deaf(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(data, folder)
+    rows = [replace(row, frame=FRAMES[2]) for row in read_manifest(folder / "test.jsonl")]
+    write_manifest(folder / "test.jsonl", rows)
+    settings = experiment(data, schemes=[{"type": "untuned"}], budgets=[])
+    root = run(settings, folder, tmp_path / "runs", Console(quiet=True))
+    (result,) = read_results(root)
+    assert result.listening == {
+        "reason": "all recordings of the test have one meaning, so that there is nothing to swap"
+    }
+    assert "DOES NOT LISTEN" not in (root / "report.md").read_text()
 
 
 def test_a_new_adapter_learns_words_first_and_nothing_else_moves(data: Path, tmp_path: Path) -> None:
@@ -240,7 +395,7 @@ def baselines(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_cascade_reads_what_the_model_heard_before_it_was_tuned(baselines: Path) -> None:
     (transcripts,) = (baselines / "transcripts").glob("*/self.jsonl")
     heard = [json.loads(line) for line in transcripts.read_text().splitlines()]
-    assert [row["file"] for row in heard] == [f"test{i}.wav" for i in range(4)]
+    assert [row["file"] for row in heard] == [f"recordings/test{i}.wav" for i in range(4)]
     results = {result.name: result for result in read_results(baselines)}
     assert results["cascade-seed0"].listening is None and results["text-only-seed0"].listening is not None
     assert len(list((baselines / "stages").iterdir())) == 1  # tuned once for both
@@ -250,14 +405,14 @@ def test_a_prompted_model_is_asked_with_its_examples_again(baselines: Path, data
     said = json.loads((baselines / "prompted-seed0" / "plan.json").read_text())["preface"]
     assert said.startswith("Scenarios: light, music.\nActions: off, on, play.\n") and said.count("\n") == 5
     (test, *_) = sorted((data / "recordings").glob("test*"))
-    (again,) = predict_files(baselines / "prompted-seed0", [test])
+    (again,) = load_finished_model(baselines / "prompted-seed0").stream([test])
     first = json.loads((baselines / "prompted-seed0" / "predictions.jsonl").read_text().splitlines()[0])
-    assert again["text"] == first["text"]
+    assert again.text == first["text"]
 
 
 def test_a_cascade_cannot_answer_recordings_by_itself(baselines: Path) -> None:
-    with pytest.raises(InputError, match="is a cascade, which reads what a recogniser hears"):
-        predict_files(baselines / "cascade-seed0", [])
+    with pytest.raises(InputError, match="is a cascade, which reads the transcripts of a recogniser"):
+        load_finished_model(baselines / "cascade-seed0")
 
 
 def test_any_recogniser_can_hear_for_a_cascade(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,7 +459,7 @@ def test_a_model_with_lora_is_merged_and_plain_transformers_agrees(data: Path, t
     said: list[str] = []
     export_run(cell, tmp_path / "exported", said.append)
     assert said[-1].startswith("plain transformers agrees: the same most probable token for 100.0% of ")
-    before, after = Qwen2Audio.tiny().module.state_dict(), load_file(tmp_path / "exported" / "model.safetensors")
+    before, after = tiny(Qwen2Audio).module.state_dict(), load_file(tmp_path / "exported" / "model.safetensors")
     changed = {name for name in after if not torch.equal(after[name], before[hub_to_ours(name)].to(after[name].dtype))}
     assert changed and all(".layers." in name and "audio" not in name for name in changed)
 
@@ -353,7 +508,7 @@ def test_an_exported_model_has_all_that_others_need_and_a_card(finished: Path, t
     assert "scheme: curriculum, 100% of the speech" in card and "| slu_f1 | " in card and "<|audio_bos|>" in card
     assert list(tmp_path.iterdir()) == [tmp_path / "exported"]
     written = Experiment.model_validate(yaml.safe_load(card.split("```yaml\n")[1].split("```")[0]))
-    assert written.grid == read_run(finished / "curriculum-100pct-seed0").experiment.grid
+    assert written.grid == read_finished_model(finished / "curriculum-100pct-seed0").experiment.grid
 
 
 @exports

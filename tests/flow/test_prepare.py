@@ -65,7 +65,7 @@ def test_it_says_what_it_took_for_what_what_there_is_and_what_comes_next(run: Ru
     shown = run(COMMAND)
     assert "train.csv: split train, 6 rows, columns id=id, text=utt, audio=clip_path, intent=intent" in shown
     assert "test.jsonl: split test, 2 rows" in shown
-    assert "What there is" in shown and "Sampling rates and channels" in shown
+    assert "Overview" in shown and "Sampling rates and channels" in shown
     assert "set aside: 2 rows (1 not-read and 1 unreadable), see prepared/quarantine.jsonl" in shown
     assert shown.splitlines()[-1] == "eartune check mine.yaml --data prepared"
     assert sorted(path.name for path in Path("prepared").iterdir()) == [
@@ -111,9 +111,9 @@ def test_what_is_missing_from_an_experiment_is_said() -> None:
     assert data_section({"all": rows("x")})[1:] == [
         "  text:   [{corpus: manifest, path: all.jsonl}]",
         "  speech: []  # no split has recordings to train on",
-        "  test:   []  # needed: recordings that nothing is trained on; name their file with --split test=FILE",
+        "  test:   []  # needed: recordings that are not trained on; name their file with --split test=FILE",
     ]
-    assert data_section({"train": rows(None), "test": []})[1] == "  text:   []  # no split has words in every row"
+    assert data_section({"train": rows(None), "test": []})[1] == "  text:   []  # no split has text in every row"
 
 
 def test_where_nothing_is_left_nothing_comes_next(run: Run, folder: Path) -> None:
@@ -151,8 +151,8 @@ def contents(folder: Path) -> dict[str, bytes]:
         ("prepare test.jsonl --to prepared --map utt", "--map utt: must be OURS=THEIRS"),
         ("prepare test.jsonl --to prepared --map text=words", "test.jsonl: has no column 'words' for text"),
         ("prepare test.jsonl --to prepared --split train=./test.jsonl", "test.jsonl: is given twice"),
-        ("prepare test.jsonl --to . --map audio=clip_path", "test.jsonl: would be written over"),
-        ("prepare test.jsonl --to prepared --messages test.jsonl", "test.jsonl: would be written over"),
+        ("prepare test.jsonl --to . --map audio=clip_path", "test.jsonl: would be overwritten"),
+        ("prepare test.jsonl --to prepared --messages test.jsonl", "test.jsonl: would be overwritten"),
         ("prepare test.jsonl --to train.csv --map audio=clip_path", "train.csv: is a file; name a folder"),
         (f"{COMMAND} --strict", "2 rows (1 not-read and 1 unreadable) cannot be used, the first being train.csv, row"),
     ],

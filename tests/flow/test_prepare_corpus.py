@@ -1,15 +1,12 @@
 """`prepare CORPUS` end to end: from a folder, or from a server on this machine with small files in true layouts."""
 
-import hashlib
 import io
 import json
 import re
 import sys
 import tarfile
-import threading
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,110 +19,41 @@ from eartune.cli.app import main
 from eartune.data.audio import write_audio
 from eartune.data.corpora.snips import INTENTS
 from eartune.data.utterance import Utterance, read_manifest
-from eartune.prepare.download import catalogue
-from eartune.prepare.download.catalogue import WebFile
+from eartune.prepare.download import catalogue, servers
+from eartune.prepare.download.http import RemoteFile
+from file_server import FileServer, serving
 
 Run = Callable[..., str]
 
 
-class Server(ThreadingHTTPServer):
-    """Sends `files` by their paths; a path in `broken` gets no further than so many bytes."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server_port}"
-        self.files: dict[str, bytes] = {}
-        self.broken: dict[str, int] = {}
-        self.asked: list[tuple[str, str | None]] = []  # path and Range of each GET
-
-    @property
-    def sent(self) -> list[str]:
-        """The names of the files that were asked for; listings are none."""
-        return [
-            path.rpartition("/")[2] for path, _ in self.asked if not re.search("/api/[^/]+/[^/]+(/.+/tree|$)", path)
-        ]
-
-    def zenodo(self, number: int, files: Mapping[str, bytes]) -> None:
-        """A record and its listing."""
-        listed = []
-        for name, content in files.items():
-            self.files[f"/records/{number}/{name}"] = content
-            checksum = f"md5:{hashlib.md5(content).hexdigest()}"
-            links = {"self": f"{self.url}/records/{number}/{name}"}
-            listed.append({"key": name, "size": len(content), "checksum": checksum, "links": links})
-        self.files[f"/api/records/{number}"] = json.dumps({"files": listed}).encode()
-
-    def hub(self, dataset: str, folder: str, files: Mapping[str, bytes]) -> None:
-        """A folder of a data set and its listing."""
-        listed = []
-        for name, content in files.items():
-            path = f"{folder}/{name}"
-            self.files[f"/datasets/{dataset}/resolve/main/{path}"] = content
-            lfs = {"oid": hashlib.sha256(content).hexdigest(), "size": len(content)}
-            listed.append({"type": "file", "path": path, "size": len(content), "lfs": lfs})
-        self.files[f"/api/datasets/{dataset}/tree/main/{folder}"] = json.dumps(listed).encode()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is no news here."""
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-    def do_HEAD(self) -> None:
-        self._answer(False)
-
-    def do_GET(self) -> None:
-        self.server.asked.append((self.path, self.headers["Range"]))
-        self._answer(True)
-
-    def _answer(self, with_body: bool) -> None:
-        content = self.server.files.get(self.path)
-        if content is None:
-            self.send_error(404)
-            return
-        start = int((self.headers["Range"] or "bytes=0-")[6:-1])
-        self.send_response(206 if start else 200)
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-        self.send_header("Content-Length", str(len(content) - start))
-        self.send_header("ETag", f'"{hashlib.md5(content).hexdigest()}"')
-        self.end_headers()
-        if with_body:
-            self.wfile.write(content[start : self.server.broken.get(self.path)])
-
-
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """All that the catalogue asks for is asked of this server, and nobody waits for it."""
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
+    """Takes the place of every server in the catalogue, and nobody waits for it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.delenv("EARTUNE_DATA", raising=False)
     monkeypatch.setattr("eartune.prepare.download.http.time.sleep", lambda seconds: None)
-    with Server() as server:
-        for base in ("GITHUB", "HUB", "ZENODO"):
-            monkeypatch.setattr(catalogue, base, server.url)
-        monkeypatch.setattr(catalogue, "MASSIVE", WebFile(f"{server.url}/massive-1.1.tar.gz"))
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving() as server:
+        for base in ("GITHUB", "ZENODO"):
+            monkeypatch.setattr(servers, base, server.url)
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", server.url)
+        monkeypatch.setattr(catalogue, "MASSIVE", RemoteFile(f"{server.url}/massive-1.1.tar.gz", "massive-1.1.tar.gz"))
+        template = f"{server.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
+        yield server
+
+
+def sent(server: FileServer) -> list[str]:
+    """The names of the files that were asked for; listings are none."""
+    return [path.rpartition("/")[2] for path, _ in server.requests if not path.startswith("/api/")]
 
 
 @pytest.fixture
-def run(server: Server, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+def run(server: FileServer, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
     """Prepares what a command line says and returns what it printed; on stderr if it ends with another code."""
 
     def prepare(line: str, code: int = 0) -> str:
-        server.asked.clear()
+        server.requests.clear()
         monkeypatch.setattr(sys, "argv", ["eartune", "prepare", *line.split(), "--to", "prepared", "--headers-only"])
         with pytest.raises(SystemExit) as end:
             main()
@@ -173,7 +101,7 @@ def lines(*rows: Mapping[str, Any]) -> bytes:
 # What is on the server
 
 
-def serve_snips(server: Server) -> None:
+def serve_snips(server: FileServer) -> None:
     folder = "/sonos/nlu-benchmark/b86ac7f1577868c42158d0dec77db50956046696/2017-06-custom-intent-engines"
     for intent in INTENTS:
         for name, words in (("train_{}_full.json", "please "), ("validate_{}.json", "now ")):
@@ -184,7 +112,7 @@ def serve_snips(server: Server) -> None:
 SLURP = "/pswietojanski/slurp/8eb16545762be97ace75334109d73824217311f1/dataset/slurp"
 
 
-def serve_slurp(server: Server) -> None:
+def serve_slurp(server: FileServer) -> None:
     for number, split in enumerate(("train", "train_synthetic", "devel", "test")):
         tokens = [{"id": 0, "surface": "wake"}, {"id": 1, "surface": split}]
         row: dict[str, Any] = {"slurp_id": number, "scenario": "alarm", "action": "set", "tokens": tokens}
@@ -201,7 +129,7 @@ def massive_row(number: int, partition: str, **more: Any) -> dict[str, Any]:
     return row | {"utt": f"um {number} uhr", "annot_utt": f"um [time : {number} uhr]"} | more
 
 
-def serve_massive(server: Server) -> None:
+def serve_massive(server: FileServer) -> None:
     files = {"1.1/LICENSE": b"CC BY 4.0"}
     for locale in ("de-DE", "it-IT"):
         rows = [massive_row(n, part, locale=locale) for n, part in enumerate(("train", "dev", "test"), start=1)]
@@ -209,7 +137,7 @@ def serve_massive(server: Server) -> None:
     server.files["/massive-1.1.tar.gz"] = tarball(files)
 
 
-def serve_italic(server: Server) -> None:
+def serve_italic(server: FileServer) -> None:
     serve_massive(server)
     files = {f"ITALIC/recordings/{number}.wav": sound(number / 2) for number in (1, 2, 3)}
     for number, split in enumerate(("train", "validation", "test"), start=1):
@@ -226,11 +154,19 @@ def parquet(number: int, split: str) -> bytes:
     return whole.getvalue()
 
 
-def serve_speech_massive(server: Server) -> None:
+def serve_speech_massive(server: FileServer) -> None:
     for locale, splits in (("fr-FR", ("train", "train_115", "validation")), ("ko-KR", ("train_115", "validation"))):
         shards = {f"{split}-00000-of-00001.parquet": parquet(n, split) for n, split in enumerate(splits, start=1)}
         server.hub("FBK-MT/Speech-MASSIVE", locale, shards)
         server.hub("FBK-MT/Speech-MASSIVE-test", locale, {"test-00000-of-00001.parquet": parquet(9, "test")})
+
+
+def serve_xsid(server: FileServer) -> None:
+    row = b"# id = 1\n# text-en = wake me at nine\n# text = weck mich um neun\n# intent = alarm/set_alarm\n"
+    for number, word in enumerate(("weck", "mich", "um", "neun"), start=1):
+        row += f"{number}\t{word}\talarm/set_alarm\t{'B-datetime' if word == 'neun' else 'O'}\n".encode()
+    for split in ("valid", "test"):
+        server.files[f"/mainlp/xsid/761d926c3f2e9f6bea13192d2f39cec1d04d9777/data/xSID-0.7/de.{split}.conll"] = row
 
 
 # Fetched, prepared, and not fetched again
@@ -241,6 +177,7 @@ def serve_speech_massive(server: Server) -> None:
     [
         ("snips", serve_snips, {"train": 7, "validation": 7}, 14, 0),
         ("slurp", serve_slurp, {"train": 1, "train_synthetic": 1, "devel": 1, "test": 1}, 6, 4),
+        ("xsid --with language=de", serve_xsid, {"valid": 1, "test": 1}, 2, 0),
         ("massive --with locale=de-DE", serve_massive, {"train": 1, "dev": 1, "test": 1}, 1, 0),
         ("italic", serve_italic, {"train": 1, "validation": 1, "test": 1}, 3, 3),
         (
@@ -248,91 +185,91 @@ def serve_speech_massive(server: Server) -> None:
             *({"train": 1, "train_115": 1, "validation": 1, "test": 1}, 4, 4),
         ),
     ],
-    ids=["snips", "slurp", "massive", "italic", "speech-massive"],
+    ids=["snips", "slurp", "xsid", "massive", "italic", "speech-massive"],
 )
 def test_a_corpus_is_fetched_once_and_prepared(
-    server: Server, run: Run, name: str, serve: Callable[[Server], None], splits: dict[str, int], n_files: int,
+    server: FileServer, run: Run, name: str, serve: Callable[[FileServer], None], splits: dict[str, int], n_files: int,
     n_recordings: int,
 ) -> None:  # fmt: skip
     serve(server)
     shown = run(f"{name} --download")
-    assert len(server.sent) == n_files == len(set(server.sent))
+    assert len(sent(server)) == n_files == len(set(sent(server)))
     assert len(re.findall("^licence: .*CC", shown, re.MULTILINE)) == 1 and "downloading" in shown
     assert {split: len(prepared(split)) for split in splits} == splits
     assert sum(len(row.recordings) for split in splits for row in prepared(split)) == n_recordings
     assert shown.splitlines()[-1] == "eartune check mine.yaml --data prepared"
     manifests = {path: path.read_bytes() for path in Path("prepared").iterdir()}
     run(f"{name} --download")
-    assert server.sent == []
+    assert sent(server) == []
     run(name)
-    assert server.asked == [] and {path: path.read_bytes() for path in Path("prepared").iterdir()} == manifests
-    assert list(Path().rglob("*.part*")) == list(Path().rglob("*.unpacked")) == []
+    assert server.requests == [] and {path: path.read_bytes() for path in Path("prepared").iterdir()} == manifests
+    assert list(Path().rglob("*.part")) == list(Path().rglob("*.unpacking")) == []
 
 
-def test_archives_are_not_needed_once_they_are_unpacked(server: Server, run: Run) -> None:
+def test_archives_are_not_needed_once_they_are_unpacked(server: FileServer, run: Run) -> None:
     serve_slurp(server)
     run("slurp --download")
     for archive in Path("data/slurp").glob("*.tar.gz"):
         archive.unlink()
     run("slurp --download")
-    assert server.asked == []
+    assert server.requests == []
 
 
-def test_only_the_splits_and_the_locale_that_are_asked_for_come(server: Server, run: Run) -> None:
+def test_only_the_splits_and_the_locale_that_are_asked_for_come(server: FileServer, run: Run) -> None:
     serve_speech_massive(server)
     shown = run("speech-massive --with locale=ko-KR --download")
-    assert server.sent == [f"{split}-00000-of-00001.parquet" for split in ("train_115", "validation", "test")]
+    assert sent(server) == [f"{split}-00000-of-00001.parquet" for split in ("train_115", "validation", "test")]
     assert "data/speech_massive: holds no ko-KR/train-*.parquet, so split train is left out" in shown.splitlines()
-    assert {path.name for path in Path("data/speech_massive").iterdir()} == {"ko-KR", "audio"}
+    assert {path.name for path in Path("data/speech_massive").iterdir()} == {"ko-KR", "audio", ".download.lock"}
     run("speech-massive --with locale=fr-FR --with split=test --download")
-    assert [path for path, _ in server.asked if "Speech-MASSIVE/" in path] == []
+    assert [path for path, _ in server.requests if "Speech-MASSIVE/" in path] == []
     assert sorted(path.name for path in Path("prepared").glob("t*.jsonl")) == ["test.jsonl", "train_115.jsonl"]
 
 
-def test_text_alone_neither_brings_sound_nor_misses_it(server: Server, run: Run) -> None:
+def test_text_alone_neither_brings_sound_nor_misses_it(server: FileServer, run: Run) -> None:
     serve_slurp(server)
     shown = run("slurp --download --text-only")
-    assert server.sent == ["train.jsonl", "train_synthetic.jsonl", "devel.jsonl", "test.jsonl"]
-    assert "not there" not in shown and not prepared("test")[0].recordings
+    assert sent(server) == ["train.jsonl", "train_synthetic.jsonl", "devel.jsonl", "test.jsonl"]
+    assert "does not exist" not in shown and not prepared("test")[0].recordings
     shown = run("slurp --with split=test")
-    lacking = "data/slurp/slurp_real: not there, so there is no sound; --download fetches it"
-    assert [line[: len(lacking)] for line in shown.splitlines() if "not there" in line] == [lacking]
+    absent = "data/slurp/slurp_real: does not exist, so there are no recordings; add --download"
+    assert [line[: len(absent)] for line in shown.splitlines() if "does not exist" in line] == [absent]
     run("slurp --download --with split=test")
     assert len(prepared("test")[0].recordings) == 1
     run("slurp --with split=test --text-only")
     assert not prepared("test")[0].recordings
 
 
-def test_a_download_that_breaks_off_goes_on_with_the_same_command(server: Server, run: Run) -> None:
+def test_a_download_that_breaks_off_goes_on_with_the_same_command(server: FileServer, run: Run) -> None:
     serve_slurp(server)
     place = "/records/4274930/slurp_real.tar.gz"
-    server.broken[place] = 200
-    assert "no more came in 5 tries" in run("slurp --download", code=2)
+    server.troubles[place] = ["cut 200"] * 6
+    assert "5 tries brought nothing more" in run("slurp --download", code=2)
     assert not Path("data/slurp/slurp_real.tar.gz").exists() and not Path("prepared").exists()
-    server.broken.clear()
+    server.troubles.clear()
     run("slurp --download")
-    assert [sent for path, sent in server.asked if path == place] == ["bytes=200-"]
-    assert server.sent == ["slurp_real.tar.gz", "slurp_synth.tar.gz"] and len(prepared("devel")[0].recordings) == 1
+    assert server.ranges(place) == ["bytes=200-"]
+    assert sent(server) == ["slurp_real.tar.gz", "slurp_synth.tar.gz"] and len(prepared("devel")[0].recordings) == 1
 
 
-def test_a_file_of_the_wrong_checksum_never_gets_its_name(server: Server, run: Run) -> None:
+def test_a_file_of_the_wrong_checksum_never_gets_its_name(server: FileServer, run: Run) -> None:
     serve_italic(server)
     server.files["/records/8040649/dataset.zip"] = server.files["/records/8040649/dataset.zip"][:-1] + b"?"
-    assert "dataset.zip: should have the checksum md5:" in run("italic --download", code=2)
-    assert [path.name for path in Path("data/italic").iterdir()] == []
+    assert "dataset.zip: the file that was downloaded has the md5 checksum" in run("italic --download", code=2)
+    assert [path.name for path in Path("data/italic").iterdir()] == [".download.lock"]
 
 
-def test_an_archive_that_is_damaged_leaves_nothing_half_unpacked(server: Server, run: Run) -> None:
+def test_an_archive_that_is_damaged_leaves_nothing_half_unpacked(server: FileServer, run: Run) -> None:
     serve_massive(server)
     server.files["/massive-1.1.tar.gz"] = server.files["/massive-1.1.tar.gz"][:-20]
-    assert "is damaged or cut short" in run("massive --with locale=de-DE --download", code=2)
-    assert sorted(path.name for path in Path("data/massive").iterdir()) == [".checksums.json", "massive-1.1.tar.gz"]
+    assert "is damaged or incomplete" in run("massive --with locale=de-DE --download", code=2)
+    assert sorted(path.name for path in Path("data/massive").iterdir()) == [".download.lock", "massive-1.1.tar.gz"]
 
 
 # What is not there
 
 
-def test_splits_that_are_not_there_are_left_out_and_said(server: Server, run: Run) -> None:
+def test_splits_that_are_not_there_are_left_out_and_said(server: FileServer, run: Run) -> None:
     serve_slurp(server)
     Path("data/slurp").mkdir(parents=True)
     for split in ("devel", "test"):
@@ -357,12 +294,12 @@ def test_a_corpus_without_splits_is_one_split(run: Run) -> None:
     assert [row.text for row in prepared("train")] == ["wake me"]
 
 
-def test_a_file_of_that_name_is_a_file_and_a_folder_is_not(server: Server, run: Run) -> None:
+def test_a_file_of_that_name_is_a_file_and_a_folder_is_not(server: FileServer, run: Run) -> None:
     Path("snips").mkdir()
     assert "data/snips_cc0: holds no train*.json" in run("snips", code=2)
     Path("snips").rmdir()
     Path("snips").write_text('{"id": "a", "text": "wake me", "intent": "alarm_set"}\n')
-    assert "snips: split all, 1 rows" in run("snips --shape jsonl")
+    assert "snips: split all, 1 rows" in run("snips --format jsonl")
 
 
 HAND = "as docs/corpora.md says"
@@ -377,20 +314,21 @@ KEYS = "locale (needed), split, folder"
             f"data/snips_cc0: holds no train*.json or valid*.json; add --download, or get it from https://.*{HAND}",
         ),
         ("nlu-eval", f"data/nlu_eval: holds no nlu_eval_annotated.jsonl; get it from https://.*{HAND}"),
-        ("fluent --download", f"fluent cannot be fetched by --download; get it from https://fluent.*{HAND}"),
+        ("fluent --download", f"fluent cannot be downloaded by eartune; get it from https://fluent.*{HAND}"),
         ("massive", f"massive needs --with locale=...; its keys are {KEYS}"),
         ("massive --with local=de-DE", f"--with local=de-DE: massive has no such key; it has {KEYS}"),
         ("massive --with locale", "--with locale: must be KEY=VALUE"),
         ("snips --with split=dev", "--with: snips.split: input should be 'train' or 'validation'"),
         ("slurp --with corpus=snips", "--with corpus=snips: slurp has no such key; it has split, recordings, folder"),
         ("snips --with folder=prepared", "data/prepared: holds no train"),
-        ("snips --with folder=../prepared", "data/../prepared: is where the corpus itself lies; name another folder"),
-        ("snips --map text=utt", "--split, --shape and --map are for files of your own, not for the corpus snips"),
+        ("snips --with folder=../prepared", "data/../prepared: holds the corpus itself; name another folder"),
+        ("snips --map text=utt", "--split, --format and --map are for files of your own, not for the corpus snips"),
         ("rows.csv --download", "--with, --download and --text-only are for one corpus by its name: fluent, italic"),
-        ("snipz", "snipz: is neither a file nor a corpus; corpora are fluent, italic"),
+        ("snipz", "snipz: is neither a file nor a corpus; the corpora are fluent, italic"),
         ("snips --download", "train_AddToPlaylist_full.json: the server answered 404"),
-        ("italic --download", "massive-1.1.tar.gz: the server answered 404"),
-        ("speech-massive --with locale=xx-XX --download", "tree/main/xx-XX: the server answered 404"),
+        ("massive --with locale=de-DE --download", "massive-1.1.tar.gz: the server answered 404"),
+        ("italic --download", "/api/records/8040649: the server answered 404"),
+        ("speech-massive --with locale=xx-XX --download", "folder xx-XX: the Hugging Face Hub answered 404"),
     ],
 )
 def test_what_a_user_may_get_wrong_is_one_sentence(run: Run, line: str, said: str) -> None:
@@ -406,4 +344,4 @@ def test_recordings_without_words_are_not_text(run: Run) -> None:
     (folder / "labels.jsonl").write_bytes(lines({"file": "a.wav", "intent": "orderDrink", "slots": {}}))
     run("picovoice")
     assert len(prepared("test")) == 1
-    assert "recordings whose words nobody wrote down; leave --text-only out" in run("picovoice --text-only", code=2)
+    assert "recordings without a transcript; leave --text-only out" in run("picovoice --text-only", code=2)

@@ -9,11 +9,12 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src"
 NEEDS_TORCH = (
-    *("models.activation_memory", "models.audio_llm", "models.batch", "models.chat_model", "models.checkpoint_check"),
-    *("models.components", "models.families", "models.generation", "models.packed_attention", "models.pocket"),
-    *("models.registry", "models.rows", "models.size_from_config", "models.tiny", "models.whisper_encoder"),
+    *("models.activation_memory", "models.audio_llm", "models.batch", "models.checkpoint_check", "models.collator"),
+    *("models.components", "models.families", "models.generation", "models.lora", "models.nf4"),
+    *("models.packed_attention", "models.pocket", "models.registry", "models.rows", "models.size_from_config"),
+    *("models.whisper_encoder",),
     *("training.callbacks", "training.encoder_cache", "training.optimizer", "training.trainer", "inference"),
-    *("experiments.predict", "experiments.trained_model", "export"),
+    *("experiments.finished_model", "export"),
 )
 MODULES = [".".join(path.relative_to(SRC).with_suffix("").parts) for path in (SRC / "eartune").rglob("*.py")]
 LIGHT = sorted(
@@ -42,6 +43,13 @@ def heavy_after(program: str) -> str:
 
 def test_everything_but_the_model_is_imported_without_torch() -> None:
     assert heavy_after("\n".join(f"import {name}" for name in LIGHT)) == "[]"
+
+
+def test_training_imports_no_compiler_of_grammars() -> None:
+    """llguidance is for constrained answers alone."""
+    program = "import sys, eartune.models.registry, eartune.training.trainer\nprint('llguidance' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr
 
 
 @pytest.mark.parametrize(

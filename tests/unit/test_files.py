@@ -1,5 +1,6 @@
 """Files are read with the place of every fault, and written whole or not at all."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from eartune.errors import InputError
-from eartune.files import read_json, read_lines, write_json, write_lines, write_text
+from eartune.files import atomic, read_json, read_lines, remove_leftovers, write_json, write_lines, write_text
 
 
 def test_rows_come_with_their_place_and_blank_lines_count_but_hold_nothing(tmp_path: Path) -> None:
@@ -101,3 +102,50 @@ def test_a_write_leaves_no_other_file_and_makes_its_folder(tmp_path: Path) -> No
     write_json(tmp_path / "runs" / "result.json", {"n": 1})
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["result.json"]
     assert read_json(tmp_path / "runs" / "result.json") == {"n": 1}
+
+
+def test_a_path_is_untouched_until_its_block_ends_and_stays_so_if_that_raises(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "weights.safetensors"
+    with atomic(path) as half_written:
+        half_written.write_text("whole")
+        assert half_written.parent == path.parent and half_written.suffix == path.suffix and not path.exists()
+    with pytest.raises(KeyboardInterrupt), atomic(path) as half_written:
+        half_written.write_text("half")
+        raise KeyboardInterrupt
+    assert [found.name for found in path.parent.iterdir()] == [path.name] and path.read_text() == "whole"
+
+
+def test_a_folder_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    def write(text: str) -> None:
+        with atomic(tmp_path / "model") as half_written:
+            half_written.mkdir()
+            (half_written / "config.json").write_text(text)
+
+    write("first")
+    with pytest.raises(OSError):
+        write("second, where a folder stands already")
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    assert (tmp_path / "model" / "config.json").read_text() == "first"
+
+
+def test_two_writers_of_one_path_do_not_share_a_temporary_name(tmp_path: Path) -> None:
+    with atomic(tmp_path / "1.flac") as first, atomic(tmp_path / "1.flac") as second:
+        first.write_text("first")
+        second.write_text("second")
+    assert first != second and str(os.getpid()) in first.name
+    assert (tmp_path / "1.flac").read_text() == "first"  # whose block ended last
+    assert [path.name for path in tmp_path.iterdir()] == ["1.flac"]
+
+
+def test_what_killed_processes_left_is_removed_and_what_is_being_written_is_not(tmp_path: Path) -> None:
+    left = [tmp_path / name for name in (".1.part-7-abcd.flac", ".2.part-7-abcd.flac", ".model.part-7-abcd")]
+    others = [tmp_path / name for name in ("1.flac", ".hidden.flac")]
+    left[2].mkdir()
+    for path in (left[0], left[1], left[2] / "config.json", *others):
+        path.touch()
+    for path in (left[0], left[2], *others):
+        os.utime(path, (0, 0))
+    remove_leftovers(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted([left[1], *others])
+    remove_leftovers(tmp_path, seconds=0)
+    assert sorted(tmp_path.iterdir()) == sorted(others)

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from eartune.settings import Decoding, Lora, Section, Training, explain
+from eartune.settings import Decoding, Section, Training, explain
 
 
 def fault(kind: type[Section], values: object) -> str:
@@ -41,5 +41,9 @@ def test_a_fault_is_one_sentence_with_file_and_place(values: object, said: str) 
     assert fault(Training, values) == f"demo.yaml: {said}"
 
 
-def test_the_first_of_many_faults_is_told() -> None:
-    assert fault(Lora, {"rank": 0, "alpha": 0}) == "demo.yaml: rank: input should be greater than or equal to 1"
+def test_all_faults_are_told_in_a_line_each() -> None:
+    assert fault(Training, {"batch_size": 0, "lora": {"rnk": 8, "alfa": 1}, "max_grad_norm": "no"}).split("\n") == [
+        "demo.yaml: batch_size: input should be greater than or equal to 1",
+        "demo.yaml: lora: unknown key 'rnk'; did you mean 'rank'?; unknown key 'alfa'; did you mean 'alpha'?",
+        "demo.yaml: max_grad_norm: input should be a valid number, unable to parse string as a number",
+    ]

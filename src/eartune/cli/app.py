@@ -17,23 +17,23 @@ VERBS = {  # where each is, and what the help of all says of it, which is the fi
     "list": ("listing.list_all", "Show the experiments, corpora, schemes and architectures there are."),
     "prepare": (
         "prepare.prepare_files",
-        "Make manifests of your own files: faults are set aside with reasons, and one page says what is there.",
+        "Make manifests of your own files: faulty rows are set aside with reasons, and a profile describes the rest.",
     ),
     "check": (
         "check.check",
-        "Print what a run would do: stages, examples, hours, steps, trainable parameters, memory.",
+        "Print what a run would do: stages, examples, hours, steps, trainable parameters, memory, disk.",
     ),
     "run": (
         "run.run",
-        "Train, decode, score and report every model that is not finished; interrupted, the same command goes on.",
+        "Train, decode, score and report every model that is not finished; run it again to resume.",
     ),
     "score": (
-        "score.score",
-        "Score predictions: every metric with its 95 % interval, and what kind of answers they are.",
+        "score.score_predictions",
+        "Score predictions: every metric with its 95 % interval, and the quality of the answers.",
     ),
     "compare": (
         "compare.compare_systems",
-        "Compare two systems: B less A in each metric, with interval and p, and the rows that B fixes and breaks.",
+        "Compare two systems: B minus A in each metric, with interval and p, and the rows that B fixes and breaks.",
     ),
     "report": (
         "report.report",
@@ -95,5 +95,5 @@ def main() -> None:
         print(f"eartune: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("eartune: stopped; the same command goes on from here", file=sys.stderr)
+        print("eartune: interrupted; run the same command to resume", file=sys.stderr)
         sys.exit(130)

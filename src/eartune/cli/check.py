@@ -1,5 +1,7 @@
 """`eartune check`: the plan, before any weight is loaded."""
 
+import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from rich.table import Table
@@ -9,19 +11,29 @@ from eartune.cli.licences import show_licences
 from eartune.cli.options import DataRoot, ExperimentFile, RunsRoot
 from eartune.data.budget import describe
 from eartune.data.corpora import Source
+from eartune.data.recording_index import RecordingIndex
 from eartune.evaluation.metrics.power import DISAGREEMENT, design_effect, smallest_difference
 from eartune.experiments.experiment import read_experiment
-from eartune.experiments.plan import CellPlan, Pools, StageFigures, figures, plan_cells, read_pools, shared_steps
+from eartune.experiments.keys import Keys, distinct_stages, shared_steps
+from eartune.experiments.plan import CellPlan, Pools, StageFigures, figures, plan_cells, read_pools
+from eartune.models.size_from_config import size_of
+from eartune.run_folder import RunsFolder
+from eartune.training.disk_estimate import DiskEstimate, disk_estimate
 from eartune.training.memory_estimate import Footprint
+from eartune.wording import counted
 
 
 def check(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsRoot = Path("runs")) -> None:
-    """Print what a run would do: stages, examples, hours, steps, trainable parameters, memory.
+    """Print what a run would do: stages, examples, hours, steps, trainable parameters, memory, disk.
 
     Example: eartune check experiments/demo.yaml
     """
     settings = read_experiment(experiment)
-    pools = read_pools(settings, Source(data, runs / "speech", render=False))
+    everything = RunsFolder(runs)
+    index = RecordingIndex(everything.recordings)
+    pools = read_pools(settings, Source(data, everything.speech, may_write=False, index=index))
+    if runs.is_dir():  # to check is to leave nothing behind
+        index.save()
     plans = plan_cells(settings, pools)
     console = terminal()
     console.print(f"[bold]{settings.name}[/]  {settings.question}")
@@ -42,7 +54,11 @@ def check(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsR
         largest = max(footprints, key=lambda footprint: footprint.total)
         console.print(memory_table(largest))
         console.print(f"the smallest GPU that holds it: {largest.gpu}", highlight=False)
-    steps, shared = shared_steps(plans, settings)
+    keys = Keys(settings, pools, settings.architecture.checkpoint)
+    size, stages = size_of(settings.architecture), distinct_stages(plans, keys)
+    disk = disk_estimate(size, stages, pools.test, settings.architecture, settings.training)
+    console.print(disk_sentence(disk, free_disk(runs / settings.name)), highlight=False)
+    steps, shared = shared_steps(plans, keys)
     saved = f"; {shared} of them fall away, as equal stages are trained once" if shared else ""
     console.print(
         f"{len(plans)} models of {steps} steps in all{saved}. Next: eartune run {experiment}", highlight=False
@@ -96,6 +112,32 @@ def memory_table(footprint: Footprint) -> Table:
     table.add_row("activations and logits", "", "", gigabytes(footprint.activations))
     table.add_row("all", "", "", gigabytes(footprint.total))
     return table
+
+
+def disk_sentence(disk: DiskEstimate, free: float) -> str:
+    """Say which disk the run needs at most, and whether it has that; `free` is in bytes."""
+    stages = counted(disk.stages, "stage")
+    needed = (
+        f"disk: at most {gigabytes(disk.total)}, of which {gigabytes(disk.weights)} are weights of {stages}, "
+        f"{gigabytes(disk.checkpoints)} two checkpoints of the largest, "
+        f"{gigabytes(disk.encoder_cache)} the encoder cache; {gigabytes(free)} are free"
+    )
+    if disk.total <= free:
+        return needed
+    missing = gigabytes(disk.total - free)
+    return (
+        f"{needed}\n[bold red]The disk lacks {missing}; lower training.encoded_gb, train with lora, or use another.[/]"
+    )
+
+
+def free_disk(folder: Path) -> float:
+    """Return the bytes that a run may take in all: what is free, and the weights and states that it has saved."""
+    existing = next(path for path in (folder, *folder.resolve().parents) if path.exists())
+    saved = 0
+    for file in folder.rglob("*.safetensors"):
+        with suppress(FileNotFoundError):  # of a run that is at work
+            saved += file.stat().st_size
+    return shutil.disk_usage(existing).free + saved
 
 
 def millions(parameters: int) -> str:

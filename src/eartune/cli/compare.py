@@ -1,4 +1,4 @@
-"""`eartune compare`: two systems on one test, metric by metric and row by row."""
+"""`eartune compare`: compare two systems on one test set, metric by metric and row by row."""
 
 import json
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Table as RichTable
 
 from eartune.cli.console import console as terminal
 from eartune.cli.scoring_options import (
@@ -14,7 +14,7 @@ from eartune.cli.scoring_options import (
     ModeOption,
     PartitionOption,
     ReferenceFile,
-    faults_in_words,
+    counts_text,
     matched_answers,
     no_garbage_collection,
 )
@@ -22,7 +22,7 @@ from eartune.data.frame import SemanticFrame
 from eartune.errors import InputError
 from eartune.evaluation.metrics import Average, Difference, changes, compare
 from eartune.evaluation.metrics.power import design_effect, smallest_difference
-from eartune.evaluation.scoring.match import Cluster, Pair, Stratum, answered
+from eartune.evaluation.scoring.match import Cluster, Pair, Stratum, answers_to_score
 from eartune.evaluation.scoring.reference import read_references
 
 SHOWN = 5
@@ -34,13 +34,13 @@ def compare_systems(
     reference: ReferenceFile,
     format: FormatOption = "manifest",
     mode: ModeOption = "strict",
-    average: Annotated[Average, typer.Option(help="Over all entities and labels, or over labels.")] = "micro",
-    cluster: Annotated[Cluster, typer.Option(help="What intervals and tests draw again.")] = "sentence",
+    average: Annotated[Average, typer.Option(help="micro: over all entities; macro: the mean over labels.")] = "micro",
+    cluster: Annotated[Cluster, typer.Option(help="The unit that bootstrap and permutation test draw.")] = "sentence",
     stratify: Annotated[Stratum | None, typer.Option(help="Draw within these groups only.")] = None,
     partition: PartitionOption = "test",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
 ) -> None:
-    """Compare two systems: B less A in each metric, with interval and p, and the rows that B fixes and breaks.
+    """Compare two systems: B minus A in each metric, with interval and p, and the rows that B fixes and breaks.
 
     Example: eartune compare text-only.jsonl curriculum.jsonl --reference manifest.jsonl
     """
@@ -48,34 +48,37 @@ def compare_systems(
         references = read_references(reference, format, partition)
         one, other = (matched_answers(path, references, format, mode) for path in (first, second))
         if [pair.key for pair in one.pairs] != [pair.key for pair in other.pairs]:
-            raise InputError(f"{first} answers by recording and {second} by sentence, or the other way round")
-        before, after = answered(one.pairs, cluster, stratify), answered(other.pairs, cluster, stratify)
+            raise InputError(f"{first} answers by recording and {second} by sentence, or the reverse")
+        before, after = answers_to_score(one.pairs, cluster, stratify), answers_to_score(other.pairs, cluster, stratify)
         differences = compare(before, after, mode=mode, average=average)
     moved = changes(before, after)
     rows = {"fixed": moved.fixed, "broken": moved.broken, "wrong_in_both": moved.wrong_in_both}
     disagreement = max(1, len(moved.fixed) + len(moved.broken)) / len(before)
-    resolved = smallest_difference(len(before), design_effect(row.cluster for row in before), disagreement)
+    detectable = smallest_difference(len(before), design_effect(row.cluster for row in before), disagreement)
     if as_json:
         listed = {kind: [row_json(one.pairs[p], other.pairs[p]) for p in places] for kind, places in rows.items()}
         found = {name: difference.to_json() for name, difference in differences.items()}
-        print(json.dumps({"differences": found, "smallest_difference": resolved, "n": len(before)} | listed, indent=1))
+        print(
+            json.dumps({"differences": found, "smallest_difference": detectable, "n": len(before)} | listed, indent=1)
+        )
         return
     console = terminal()
-    console.print(f"A {first}: {faults_in_words(one)}\nB {second}: {faults_in_words(other)}")
+    console.print(f"A {first}: {counts_text(one)}\nB {second}: {counts_text(other)}")
     console.print(difference_table(differences))
     console.print(
-        "p: sign-flip permutation of whole clusters, 10,000 draws; the paired test is the one to go by, and metrics "
-        f"are not independent of each other.\nThis test finds {100 * resolved:.1f} points of exact match in 80 of 100 "
-        "such comparisons; a smaller difference needs a larger test."
+        "p comes from a paired permutation test of whole clusters with 10,000 draws; rely on it rather than on the "
+        "overlap of intervals. The metrics are not independent of each other.\n"
+        f"This test set detects a difference of {100 * detectable:.1f} points of exact match in 80 of 100 such "
+        "comparisons; a smaller difference needs a larger test set."
     )
     for kind, places in rows.items():
         show_rows(kind, [(one.pairs[p], other.pairs[p]) for p in places])
 
 
-def difference_table(differences: dict[str, Difference]) -> Table:
-    """A line a metric, in points."""
-    table = Table(box=None, pad_edge=False)
-    for title in ("metric", "A", "B", "B - A", "95 % interval", "p", "their own intervals"):
+def difference_table(differences: dict[str, Difference]) -> RichTable:
+    """One row for each metric; the difference is in points."""
+    table = RichTable(box=None, pad_edge=False)
+    for title in ("metric", "A", "B", "B - A", "95 % interval", "p", "intervals of A and B"):
         table.add_column(title, justify="left" if title == "metric" else "right", no_wrap=True)
     for name, d in differences.items():
         own = "do not overlap" if d.apart else "overlap"
@@ -85,30 +88,32 @@ def difference_table(differences: dict[str, Difference]) -> Table:
 
 
 def show_rows(kind: str, pairs: Sequence[tuple[Pair, Pair]]) -> None:
-    """How many rows there are of a kind, and the first few, no two of one sentence."""
+    """Print the number of rows of a kind and the first few, no two of the same sentence."""
     console = terminal()
     console.print(f"\n[bold]{kind.replace('_', ' ')}: {len(pairs):,}[/]")
     of_sentence = {one.reference.id: (one, other) for one, other in reversed(pairs)}
     shown = list(of_sentence.values())[::-1][:SHOWN]
     for one, other in shown:
         console.print(f"{one.key}  {one.reference.text or ''}", markup=False)
-        console.print(f"  gold {in_words(one.reference.frame)}", markup=False)
+        console.print(f"  gold {frame_text(one.reference.frame)}", markup=False)
         for name, pair in (("A", one), ("B", other)):
-            console.print(f"  {name}    {in_words(pair.prediction.answer if pair.prediction else None)}", markup=False)
+            console.print(
+                f"  {name}    {frame_text(pair.prediction.answer if pair.prediction else None)}", markup=False
+            )
     if len(pairs) > len(shown):
         console.print(f"  and {len(pairs) - len(shown):,} more; --json lists them all")
 
 
-def in_words(frame: SemanticFrame | None) -> str:
+def frame_text(frame: SemanticFrame | None) -> str:
     """A frame on one line."""
     if frame is None:
-        return "no answer that could be read"
+        return "no answer that could be parsed"
     return frame.intent + "".join(f" [{entity.type}: {entity.filler}]" for entity in frame.entities)
 
 
 def row_json(one: Pair, other: Pair) -> dict[str, Any]:
-    """A row with what both systems made of it."""
+    """A row with the answers of both systems, for JSON."""
     frames = (one.reference.frame, *(pair.prediction.answer if pair.prediction else None for pair in (one, other)))
     return {"key": one.key, "text": one.reference.text} | dict(
-        zip(("gold", "a", "b"), map(in_words, frames), strict=True)
+        zip(("gold", "a", "b"), map(frame_text, frames), strict=True)
     )

@@ -1,6 +1,7 @@
 """`eartune doctor`: can this machine, these versions and this model do the work?"""
 
 import importlib.util
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -24,7 +25,7 @@ LEAST_FREE_GB = 5
 
 def doctor(
     experiment: Annotated[
-        Path | None, typer.Argument(metavar="[EXPERIMENT.yaml]", help="Also load its model and see whether it hears.")
+        Path | None, typer.Argument(metavar="[EXPERIMENT.yaml]", help="Also load its model and check it.")
     ] = None,
 ) -> None:
     """Look at versions, packages, accelerator and disk, and at a model if one is given; say what to do.
@@ -41,24 +42,24 @@ def doctor(
 
 
 class Report:
-    """Findings as they come, and a verdict."""
+    """Prints findings as they come, and a verdict at the end."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
         self.remedies: list[str] = []
 
-    def say(self, fine: bool, found: str, remedy: str) -> None:
-        """One finding; the remedy is for one that is not fine."""
+    def check(self, fine: bool, found: str, remedy: str) -> None:
+        """Print a finding; keep the remedy of one that is not fine for the verdict."""
         self.console.print(f"[green]ok[/]    {found}" if fine else f"[red]look[/]  {found}", highlight=False)
         if not fine:
             self.remedies.append(remedy)
 
     def note(self, found: str) -> None:
-        """Something good to know."""
+        """Print what is good to know and cannot be wrong."""
         self.console.print(f"      {found}", highlight=False)
 
     def conclude(self) -> None:
-        """The verdict; exits with 1 if there is something to do."""
+        """Print the verdict; exit with 1 if there is something to do."""
         if not self.remedies:
             self.console.print("[bold green]ready[/]")
             return
@@ -69,14 +70,14 @@ class Report:
 
 
 def look_at_versions(report: Report) -> None:
-    """Python and the libraries on which numbers depend."""
+    """Check the versions of Python and of the libraries on which numbers depend."""
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    report.say(python in ("3.11", "3.12"), f"Python {python}", "use Python 3.11 or 3.12")
+    report.check(python in ("3.11", "3.12"), f"Python {python}", "use Python 3.11 or 3.12")
     for package, (low, high) in TESTED.items():
         found = installed_version(package)
         fine = found is not None and _number(low) <= _number(found) <= _number(high)
         tested = f"tested with {low} and {high}" if low != high else f"tested with {low}"
-        report.say(
+        report.check(
             fine,
             f"{package} {found or 'is not installed'} ({tested})",
             f"pip install '{package}=={high}.*', or run `make test`",
@@ -84,22 +85,22 @@ def look_at_versions(report: Report) -> None:
 
 
 def look_at_packages(report: Report) -> None:
-    """What the extras bring; none is needed for everything."""
+    """Print which packages of the extras are installed; none is needed for everything."""
     import soundfile
 
-    report.say(True, f"soundfile with libsndfile {soundfile.__libsndfile_version__}", "")
+    report.check(True, f"soundfile with libsndfile {soundfile.__libsndfile_version__}", "")
     for extra, modules in EXTRAS.items():
         missing = [module for module in modules if importlib.util.find_spec(module) is None]
         report.note(f"extra {extra}: " + (f"not here are {', '.join(missing)}" if missing else "all here"))
 
 
 def look_at_the_machine(report: Report) -> None:
-    """Accelerator and disk."""
+    """Check the accelerator and the free disk space."""
     import torch
 
     if torch.cuda.is_available():
         memory = torch.cuda.get_device_properties(0).total_memory / 1e9
-        report.say(
+        report.check(
             torch.cuda.is_bf16_supported(including_emulation=False),
             f"GPU: {torch.cuda.get_device_name(0)}, {memory:.0f} GB, bfloat16",
             "this GPU computes bfloat16 slowly; set architecture.precision to float32, or use a newer one",
@@ -107,21 +108,22 @@ def look_at_the_machine(report: Report) -> None:
     else:
         report.note("no GPU: the pocket checkpoint trains on the CPU, a 7B model does not")
     free = shutil.disk_usage(Path.cwd()).free / 1e9
-    report.say(free > LEAST_FREE_GB, f"{free:.0f} GB free on this disk", f"free {LEAST_FREE_GB} GB for checkpoints")
+    report.check(free > LEAST_FREE_GB, f"{free:.0f} GB free on this disk", f"free {LEAST_FREE_GB} GB for checkpoints")
 
 
 def look_at_the_model(report: Report, path: Path) -> None:
-    """Load it and ask it about sounds."""
+    """Load the model of an experiment and check it."""
     from eartune.experiments.experiment import read_experiment
-    from eartune.inference.model_check import canaries
+    from eartune.inference.model_check import check_model
     from eartune.models.registry import load
 
     architecture = read_experiment(path).architecture
     report.note(f"loading {architecture.checkpoint} ({architecture.type}, {architecture.precision})")
-    for canary in canaries(load(architecture)):
-        report.say(canary.fine, canary.found, canary.remedy)
+    for result in check_model(load(architecture)):
+        report.check(result.fine, result.found, result.remedy)
 
 
 def _number(version: str) -> tuple[int, int]:
-    major, minor, *_ = version.split("+")[0].split(".")
-    return int(major), int(minor)
+    """Major and minor number of a version such as 3, 2.13.0+cpu or 5.23rc1; what is missing counts as 0."""
+    major, minor = re.findall(r"^(\d*)\.?(\d*)", version)[0]
+    return int(major or 0), int(minor or 0)

@@ -1,16 +1,22 @@
-"""`eartune predict`: recordings in, one JSON line each out."""
+"""`eartune predict`: recordings in, one JSON line for each out, as soon as it is decoded."""
 
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import IO, Annotated
 
 import typer
 
-from eartune.files import json_line, write_text
+from eartune.data.audio import AUDIO_SUFFIXES
+from eartune.data.recording_index import RecordingIndex
+from eartune.errors import InputError
+from eartune.files import atomic, json_line
 
 
 def predict(
-    run_dir: Annotated[
-        Path, typer.Argument(metavar="RUN_DIR", help="A model's folder, such as runs/demo/text-only-seed0.")
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A model's folder, such as runs/demo/text-only-seed0.")
     ],
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Recordings, or folders of them.")],
     out: Annotated[Path | None, typer.Option(help="Where to write; the terminal if left out.")] = None,
@@ -19,10 +25,36 @@ def predict(
 
     Example: eartune predict runs/demo/text-only-seed0 order.wav --out predictions.jsonl
     """
-    from eartune.experiments.predict import predict_files
+    from eartune.api import load
 
-    lines = "".join(json_line(row) for row in predict_files(run_dir, paths))
+    recordings = list(find_recordings(paths))
+    RecordingIndex().examine(recordings)  # so that a bad one does not end the work in the middle
+    trained = load(model)
+    with _output(out) as lines:
+        for prediction in trained.stream(recordings):
+            row = prediction.to_json(trained.task)
+            del row["id"]
+            lines.write(json_line(row))
+            lines.flush()
+
+
+def find_recordings(paths: Sequence[Path]) -> Iterator[Path]:
+    """Files as they are given, and for a folder the recordings in it, by name."""
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in AUDIO_SUFFIXES)
+        if not inside:
+            raise InputError(f"{path}: holds no recording ({', '.join(AUDIO_SUFFIXES)})")
+        yield from inside
+
+
+@contextmanager
+def _output(out: Path | None) -> Iterator[IO[str]]:
+    """The terminal, or a file that is renamed to `out` when all is written."""
     if out is None:
-        print(lines, end="")
-    else:
-        write_text(out, lines)
+        yield sys.stdout
+        return
+    with atomic(out) as half_written, half_written.open("w", encoding="utf-8") as file:
+        yield file

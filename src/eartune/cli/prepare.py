@@ -1,4 +1,4 @@
-"""`eartune prepare`: your own files, or a public corpus, become manifests, with what is wrong in them set aside."""
+"""`eartune prepare`: make manifests of your own files or of a public corpus, with faulty rows set aside."""
 
 import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -17,85 +17,85 @@ from eartune.data.utterance import Utterance
 from eartune.errors import InputError
 from eartune.experiments.progress import RunProgress
 from eartune.prepare.download.catalogue import CATALOGUE
-from eartune.prepare.importers.detect_format import Shape, read_utterances
+from eartune.prepare.importers.detect_format import FileFormat, read_utterances
 from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.importers.messages import write_messages
-from eartune.prepare.prepare import PROFILE, QUARANTINE, Prepared, in_words, prepare
+from eartune.prepare.prepare import PROFILE, QUARANTINE, Prepared, count_faults, prepare
 from eartune.prepare.profile import terminal_profile
 from eartune.prepare.split import distance_from_test, split_of, training_splits
 
-NO_TEXT = "  # no split has words in every row"
+NO_TEXT = "  # no split has text in every row"
 NO_SPEECH = "  # no split has recordings to train on"
-NO_TEST = "  # needed: recordings that nothing is trained on; name their file with --split test=FILE"
+NO_TEST = "  # needed: recordings that are not trained on; name their file with --split test=FILE"
 
 
 def prepare_files(
     to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Where manifests and profile are written.")],
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="FILE|CORPUS", help="Rows of any shape; train, dev or test by name. Or a corpus."),
+        typer.Argument(metavar="FILE|CORPUS", help="Files of rows, train, dev or test by name. Or a corpus."),
     ] = None,
     split: Annotated[list[str] | None, typer.Option(metavar="NAME=FILE", help="A file whose split you name.")] = None,
-    shape: Annotated[Shape | None, typer.Option(help="What the files are, if it is not seen.")] = None,
+    format: Annotated[FileFormat | None, typer.Option(help="The files' format, if it is not recognised.")] = None,
     columns: Annotated[
         list[str] | None, typer.Option("--map", metavar="OURS=THEIRS", help="Which column is which, as in text=utt.")
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Write nothing if anything cannot be used.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Write nothing if any row is faulty.")] = False,
     headers_only: Annotated[
-        bool, typer.Option("--headers-only", help="Do not listen for silence, clipping and damage; much faster.")
+        bool, typer.Option("--headers-only", help="Do not check samples for silence, clipping, damage; fast.")
     ] = False,
     messages: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write chats for other fine-tuning tools, too.")
+        Path | None, typer.Option(metavar="FILE", help="Also write chats for other fine-tuning tools.")
     ] = None,
     data: DataRoot = Path("data"),
     settings: Annotated[
         list[str] | None, typer.Option("--with", metavar="KEY=VALUE", help="A corpus: a setting, as in locale=de-DE.")
     ] = None,
-    fetch: Annotated[bool, typer.Option("--download", help="A corpus: fetch what is not there yet.")] = False,
+    is_download: Annotated[bool, typer.Option("--download", help="A corpus: download what is missing.")] = False,
     text_only: Annotated[
         bool,
-        typer.Option("--text-only", help="A corpus: its words alone; sound is not used, nor fetched if it lies apart."),
+        typer.Option("--text-only", help="A corpus: its text alone, without recordings."),
     ] = False,
 ) -> None:
-    """Make manifests of your own files: faults are set aside with reasons, and one page says what is there.
+    """Make manifests of your own files: faulty rows are set aside with reasons, and a profile describes the rest.
 
     Example: eartune prepare train.csv test.csv --to prepared --map text=sentence
 
-    The name of a corpus in the place of files prepares that, from the data root; --download fetches it first.
+    Instead of files you can name a public corpus, which is read from the data root; --download downloads it first.
 
     Example: eartune prepare massive --with locale=de-DE --download --to prepared
     """
     console = terminal()
-    if corpus := _corpus(files or [], dict(_pairs("--with", "KEY=VALUE", settings)), data, fetch, text_only):
-        if split or shape or columns:
-            raise InputError(f"--split, --shape and --map are for files of your own, not for the corpus {corpus.name}")
+    if corpus := _corpus(files or [], dict(_pairs("--with", "KEY=VALUE", settings)), data, is_download, text_only):
+        if split or format or columns:
+            raise InputError(f"--split, --format and --map are for files of your own, not for the corpus {corpus.name}")
         _check_outside(corpus.folder, _outputs(corpus.splits, to, messages))
-        if fetch:
-            download(corpus, console, partial(_say, console))
-        splits = read_corpus(corpus, partial(_say, console))
+        if is_download:
+            download(corpus, console, partial(_print, console))
+        splits = read_corpus(corpus, partial(_print, console))
     else:
         inputs = [(split_of(file.stem), file) for file in files or []]
         inputs += [(name, Path(file)) for name, file in _pairs("--split", "NAME=FILE", split)]
         _check_inputs(inputs, _outputs({name for name, _ in inputs}, to, messages))
-        splits = _read(inputs, shape, dict(_pairs("--map", "OURS=THEIRS", columns)), console)
+        splits = _read(inputs, format, dict(_pairs("--map", "OURS=THEIRS", columns)), console)
     prepared = _prepare(splits, to, strict, not headers_only, console)
     console.print(terminal_profile(prepared.profile))
-    _say(console, *_outcome(prepared, to))
+    _print(console, *_outcome(prepared, to))
     if messages:
-        _say(console, _write_messages(messages, prepared.splits))
-    _say(console, *next_lines(prepared.splits, to))
+        _print(console, _write_messages(messages, prepared.splits))
+    _print(console, *next_steps(prepared.splits, to))
 
 
-def next_lines(splits: Mapping[str, Sequence[Utterance]], to: Path) -> list[str]:
-    """What to type now; its last line can be copied."""
+def next_steps(splits: Mapping[str, Sequence[Utterance]], to: Path) -> list[str]:
+    """Return what the user can do now; the last line is a command to copy."""
     if not any(splits.values()):
         return [f"Nothing is left to train on or to test; {to / QUARANTINE} says why."]
-    told = "Next, with that in an experiment of your own (the README shows one), say mine.yaml:"
-    return ["", *data_section(splits), told, f"eartune check mine.yaml --data {shlex.quote(str(to))}"]
+    advice = "Next, with these lines in an experiment of your own (the README shows one), here mine.yaml:"
+    return ["", *data_section(splits), advice, f"eartune check mine.yaml --data {shlex.quote(str(to))}"]
 
 
 def data_section(splits: Mapping[str, Sequence[Utterance]]) -> list[str]:
-    """The lines of an experiment's `data` for these manifests; a comment where something is missing."""
+    """Return the lines of an experiment's `data` for these manifests, with a comment where something is missing."""
     filled = {name: rows for name, rows in splits.items() if rows}
     training = training_splits(filled)
     text = [name for name in filled if name in training and all(row.text is not None for row in filled[name])]
@@ -104,7 +104,7 @@ def data_section(splits: Mapping[str, Sequence[Utterance]]) -> list[str]:
     held_out = [name for name in spoken if name not in training]
     test = [name for name in held_out if spoken[name] == min(spoken[other] for other in held_out)]
     pools = (("text:   ", text, NO_TEXT), ("speech: ", speech, NO_SPEECH), ("test:   ", test, NO_TEST))
-    return ["data:", *(f"  {key}[{_manifests(names)}]{'' if names else lacking}" for key, names, lacking in pools)]
+    return ["data:", *(f"  {key}[{_manifests(names)}]{'' if names else comment}" for key, names, comment in pools)]
 
 
 def _manifests(names: Iterable[str]) -> str:
@@ -112,23 +112,23 @@ def _manifests(names: Iterable[str]) -> str:
 
 
 def _corpus(
-    files: Sequence[Path], settings: Mapping[str, str], data: Path, fetch: bool, text_only: bool
+    files: Sequence[Path], settings: Mapping[str, str], data: Path, is_download: bool, text_only: bool
 ) -> NamedCorpus | None:
-    """The corpus that is named; None where files are."""
+    """The corpus that is named; None if files are."""
     if len(files) == 1 and str(files[0]) in CATALOGUE and not files[0].is_file():
         return named_corpus(str(files[0]), settings, data, text_only)
     known = ", ".join(CATALOGUE)
-    if settings or fetch or text_only:
+    if settings or is_download or text_only:
         raise InputError(f"--with, --download and --text-only are for one corpus by its name: {known}")
     if len(files) == 1 and not files[0].suffix and not files[0].exists():
-        raise InputError(f"{files[0]}: is neither a file nor a corpus; corpora are {known}")
+        raise InputError(f"{files[0]}: is neither a file nor a corpus; the corpora are {known}")
     return None
 
 
 def _check_outside(corpus: Path, outputs: Iterable[Path]) -> None:
-    """Raise InputError for what would be written among the files of a corpus, some of which are called the same."""
+    """Raise InputError if an output would be written among the files of a corpus, some of which have such names."""
     if any(path.is_relative_to(corpus.resolve()) for path in outputs):
-        raise InputError(f"{corpus}: is where the corpus itself lies; name another folder to write to")
+        raise InputError(f"{corpus}: holds the corpus itself; name another folder to write to")
 
 
 def _pairs(option: str, form: str, values: Iterable[str] | None) -> list[tuple[str, str]]:
@@ -145,34 +145,36 @@ def _outputs(splits: Collection[str], to: Path, messages: Path | None) -> set[Pa
 
 
 def _check_inputs(inputs: Sequence[tuple[str, Path]], outputs: Collection[Path]) -> None:
-    """Raise InputError for no file, for one that is given twice, and for one that would be written over."""
+    """Raise InputError if there is no file, if one is given twice, and if one would be overwritten."""
     if not inputs:
         raise InputError("name the files to prepare: FILE, or --split NAME=FILE")
     seen = set()
     for _, file in inputs:
         if file.resolve() in seen:
-            raise InputError(f"{file}: is given twice; a file is of one split")
+            raise InputError(f"{file}: is given twice; a file belongs to one split")
         if file.resolve() in outputs:
-            raise InputError(f"{file}: would be written over; name another folder or file to write to")
+            raise InputError(f"{file}: would be overwritten; name another folder or file to write to")
         seen.add(file.resolve())
 
 
 def _read(
-    inputs: Iterable[tuple[str, Path]], shape: Shape | None, told: Mapping[str, str], console: Console
+    inputs: Iterable[tuple[str, Path]], format: FileFormat | None, columns: Mapping[str, str], console: Console
 ) -> dict[str, Imported]:
-    """The files of each split, one after another; says what was taken for what."""
+    """Read the files of each split, in their order, and print as what each was read."""
     splits: dict[str, list[Imported]] = {}
     for split, file in inputs:
-        imported = read_utterances(file, shape, told)
+        imported = read_utterances(file, format, columns)
         splits.setdefault(split, []).append(imported)
-        _say(console, _taken_for(file, split, imported))
+        _print(console, _read_as(file, split, imported))
     return {split: _joined(parts) for split, parts in splits.items()}
 
 
-def _taken_for(file: Path, split: str, imported: Imported) -> str:
+def _read_as(file: Path, split: str, imported: Imported) -> str:
     rows = len(imported.utterances) + len(imported.rejected)
     columns = ", ".join(f"{ours}={theirs}" for ours, theirs in imported.columns.items())
-    return f"{file}: split {split}, {rows:,} rows" + (f", columns {columns} (--map changes that)" if columns else "")
+    return f"{file}: split {split}, {rows:,} rows" + (
+        f", columns {columns} (change them with --map)" if columns else ""
+    )
 
 
 def _joined(parts: Sequence[Imported]) -> Imported:
@@ -182,16 +184,16 @@ def _joined(parts: Sequence[Imported]) -> Imported:
 
 def _prepare(splits: Mapping[str, Imported], to: Path, strict: bool, samples: bool, console: Console) -> Prepared:
     with RunProgress(console, 1) as bar:
-        return prepare(splits, to, strict, samples, lambda done, total: bar.within("listening", 1, done / total))
+        return prepare(splits, to, strict, samples, lambda done, total: bar.within("measuring", 1, done / total))
 
 
 def _outcome(prepared: Prepared, to: Path) -> list[str]:
-    lines = [f"set aside: {in_words(prepared.quarantined)}, see {to / QUARANTINE}"] if prepared.quarantined else []
+    lines = [f"set aside: {count_faults(prepared.quarantined)}, see {to / QUARANTINE}"] if prepared.quarantined else []
     return [*lines, f"written: {', '.join(f'{to / split}.jsonl' for split in prepared.splits)} and {to / PROFILE}"]
 
 
 def _message_files(path: Path, splits: Collection[str]) -> dict[str, Path]:
-    """A file a split where there are several: chats of a test must not be trained on."""
+    """The chats of each split get a file of their own, as chats of a test must not be trained on."""
     return {split: path if len(splits) == 1 else path.with_stem(f"{path.stem}-{split}") for split in splits}
 
 
@@ -202,7 +204,7 @@ def _write_messages(path: Path, splits: Mapping[str, Sequence[Utterance]]) -> st
     return f"chats: {', '.join(map(str, files.values()))}"
 
 
-def _say(console: Console, *lines: str) -> None:
-    """As they are: no markup in file names, no line breaks in what is to be copied."""
+def _print(console: Console, *lines: str) -> None:
+    """Print lines unchanged: without markup in file names, and without line breaks in what may be copied."""
     for line in lines:
         console.print(line, markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""A public corpus becomes the splits that `eartune prepare` works on: found by its name, fetched first if asked."""
+"""Read a public corpus by its name, as the splits on which `eartune prepare` works; download it first if asked."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,50 +13,52 @@ from eartune.data.corpora import CORPORA, Corpus, Source
 from eartune.data.utterance import Utterance
 from eartune.errors import InputError
 from eartune.experiments.progress import RunProgress
-from eartune.prepare.download.catalogue import CATALOGUE, Entry, Part, bring
+from eartune.prepare.download.catalogue import CATALOGUE, Entry, Part, download_parts
 from eartune.prepare.download.http import Progress
 from eartune.prepare.importers.import_result import Imported
 from eartune.settings import explain
 
-Say = Callable[[str], None]
+Print = Callable[[str], None]
+"""Prints one line."""
 
 _FIELDS = {get_args(kind.model_fields["corpus"].annotation)[0]: kind.model_fields for kind in CORPORA}
-_NOT_TEXT = ("corpus", "voices")  # keys that no KEY=VALUE can set
+_NOT_SETTABLE = ("corpus", "voices")  # keys that no KEY=VALUE can set
 
 
 @dataclass(frozen=True)
 class NamedCorpus:
-    """What of a corpus the command line asks for."""
+    """The splits of a corpus that the command line names, each with its settings."""
 
     name: str
     splits: Mapping[str, Corpus]
     data: Path
+    """The data root."""
     text_only: bool
 
     @property
     def entry(self) -> Entry:
-        """What the catalogue knows of it."""
+        """The corpus in the catalogue."""
         return CATALOGUE[self.name]
 
     @property
     def keys(self) -> dict[str, Any]:
-        """Its settings; the split is that of the first one."""
+        """Its settings; `split` is that of the first split."""
         return next(iter(self.splits.values())).model_dump()
 
     @property
     def folder(self) -> Path:
-        """Where it lies."""
+        """The folder in which it lies."""
         return self.data / str(self.keys["folder"])
 
     def parts(self, splits: Iterable[str]) -> tuple[Part, ...]:
-        """What is fetched for some of its splits; nothing for what cannot be."""
+        """Return what must be downloaded for these splits; nothing for a corpus that cannot be."""
         parts = self.entry.parts(self.keys, tuple(splits)) if self.entry.parts else ()
-        return tuple(part for part in parts if not (self.text_only and part.is_sound))
+        return tuple(part for part in parts if not (self.text_only and part.is_audio))
 
 
 def named_corpus(name: str, settings: Mapping[str, str], data: Path, text_only: bool) -> NamedCorpus:
-    """All splits of a corpus, or the one that is set; raises InputError naming the keys there are."""
-    fields = {key: field for key, field in _FIELDS[name].items() if key not in _NOT_TEXT}
+    """Return all splits of a corpus, or the one that the settings name; raises InputError that lists its keys."""
+    fields = {key: field for key, field in _FIELDS[name].items() if key not in _NOT_SETTABLE}
     needed = [key for key, field in fields.items() if field.is_required() and key != "split"]
     keys = ", ".join(f"{key} (needed)" if key in needed else key for key in fields)
     for key in settings:
@@ -79,53 +81,53 @@ def _configured(name: str, settings: Mapping[str, str]) -> Corpus:
     return corpus
 
 
-def download(corpus: NamedCorpus, console: Console, say: Say) -> None:
-    """Fetch what is missing of a corpus, having shown its licence."""
+def download(corpus: NamedCorpus, console: Console, print_line: Print) -> None:
+    """Print the licence of a corpus, then download what is missing of it."""
     if not corpus.entry.parts:
-        raise InputError(f"{corpus.name} cannot be fetched by --download; {_by_hand(corpus)}")
-    say(f"licence: {getattr(next(iter(corpus.splits.values())), 'LICENCE', 'not stated')}")
-    bring(corpus.parts(corpus.splits), corpus.data, lambda what: _watched(console, what))
+        raise InputError(f"{corpus.name} cannot be downloaded by eartune; {_by_hand(corpus)}")
+    print_line(f"licence: {getattr(next(iter(corpus.splits.values())), 'LICENCE', 'not stated')}")
+    download_parts(corpus.parts(corpus.splits), corpus.data, lambda what: _progress_bar(console, what))
 
 
 @contextmanager
-def _watched(console: Console, what: str) -> Iterator[Progress]:
-    already: float | None = None
+def _progress_bar(console: Console, what: str) -> Iterator[Progress]:
+    first = True
 
-    def show(done: int, total: int | None) -> None:
-        nonlocal already
-        part = done / total if total else 0.0
-        already = part if already is None else already
-        bar.skipped = already  # what an earlier run brought took no time now
-        bar.within(what, 1, part)
+    def show(share: float) -> None:
+        nonlocal first
+        if first:
+            bar.skipped = share  # an earlier run downloaded this much; it took no time now
+            first = False
+        bar.within(what, 1, share)
 
     with RunProgress(console, 1) as bar:
         yield show
 
 
-def read_corpus(corpus: NamedCorpus, say: Say) -> dict[str, Imported]:
-    """The splits that are there; says which are not, and which have no sound yet."""
+def read_corpus(corpus: NamedCorpus, print_line: Print) -> dict[str, Imported]:
+    """Read the splits that are present; prints which are absent, and whose recordings are."""
     patterns = {split: corpus.entry.pattern(one.model_dump()) for split, one in corpus.splits.items()}
-    there = [split for split, one in corpus.splits.items() if corpus.entry.is_there(one.model_dump(), corpus.data)]
-    if not there:
+    present = [s for s, one in corpus.splits.items() if corpus.entry.is_present(one.model_dump(), corpus.data)]
+    if not present:
         how = f"add --download, or {_by_hand(corpus)}" if corpus.entry.parts else _by_hand(corpus)
         raise InputError(f"{corpus.folder}: holds no {' or '.join(dict.fromkeys(patterns.values()))}; {how}")
     for split in patterns:
-        if split not in there:
-            say(f"{corpus.folder}: holds no {patterns[split]}, so split {split} is left out")
-    for part in corpus.parts(there):
-        if part.is_sound and not part.is_unpacked(corpus.data):
-            lacking = corpus.data / part.folder / part.unpacked
-            say(f"{lacking}: not there, so there is no sound; --download fetches it, --text-only says this is meant")
-    return {split: Imported(_utterances(corpus, split, say), (), {}) for split in there}
+        if split not in present:
+            print_line(f"{corpus.folder}: holds no {patterns[split]}, so split {split} is left out")
+    for part in corpus.parts(present):
+        if part.is_audio and not part.is_unpacked(corpus.data):
+            folder = corpus.data / part.folder / part.unpacked
+            print_line(f"{folder}: does not exist, so there are no recordings; add --download, or else --text-only")
+    return {split: Imported(_utterances(corpus, split, print_line), (), {}) for split in present}
 
 
-def _utterances(corpus: NamedCorpus, split: str, say: Say) -> tuple[Utterance, ...]:
+def _utterances(corpus: NamedCorpus, split: str, print_line: Print) -> tuple[Utterance, ...]:
     utterances = corpus.splits[split].load(Source(corpus.data, corpus.data))
-    say(f"{corpus.name}: split {split}, {len(utterances):,} rows")
+    print_line(f"{corpus.name}: split {split}, {len(utterances):,} rows")
     if not corpus.text_only:
         return utterances
     if any(utterance.text is None for utterance in utterances):
-        raise InputError(f"{corpus.name}: has recordings whose words nobody wrote down; leave --text-only out")
+        raise InputError(f"{corpus.name}: has recordings without a transcript; leave --text-only out")
     return tuple(replace(utterance, recordings=()) for utterance in utterances)
 
 

@@ -2,30 +2,35 @@
 
 from pathlib import Path
 
+import typer
+
 from eartune.cli.console import console as terminal
 from eartune.cli.licences import show_licences
 from eartune.cli.options import DataRoot, ExperimentFile, RunsRoot
 from eartune.experiments.experiment import read_experiment
-from eartune.report import read_results, terminal_table
-from eartune.training.schemes import Cascade
+from eartune.report import terminal_table
 
 
 def run(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsRoot = Path("runs")) -> None:
-    """Train, decode, score and report every model that is not finished; interrupted, the same command goes on.
+    """Train, decode, score and report every model that is not finished; run it again to resume.
 
     Example: eartune run experiments/demo.yaml
     """
-    from eartune.experiments.runner import run as run_experiment
+    from eartune.api import run as run_experiment
 
     console = terminal()
     settings = read_experiment(experiment)
     show_licences(settings, console)
-    folder = run_experiment(settings, data, runs, console)
-    results = read_results(folder)
+    outcome = run_experiment(settings, data=data, runs=runs, console=console)
+    results = outcome.results
     console.print(terminal_table(results))
-    console.print(f"report: {folder}/report.html")
-    cascades = [scheme.label for scheme in settings.grid.schemes if isinstance(scheme, Cascade)]
-    listeners = [result for result in results if result.finished and result.scheme not in cascades]
-    if listeners:
-        best = max(listeners, key=lambda result: result.scores[result.main_metric].value)
-        console.print(f"try your own recording: eartune predict {folder}/{best.name} RECORDING.wav")
+    console.print(f"report: {outcome.folder.html}")
+    can_listen = {scheme.label for scheme in settings.grid.schemes if scheme.asking.transcribed_by is None}
+    finished = [result for result in results if result.finished and result.scheme in can_listen]
+    if finished:
+        best = max(finished, key=lambda result: result.scores[result.main_metric].value)
+        folder = outcome.folder.model(best.name).path
+        console.print(f"try your own recording: eartune predict {folder} RECORDING.wav")
+    if outcome.failed:
+        console.print(f"{len(outcome.failed)} of {len(results)} models failed: {', '.join(outcome.failed)}")
+        raise typer.Exit(1)

@@ -1,11 +1,11 @@
-"""`eartune score`: predictions against references, without a model."""
+"""`eartune score`: score predictions against references; no model is loaded."""
 
 import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Table as RichTable
 from rich.text import Text
 
 from eartune.cli.console import console as terminal
@@ -14,7 +14,7 @@ from eartune.cli.scoring_options import (
     ModeOption,
     PartitionOption,
     ReferenceFile,
-    faults_in_words,
+    counts_text,
     matched_answers,
     no_garbage_collection,
 )
@@ -27,33 +27,35 @@ from eartune.evaluation.metrics import (
     evaluate,
     evaluate_by_label,
 )
-from eartune.evaluation.scoring.match import Cluster, Matched, Stratum, answered
-from eartune.evaluation.scoring.quality import AnswerQuality, answer_quality, repaired
+from eartune.evaluation.scoring.match import Cluster, Matched, Stratum, answers_to_score
+from eartune.evaluation.scoring.quality import AnswerQuality, answer_quality, repair_answers
 from eartune.evaluation.scoring.reference import read_references
 
 Scores = dict[str, Score]
 
 
-def score(
-    predictions: Annotated[Path, typer.Argument(metavar="PREDICTIONS", help="JSON lines, one answer each.")],
+def score_predictions(
+    predictions: Annotated[
+        Path, typer.Argument(metavar="PREDICTIONS", help="A JSON-lines file with one answer per line.")
+    ],
     reference: ReferenceFile,
     format: FormatOption = "manifest",
     mode: ModeOption = "strict",
-    average: Annotated[Average, typer.Option(help="Over all entities and labels, or over labels.")] = "micro",
-    cluster: Annotated[Cluster, typer.Option(help="What intervals draw again.")] = "sentence",
+    average: Annotated[Average, typer.Option(help="micro: over all entities; macro: the mean over labels.")] = "micro",
+    cluster: Annotated[Cluster, typer.Option(help="The unit that the bootstrap of the intervals draws.")] = "sentence",
     stratify: Annotated[Stratum | None, typer.Option(help="Draw within these groups only.")] = None,
     partition: PartitionOption = "test",
-    by_label: Annotated[bool, typer.Option("--by-label", help="Each label by itself, too.")] = False,
+    by_label: Annotated[bool, typer.Option("--by-label", help="Also score each label separately.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
 ) -> None:
-    """Score predictions: every metric with its 95 % interval, and what kind of answers they are.
+    """Score predictions: every metric with its 95 % interval, and the quality of the answers.
 
     Example: eartune score predictions.jsonl --reference manifest.jsonl --json
     """
     with no_garbage_collection():
         references = read_references(reference, format, partition)
         matched = matched_answers(predictions, references, format, mode)
-        rows = answered(matched.pairs, cluster, stratify)
+        rows = answers_to_score(matched.pairs, cluster, stratify)
         scores = evaluate(rows, mode=mode, average=average)
         labels = evaluate_by_label(rows, mode=mode) if by_label else {}
         quality = answer_quality(matched.pairs)
@@ -61,11 +63,14 @@ def score(
     if as_json:
         shape = {"mode": mode, "average": average, "format": format}
         print(
-            json.dumps(summary(scores) | faults(matched) | shape | details(scores, labels, quality, forgiven), indent=1)
+            json.dumps(
+                scores_json(scores) | counts_json(matched) | shape | details_json(scores, labels, quality, forgiven),
+                indent=1,
+            )
         )
         return
     console = terminal()
-    console.print(f"{mode}, {average}: {faults_in_words(matched)}")
+    console.print(f"{mode}, {average}: {counts_text(matched)}")
     console.print(score_table(scores, forgiven, MASSIVE_DEFINITIONS if format == "massive" else DEFINITIONS))
     for metric, of_metric in labels.items():
         console.print(label_table(metric, of_metric))
@@ -74,21 +79,21 @@ def score(
 
 
 def repaired_scores(matched: Matched, mode: Mode, average: Average) -> Scores:
-    """The scores had a forgiving reader read the answers; empty where it reads none that the strict one does not."""
-    pairs = repaired(matched.pairs)
+    """The scores with the forgiving parser; empty if it parses no answer that the strict one could not parse."""
+    pairs = repair_answers(matched.pairs)
     if [pair.is_answered for pair in pairs] == [pair.is_answered for pair in matched.pairs]:
         return {}
-    return evaluate(answered(pairs), mode=mode, average=average, resamples=0)
+    return evaluate(answers_to_score(pairs), mode=mode, average=average, resamples=0)
 
 
-def summary(scores: Scores) -> dict[str, Any]:
-    """Metric names to values, and their intervals under `intervals`."""
+def scores_json(scores: Scores) -> dict[str, Any]:
+    """The values by metric name, and their intervals under `intervals`."""
     intervals = {name: {"low": value.low, "high": value.high} for name, value in scores.items()}
     return {name: value.value for name, value in scores.items()} | {"intervals": intervals}
 
 
-def faults(matched: Matched) -> dict[str, int]:
-    """What went wrong before any metric, and how many rows there are."""
+def counts_json(matched: Matched) -> dict[str, int]:
+    """The number of rows, and of those that are missing, not parsable, there twice or without a reference."""
     return {
         "missing": matched.missing,
         "unparsable": matched.unparsable,
@@ -98,8 +103,8 @@ def faults(matched: Matched) -> dict[str, int]:
     }
 
 
-def details(scores: Scores, labels: dict[str, Scores], quality: AnswerQuality, forgiven: Scores) -> dict[str, Any]:
-    """Precision, recall and counts, and what kind of answers they are."""
+def details_json(scores: Scores, labels: dict[str, Scores], quality: AnswerQuality, forgiven: Scores) -> dict[str, Any]:
+    """Precision, recall and counts of each metric, the quality of the answers, and scores by label."""
     found: dict[str, Any] = {"details": {name: value.to_json() for name, value in scores.items()}}
     found["answers"] = quality.to_json()
     if forgiven:
@@ -109,9 +114,9 @@ def details(scores: Scores, labels: dict[str, Scores], quality: AnswerQuality, f
     return found
 
 
-def score_table(scores: Scores, forgiven: Scores, definitions: dict[str, str]) -> Table:
-    """A line a metric; the forgiving reader's value stands apart."""
-    table = Table(box=None, pad_edge=False)
+def score_table(scores: Scores, forgiven: Scores, definitions: dict[str, str]) -> RichTable:
+    """One row for each metric, with the score of the forgiving parser in a column of its own."""
+    table = RichTable(box=None, pad_edge=False)
     titles = ("metric", "score", "95 % interval", *(("repaired",) if forgiven else ()), "definition")
     for title in titles:
         table.add_column(title, no_wrap=title != "definition")
@@ -121,9 +126,9 @@ def score_table(scores: Scores, forgiven: Scores, definitions: dict[str, str]) -
     return table
 
 
-def label_table(metric: str, scores: Scores) -> Table:
-    """A line a label, the most frequent first."""
-    table = Table(title=metric, title_justify="left", box=None, pad_edge=False)
+def label_table(metric: str, scores: Scores) -> RichTable:
+    """One row for each label, the most frequent first."""
+    table = RichTable(title=metric, title_justify="left", box=None, pad_edge=False)
     for title in ("label", "F1", "95 % interval", "precision", "recall", "TP", "FP", "FN"):
         table.add_column(title, justify="left" if title == "label" else "right", no_wrap=True)
     for label, s in sorted(
@@ -137,14 +142,14 @@ def label_table(metric: str, scores: Scores) -> Table:
 
 
 def quality_lines(quality: AnswerQuality) -> list[str]:
-    """What kind of answers they are, in words."""
+    """The quality of the answers in words."""
     lines = ["answers: " + ", ".join(f"{count:,} {status}" for status, count in quality.statuses.items())]
     if quality.unknown_labels:
         named = ", ".join(f"{label} ({count})" for label, count in list(quality.unknown_labels.items())[:8])
-        lines.append(f"labels that no reference has: {len(quality.unknown_labels)}, such as {named}")
+        lines.append(f"labels that no reference has: {len(quality.unknown_labels)}, for example {named}")
     if quality.checked:
         lines.append(
-            f"fillers that occur nowhere in the reference's words: {quality.invented:,} of {quality.checked:,} "
+            f"fillers that are not in the words of the reference: {quality.invented:,} of {quality.checked:,} "
             f"({quality.invented_share:.1%})"
         )
     return lines

@@ -1,4 +1,4 @@
-"""What `score` and `compare` share: their options, and reading predictions against references."""
+"""The options that `score` and `compare` share, and how both read their files."""
 
 import gc
 from collections.abc import Iterator
@@ -14,16 +14,16 @@ from eartune.evaluation.scoring.predictions import read_answers
 from eartune.evaluation.scoring.reference import Format, Reference
 
 ReferenceFile = Annotated[Path, typer.Option("--reference", help="The file with the right answers.")]
-FormatOption = Annotated[Format, typer.Option("--format", help="Whose files they are.")]
+FormatOption = Annotated[Format, typer.Option("--format", help="The format of both files.")]
 ModeOption = Annotated[
-    Mode, typer.Option(help="strict: what is missing or unreadable is wrong; official: as SLURP's scorer.")
+    Mode, typer.Option(help="strict: a missing or unparsable answer is wrong; official: as in SLURP's scorer.")
 ]
-PartitionOption = Annotated[str, typer.Option(help="Which rows of a MASSIVE file are asked.")]
+PartitionOption = Annotated[str, typer.Option(help="Which partition of a MASSIVE file is scored.")]
 
 
 @contextmanager
 def no_garbage_collection() -> Iterator[None]:
-    """A corpus is a million small objects, none of them garbage; looking them through takes longer than a score."""
+    """Switch garbage collection off: a corpus is a million small objects, slower to check than to score."""
     gc.disable()
     try:
         yield
@@ -32,17 +32,17 @@ def no_garbage_collection() -> Iterator[None]:
 
 
 def matched_answers(path: Path, references: tuple[Reference, ...], format: Format, mode: Mode) -> Matched:
-    """The predictions of a file, joined with the references."""
+    """Read the predictions of a file and match them with the references."""
     by_id = {reference.id: reference for reference in references}
     return match(references, read_answers(path, format, by_id, mode), path, mode)
 
 
-def faults_in_words(matched: Matched) -> str:
-    """What went wrong, in one line."""
+def counts_text(matched: Matched) -> str:
+    """The number of rows and of everything that went wrong, on one line."""
     counts = {
         "missing": matched.missing,
         "unparsable": matched.unparsable,
         "duplicated": matched.duplicated,
-        "of no reference": matched.unknown,
+        "without a reference": matched.unknown,
     }
     return f"n {len(matched.pairs):,}, " + ", ".join(f"{name} {count:,}" for name, count in counts.items())

@@ -1,5 +1,6 @@
-"""Recordings in: any file soundfile can read becomes 16 kHz mono float32, or one clear sentence says why not."""
+"""Recordings: any file that soundfile can read is loaded as 16 kHz mono float32, or one sentence says why not."""
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -8,42 +9,51 @@ import soundfile
 import soxr
 
 from eartune.errors import InputError
+from eartune.files import atomic
 
 SAMPLE_RATE = 16_000
 MIN_SECONDS = 0.1  # below this Qwen2-Audio may see a single audio token and take a code path that crashes
 MAX_SECONDS = 30.0  # Whisper's position embeddings end here
 FRAME_SAMPLES = 320  # 20 ms, over which a level is taken
-QUIET_DB = 35.0  # this far below the loud frames of a recording nobody is speaking
+QUIET_DB = 35.0  # below the loud frames of a recording, where nobody is speaking
 SOUND_FRAMES = 3  # what is shorter than 60 ms is a click, not speech
 KEPT_SECONDS = 0.2  # of silence on either side, so that soft beginnings and ends of words are not lost
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 
 Wave = npt.NDArray[np.float32]
+"""Samples of shape (samples,), 16 kHz, mono, in [-1, 1] up to clipping."""
 
 
 def read_audio(path: Path) -> Wave:
-    """The samples of a recording, shape (samples,), 16 kHz, mono, in [-1, 1] up to clipping.
+    """Return the samples of a recording.
 
     Raises InputError naming the file when it is missing, unreadable, empty, not finite, or shorter than
-    `MIN_SECONDS` or longer than `MAX_SECONDS`.
+    `MIN_SECONDS` or longer than `MAX_SECONDS`; the length is checked before any sample is read.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such recording")
+    return decode_audio(path, str(path))
+
+
+def decode_audio(source: Path | bytes, name: str) -> Wave:
+    """Return the samples of a file or of a file's bytes; raises InputError, which starts with `name`, as above."""
     try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        with soundfile.SoundFile(BytesIO(source) if isinstance(source, bytes) else source) as file:
+            check_seconds(file.frames / file.samplerate, name)
+            samples, rate = file.read(dtype="float32", always_2d=True), file.samplerate
     except soundfile.LibsndfileError as error:
-        raise InputError(f"{path}: not a readable wav, flac, ogg or mp3 file ({error.error_string})") from error
-    return check_wave(to_mono_16k(samples, rate), str(path))
+        raise InputError(f"{name}: not a readable wav, flac, ogg or mp3 file ({error.error_string})") from error
+    return check_wave(to_mono_16k(samples, rate), name)
 
 
-def hear(path: Path, without_silence: bool) -> Wave:
-    """A recording as a model is given it."""
+def load_audio(path: Path, without_silence: bool) -> Wave:
+    """Return the samples of a recording as they are given to a model, with the silence around them or without."""
     wave = read_audio(path)
     return cut_silence(wave) if without_silence else wave
 
 
 def to_mono_16k(samples: npt.NDArray[np.float32], rate: int) -> Wave:
-    """Shape (samples, channels) at `rate` Hz to shape (samples,) at 16 kHz; channels are averaged."""
+    """Convert samples of shape (samples, channels) at `rate` Hz to shape (samples,) at 16 kHz; average channels."""
     mono = samples.mean(axis=1, dtype=np.float32) if samples.size else samples.reshape(-1)
     if rate == SAMPLE_RATE or not len(mono):
         return mono
@@ -51,9 +61,9 @@ def to_mono_16k(samples: npt.NDArray[np.float32], rate: int) -> Wave:
 
 
 def cut_silence(wave: Wave) -> Wave:
-    """The wave without the silence before the first and after the last sound; what lies between is left alone.
+    """Return the wave without the silence before its first and after its last sound, all but 0.2 s on either side.
 
-    Only what is far quieter than the recording's own loud parts goes, so noisy recordings stay as they are.
+    Only what is far quieter than the loud parts of the recording is removed, so noisy recordings stay as they are.
     """
     n_frames = len(wave) // FRAME_SAMPLES
     if n_frames < SOUND_FRAMES:
@@ -69,35 +79,31 @@ def cut_silence(wave: Wave) -> Wave:
 
 
 def check_wave(wave: Wave, name: str) -> Wave:
-    """The wave itself, if a model can hear it; otherwise a ValueError that starts with `name`."""
+    """Return the wave itself; raises InputError, which starts with `name`, if a model cannot take it as input."""
     if not np.isfinite(wave).all():
         raise InputError(f"{name}: holds samples that are not finite (NaN or infinity)")
-    _check_seconds(len(wave) / SAMPLE_RATE, name)
+    check_seconds(len(wave) / SAMPLE_RATE, name)
     return wave
 
 
-def check_header(path: Path) -> None:
-    """Raise InputError for a file whose header already shows that no model can hear it."""
-    _check_seconds(audio_seconds(path), str(path))
-
-
-def _check_seconds(seconds: float, name: str) -> None:
+def check_seconds(seconds: float, name: str) -> None:
+    """Raise InputError, which starts with `name`, for a length that no model can be given."""
     if not seconds:
         raise InputError(f"{name}: holds no samples")
     if not MIN_SECONDS <= seconds <= MAX_SECONDS:
-        raise InputError(f"{name}: is {seconds:.2f} s long; {MIN_SECONDS} to {MAX_SECONDS:.0f} s can be heard")
+        raise InputError(
+            f"{name}: is {seconds:.2f} s long; a recording must be {MIN_SECONDS} to {MAX_SECONDS:.0f} s long"
+        )
 
 
 def write_audio(path: Path, wave: Wave) -> None:
-    """A 16 kHz mono 16-bit file in the format of the path's suffix, written whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half_done = path.with_name(f".{path.name}.part")
-    soundfile.write(half_done, wave, SAMPLE_RATE, subtype="PCM_16", format=path.suffix[1:].upper())
-    half_done.replace(path)
+    """Write a 16 kHz mono 16-bit file in the format of the path's suffix, whole or not at all."""
+    with atomic(path) as half_written:
+        soundfile.write(half_written, wave, SAMPLE_RATE, subtype="PCM_16", format=path.suffix[1:].upper())
 
 
 def audio_seconds(path: Path) -> float:
-    """The length of a recording from its header alone."""
+    """Return the length of a recording in seconds, from its header alone."""
     if not path.is_file():
         raise InputError(f"{path}: no such recording")
     try:

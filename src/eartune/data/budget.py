@@ -16,7 +16,7 @@ _WRITTEN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(%|h|hours?|min|minutes?|utterances
 
 
 class Budget(NamedTuple):
-    """An amount of speech, in per cent of the pool's utterances, hours of audio, or utterances."""
+    """An amount of speech: per cent of the pool's utterances, hours of audio, or a number of utterances."""
 
     amount: float
     unit: Unit
@@ -27,15 +27,15 @@ class Budget(NamedTuple):
 
     @property
     def slug(self) -> str:
-        """The budget in a folder's name."""
+        """The budget as a part of a folder's name, such as 5pct, 2h or 200utt."""
         return f"{self.amount:.12g}{ {'%': 'pct', 'h': 'h', 'utterances': 'utt'}[self.unit] }"
 
     def select(self, pool: Sequence[Utterance], seed: int) -> tuple[Utterance, ...]:
-        """The utterances that may be heard, with all their recordings; at least one, at most the pool.
+        """Return the utterances whose recordings may be used, with all their recordings.
 
         The pool is put in an order that depends on nothing but `seed` and the ids, and the budget takes from its
-        start; so any smaller budget, whatever its unit, is a part of a larger one. Raises InputError when the
-        budget comes to nothing, unless it is 0, or is larger than the pool.
+        start; so any smaller budget, whatever its unit, is a part of a larger one. Raises InputError when no
+        utterance fits into the budget, unless it is 0, or when the budget is larger than the pool.
         """
         ordered = sorted(pool, key=lambda utterance: (_rank(utterance.id, seed), utterance.id))
         count = self._count(ordered)
@@ -57,7 +57,7 @@ class Budget(NamedTuple):
 
 
 def parse_budget(written: Any) -> Budget:
-    """A budget from its text; raises InputError that shows how to write one."""
+    """Return a budget from its text; raises InputError, which shows how to write one."""
     match = _WRITTEN.fullmatch(str(written))
     if match is None or (match[2].startswith("utterance") and "." in match[1]):
         raise InputError(f"{written!r} is no speech budget; write one as 5%, 2h or 200 utterances")
@@ -77,7 +77,7 @@ SpeechBudget = Annotated[
 
 
 def describe(pool: Sequence[Utterance]) -> str:
-    """The size of a pool in words."""
+    """Return the size of a pool as text: utterances and hours."""
     return f"{len(pool)} utterances, {sum(utterance.seconds for utterance in pool) / 3600:.2f} h"
 
 

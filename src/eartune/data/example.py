@@ -1,4 +1,4 @@
-"""An utterance as it is shown to a model: as text, or as one of its recordings."""
+"""Examples: an utterance as it is shown to a model, as text or as one of its recordings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,14 +11,14 @@ Pool = Sequence[Utterance]
 
 
 class Modality(StrEnum):
-    """How an utterance is shown."""
+    """Whether an utterance is shown as text or as speech."""
 
     TEXT = "text"
     SPEECH = "speech"
 
 
 class Asked(StrEnum):
-    """What is asked of an utterance."""
+    """What a model is asked for: the semantic frame of an utterance, or its words."""
 
     FRAME = "frame"
     WORDS = "words"
@@ -32,16 +32,16 @@ class Example:
     recording: Recording | None = None
     asked: Asked = Asked.FRAME
     transcript: str | None = None
-    """What an ASR heard, which is then read instead of the recording."""
+    """The output of a speech recogniser, which is then shown instead of the recording."""
 
     @property
     def modality(self) -> Modality:
-        """Speech if there is a recording to hear."""
+        """Speech if the example has a recording, else text."""
         return Modality.TEXT if self.recording is None else Modality.SPEECH
 
 
 def as_text(pool: Pool) -> tuple[Example, ...]:
-    """Every utterance as its words; raises InputError for one whose words nobody wrote down."""
+    """Return every utterance as its words; raises InputError for one without text."""
     for utterance in pool:
         if utterance.text is None:
             raise InputError(f"{utterance.id}: stands in a text pool but has no text")
@@ -49,11 +49,11 @@ def as_text(pool: Pool) -> tuple[Example, ...]:
 
 
 def as_speech(pool: Pool) -> tuple[Example, ...]:
-    """Every recording of every utterance."""
+    """Return every recording of every utterance."""
     return tuple(Example(utterance, recording) for utterance in pool for recording in utterance.recordings)
 
 
 def as_words(pool: Pool) -> tuple[Example, ...]:
-    """Every recording, to be answered with its words; raises InputError for one whose words nobody wrote down."""
+    """Return every recording, to be answered with its words; raises InputError for one without text."""
     as_text(pool)
     return tuple(replace(example, asked=Asked.WORDS) for example in as_speech(pool))

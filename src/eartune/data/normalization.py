@@ -1,4 +1,4 @@
-"""Text as it is heard: nobody hears a capital letter or a comma, so no answer can be held to them."""
+"""Normalization of text to what can be heard of it: no capital letters and no punctuation, which no model can know."""
 
 import re
 
@@ -6,6 +6,6 @@ import re
 _SILENT = re.compile(r"(?<!\w)[^\w\s$€£%&+@]+|[^\w\s$€£%&+@]+(?!\w)")
 
 
-def as_heard(text: str) -> str:
-    """Lower case, no punctuation but inside words, single spaces."""
+def normalize_spoken_text(text: str) -> str:
+    """Return the text in lower case, without punctuation except inside words, and with single spaces."""
     return " ".join(_SILENT.sub(" ", text.lower()).split())

@@ -6,12 +6,13 @@
 """
 
 import math
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eartune.data.frame import Entity, SemanticFrame
+from eartune.data.frame import Entity, SemanticFrame, check_frame
 from eartune.errors import InputError
 from eartune.files import read_lines, write_lines
 
@@ -20,7 +21,7 @@ FRAME_KEYS = {"scenario", "action", "intent", "entities"}
 
 @dataclass(frozen=True)
 class Recording:
-    """Somebody saying an utterance."""
+    """A recording of an utterance: its file, its length in seconds, and who speaks, if that is known."""
 
     path: Path
     seconds: float
@@ -44,7 +45,7 @@ class Utterance:
 
     @property
     def seconds(self) -> float:
-        """The length of all its recordings."""
+        """The length of all its recordings together, in seconds."""
         return sum(recording.seconds for recording in self.recordings)
 
     @property
@@ -54,15 +55,18 @@ class Utterance:
 
 
 def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
-    """One JSON object a line; recordings inside the manifest's folder are named relative to it."""
+    """Write a manifest, an utterance in each line; recordings inside its folder are named relative to it."""
     write_lines(path, (_row(utterance, path.parent) for utterance in utterances))
 
 
-def read_manifest(path: Path) -> tuple[Utterance, ...]:
-    """The utterances of a manifest; raises InputError naming file and row for anything that does not fit."""
+def read_manifest(path: Path, seconds_of: Callable[[Path], float] | None = None) -> tuple[Utterance, ...]:
+    """Return the utterances of a manifest; raises InputError with file and row for anything that is wrong in it.
+
+    `seconds_of` measures recordings whose row does not state their length; by default their headers are read.
+    """
     utterances: dict[str, Utterance] = {}
     for place, row in read_lines(path):
-        utterance = _utterance(row, place, path.parent)
+        utterance = _utterance(row, place, path.parent, seconds_of or _header_seconds)
         if utterance.id in utterances:
             raise InputError(f"{place}: the id {utterance.id!r} stands in an earlier row too; ids must be unique")
         utterances[utterance.id] = utterance
@@ -70,7 +74,7 @@ def read_manifest(path: Path) -> tuple[Utterance, ...]:
 
 
 def frame_fields(frame: SemanticFrame) -> dict[str, Any]:
-    """The keys by which a frame is written in manifests and predictions."""
+    """Return a frame as the keys and values that stand for it in manifests and predictions."""
     named = {"intent": frame.intent}
     if frame.scenario is not None:
         named = {"scenario": frame.scenario, "action": str(frame.action)}
@@ -84,7 +88,10 @@ def label_fields(utterance: Utterance) -> dict[str, Any]:
 
 
 def read_frame(row: dict[str, Any], place: str) -> SemanticFrame:
-    """The frame in a row with scenario and action, or intent, and entities; `place` opens the error's sentence."""
+    """Return the frame in a row of a reference or a prediction, from scenario and action, or intent, and entities.
+
+    Raises InputError, which starts with `place`, where a key is missing or of another type.
+    """
     entities = row.get("entities", [])
     if not isinstance(entities, list) or not all(map(_is_entity, entities)):
         raise InputError(f'{place}: "entities" must be a list of {{"type": ..., "filler": ...}} with text in both')
@@ -107,13 +114,16 @@ def _row(utterance: Utterance, folder: Path) -> dict[str, Any]:
     return head | label_fields(utterance) | {"recordings": recordings}
 
 
-def _utterance(row: dict[str, Any], place: str, folder: Path) -> Utterance:
+def _utterance(row: dict[str, Any], place: str, folder: Path, seconds_of: Callable[[Path], float]) -> Utterance:
     text, listed = row.get("text"), row.get("recordings", [])
     if not isinstance(listed, list):
         raise InputError(f'{place}: "recordings" must be a list of {{"file": ...}}')
-    recordings = tuple(_recording(r, place, folder) for r in listed)
+    recordings = tuple(_recording(r, place, folder, seconds_of) for r in listed)
     if not isinstance(row.get("id"), str) or not row["id"]:
         raise InputError(f'{place}: needs an "id", as text')
+    files = [recording.path.resolve() for recording in recordings] if len(recordings) > 1 else []
+    if repeated := next((file for file in files if files.count(file) > 1), None):
+        raise InputError(f"{place}: lists the recording {repeated} twice; name each recording once")
     if text is not None and (not isinstance(text, str) or not text.strip()):
         raise InputError(f'{place}: "text" is empty; leave the key out where nobody wrote the words down')
     if text is None and not recordings:
@@ -124,21 +134,27 @@ def _utterance(row: dict[str, Any], place: str, folder: Path) -> Utterance:
     has_frame = FRAME_KEYS & row.keys()
     if not has_frame and label is None:
         raise InputError(f'{place}: needs "scenario" and "action", or "intent", or a "label", as text')
-    frame = read_frame(row, place) if has_frame else None
+    frame = check_frame(read_frame(row, place), place) if has_frame else None
     return Utterance(row["id"], text, str(row.get("language", "und")), frame, recordings, label)
 
 
-def _recording(row: Any, place: str, folder: Path) -> Recording:
+def _recording(row: Any, place: str, folder: Path, seconds_of: Callable[[Path], float]) -> Recording:
     if not isinstance(row, dict) or not isinstance(row.get("file"), str):
         raise InputError(f'{place}: each of "recordings" needs a "file", as text')
-    path, seconds = folder / row["file"], row.get("seconds")
+    path, seconds, speaker = folder / row["file"], row.get("seconds"), row.get("speaker")
+    if speaker is not None and not isinstance(speaker, str):
+        raise InputError(f'{place}: {row["file"]}: "speaker" must be text, not {speaker!r}, or left out')
     if seconds is not None:
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
             raise InputError(f'{place}: {row["file"]}: "seconds" must be a number above 0, or left out to be measured')
-        return Recording(path, float(seconds), row.get("speaker"))
-    from eartune.data.audio import audio_seconds  # soundfile is only needed where a manifest does not say how long
+        return Recording(path, float(seconds), speaker)
+    return Recording(path, seconds_of(path), speaker)
 
-    return Recording(path, audio_seconds(path), row.get("speaker"))
+
+def _header_seconds(path: Path) -> float:
+    from eartune.data.audio import audio_seconds  # soundfile is needed only where a manifest does not state a length
+
+    return audio_seconds(path)
 
 
 def _is_entity(value: Any) -> bool:
@@ -146,5 +162,5 @@ def _is_entity(value: Any) -> bool:
 
 
 def _relative(path: Path, folder: Path) -> str:
-    inside = path.resolve().is_relative_to(folder.resolve())
-    return str(path.resolve().relative_to(folder.resolve()) if inside else path.resolve())
+    whole, root = os.path.abspath(path), os.path.join(os.path.abspath(folder), "")
+    return whole.removeprefix(root)

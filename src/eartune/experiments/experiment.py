@@ -14,7 +14,7 @@ from eartune.errors import InputError
 from eartune.models.architecture import Architecture
 from eartune.settings import Component, Decoding, Section, Training, explain
 from eartune.tasks.settings import DEFAULT_TASK, AnyTask
-from eartune.training.schemes import Scheme
+from eartune.training.schemes import AnyScheme, Scheme
 
 
 class Data(Section):
@@ -75,7 +75,7 @@ class Alignment(Section):
 class Grid(Section):
     """Which models to make; schemes that do not use speech do not depend on the budget and run once per seed."""
 
-    schemes: tuple[Scheme, ...] = Field(min_length=1)
+    schemes: tuple[AnyScheme, ...] = Field(min_length=1)
     budgets: tuple[SpeechBudget, ...] = ()
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     """Of training: order of batches, initial LoRA."""
@@ -119,7 +119,7 @@ class Experiment(Section):
     @model_validator(mode="after")
     def _some_synthetic_speech(self) -> "Experiment":
         for scheme in self.grid.schemes:
-            if scheme.synthetic and not self.data.synthetic_speech:
+            if scheme.uses_synthetic and not self.data.synthetic_speech:
                 raise InputError(f"the scheme {scheme.label!r} needs corpora with voices under data.synthetic_speech")
         return self
 
@@ -127,6 +127,18 @@ class Experiment(Section):
     def _four_bits_do_not_train(self) -> "Experiment":
         if self.architecture.precision == "nf4" and self.training.lora is None:
             raise InputError("weights in 4 bits do not train; add training.lora, such as {rank: 16}, or use bfloat16")
+        return self
+
+    @model_validator(mode="after")
+    def _one_folder_per_model(self) -> "Experiment":
+        models: dict[str, Cell] = {}
+        for cell in self.cells():
+            other = models.setdefault(cell.name, cell)
+            if other != cell:
+                raise InputError(
+                    f"{other.description} and {cell.description} would both be kept in the folder {cell.name!r}; "
+                    "give one of the schemes another name"
+                )
         return self
 
     def cells(self) -> tuple["Cell", ...]:
@@ -152,6 +164,11 @@ class Cell:
         """Its folder: curriculum-5pct-seed0."""
         budget = [] if self.budget is None else [self.budget.slug]
         return "-".join([self.scheme.label, *budget, f"seed{self.seed}"])
+
+    @property
+    def description(self) -> str:
+        """The scheme and its budget in an error message: the scheme 'curriculum' at 5%."""
+        return f"the scheme {self.scheme.label!r}" + ("" if self.budget is None else f" at {self.budget}")
 
 
 def voices_of(corpus: Corpus) -> tuple[Voice, ...]:

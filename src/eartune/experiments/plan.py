@@ -4,7 +4,9 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
+from pathlib import Path
 
 from eartune.data.corpora import Corpus, Source
 from eartune.data.example import Example, Modality, as_speech, as_text, as_words
@@ -14,7 +16,7 @@ from eartune.experiments.experiment import Alignment, Cell, Experiment
 from eartune.models.size_from_config import size_of
 from eartune.tasks.task import Labels, Task
 from eartune.training.memory_estimate import Footprint, footprint
-from eartune.training.schemes import Prompted, Scheme, Stage
+from eartune.training.schemes import Asking, Stage
 
 ALIGN = "align"
 
@@ -42,8 +44,12 @@ class CellPlan:
     cell: Cell
     speech: tuple[Utterance, ...]
     stages: tuple[Stage, ...]
-    preface: str = ""
-    """What is said to the model before the instruction."""
+    asking: Asking
+    """How the test is put to the model."""
+    preface: str
+    """The part of the prompt before the instruction: labels and examples."""
+    n_alignment_stages: int
+    """How many of the first stages align a new adapter; what follows them is the scheme's own."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +75,11 @@ def read_pools(experiment: Experiment, source: Source) -> Pools:
     everything = (*text, *speech, *source_speech, *synthetic, *test)
     experiment.task.check(everything)
     heard = (*speech, *source_speech, *synthetic, *alignment)
-    trained_on = {recording.path.resolve() for utterance in heard for recording in utterance.recordings}
+    trained_on = {_real(recording.path) for utterance in heard for recording in utterance.recordings}
+    for utterance in test:
+        _refuse_a_recording_twice(utterance)
     for example in (examples := as_speech(test)):
-        if example.recording is not None and example.recording.path.resolve() in trained_on:
+        if example.recording is not None and _real(example.recording.path) in trained_on:
             raise InputError(f"{example.recording.path}: stands in the test and in speech that is trained on")
     if not examples:
         raise InputError(f"{experiment.name}: the test holds no recordings; add some, or voices that speak its text")
@@ -95,30 +103,39 @@ def figures(stage: Stage, experiment: Experiment) -> StageFigures:
     """The numbers of one stage."""
     size = size_of(experiment.architecture)
     speech = [example for example in stage.examples if example.modality is Modality.SPEECH]
-    n_text = len(stage.examples) - len(speech)
-    batch = experiment.training.batch_size
     seconds = sum(example.recording.seconds for example in speech if example.recording is not None)
     return StageFigures(
-        text_examples=n_text,
+        text_examples=len(stage.examples) - len(speech),
         speech_examples=len(speech),
         speech_hours=seconds / 3600,
         epochs=stage.epochs,
-        steps=stage.epochs * (math.ceil(n_text / batch) + math.ceil(len(speech) / batch)),
+        steps=steps_of(stage, experiment.training.batch_size),
         footprint=footprint(size, stage, experiment.architecture, experiment.training, experiment.task),
     )
 
 
-def shared_steps(plans: Sequence[CellPlan], experiment: Experiment) -> tuple[int, int]:
-    """Optimizer steps of all cells, and how many of them fall away because equal stages are trained once."""
-    everything, once = 0, {}
-    for plan in plans:
-        before: int = plan.cell.seed
-        for stage in plan.stages:
-            shown = tuple((e.utterance.id, e.recording and e.recording.path, e.asked) for e in stage.examples)
-            before = hash((before, stage.epochs, stage.learning_rate, stage.warmup_ratio, stage.trainable, shown))
-            once[before] = steps = figures(stage, experiment).steps
-            everything += steps
-    return everything, everything - sum(once.values())
+def steps_of(stage: Stage, batch_size: int) -> int:
+    """The number of optimizer steps of a stage; a global batch holds text alone, or speech alone."""
+    n_speech = sum(example.modality is Modality.SPEECH for example in stage.examples)
+    n_text = len(stage.examples) - n_speech
+    return stage.epochs * (math.ceil(n_text / batch_size) + math.ceil(n_speech / batch_size))
+
+
+def _real(path: Path) -> str:
+    """The path without symbolic links among its folders; a link of the file itself is left, as to follow it is slow."""
+    return f"{_real_folder(path.parent)}/{path.name}"
+
+
+@lru_cache(maxsize=1000)
+def _real_folder(folder: Path) -> Path:
+    return folder.resolve()
+
+
+def _refuse_a_recording_twice(utterance: Utterance) -> None:
+    paths = [recording.path for recording in utterance.recordings]
+    for path in paths:
+        if paths.count(path) > 1:
+            raise InputError(f"{utterance.id}: lists the recording {path} twice; an answer could be to either")
 
 
 def _read(corpora: Sequence[Corpus], source: Source) -> tuple[Utterance, ...]:
@@ -137,19 +154,20 @@ def _plan_cell(experiment: Experiment, pools: Pools, cell: Cell) -> CellPlan:
         speech: tuple[Utterance, ...] = ()
     else:
         speech = cell.budget.select(pools.speech, experiment.grid.selection_seed)
-    synthetic = pools.synthetic_speech if cell.scheme.synthetic else ()
+    synthetic = pools.synthetic_speech if cell.scheme.uses_synthetic else ()
     stages = cell.scheme.stages(pools.text, (*pools.source_speech, *speech), synthetic)
-    said = _preface(cell.scheme, pools, experiment)
-    return CellPlan(cell, speech, (*_alignment(experiment.alignment, pools), *stages), said)
+    alignment, asking = _alignment(experiment.alignment, pools), cell.scheme.asking
+    preface = _preface(cell.scheme.label, asking, pools, experiment)
+    return CellPlan(cell, speech, (*alignment, *stages), asking, preface, len(alignment))
 
 
-def _preface(scheme: Scheme, pools: Pools, experiment: Experiment) -> str:
-    if not isinstance(scheme, Prompted):
+def _preface(scheme: str, asking: Asking, pools: Pools, experiment: Experiment) -> str:
+    if not asking.labels and not asking.examples:
         return ""
-    if scheme.examples > len(pools.text):
-        raise InputError(f"{scheme.label}: shows {scheme.examples} examples, but the text pool has {len(pools.text)}")
-    as_text(chosen := in_turn(pools.text, experiment.task)[: scheme.examples])  # refuses those without words
-    known = (*pools.text, *pools.speech) if scheme.labels else ()  # never those of the test
+    if asking.examples > len(pools.text):
+        raise InputError(f"{scheme}: shows {asking.examples} examples, but the text pool has {len(pools.text)}")
+    as_text(chosen := in_turn(pools.text, experiment.task)[: asking.examples])  # refuses those without words
+    known = (*pools.text, *pools.speech) if asking.labels else ()  # never those of the test
     return experiment.task.preface(known, chosen)
 
 

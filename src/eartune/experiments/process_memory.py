@@ -1,4 +1,4 @@
-"""How much memory this process holds, and how it gives back what a finished model leaves behind."""
+"""How much memory this process holds, and how the memory of a finished model is returned to the system."""
 
 import ctypes
 import gc
@@ -8,13 +8,13 @@ import sys
 
 
 def peak_memory_gb() -> float:
-    """The most memory this process ever held."""
+    """Return the most memory that this process ever held, in GB (1e9 bytes)."""
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return kilobytes / (1e9 if sys.platform == "darwin" else 1e6)  # macOS counts bytes
 
 
 def give_memory_back() -> None:
-    """Collect garbage and hand freed memory to the system.
+    """Collect garbage and return freed memory to the system.
 
     glibc keeps what a model freed, in pieces too small for the next one: on a CPU every model of a grid would take
     about 1 GB more than the one before.

@@ -17,6 +17,7 @@ class RunProgress:
         self.total = max(total, 1e-9)
         self.finished = 0.0  # units of finished pieces of work
         self.skipped = 0.0  # units that an earlier run did; they took no time now
+        self._earlier = 0.0  # units of the present piece that an earlier run did
         self.started = time.monotonic()
         self._line_at = -SECONDS_BETWEEN_LINES
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
@@ -34,22 +35,23 @@ class RunProgress:
         if self.console.is_terminal:
             self._bar.stop()
 
-    def within(self, what: str, units: float, part: float) -> None:
-        """A piece of `units` is done to the given part."""
-        done = self.finished + units * part
-        worked = done - self.skipped
+    def within(self, what: str, units: float, part: float, earlier: float = 0.0) -> None:
+        """Show that a piece of `units` is done to the given part (0 to 1), of which an earlier run did `earlier`."""
+        done = min(self.finished + units * part, self.total)  # a total is an estimate, and may be too small
+        self._earlier = units * earlier
+        worked = done - self.skipped - self._earlier
         elapsed = time.monotonic() - self.started
-        left = f"{_clock(elapsed / worked * (self.total - done))} left" if worked > 0 else ""
+        left = f"{_clock(elapsed / worked * (self.total - done))} left" if worked > 0 and done < self.total else ""
         self._bar.update(self._task, completed=done, description=what, left=left)
         if not self.console.is_terminal and time.monotonic() - self._line_at >= SECONDS_BETWEEN_LINES:
             self._line_at = time.monotonic()
             self.console.print(f"{done / self.total:4.0%}  {what}  {left}", highlight=False)
 
     def done(self, units: float, skipped: bool = False) -> None:
-        """A piece of `units` is done altogether."""
+        """Note that a piece of `units` is finished; `skipped` if an earlier run did all of it."""
         self.finished += units
-        if skipped:
-            self.skipped += units
+        self.skipped += units if skipped else self._earlier
+        self._earlier = 0.0
 
 
 def _clock(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""What a result was made with: versions, machine, commit, date."""
+"""What a result was made with: date, versions, machine, and the commits of eartune and of the user's own repository."""
 
 import os
 import platform
@@ -14,19 +14,20 @@ PACKAGES = ("eartune", "torch", "transformers", "peft", "accelerate", "numpy", "
 
 
 def made_with() -> dict[str, Any]:
-    """Everything a reader would ask about where a number comes from, and no name of a machine or a person."""
+    """Return all that a reader would ask about where a number comes from, and no name of a machine or a person."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "python": platform.python_version(),
         "packages": {name: found for name in PACKAGES if (found := installed_version(name))},
         "machine": {"system": platform.system(), "processor": _processor(), "cores": os.cpu_count()},
         "peak_memory_gb": round(peak_memory_gb(), 2),
-        "commit": _commit(),
+        "commit": source_commit(),
+        "user_commit": user_commit(Path.cwd()),
     }
 
 
 def installed_version(package: str) -> str | None:
-    """The version of a package, or None where it is not installed."""
+    """Return the version of a package, or None where it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -43,12 +44,25 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def _commit() -> str | None:
-    """The commit of the source tree eartune runs from, with a plus if files differ; None for an installed wheel."""
-    here = Path(__file__).parent
+def source_commit(file: Path = Path(__file__)) -> str | None:
+    """Return the commit of the repository that tracks a file of eartune, with a plus if tracked files were changed.
+
+    None for an installed package, also where it is installed inside of somebody's repository, which ignores it.
+    """
+    return user_commit(file.parent) if _git(file.parent, "ls-files", "--error-unmatch", file.name) else None
+
+
+def user_commit(folder: Path) -> str | None:
+    """Return the commit of the repository that a folder is in, with a plus if tracked files were changed, or None."""
+    head = _git(folder, "rev-parse", "--short", "HEAD")
+    return head and head + ("+" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """What git prints; None where it fails, or is not installed."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}  # set in hooks
     try:
-        head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=here, capture_output=True, text=True)
-        status = subprocess.run(["git", "status", "--porcelain"], cwd=here, capture_output=True, text=True)
-    except FileNotFoundError:  # no git
+        done = subprocess.run(["git", *arguments], cwd=folder, env=environment, capture_output=True, text=True)
+    except FileNotFoundError:
         return None
-    return None if head.returncode else head.stdout.strip() + ("+" if status.stdout.strip() else "")
+    return None if done.returncode else done.stdout.strip()

@@ -7,17 +7,17 @@ from peft import LoraConfig, get_peft_model_state_dict
 from safetensors.torch import save_file
 
 from eartune.errors import InputError
-from eartune.experiments.trained_model import TrainedRun
-from eartune.models.chat_model import ChatModel
+from eartune.experiments.finished_model import FinishedModel
+from eartune.models.audio_llm import AudioLLM
 
 
-def save_adapter(model: ChatModel, run: TrainedRun, folder: Path) -> None:
+def save_adapter(model: AudioLLM, run: FinishedModel, folder: Path) -> None:
     """adapter_config.json and adapter_model.safetensors; raises InputError where more than LoRA was trained."""
-    lora, parts = run.experiment.training.lora, model.parts
+    lora, components = run.experiment.training.lora, model.components
     if lora is None or run.weights is None:
         raise InputError(f"{run.folder}: has no LoRA; export it whole, without --adapter")
-    if others := sorted(name for name, _ in parts.trained() if "lora_" not in name):
-        component = parts.component_of(others[0])
+    if others := sorted(name for name, _ in components.trained() if "lora_" not in name):
+        component = components.component_of(others[0])
         raise InputError(f"{run.folder}: its {component} was trained too, which no adapter holds; leave out --adapter")
     folder.mkdir(parents=True)
     config = LoraConfig(
@@ -25,13 +25,13 @@ def save_adapter(model: ChatModel, run: TrainedRun, folder: Path) -> None:
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
         use_dora=lora.dora,
-        target_modules=rf"{re.escape(parts.lora_layers)}\..*\.({'|'.join(parts.lora_leaves)})",
+        target_modules=rf"{re.escape(model.lora.path)}\..*\.({'|'.join(model.lora.leaves)})",
         base_model_name_or_path=run.experiment.architecture.checkpoint,
         inference_mode=True,
     )
     config.save_pretrained(folder)
-    found = get_peft_model_state_dict(model.module.get_submodule(parts.lora_layers))
-    prefix = f"base_model.model.{parts.lora_layers}."
+    found = get_peft_model_state_dict(model.module.get_submodule(model.lora.path))
+    prefix = f"base_model.model.{model.lora.path}."
     save_file(
         {prefix + name: value.contiguous().cpu() for name, value in found.items()}, folder / "adapter_model.safetensors"
     )

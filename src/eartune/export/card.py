@@ -7,18 +7,18 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from eartune.evaluation.metrics import Score
-from eartune.experiments.trained_model import TrainedRun
+from eartune.experiments.finished_model import FinishedModel
 from eartune.files import read_json, write_text
 from eartune.models.chat_format import ChatFormat, render
 from eartune.report.notes import spoken_by
 
 
-def write_card(run: TrainedRun, chat: ChatFormat, path: Path, adapter: bool = False) -> None:
+def write_card(run: FinishedModel, chat: ChatFormat, path: Path, adapter: bool = False) -> None:
     """As Markdown with the hub's header; of a whole model, or of its adapter alone."""
-    experiment, result = run.experiment, read_json(run.folder / "result.json")
+    experiment, result = run.experiment, read_json(run.folder.result)
     data = experiment.model_dump(mode="json")["data"]
     (scheme,) = (scheme for scheme in experiment.grid.schemes if scheme.label == result["scheme"])
-    learned = ("speech", "source_speech") * scheme.uses_speech + ("synthetic_speech",) * scheme.synthetic
+    learned = ("speech", "source_speech") * scheme.uses_speech + ("synthetic_speech",) * scheme.uses_synthetic
     task, metrics = experiment.task, experiment.task.metrics(run.labels)
     prompt = render(chat, run.preface + task.instruction(run.labels), None, experiment.architecture.instruction)
     environment = Environment(

@@ -1,11 +1,11 @@
 """Export: trained model -> updates merged -> hub layout and card -> asked again by plain transformers -> there."""
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -15,15 +15,18 @@ from eartune.data.audio import Wave
 from eartune.data.example import Example, as_speech
 from eartune.data.utterance import read_manifest
 from eartune.errors import InputError
+from eartune.experiments.finished_model import FinishedModel, load_audio_llm, read_finished_model
 from eartune.experiments.process_memory import give_memory_back
-from eartune.experiments.trained_model import TrainedRun, load_run, read_run
 from eartune.export import fresh
 from eartune.export.adapter import save_adapter
 from eartune.export.card import write_card
-from eartune.models.chat_model import ChatModel, transformers_is_at_least
+from eartune.files import atomic, remove_leftovers, write_json
+from eartune.inference.trained_model import EXPORTED
+from eartune.models.audio_llm import AudioLLM
 from eartune.models.registry import checkpoint_of
 from eartune.models.rows import RowMaker
-from eartune.report.differences import REFERENCES
+from eartune.models.transformers_version import transformers_is_at_least
+from eartune.run_folder import RunFolder
 
 ROWS = 8
 PRECISE_BELOW = 2_000_000_000  # parameters, up to which there is memory to compare in float32
@@ -54,38 +57,46 @@ def export_run(run_dir: Path, to: Path, say: Say, adapter: bool = False) -> None
         )
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise InputError(f"{to}: is there already; name a folder that is not, or is empty")
-    run = read_run(run_dir)
+    run = read_finished_model(run_dir)
     examples = test_examples(run)
-    model = load_run(run)
+    model = load_audio_llm(run)
     stored = next(model.module.parameters()).dtype
     if sum(parameter.numel() for parameter in model.module.parameters()) < PRECISE_BELOW:
         model.module.float()
     precision = next(model.module.parameters()).dtype
     questions = [question(model, run, example) for example in examples]  # before anything is merged or rounded
-    half_done = to.with_name(f".{to.name}.part")
-    try:
-        shutil.rmtree(half_done, ignore_errors=True)
+    remove_leftovers(to.absolute().parent)
+    with atomic(to.absolute()) as half_written:
         if adapter:
-            save_adapter(model, run, half_done)
+            save_adapter(model, run, half_written)
         else:
-            model.parts.merge_lora()
+            model.lora.merge()
             model.module.to(stored).eval()
-            model.save(half_done)
-        write_card(run, model.chat, half_done / "README.md", adapter)
+            model.save(half_written)
+            write_json(half_written / EXPORTED, exported_settings(run))
+        write_card(run, model.chat, half_written / "README.md", adapter)
         del model  # two of them may not fit
         give_memory_back()
         say(f"written; {len(questions)} test recordings are asked again by plain transformers in a process of its own")
         base = checkpoint_of(run.experiment.architecture) if adapter else ""
-        say(compare(questions, ask_anew(questions, half_done, precision, base), to))
-        shutil.rmtree(to, ignore_errors=True)  # an empty folder
-        half_done.rename(to)
-    finally:
-        shutil.rmtree(half_done, ignore_errors=True)
+        say(compare(questions, ask_anew(questions, half_written, precision, base), to))
 
 
-def test_examples(run: TrainedRun) -> list[Example]:
+def exported_settings(run: FinishedModel) -> dict[str, Any]:
+    """What `eartune.load` needs beside the weights, to ask the exported model as the run did."""
+    experiment = run.experiment
+    return {
+        "task": experiment.task.to_json(),
+        "labels": run.labels.to_json(),
+        "preface": run.preface,
+        "architecture": experiment.architecture.model_dump(mode="json", exclude={"checkpoint"}),
+        "decoding": experiment.decoding.model_dump(mode="json"),
+    }
+
+
+def test_examples(run: FinishedModel) -> list[Example]:
     """The first recordings of the test that are still there."""
-    manifest = run.folder.resolve().parent / REFERENCES
+    manifest = RunFolder(run.folder.path.resolve().parent).references
     there = [e for e in as_speech(read_manifest(manifest)) if e.recording is not None and e.recording.path.is_file()]
     if not there:
         raise InputError(f"{manifest}: no recording of the test is there any more to compare answers on")
@@ -93,19 +104,18 @@ def test_examples(run: TrainedRun) -> list[Example]:
 
 
 @torch.no_grad()
-def question(model: ChatModel, run: TrainedRun, example: Example) -> Question:
+def question(model: AudioLLM, run: FinishedModel, example: Example) -> Question:
     """Asked alone, as some stock models hear a clip differently beside a longer one."""
     rows = RowMaker(model, run.experiment.task, run.labels, run.experiment.architecture, run.preface)
     assert example.recording is not None
     batch = model.collate([rows.to_learn(example)])
     answers = torch.nonzero(batch.labels[0, 1:] != -100)[:, 0]
-    device = next(model.module.parameters()).device
-    logits = model.head(model.hidden(batch.to(device))[0, answers.to(device)]).float().cpu()
+    logits = model.head(model.hidden(batch.to(model.device))[0, answers.to(model.device)]).float().cpu()
     arguments = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
     return Question(arguments | _stock_audio(model, rows.wave(example.recording)), answers, logits)
 
 
-def _stock_audio(model: ChatModel, wave: Wave) -> dict[str, Tensor]:
+def _stock_audio(model: AudioLLM, wave: Wave) -> dict[str, Tensor]:
     dtype = next(model.module.parameters()).dtype
     return {n: v.to(dtype) if v.is_floating_point() else v for n, v in model.stock_audio([wave]).items()}
 

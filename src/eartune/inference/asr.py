@@ -1,54 +1,66 @@
-"""What an ASR hears in the test, kept beside the cells: the first half of a cascade."""
+"""Transcripts of the test by the untuned model, or by another speech recogniser: the first half of a cascade."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from eartune.data.audio import SAMPLE_RATE, load_audio
 from eartune.data.example import Asked, Example
-from eartune.inference.decode import answer_all, ask
+from eartune.inference.answers import Progress, answer_all
+from eartune.inference.decode import ask
 from eartune.models.rows import RowMaker
 from eartune.settings import Decoding
-from eartune.tasks.prediction import Prediction
-from eartune.tasks.task import ParseStatus
 
-SELF = "self"
 WORDS = Decoding(beams=1, max_new_tokens=100, batch_size=8)
-Progress = Callable[[int, int], None]
+
+Recogniser = Callable[[Sequence[Example]], Sequence[str]]
+"""The words of the recordings of some examples."""
 
 
-def transcribed(
-    examples: Sequence[Example], asr: str, rows: RowMaker, folder: Path, progress: Progress
-) -> tuple[Example, ...]:
-    """The examples with what `asr` heard; `rows` are of the model itself, which serves for "self"."""
-    asked = [replace(example, asked=Asked.WORDS) for example in examples]
-    path = folder / f"{re.sub('[^A-Za-z0-9.-]+', '-', asr)}.jsonl"
-    if asr == SELF:
-        rows.model.module.eval()
-        heard = answer_all(
-            asked, rows.task, WORDS.batch_size, path, progress, lambda b: ask(rows.model, b, rows, WORDS)
-        )
-    else:
-        recognise = recogniser(asr, rows)
-        heard = answer_all(asked, rows.task, WORDS.batch_size, path, progress, recognise)
-    return tuple(replace(e, transcript=p.text) for e, p in zip(examples, heard, strict=True))
+def transcribe(
+    examples: Sequence[Example],
+    recogniser: Callable[[], Recogniser],
+    path: Path,
+    name_of: Callable[[Path], str],
+    progress: Progress,
+) -> tuple[str, ...]:
+    """A transcript for each example, kept in `path`; the recogniser is loaded only if one is missing there."""
+    loaded: list[Recogniser] = []
+
+    def ask_recogniser(batch: Sequence[Example]) -> Sequence[str]:
+        if not loaded:
+            loaded.append(recogniser())
+        return loaded[0](batch)
+
+    def row(example: Example, text: str) -> dict[str, Any]:
+        assert example.recording is not None
+        return {"id": example.utterance.id, "file": name_of(example.recording.path), "text": text}
+
+    return tuple(answer_all(examples, ask_recogniser, row, path, WORDS.batch_size, progress))
 
 
-def recogniser(asr: str, rows: RowMaker) -> Callable[[Sequence[Example]], list[Prediction]]:
-    """Any speech recogniser of transformers, on the hub or in a folder."""
+def model_as_recogniser(rows: RowMaker) -> Recogniser:
+    """The audio LLM itself, asked for the words."""
+    rows.model.module.eval()
+
+    def recognise(batch: Sequence[Example]) -> Sequence[str]:
+        asked = [replace(example, asked=Asked.WORDS) for example in batch]
+        return ask(rows.model, asked, rows, WORDS)
+
+    return recognise
+
+
+def load_recogniser(name: str, cut_silence: bool) -> Recogniser:
+    """Any speech recogniser of transformers, by its name on the hub or its folder."""
     import torch
     from transformers import pipeline
 
-    pipe: Any = pipeline("automatic-speech-recognition", model=asr, device=0 if torch.cuda.is_available() else -1)
+    pipe: Any = pipeline("automatic-speech-recognition", model=name, device=0 if torch.cuda.is_available() else -1)
 
-    def recognise(batch: Sequence[Example]) -> list[Prediction]:
-        recordings = [example.recording for example in batch if example.recording is not None]
-        found = pipe([{"raw": rows.wave(recording), "sampling_rate": 16_000} for recording in recordings])
-        texts = [" ".join(answer["text"].split()) for answer in found]
-        return [
-            Prediction(example.utterance.id, recording.path.name, text, ParseStatus.NOT_JSON, None)
-            for example, recording, text in zip(batch, recordings, texts, strict=True)
-        ]
+    def recognise(batch: Sequence[Example]) -> Sequence[str]:
+        waves = [load_audio(example.recording.path, cut_silence) for example in batch if example.recording is not None]
+        found = pipe([{"raw": wave, "sampling_rate": SAMPLE_RATE} for wave in waves])
+        return [" ".join(answer["text"].split()) for answer in found]
 
     return recognise

@@ -1,8 +1,7 @@
-"""Is it listening? Two clips swapped must change the answers, and silence must not score."""
+"""The listening check: swapped clips must change a model's answers, and silence must score less than speech."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,47 +9,50 @@ from torch import Tensor
 from eartune.data.example import Example
 from eartune.evaluation.metrics import Answered, evaluate
 from eartune.models.audio_llm import AudioLLM
-from eartune.models.batch import Row
+from eartune.models.batch import Clip, Row
+from eartune.models.generation.generate import generate
 from eartune.models.rows import RowMaker
 from eartune.settings import Decoding
+from eartune.tasks.task import Answer, Task
 
 CLIPS = 8
 LEAST_CHANGE = 1e-3  # nats per token; a model that gets no audio changes by exactly 0
+ONE_MEANING = "all recordings of the test have one meaning, so that there is nothing to swap"
 
 
 @dataclass(frozen=True)
-class Listening:
-    """The canary of one model."""
+class ListeningCheck:
+    """What the check found out about one model."""
 
     swapped: float
-    """Mean absolute change of the reference answers' log-probability, in nats a token, when clips are swapped."""
+    """The mean absolute change of the right answers' log-probability, in nats a token, when clips are swapped."""
     silence: float
     """The main metric of answers to silence."""
-    heard: float
+    speech: float
     """The main metric of answers to the same utterances' own clips."""
 
     @property
     def listens(self) -> bool:
-        """Whether swapping changes anything and silence scores clearly less than speech."""
-        return self.swapped > LEAST_CHANGE and (self.silence == 0 or self.silence < 0.8 * self.heard)
-
-    def to_json(self) -> dict[str, Any]:
-        """For a run's result."""
-        return {"listens": self.listens, "swapped": self.swapped, "silence": self.silence, "sentence": self.sentence}
+        """Whether swapping changes anything, and silence scores clearly less than speech."""
+        return self.swapped > LEAST_CHANGE and (self.silence == 0 or self.silence < 0.8 * self.speech)
 
     @property
     def sentence(self) -> str:
         """The finding in words."""
         found = (
             f"swapping clips changes its answers by {self.swapped:.2f} nats a token; "
-            f"silence scores {self.silence:.1%} where speech scores {self.heard:.1%}"
+            f"silence scores {self.silence:.1%} where speech scores {self.speech:.1%}"
         )
         return f"It listens: {found}." if self.listens else f"IT DOES NOT LISTEN: {found}."
 
 
-def listen(model: AudioLLM, examples: Sequence[Example], rows: RowMaker, metric: str, decoding: Decoding) -> Listening:
-    """The canary on the first few spoken examples with different answers."""
-    chosen = list({rows.task.reference(example.utterance): example for example in examples}.values())[:CLIPS]
+def check_listening(
+    model: AudioLLM, examples: Sequence[Example], rows: RowMaker, metric: str, decoding: Decoding
+) -> ListeningCheck | None:
+    """The check on the first few spoken examples with different right answers; None if there are not two such."""
+    chosen = _with_different_answers(examples, rows.task)[:CLIPS]
+    if len(chosen) < 2:
+        return None
     learned = [rows.to_learn(example) for example in chosen]
     swapped = [replace(row, clip=other.clip) for row, other in zip(learned, learned[1:] + learned[:1], strict=True)]
     silent = [
@@ -59,14 +61,22 @@ def listen(model: AudioLLM, examples: Sequence[Example], rows: RowMaker, metric:
     own = [replace(row, answer=None) for row in learned]
     change = (_log_probabilities(model, learned) - _log_probabilities(model, swapped)).abs().mean()
     greedy = decoding.model_copy(update={"beams": 1})
-    return Listening(
+    return ListeningCheck(
         swapped=float(change),
         silence=_score(model, silent, chosen, rows, metric, greedy),
-        heard=_score(model, own, chosen, rows, metric, greedy),
+        speech=_score(model, own, chosen, rows, metric, greedy),
     )
 
 
-def _silence(rows: RowMaker, example: Example) -> Any:
+def _with_different_answers(examples: Sequence[Example], task: Task) -> list[Example]:
+    """The first example of each right answer."""
+    first: dict[Answer, Example] = {}
+    for example in examples:
+        first.setdefault(task.reference(example.utterance), example)
+    return list(first.values())
+
+
+def _silence(rows: RowMaker, example: Example) -> Clip:
     assert example.recording is not None
     return rows.model.features(rows.wave(example.recording) * 0)
 
@@ -75,7 +85,7 @@ def _silence(rows: RowMaker, example: Example) -> Any:
 def _log_probabilities(model: AudioLLM, rows: Sequence[Row]) -> Tensor:
     """Log-probability of each answer token, of all rows one after another."""
     model.module.eval()
-    batch = model.collate(rows).to(next(model.module.parameters()).device)
+    batch = model.collate(rows).to(model.device)
     answers = batch.labels[:, 1:] != -100
     logits = model.head(model.hidden(batch)[:, :-1][answers]).float()
     return logits.log_softmax(-1).gather(1, batch.labels[:, 1:][answers][:, None])[:, 0]
@@ -85,10 +95,10 @@ def _score(
     model: AudioLLM, asked: Sequence[Row], examples: Sequence[Example], rows: RowMaker, metric: str, decoding: Decoding
 ) -> float:
     task, labels = rows.task, rows.labels
-    batch = model.collate(asked).to(next(model.module.parameters()).device)
-    answers = model.generate(batch, decoding, task.grammar(labels))
+    batch = model.collate(asked).to(model.device)
+    texts = generate(model, batch, decoding, task.grammar(labels))
     answered = [
-        Answered(task.reference(example.utterance), task.parse(answer, labels)[0], example.utterance.id)
-        for example, answer in zip(examples, answers, strict=True)
+        Answered(task.reference(example.utterance), task.parse(text, labels)[0], example.utterance.id)
+        for example, text in zip(examples, texts, strict=True)
     ]
     return evaluate(answered, task.metrics(labels), resamples=0)[metric].value

@@ -1,4 +1,4 @@
-"""Canaries: seconds to find out whether a model hears, alone and in a batch, and learns, before days of training."""
+"""Checks of a model that take seconds: audio reaches the decoder, a batch mixes no rows, and LoRA has effect."""
 
 from dataclasses import dataclass
 
@@ -7,103 +7,103 @@ import torch
 from torch import Tensor
 
 from eartune.data.audio import SAMPLE_RATE, Wave
+from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Row
 from eartune.models.chat_format import render
-from eartune.models.chat_model import ChatModel
 from eartune.settings import Lora
 
 QUESTION = "Repeat what is said."
 ROUNDING = 0.03
-"""How far logits may be apart, as a share of the largest, and still be the same: bfloat16 has eight bits."""
+"""How far logits may differ, as a share of the largest, and still count as equal: bfloat16 has eight bits."""
 
 
 @dataclass(frozen=True)
-class Canary:
-    """What was found, and what to do if it is not fine."""
+class CheckResult:
+    """What a check found, and what to do if that is not fine."""
 
     fine: bool
     found: str
     remedy: str
 
 
-def canaries(model: ChatModel) -> list[Canary]:
-    """All of them; the model has an adapter afterwards and is of no other use."""
-    return [hears(model), hears_alike_in_a_batch(model), learns_through_its_adapter(model)]
+def check_model(model: AudioLLM) -> list[CheckResult]:
+    """Run all checks; the model has LoRA weights at random afterwards and is of no other use."""
+    return [check_audio(model), check_batch(model), check_lora(model)]
 
 
-def hears(model: ChatModel) -> Canary:
-    """Another sound, or none, must change what it would say."""
-    low, high, silence = (
-        logits(model, [heard(model, wave)])[0] for wave in (sweep(200, 800), sweep(900, 3000), none())
+def check_audio(model: AudioLLM) -> CheckResult:
+    """Check that another sound, or silence, changes the logits of the answer."""
+    low, high, none = (
+        first_logits(model, [spoken_row(model, wave)])[0] for wave in (sweep(200, 800), sweep(900, 3000), silence())
     )
-    change = min(apart(low, high), apart(low, silence))
-    return Canary(
+    change = min(relative_difference(low, high), relative_difference(low, none))
+    return CheckResult(
         change > 0.001,
-        f"audio is heard: another sound, or none, changes its logits by {change:.1%} or more",
+        f"audio reaches the decoder: another sound, or silence, changes its logits by {change:.1%} or more",
         "the recording does not reach the decoder; is the checkpoint of this type, and whole?",
     )
 
 
-def hears_alike_in_a_batch(model: ChatModel) -> Canary:
-    """A longer clip and a text beside it must change nothing."""
-    row = heard(model, sweep(200, 800))
-    alone = logits(model, [row])[0]
-    together = logits(
-        model, [row, heard(model, sweep(900, 3000, 4.0)), Row(render(model.chat, QUESTION, "yes"), None, None)]
-    )[0]
-    change = apart(alone, together)
-    return Canary(
+def check_batch(model: AudioLLM) -> CheckResult:
+    """Check that a longer recording and a text in the same batch do not change the logits of a row."""
+    row = spoken_row(model, sweep(200, 800))
+    text_row = Row(render(model.chat, QUESTION, "yes"), None, None)
+    alone = first_logits(model, [row])[0]
+    together = first_logits(model, [row, spoken_row(model, sweep(900, 3000, 4.0)), text_row])[0]
+    change = relative_difference(alone, together)
+    return CheckResult(
         change < ROUNDING,
-        f"a row is the same alone and in a batch, within {change:.1%}",
-        "answers would depend on what stands beside them; set decoding.batch_size and training.micro_batch_size to 1",
+        f"a row has the same logits alone and in a batch, within {change:.1%}",
+        "answers would depend on the rest of the batch; set decoding.batch_size and training.micro_batch_size to 1",
     )
 
 
-def learns_through_its_adapter(model: ChatModel) -> Canary:
-    """LoRA changes nothing before it has learned, and something after."""
-    row = heard(model, sweep(200, 800))
-    before = logits(model, [row])[0]
-    model.parts.add_lora(Lora(rank=2), seed=0)
-    model.module.to(next(model.module.parameters()).device)
-    fresh = logits(model, [row])[0]
+def check_lora(model: AudioLLM) -> CheckResult:
+    """Check that LoRA changes nothing before it is trained, and something once its weights are not zero."""
+    row = spoken_row(model, sweep(200, 800))
+    before = first_logits(model, [row])[0]
+    model.lora.add(Lora(rank=2), seed=0)
+    model.module.to(model.device)
+    untrained = first_logits(model, [row])[0]
     with torch.no_grad():
         for name, value in model.module.named_parameters():
             if "lora_B" in name:
                 value.normal_(std=0.05)
-    idle, active = apart(before, fresh), apart(before, logits(model, [row])[0])
-    return Canary(
+    idle = relative_difference(before, untrained)
+    active = relative_difference(before, first_logits(model, [row])[0])
+    return CheckResult(
         idle < ROUNDING < active,
-        f"an adapter matters: a fresh one changes logits by {idle:.1%}, one with weights by {active:.1%}",
+        f"LoRA has effect: untrained it changes logits by {idle:.1%}, with random weights by {active:.1%}",
         "LoRA does not reach the decoder; leave out training.lora, or use another version of peft",
     )
 
 
-def heard(model: ChatModel, wave: Wave) -> Row:
-    """A clip and a question."""
+def spoken_row(model: AudioLLM, wave: Wave) -> Row:
+    """Return a row of a batch with a recording and a question."""
     return Row(render(model.chat, QUESTION, None), model.features(wave), None)
 
 
 @torch.no_grad()
-def logits(model: ChatModel, rows: list[Row]) -> Tensor:
-    """Of the answer's first token, (rows, vocabulary), in float32."""
+def first_logits(model: AudioLLM, rows: list[Row]) -> Tensor:
+    """Return the logits of each answer's first token, shape (rows, vocabulary), in float32."""
     model.module.eval()
-    batch = model.collate(rows).to(next(model.module.parameters()).device)
+    batch = model.collate(rows).to(model.device)
     return model.head(model.hidden(batch)[:, -1]).float()
 
 
-def apart(one: Tensor, other: Tensor) -> float:
-    """The largest difference as a share of the largest logit; more than anything, where a number is none."""
+def relative_difference(one: Tensor, other: Tensor) -> float:
+    """Return the largest difference as a share of the largest logit; infinity where a logit is not finite."""
     difference = float((one - other).abs().max() / one.abs().max())
     return difference if np.isfinite(difference) else float("inf")
 
 
 def sweep(start: float, end: float, seconds: float = 1.5) -> Wave:
-    """A tone that rises, in hertz."""
+    """Return a tone that rises from `start` to `end` Hz."""
     times = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     phase = 2 * np.pi * (start * times + (end - start) * times**2 / (2 * seconds))
     return (0.3 * np.sin(phase)).astype(np.float32)
 
 
-def none(seconds: float = 1.5) -> Wave:
-    """Silence."""
+def silence(seconds: float = 1.5) -> Wave:
+    """Return samples that are all zero."""
     return np.zeros(round(seconds * SAMPLE_RATE), np.float32)

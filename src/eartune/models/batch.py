@@ -1,4 +1,4 @@
-"""What an architecture's collate takes and gives."""
+"""What a model is given: clips, rows of prompt, clip and answer, and padded batches of rows."""
 
 from dataclasses import dataclass, fields, replace
 
@@ -10,36 +10,54 @@ from eartune.models.chat_format import Prompt
 
 @dataclass(frozen=True)
 class Clip:
-    """One recording as an architecture hears it: mel (bins, frames), or the frozen encoder's states of it."""
+    """The audio of one recording as a family's encoder takes it: a mel spectrogram, or cached encoder states.
+
+    Exactly one of `mel` and `states` is set.
+    """
 
     mel: Tensor | None
+    """The log-mel spectrogram, (bins, frames); it may be wider than `n_frames`."""
     n_frames: int
+    """How many frames from the left are of the recording. A frame is 10 ms, but 20 ms for Granite Speech and 60 ms for
+    Fun-ASR-Nano, whose extractors put neighbouring frames side by side."""
     n_tokens: int
-    states: Tensor | None = None  # (states, encoder width)
+    """How many positions of the language model the clip takes, each held by an audio token in the prompt."""
+    states: Tensor | None = None
+    """What the family's `encode` returns for this clip alone, (states, width)."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """An example ready for a model: prompt, clip if the content is speech, answer if it is to be learned."""
+    """One example for a model: the prompt, the clip if its content is speech, and the answer if it is to be learned."""
 
     prompt: Prompt
     clip: Clip | None
     answer: str | None
+    token_ids: tuple[list[int], list[int]] | None = None
+    """The tokens of prompt and answer, once a model has tokenized the row."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Padded tensors of some rows; audio fields are None where no row has a clip."""
+    """Some rows as padded tensors; the audio fields are None where no row has a clip."""
 
-    input_ids: Tensor  # (rows, tokens)
-    attention_mask: Tensor  # (rows, tokens)
-    labels: Tensor  # (rows, tokens), -100 everywhere but on answers
-    mel: Tensor | None = None  # (clips, bins, frames)
-    n_frames: Tensor | None = None  # (clips,) valid mel frames
-    states: Tensor | None = None  # (states of all clips, encoder width)
-    n_shared: int = 0  # first tokens, the same in all rows, that stand before the padding and are read once
+    input_ids: Tensor
+    """Token ids, (rows, tokens), with one audio token for each embedding of a clip."""
+    attention_mask: Tensor
+    """1 on tokens and 0 on padding, (rows, tokens)."""
+    labels: Tensor
+    """The ids of the answers' tokens and -100 everywhere else, (rows, tokens)."""
+    mel: Tensor | None = None
+    """Mel spectrograms, padded to the widest, (clips, bins, frames)."""
+    n_frames: Tensor | None = None
+    """How many frames of each mel are of its recording, (clips,); see `Clip.n_frames` for their unit."""
+    states: Tensor | None = None
+    """The cached encoder states of all clips one after another, (states of all clips, width): the encoder's width, or
+    the language model's for families whose `encode` includes the modality adapter."""
+    n_shared: int = 0
+    """How many leading tokens are the same in all rows; they stand before the padding, and are computed once."""
 
     def to(self, device: torch.device) -> "Batch":
-        """The same batch on another device."""
+        """Return the same batch on another device."""
         moved = {f.name: value.to(device) for f in fields(self) if isinstance(value := getattr(self, f.name), Tensor)}
         return replace(self, **moved)  # type: ignore[arg-type]  # all of them tensors

@@ -1,18 +1,34 @@
-"""All weights of a checkpoint or none: no pickle is opened, and nothing that is missing is made up."""
+"""Checks of a checkpoint before and while it is loaded: its family, its format, and that no weight is missing."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
+from transformers import PreTrainedConfig
 
 from eartune.errors import InputError
+from eartune.models.transformers_version import installed_transformers, transformers_is_at_least
 
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
-def refuse_what_is_no_model(checkpoint: str) -> None:
-    """Raise InputError for a folder of an adapter alone, or of pickles, which may run code when they are opened."""
+def check_family(checkpoint: str, model_type: str, least_transformers: str) -> None:
+    """Raise InputError if the checkpoint is of another family, or if transformers is too old for it.
+
+    transformers would load it and initialise the missing weights at random.
+    """
+    if not transformers_is_at_least(least_transformers):
+        needed = f"transformers {least_transformers} or newer; here is {installed_transformers()}"
+        raise InputError(f"{checkpoint}: a {model_type} needs {needed}")
+    check_format(checkpoint)
+    found = str(PreTrainedConfig.get_config_dict(checkpoint)[0].get("model_type"))
+    if model_type not in (found, f"{found}_thinker"):  # a whole Omni's configuration stands for its thinker's
+        raise InputError(f"{checkpoint}: is a {found}, not a {model_type}; `eartune list` shows the types there are")
+
+
+def check_format(checkpoint: str) -> None:
+    """Raise InputError for a folder with a LoRA adapter alone, or with pickles, which may run code when opened."""
     folder = Path(checkpoint)
     adapter = folder / "adapter_config.json"
     if adapter.is_file() and not (folder / "config.json").is_file():
@@ -25,12 +41,12 @@ def refuse_what_is_no_model(checkpoint: str) -> None:
         raise InputError(f"{checkpoint}: {pickled[0]} may run code when it is opened; save the model as safetensors")
 
 
-def load_whole(model_class: Any, checkpoint: str, **settings: Any) -> Any:
-    """A model of a class of transformers with all of its weights from safetensors.
+def load_complete(model_class: Any, checkpoint: str, **settings: Any) -> Any:
+    """Load a model of one of transformers' classes from safetensors; raises InputError if any weight is missing.
 
-    The library draws weights that are missing at random, and only logs that; here it raises InputError.
+    transformers would initialise missing weights at random, and only log that.
     """
-    refuse_what_is_no_model(checkpoint)
+    check_format(checkpoint)
     try:
         model, found = model_class.from_pretrained(
             checkpoint, use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True, **settings

@@ -1,13 +1,16 @@
-"""From an experiment's architecture section to a model in memory."""
+"""The families of audio LLMs by name, and loading one that an experiment's architecture section names."""
 
 import os
 from pathlib import Path
 
 import torch
+from transformers import PreTrainedConfig
 from transformers.utils import logging
 
+from eartune.errors import InputError
+from eartune.files import atomic
 from eartune.models.architecture import POCKETS, Architecture, Family
-from eartune.models.chat_model import ChatModel
+from eartune.models.audio_llm import AudioLLM
 from eartune.models.families.audioflamingo3 import AudioFlamingo3
 from eartune.models.families.encoder_adapter_llm import EncoderAdapterLlm
 from eartune.models.families.fun_asr_nano import FunAsrNano
@@ -21,8 +24,9 @@ from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.models.families.qwen3_asr import Qwen3Asr
 from eartune.models.families.qwen3_omni import Qwen3Omni
 from eartune.models.families.voxtral import Voxtral
+from eartune.models.nf4 import quantise_nf4
 
-FAMILIES: dict[Family, type[ChatModel]] = {
+FAMILIES: dict[Family, type[AudioLLM]] = {
     "qwen2-audio": Qwen2Audio,
     "qwen2.5-omni": Qwen25Omni,
     "qwen3-asr": Qwen3Asr,
@@ -40,31 +44,55 @@ FAMILIES: dict[Family, type[ChatModel]] = {
 }
 
 
-def load(settings: Architecture) -> ChatModel:
-    """The model in evaluation mode, on the GPU if there is one."""
+def load(settings: Architecture) -> AudioLLM:
+    """Load a model in evaluation mode, on the GPU if there is one.
+
+    Raises InputError for a checkpoint of another family, one that lacks weights, or nf4 without bitsandbytes.
+    """
     logging.disable_progress_bar()  # ours is shown instead
     folder = checkpoint_of(settings)
     dtype = torch.float32 if settings.precision == "float32" else torch.bfloat16
     model = FAMILIES[settings.type].load(folder, dtype)
     if settings.precision == "nf4":
-        model.parts.quantise()
+        quantise_nf4(model.lora.linears())
     model.module.to("cuda" if torch.cuda.is_available() else "cpu")
     return model
 
 
+def untuned_architecture(checkpoint: str) -> Architecture:
+    """Return the architecture of a checkpoint that nothing else is known of, by the model type of its configuration.
+
+    Raises InputError for a checkpoint of a family that is not supported.
+    """
+    if checkpoint in POCKETS:
+        return Architecture(type="qwen2-audio", checkpoint=checkpoint)
+    found = str(PreTrainedConfig.get_config_dict(checkpoint)[0].get("model_type"))
+    for family, kind in FAMILIES.items():
+        if kind.model_class.config_class.model_type in (found, f"{found}_thinker"):
+            return Architecture(type=family, checkpoint=checkpoint)
+    raise InputError(f"{checkpoint}: is a {found}, which is of no supported family; `eartune list` shows them")
+
+
 def checkpoint_of(settings: Architecture) -> str:
-    """A name on the hub, or a folder, that the library can load."""
+    """Return the hub's name or the folder of an architecture's weights; pocket checkpoints are built on first use."""
     return str(pocket_folder(settings.checkpoint)) if settings.checkpoint in POCKETS else settings.checkpoint
 
 
 def pocket_folder(name: str) -> Path:
-    """A pocket checkpoint in the hub's layout, put together on first use and kept in the user's cache."""
+    """Return the folder of a pocket checkpoint in the hub's layout, built on first use in the user's cache.
+
+    Processes may build the same checkpoint at once: the first that is ready counts.
+    """
     from eartune.models.pocket.build import TRAINED, build_pocket, pocket_fingerprint
 
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "eartune"
     folder = cache / f"pocket-{pocket_fingerprint(name)}"
     if not (folder / "config.json").exists():
-        half_done = folder.with_name(f".{folder.name}-{os.getpid()}")
-        build_pocket(TRAINED[name]).save(half_done)
-        half_done.rename(folder)
+        model = build_pocket(TRAINED[name])
+        try:
+            with atomic(folder) as half_written:
+                model.save(half_written)
+        except OSError:
+            if not (folder / "config.json").exists():  # it is, where another process was faster: that one's is used
+                raise
     return folder

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from eartune.data.audio import Wave, hear
+from eartune.data.audio import Wave, load_audio
 from eartune.data.example import Asked, Example
 from eartune.data.utterance import Recording
 from eartune.models.architecture import Architecture
@@ -45,7 +45,7 @@ class RowMaker:
 
     def wave(self, recording: Recording) -> Wave:
         """What the model hears of a recording."""
-        return hear(recording.path, self.cut_silence)
+        return load_audio(recording.path, self.cut_silence)
 
     def clip(self, recording: Recording) -> Clip:
         """What was kept of it encoded, or its mel."""

@@ -1,4 +1,4 @@
-"""How large the checkpoints are that most people start from."""
+"""The sizes of models that a plan and a memory estimate need, and those of the best-known checkpoints."""
 
 from dataclasses import dataclass
 
@@ -10,41 +10,46 @@ ENCODER, ADAPTER, LANGUAGE_MODEL = Component
 
 @dataclass(frozen=True)
 class Rate:
-    """How many positions a clip takes."""
+    """How many positions of an encoder or a decoder a clip takes, by its duration."""
 
     per_second: float
+    """Positions for each second."""
     least_seconds: float = 0
-    """What shorter clips are filled up to."""
+    """The duration in seconds to which shorter clips are padded."""
 
     def of(self, seconds: float) -> float:
-        """Those of one clip."""
+        """Return the number of positions of one clip of this duration."""
         return self.per_second * max(seconds, self.least_seconds)
 
 
 @dataclass(frozen=True)
 class Size:
-    """Parameters by component, and what else a plan needs."""
+    """The size of one model."""
 
     parameters: dict[Component, int]
+    """The number of parameters of each component."""
     lora_features: int
-    """Inputs plus outputs of all linear layers that LoRA wraps: its parameters are rank times this."""
+    """The inputs plus the outputs of all linear layers that LoRA wraps; LoRA has rank times as many parameters."""
     positions: int
-    """Of the encoder's parameters, the sinusoids, which are never trained."""
+    """How many of the encoder's parameters are sinusoidal position embeddings, which are never trained."""
     layers: int
+    """Layers of the decoder."""
     width: int
+    """The width of the decoder's hidden states."""
     vocabulary: int
+    """Tokens that the head tells apart."""
     wrapped: int
-    """Parameters of the linear layers that LoRA wraps, which nf4 keeps in 4 bits."""
+    """The number of parameters of the linear layers that LoRA wraps, which nf4 stores in 4 bits."""
     lora_outputs: int
-    """Outputs of those layers: DoRA learns a length for each."""
+    """The outputs of those layers; DoRA learns one magnitude for each."""
     token_bytes: int
-    """What the decoder keeps of one token for the way back, in bfloat16, without attention matrices."""
+    """Bytes of activations, in bfloat16 and without attention matrices, that the decoder keeps of one token."""
     state_bytes: int
-    """What the encoder keeps of one of its positions."""
+    """Bytes of activations, in bfloat16, that the encoder keeps of one of its positions."""
     states: Rate = Rate(50)
-    """Positions in the encoder."""
+    """Positions of the encoder that a clip takes."""
     tokens: Rate = Rate(25)
-    """Positions in the decoder."""
+    """Positions of the decoder that a clip takes."""
 
 
 QWEN2_AUDIO_7B = Size(
@@ -71,7 +76,7 @@ POCKET = Size(
     token_bytes=890_996,
     state_bytes=110_592,
 )
-KNOWN = {  # so that a plan for them is there at once, without torch
+KNOWN = {  # so that a plan for them needs no torch
     "Qwen/Qwen2-Audio-7B-Instruct": QWEN2_AUDIO_7B,
     "Qwen/Qwen2-Audio-7B": QWEN2_AUDIO_7B,
     **dict.fromkeys(POCKETS, POCKET),

@@ -1,4 +1,4 @@
-"""How large a checkpoint is, from its configuration alone: its class is built without weights and counted."""
+"""The size of a checkpoint from its configuration alone: its class is built without weights and counted."""
 
 from functools import cache, partial
 from pathlib import Path
@@ -11,9 +11,9 @@ from eartune.models.size import KNOWN, Size
 
 @cache
 def size_of(architecture: Architecture) -> Size:
-    """The size of a checkpoint that is known, in a folder, or on the hub, of which the configuration alone is fetched.
+    """Return the size of a checkpoint that is known, in a folder, or on the hub; only its configuration is fetched.
 
-    Raises InputError where there is no configuration that can be read. Torch is needed for those that are not known.
+    Raises InputError where no configuration can be read. Torch is imported only for checkpoints that are not known.
     """
     if architecture.checkpoint in KNOWN and architecture.type == "qwen2-audio":
         return KNOWN[architecture.checkpoint]
@@ -21,21 +21,22 @@ def size_of(architecture: Architecture) -> Size:
 
 
 def size_of_config(family_name: Family, config: Any) -> Size:
-    """The size of what the family's class would build from a configuration."""
+    """Return the size of the model that a family's class builds from a configuration of transformers."""
     import torch
 
-    from eartune.models.activation_memory import kept_by_decoder, kept_by_encoder
+    from eartune.models.activation_memory import decoder_bytes_per_token, encoder_bytes_per_state
+    from eartune.models.components import SINUSOIDS
     from eartune.models.registry import FAMILIES
 
     family = FAMILIES[family_name]
     with torch.device("meta"):
         module = family.model_class(config)
-    parts = family.parts_of(module)
-    sinusoids = [value for name, value in module.named_parameters() if name.endswith("embed_positions.weight")]
+    components = family.components_of(module)
+    sinusoids = [value for name, value in module.named_parameters() if name.endswith(SINUSOIDS)]
     text = config.get_text_config()
-    wrapped = parts.lora_linears()
+    wrapped = [linear for _, _, linear in family.lora_of(module).linears()]
     return Size(
-        parameters={component: total for component, (total, _) in parts.counts().items()},
+        parameters={component: total for component, (total, _) in components.counts().items()},
         lora_features=sum(layer.in_features + layer.out_features for layer in wrapped),
         positions=sum(value.numel() for value in sinusoids),
         layers=text.num_hidden_layers,
@@ -43,8 +44,8 @@ def size_of_config(family_name: Family, config: Any) -> Size:
         vocabulary=text.vocab_size,
         wrapped=sum(layer.weight.numel() for layer in wrapped),
         lora_outputs=sum(layer.out_features for layer in wrapped),
-        token_bytes=kept_by_decoder(family.decoder_of(module), partial(family.weightless_inputs, text)),
-        state_bytes=kept_by_encoder(module, parts),
+        token_bytes=decoder_bytes_per_token(family.decoder_of(module), partial(family.meta_inputs, text)),
+        state_bytes=encoder_bytes_per_state(module, components),
         states=family.states,
         tokens=family.tokens,
     )

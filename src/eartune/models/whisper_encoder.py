@@ -1,7 +1,7 @@
 """Whisper's encoder with states pooled by two, at the true length of each clip instead of 30 s.
 
-Qwen2-Audio and Audio Flamingo 3 hear with it. Cutting the padding is exact: attention sees none, and the mel keeps
-`MARGIN_FRAMES` frames of real silence to the right of each clip, further than the convolutions look.
+Qwen2-Audio and Audio Flamingo 3 use it. Cutting the padding is exact: attention sees none of it, and the mel keeps
+`MARGIN_FRAMES` frames of real silence to the right of each clip, more than the convolutions look ahead.
 """
 
 from typing import Any, ClassVar, TypeVar
@@ -13,22 +13,25 @@ from transformers import WhisperFeatureExtractor
 from transformers.modeling_outputs import BaseModelOutput
 
 from eartune.data.audio import SAMPLE_RATE, Wave
+from eartune.models.audio_llm import HOP_SAMPLES, AudioLLM
 from eartune.models.batch import Clip
-from eartune.models.chat_model import HOP_SAMPLES, ChatModel
-from eartune.models.packed_attention import Pack, attend_as_ever, attend_by_row
+from eartune.models.packed_attention import PackedRows, attend_by_row
 
-MARGIN_FRAMES = 4  # the two convolutions look 2 frames past the last valid one; 4 leaves room for evening out
+MARGIN_FRAMES = 4  # the two convolutions look 2 frames past the last valid one; 4 leaves room for an even width
 LONGEST_FRAMES = 3000  # 30 s, where the position embeddings end
 
 
 class TrueLength:
-    """Mixed into a stock tower whose forward demands 30 s of mel frames; it adds no parameter.
+    """A forward pass at the true length, mixed into a stock encoder whose own demands 30 s; it adds no parameter.
 
-    A tower's class is swapped for one with this in front, so that state dict, saving and PEFT paths stay as they are.
+    The class of a loaded encoder is replaced by one with this mixin, so that names of weights stay as they are.
     """
 
     def forward(self: Any, input_features: Tensor, attention_mask: Tensor) -> BaseModelOutput:
-        """Mel (clips, bins, frames), frames even, and mask (clips, frames // 2) to (clips, frames // 4, width)."""
+        """Encode mels (clips, bins, frames) with a mask (clips, frames // 2) to states (clips, frames // 4, width).
+
+        Raises ValueError if the number of frames is odd.
+        """
         frames = input_features.shape[-1]
         if frames % 2:
             raise ValueError(f"the mel is {frames} frames wide; the width must be even")
@@ -36,46 +39,41 @@ class TrueLength:
         states = nn.functional.gelu(self.conv1(mel))
         states = nn.functional.gelu(self.conv2(states)).permute(0, 2, 1)
         states = states + self.embed_positions.weight[: frames // 2]
-        pack = Pack(attention_mask)
-        states = pack.lay(states)
+        rows = PackedRows(attention_mask)
+        states = rows.pack(states)
         for layer in self.layers:
-            states = layer(states, pack.segments)
-        states = pack.lift(states)
+            states = layer(states, rows.lengths)
+        states = rows.unpack(states)
         states = self.avg_pooler(states.permute(0, 2, 1)).permute(0, 2, 1)
         return BaseModelOutput(last_hidden_state=self.layer_norm(states))
 
 
-class PooledWhisperModel(ChatModel):
-    """A family that hears with this tower."""
+class PooledWhisperModel(AudioLLM):
+    """A family whose audio encoder is Whisper's with states pooled by two: 25 audio tokens a second."""
 
     extractor_class = WhisperFeatureExtractor
     tower_class: ClassVar[type[TrueLength]]
+    """The stock encoder class with `TrueLength` in front."""
 
     def prepare(self) -> None:
-        """Let the tower take clips at their true length, and none of their padding."""
+        """Let the encoder take clips at their true length, and compute none of their padding."""
         super().prepare()
         self.model.model.audio_tower.__class__ = self.tower_class
         attend_by_row(self.model.model.audio_tower.config)
 
-    def restore(self) -> None:
-        """Give the tower its own class back."""
-        super().restore()
-        attend_as_ever(self.model.model.audio_tower.config)
-        self.model.model.audio_tower.__class__ = self.tower_class.__bases__[1]
-
     def features(self, wave: Wave) -> Clip:
-        """The log-mel at the clip's own length."""
+        """Compute the log-mel at the clip's own length."""
         return clip_of(wave, self.extractor)
 
     def encode(self, mel: Tensor, n_frames: Tensor) -> Tensor:
-        """The pooled states that are of sound."""
+        """Encode mels to the valid pooled states, (audio tokens, encoder width)."""
         states = padded_states(self.model.model.audio_tower, mel, n_frames)
         places = torch.arange(states.shape[1], device=states.device)
         return states[places[None, :] < n_audio_tokens(n_frames)[:, None]]
 
 
 def clip_of(wave: Wave, extractor: WhisperFeatureExtractor) -> Clip:
-    """The log-mel of one 16 kHz clip at its own length, bit-identical to the start of the 30 s mel."""
+    """Compute the log-mel of a 16 kHz waveform at its own length, bit-identical to the start of the 30 s mel."""
     n_frames = -(-len(wave) // HOP_SAMPLES)
     width = min(n_frames + MARGIN_FRAMES + n_frames % 2, LONGEST_FRAMES)
     extracted = extractor(
@@ -89,7 +87,7 @@ def clip_of(wave: Wave, extractor: WhisperFeatureExtractor) -> Clip:
 
 
 def padded_states(tower: Any, mel: Tensor, n_frames: Tensor) -> Tensor:
-    """All states of padded mels, (clips, bins, frames) to (clips, frames // 4, width)."""
+    """Encode padded mels (clips, bins, frames) to states (clips, frames // 4, width), those of padding included."""
     positions = torch.arange(mel.shape[-1] // 2, device=mel.device)
     valid = (positions[None, :] < ((n_frames - 1) // 2 + 1)[:, None]).long()
     states: Tensor = tower(mel, attention_mask=valid).last_hidden_state
@@ -100,5 +98,5 @@ FrameCount = TypeVar("FrameCount", int, Tensor)
 
 
 def n_audio_tokens(n_frames: FrameCount) -> FrameCount:
-    """Mel frames to audio embeddings: a convolution of stride 2, then pooling by 2; 25 a second."""
+    """Return the number of audio embeddings of a number of mel frames: a convolution of stride 2, then pooling by 2."""
     return ((n_frames - 1) // 2 + 1 - 2) // 2 + 1

@@ -1,1 +1,1 @@
-"""A user's own files, or a public corpus, become checked manifests."""
+"""Turn people's own files and public corpora into manifests without faults."""

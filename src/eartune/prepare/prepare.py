@@ -1,10 +1,10 @@
-"""From what was imported to files that can be trusted.
+"""Check imported rows and recordings, and write manifests, a quarantine file and a profile of them.
 
-Imported a split -> faults of text -> recordings heard -> kept | set aside -> faults between splits -> profile -> files
+Imported rows -> faults of text -> recordings measured -> kept | set aside -> faults between splits -> profile -> files
 
-    OUT/train.jsonl, OUT/test.jsonl, ...   manifests with measured seconds
-    OUT/quarantine.jsonl                   what was set aside, with the reason
-    OUT/profile.md                         the one page on both
+    OUT/train.jsonl, OUT/test.jsonl, ...   manifests with measured lengths
+    OUT/quarantine.jsonl                   what was set aside, with the reasons
+    OUT/profile.md                         one page about both
 """
 
 import re
@@ -20,13 +20,13 @@ from eartune.files import write_text
 from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.profile import Profile, build_profile, markdown_profile
 from eartune.prepare.validation.audio_faults import Progress
-from eartune.prepare.validation.finding import Finding, escaped
+from eartune.prepare.validation.fault import Fault, escaped
 from eartune.prepare.validation.quarantine import Quarantined, write_quarantine
 from eartune.prepare.validation.quarantine_rows import (
-    hear,
     kept_rows,
+    measure,
     quarantined_rows,
-    recording_findings,
+    recording_faults,
     set_aside,
     warnings_of_kept,
 )
@@ -34,16 +34,16 @@ from eartune.prepare.validation.text_faults import check_rows, check_splits
 from eartune.wording import counted, listed
 
 QUARANTINE, PROFILE = "quarantine.jsonl", "profile.md"
-_PENDING = ".prepare-"  # how files are called until all are written
+_PENDING = ".prepare-"  # the prefix of files until all are written
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What was kept, by split, what was set aside, what is kept but doubtful, and the page on it all."""
+    """The rows that were kept, by split, what was set aside, the warnings about what was kept, and the profile."""
 
     splits: Mapping[str, tuple[Utterance, ...]]
     quarantined: tuple[Quarantined, ...]
-    warnings: tuple[Finding, ...]
+    warnings: tuple[Fault, ...]
     profile: Profile
 
 
@@ -54,44 +54,40 @@ def prepare(
     read_samples: bool = True,
     progress: Progress | None = None,
 ) -> Prepared:
-    """Check everything, then write a manifest a split, the quarantine file and the profile into `out`.
+    """Check everything, then write a manifest for each split, the quarantine file and the profile into `out`.
 
-    Every recording with its row, every row without recordings and every rejected row ends up in a manifest or in
-    the quarantine file, once. A row keeps the recordings that can be used, and is set aside with the last of them.
-    `progress` is told how many files have been heard, and of how many. Raises InputError, and writes nothing, for
-    names of splits that cannot be files, for an `out` that is one, and if `strict` for whatever would be set aside.
+    Every recording with its row, every row without recordings and every rejected row ends up once, in a manifest or in
+    the quarantine file. A row keeps the recordings that can be used, and is set aside if none of them can.
+    `progress` is called with the number of files that were measured, and of all files. Raises InputError, and writes
+    nothing, if a split's name cannot be a file's, if `out` is a file, and with `strict` if anything would be set aside.
     """
-    _refuse_names(splits, out)
+    _check_names(splits, out)
     rows = {split: imported.utterances for split, imported in splits.items()}
-    found = list(check_rows(rows))
-    heard = hear(rows, set_aside(found), read_samples, progress)
-    found += recording_findings(heard)
-    aside = set_aside(found)
+    faults = list(check_rows(rows))
+    measured = measure(rows, set_aside(faults), read_samples, progress)
+    faults += recording_faults(measured)
+    aside = set_aside(faults)
     quarantined = tuple(quarantined_rows(splits, aside))
     if strict and quarantined:
-        raise InputError(_complaint(quarantined))
-    kept = kept_rows(rows, aside, heard)
-    warnings = (*warnings_of_kept(found, rows, aside), *check_splits(kept))
-    still_heard = [one for place, one in heard.items() if place not in aside]
-    profile = build_profile(kept, still_heard, quarantined, warnings, read_samples)
+        raise InputError(f"{count_faults(quarantined)} cannot be used, the first being {quarantined[0].sentence}")
+    kept = kept_rows(rows, aside, measured)
+    warnings = (*warnings_of_kept(faults, rows, aside), *check_splits(kept))
+    kept_recordings = [one for place, one in measured.items() if place not in aside]
+    profile = build_profile(kept, kept_recordings, quarantined, warnings, read_samples)
     _write(out, kept, quarantined, profile)
     return Prepared(kept, quarantined, warnings, profile)
 
 
-def in_words(quarantined: Sequence[Quarantined]) -> str:
-    """`3 rows (2 missing and 1 silent)`."""
+def count_faults(quarantined: Sequence[Quarantined]) -> str:
+    """Return how many rows were set aside and why, as `3 rows (2 missing and 1 silent)`."""
     counts = Counter(entry.fault for entry in quarantined).most_common()
     return f"{counted(len(quarantined), 'row')} ({listed([f'{count:,} {fault}' for fault, count in counts])})"
 
 
-def _complaint(quarantined: Sequence[Quarantined]) -> str:
-    return f"{in_words(quarantined)} cannot be used, the first being {quarantined[0].sentence}"
-
-
-def _refuse_names(splits: Iterable[str], out: Path) -> None:
+def _check_names(splits: Iterable[str], out: Path) -> None:
     for split in splits:
         if not re.fullmatch(r"\w[\w.-]*", split) or f"{split}.jsonl" == QUARANTINE:
-            raise InputError(f"{split!r} cannot name a split; take letters and digits, such as train, dev or test")
+            raise InputError(f"{split!r} cannot name a split; use letters and digits, such as train, dev or test")
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file; name a folder to write to")
 
@@ -108,7 +104,7 @@ def _write(
 
 
 def _write_all_or_none(out: Path, write: Mapping[str, Callable[[Path], None]]) -> None:
-    """Under other names first, in the folder itself: what a manifest names relative to its place stays true."""
+    """Write under other names first, in the folder itself, as manifests name recordings relative to their folder."""
     new_folders = [folder for folder in (out, *out.parents) if not folder.exists()]
     try:
         for name, write_to in write.items():

@@ -1,6 +1,6 @@
-"""The one page on what was prepared: how much of everything there is, and what is wrong with it.
+"""Describe prepared data on one page: how much there is of everything, and which faults it has.
 
-kept rows, recordings as heard, what was set aside, warnings -> sections -> Markdown, terminal
+kept rows, measured recordings, what was set aside, warnings -> sections -> Markdown, terminal
 """
 
 import math
@@ -16,8 +16,8 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from eartune.data.utterance import Recording, Utterance
-from eartune.prepare.validation.audio_faults import Heard
-from eartune.prepare.validation.finding import Finding, Treatment, escaped
+from eartune.prepare.validation.audio_faults import AudioMeasurements
+from eartune.prepare.validation.fault import Fault, Treatment, escaped
 from eartune.prepare.validation.quarantine import Quarantined
 from eartune.tables import Table, escape_markdown, markdown_table
 from eartune.wording import ABSENT, counted, hours
@@ -30,11 +30,9 @@ BAR_CHARACTERS = 40
 MOST_BINS = 10
 BIN_SECONDS = (0.5, 1, 2, 3)  # ten of the last reach 30 s, the longest that is kept
 QUANTILES = {"shortest": 0.0, "5 %": 0.05, "25 %": 0.25, "median": 0.5, "75 %": 0.75, "95 %": 0.95, "longest": 1.0}
-HEADERS_ONLY = "Only headers were read: silence, clipping, NaN and damage inside of files were not looked for."
+HEADERS_ONLY = "Only headers were read, so silence, clipping, NaN and damage inside of files were not found."
 
 Splits = Mapping[str, Sequence[Utterance]]
-Fault = tuple[str, Treatment, str]
-"""Name, what became of it, example."""
 
 
 @dataclass(frozen=True)
@@ -48,33 +46,33 @@ class Section:
 
 @dataclass(frozen=True)
 class Profile:
-    """The page, in order."""
+    """The page: its sections in order."""
 
     sections: tuple[Section, ...]
 
 
 def build_profile(
     kept: Splits,
-    heard: Iterable[Heard],
+    measured: Iterable[AudioMeasurements],
     quarantined: Sequence[Quarantined],
-    warnings: Sequence[Finding],
+    warnings: Sequence[Fault],
     read_samples: bool = True,
 ) -> Profile:
-    """`heard` holds the kept recordings; `warnings` what is wrong but kept."""
+    """Return the page on the kept rows, their measured recordings, what was set aside, and the warnings."""
     sections = (
         _overview(kept, quarantined, read_samples),
         _labels("intent", kept, lambda utterance: [utterance.frame.intent] if utterance.frame else []),
         _labels("entity type", kept, lambda utterance: [entity.type for entity in utterance.entities]),
         _durations(kept),
         _histogram([recording.seconds for utterances in kept.values() for recording in _recordings(utterances)]),
-        _formats(heard),
+        _formats(measured),
         _faults(quarantined, warnings),
     )
     return Profile(tuple(section for section in sections if section.table or section.notes))
 
 
 def markdown_profile(profile: Profile) -> str:
-    """The page as a Markdown file."""
+    """Return the page as Markdown."""
     parts = ["# Profile"]
     for section in profile.sections:
         parts.append(f"## {section.title}")
@@ -84,7 +82,7 @@ def markdown_profile(profile: Profile) -> str:
 
 
 def terminal_profile(profile: Profile) -> Group:
-    """The page for a rich console."""
+    """Return the page for a rich console."""
     parts: list[Text | RichTable] = []
     for section in profile.sections:
         parts.append(Text(section.title, style="bold"))
@@ -99,7 +97,7 @@ def _overview(kept: Splits, quarantined: Sequence[Quarantined], read_samples: bo
     if len(kept) > 1:
         lines.append(_overview_line("together", list(chain.from_iterable(kept.values())), aside.total()))
     headings = ("split", "languages", "utterances", "text only", "recordings", "hours", "speakers", "set aside")
-    return Section("What there is", Table(headings, tuple(lines), left=2), () if read_samples else (HEADERS_ONLY,))
+    return Section("Overview", Table(headings, tuple(lines), left=2), () if read_samples else (HEADERS_ONLY,))
 
 
 def _overview_line(split: str, utterances: Sequence[Utterance], aside: int) -> tuple[str, ...]:
@@ -126,7 +124,9 @@ def _labels(kind: str, kept: Splits, of: Callable[[Utterance], Iterable[str]]) -
     lines = tuple((label, *(f"{column[label]:,}" for column in columns)) for label, _ in shown)
     headings = (kind, *counts, *(["together"] if len(counts) > 1 else []))
     rest = together.total() - sum(count for _, count in shown)
-    notes = (f"And {counted(len(together) - len(shown), kind)} more, seen {rest:,} times in all.",) if rest else ()
+    notes = (
+        (f"And {counted(len(together) - len(shown), kind)} more, which occur {rest:,} times in all.",) if rest else ()
+    )
     title = f"{len(together):,} {kind}{'' if len(together) == 1 else 's'}"
     return Section(title, Table(headings, lines, left=1) if lines else None, notes)
 
@@ -143,42 +143,42 @@ def _durations(kept: Splits) -> Section:
 
 def _histogram(seconds: Sequence[float]) -> Section:
     if not seconds:
-        return Section("How many are how long")
+        return Section("Distribution of lengths")
     width = next((w for w in BIN_SECONDS if max(seconds) <= w * MOST_BINS), BIN_SECONDS[-1])
-    counts = Counter(math.ceil(length / width) - 1 for length in seconds)  # a bin holds its upper end
+    counts = Counter(math.ceil(length / width) - 1 for length in seconds)  # a bin includes its upper end
     lines = tuple(
         (f"{place * width:g} to {(place + 1) * width:g}", _bar(counts[place], max(counts.values())), str(counts[place]))
         for place in range(max(counts) + 1)
     )
-    return Section("How many are how long", Table(("seconds", "", "recordings"), lines, left=2))
+    return Section("Distribution of lengths", Table(("seconds", "", "recordings"), lines, left=2))
 
 
 def _bar(count: int, largest: int) -> str:
     return "█" * math.ceil(BAR_CHARACTERS * count / largest)
 
 
-def _formats(heard: Iterable[Heard]) -> Section:
-    counts = Counter((one.rate or 0, one.channels or 0) for one in heard)
+def _formats(measured: Iterable[AudioMeasurements]) -> Section:
+    counts = Counter((one.rate or 0, one.channels or 0) for one in measured)
     lines = tuple((f"{rate:,}", str(channels), f"{count:,}") for (rate, channels), count in counts.most_common())
-    table = Table(("samples a second", "channels", "recordings"), lines, left=0)
+    table = Table(("sampling rate (Hz)", "channels", "recordings"), lines, left=0)
     return Section("Sampling rates and channels", table if lines else None)
 
 
-def _faults(quarantined: Sequence[Quarantined], warnings: Sequence[Finding]) -> Section:
+def _faults(quarantined: Sequence[Quarantined], warnings: Sequence[Fault]) -> Section:
     found = [(entry.fault, Treatment.SET_ASIDE, entry.sentence) for entry in quarantined]
-    found += [(f.fault, Treatment.WARNING, escaped(f"{f.what}: {f.says}")) for f in warnings]
+    found += [(f.kind, Treatment.WARNING, escaped(f"{f.subject}: {f.message}")) for f in warnings]
     lines = tuple(chain.from_iterable(_fault_lines(found)))
-    table = Table(("fault", "became", "such as", "count"), lines, left=3)
+    table = Table(("fault", "treatment", "examples", "count"), lines, left=3)
     return Section("Faults", table if lines else None, () if lines else ("None were found.",))
 
 
-def _fault_lines(found: Sequence[Fault]) -> Iterator[list[tuple[str, ...]]]:
-    """The lines of each kind: what is set aside first, then by frequency."""
-    counts = Counter((treatment, name) for name, treatment, _ in found)
-    for (treatment, name), count in sorted(counts.items(), key=lambda item: (item[0][0], -item[1])):
-        examples = [_shortened(text) for other, became, text in found if (became, other) == (treatment, name)]
+def _fault_lines(found: Sequence[tuple[str, Treatment, str]]) -> Iterator[list[tuple[str, ...]]]:
+    """The lines of each kind, with examples: what is set aside first, then by frequency."""
+    counts = Counter((treatment, kind) for kind, treatment, _ in found)
+    for (treatment, kind), count in sorted(counts.items(), key=lambda item: (item[0][0], -item[1])):
+        examples = [_shortened(text) for other, became, text in found if (became, other) == (treatment, kind)]
         first, *others = examples[:EXAMPLES_SHOWN]
-        yield [(name, treatment, first, f"{count:,}"), *(("", "", other, "") for other in others)]
+        yield [(kind, treatment, first, f"{count:,}"), *(("", "", other, "") for other in others)]
 
 
 def _shortened(text: str) -> str:

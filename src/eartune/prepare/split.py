@@ -1,4 +1,4 @@
-"""Splits by name: which of them people train on, and which one a file's own name tells."""
+"""Names of splits: the split that a file's name tells, and the splits that are trained on."""
 
 import re
 from collections.abc import Iterable
@@ -15,18 +15,18 @@ _DISTANCE_OF_OTHERS = 2  # nearer to the test than what is called train
 
 
 def split_of(name: str) -> str:
-    """What the first word of a name that means a split says: slurp-train.jsonl is of train; `all` if none does."""
+    """Return the split that a file's name tells: `train` for slurp-train; `all` for a name without such a word."""
     words = re.split(r"[\W_]+", name.lower())
     return next((_SPLIT_OF_WORD[word] for word in words if word in _SPLIT_OF_WORD), UNNAMED)
 
 
 def distance_from_test(split: str) -> int:
-    """0 for the test itself; splits of the same distance may share what they like (a text and a speech pool do)."""
+    """Return 0 for the test, more for what may be trained on; splits of one distance may share rows."""
     return _DISTANCE_FROM_TEST.get(split_of(split), _DISTANCE_OF_OTHERS)
 
 
 def training_splits(splits: Iterable[str]) -> frozenset[str]:
-    """Those farthest from the test; none where all there are is held out."""
+    """Return the splits that are farthest from the test; none if all of them are held out."""
     distances = {split: distance_from_test(split) for split in splits}
     farthest = max(distances.values(), default=0)
     return frozenset(split for split, distance in distances.items() if distance == farthest >= _DISTANCE_OF_OTHERS)

@@ -1,4 +1,4 @@
-"""Where a value stands on an axis, in pixels, and which round values deserve a tick."""
+"""Maps values to pixels on an axis, and chooses round values for its ticks."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 
 @dataclass(frozen=True)
 class Axis:
-    """A linear or logarithmic way from values to pixels; `start` may be below or above `end`."""
+    """A linear or logarithmic map from [low, high] to the pixels [start, end]; `start` may be greater than `end`."""
 
     low: float
     high: float
@@ -18,14 +18,14 @@ class Axis:
     logarithmic: bool = False
 
     def place(self, value: float) -> float:
-        """The pixel of a value, to a tenth."""
+        """The pixel of a value, rounded to a tenth."""
         low, high, at = (math.log(v) if self.logarithmic else v for v in (self.low, self.high, value))
         return round(self.start + (at - low) / (high - low) * (self.end - self.start), 1)
 
 
 @dataclass(frozen=True)
 class Tick:
-    """A marked value: its pixel, its label and, below it, a second one."""
+    """A marked value on an axis: its pixel, its label and a second label below it."""
 
     at: float
     label: str
@@ -33,7 +33,7 @@ class Tick:
 
 
 def round_bounds(values: Sequence[float], ticks: int = 6) -> tuple[float, float, float]:
-    """Bounds of an axis of fractions that hold all values, and the round step between its ticks."""
+    """The round bounds of an axis that includes all values, which are 0 to 1, and the step between its ticks."""
     low, high = max(0.0, min(values)), min(1.0, max(values))
     step = next((step for step in STEPS if (high - low) / step <= ticks), STEPS[-1])
     bottom, top = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
@@ -41,7 +41,7 @@ def round_bounds(values: Sequence[float], ticks: int = 6) -> tuple[float, float,
 
 
 def spread(wanted: Sequence[float], gap: float, start: float, end: float) -> list[float]:
-    """Places near the wanted ones, in their order, at least `gap` apart and if possible between start and end."""
+    """Positions near the wanted ones, in the same order, at least `gap` apart and between start and end if possible."""
     order = sorted(range(len(wanted)), key=lambda index: wanted[index])
     placed = dict.fromkeys(order, 0.0)
     floor = start

@@ -1,4 +1,4 @@
-"""A curve in pixels from the top left, and its drawing as SVG."""
+"""The score curve in pixels from the top left corner, and its drawing as SVG."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ INSET = 28.0  # keeps the first and the last point off the frame
 
 @dataclass(frozen=True)
 class Point:
-    """A score at a budget; `low` and `high` are the pixels of its interval's ends."""
+    """The score at one budget; `low` and `high` are the pixels of the ends of its interval."""
 
     x: float
     y: float
@@ -23,7 +23,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Line:
-    """A scheme that has budgets. `look` is its class in the style sheet."""
+    """The scores of one scheme over its budgets; `look` is its class in the style sheet."""
 
     scheme: str
     look: str
@@ -31,20 +31,20 @@ class Line:
 
     @property
     def band(self) -> str:
-        """The corners around its intervals."""
+        """The corners of the polygon around all intervals, as SVG takes them."""
         upper = [f"{point.x},{point.high}" for point in self.points]
         lower = [f"{point.x},{point.low}" for point in reversed(self.points)]
         return " ".join(upper + lower)
 
     @property
     def path(self) -> str:
-        """Through its points."""
+        """The line through all points, as SVG takes it."""
         return " ".join(f"{point.x},{point.y}" for point in self.points)
 
 
 @dataclass(frozen=True)
 class Level:
-    """A horizontal line: what a scheme reaches whatever the budget. `y` is None when it lies below the frame."""
+    """A horizontal line: a score that does not depend on the budget; `y` is None if it lies below the frame."""
 
     label: str
     look: str
@@ -54,7 +54,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Label:
-    """A name at the right, its swatch, and the end of the line it belongs to."""
+    """A name on the right, with the end of the line that it belongs to."""
 
     text: str
     look: str
@@ -65,7 +65,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Curve:
-    """All that is drawn, in pixels from the top left."""
+    """Everything that is drawn, in pixels from the top left corner."""
 
     metric: str
     pool: int
@@ -85,5 +85,5 @@ class Curve:
 
 
 def draw(curve: Curve) -> str:
-    """An SVG file that brings its own colours for light and dark surroundings."""
+    """Draw the curve as an SVG file with colours for light and dark pages."""
     return svg_template().render(curve=curve)

@@ -1,6 +1,6 @@
-"""Which schemes differ: pairs of cells that were asked the same recordings, compared answer by answer.
+"""Tests which schemes differ: pairs of models that answered the same recordings, compared answer by answer.
 
-references.jsonl + */predictions.jsonl -> rows of the same seeds -> paired bootstrap and sign-flip test -> Holm
+references.jsonl + */predictions.jsonl -> pairs with the same seeds -> paired bootstrap and sign-flip test -> Holm
 """
 
 import math
@@ -13,135 +13,150 @@ from eartune.errors import InputError
 from eartune.evaluation.metrics import Answered, Difference, compare, holm
 from eartune.evaluation.metrics.confidence import between_seeds
 from eartune.evaluation.metrics.power import Z_LEVEL, Z_POWER
-from eartune.report.row import Row
-from eartune.report.wording import scheme_in_prose
+from eartune.report.scheme_result import SchemeResult, baselines
+from eartune.run_folder import RunFolder
 from eartune.tables import Table
 from eartune.tasks.prediction import read_predictions
 from eartune.tasks.task import Task
 from eartune.wording import percent
 
-REFERENCES = "references.jsonl"
-PREDICTIONS = "predictions.jsonl"
-
 
 @dataclass(frozen=True)
-class Compared:
-    """One line of the table against another, over the seeds that both have."""
+class Comparison:
+    """One row of the table compared with another, over the seeds that both have."""
 
-    first: Row
-    second: Row
+    first: SchemeResult
+    """What the other is compared with."""
+    second: SchemeResult
     seeds: int
     difference: Difference
     adjusted_p: float
-    """After Holm's correction for all comparisons of the report."""
+    """The p value after Holm's correction for all comparisons of the report."""
 
     @property
-    def is_shown(self) -> bool:
-        """Whether the paired test tells the two apart."""
+    def is_significant(self) -> bool:
+        """Whether the paired test finds a difference, at the 5 % level and after the correction."""
         return self.adjusted_p < 0.05
 
     @property
-    def resolvable(self) -> float:
-        """The difference that such a test finds in 80 of 100 tries, from the width of this one's interval."""
+    def detectable(self) -> float:
+        """The difference that such a test detects in 80 of 100 repetitions, computed from the width of the interval."""
         standard_error = (self.difference.high - self.difference.low) / (2 * Z_LEVEL)
         return (Z_LEVEL + Z_POWER) * standard_error
 
 
-def compare_rows(run_folder: Path, rows: Sequence[Row], metric: str, task: Task | None) -> tuple[Compared, ...]:
-    """The comparisons that an experiment is made for; none where the answers themselves, or the task
-    that reads them, are not at hand.
+def compare_schemes(
+    run_folder: Path, rows: Sequence[SchemeResult], metric: str, task: Task | None
+) -> tuple[Comparison, ...]:
+    """Compare the pairs of rows that the experiment is about; none if the answers or the task are absent.
 
-    At each budget every scheme against direct mixing, or where there is none against the curriculum; every line but
-    the untuned model's against text-only; and every line with recordings against synthetic speech.
+    The roles that schemes declare decide which: at each budget every scheme is compared with the baseline; every row
+    except the untuned model's with text alone; and every row with recordings with synthetic speech.
     """
-    if task is None or not (run_folder / REFERENCES).exists():
+    folder = RunFolder(run_folder)
+    if task is None or not folder.references.exists():
         return ()
-    test = {utterance.id: utterance for utterance in read_manifest(run_folder / REFERENCES)}
+    test = {utterance.id: utterance for utterance in read_manifest(folder.references)}
     metrics = task.metrics(task.labels(test.values()))
     found = []
     for first, second in _pairs(rows):
         seeds = sorted({r.seed for r in first.finished} & {r.seed for r in second.finished})
-        before, after = (_answers(run_folder, row, seeds, test, task) for row in (first, second))
+        before, after = (_answers_of_seeds(folder, row, seeds, test, task) for row in (first, second))
         if before and after:
             difference = _over_seeds(compare(before, after, metrics)[metric], first, second, seeds, metric)
-            found.append(Compared(first, second, len(seeds), difference, difference.p))
+            found.append(Comparison(first, second, len(seeds), difference, difference.p))
     adjusted = holm([one.difference.p for one in found])
     return tuple(replace(one, adjusted_p=p) for one, p in zip(found, adjusted, strict=True))
 
 
-def differences_table(compared: Sequence[Compared]) -> Table:
-    """A line a comparison, in points of the main metric."""
+def differences_table(compared: Sequence[Comparison]) -> Table:
+    """One row for each comparison, in points of the main metric."""
     lines = [
         (
-            f"{_name(one.second)} less {_name(one.first)}",
+            f"{_name(one.second)} minus {_name(one.first)}",
             f"{100 * one.difference.value:+.1f} [{100 * one.difference.low:+.1f}, {100 * one.difference.high:+.1f}]",
             _p(one.difference.p),
             _p(one.adjusted_p),
             "do not overlap" if one.difference.apart else "overlap",
-            percent(one.resolvable),
+            percent(one.detectable),
             str(one.seeds),
         )
         for one in compared
     ]
-    headings = ("comparison", "points", "p", "p (Holm)", "their intervals", "resolves", "seeds")
+    headings = ("comparison", "points", "p", "p (Holm)", "intervals", "detectable", "seeds")
     return Table(headings, tuple(lines), left=1)
 
 
-def difference_notes(compared: Sequence[Compared]) -> tuple[str, ...]:
-    """How to read that table, and which of its lines to doubt."""
+def difference_notes(compared: Sequence[Comparison]) -> tuple[str, ...]:
+    """How to read that table, and which of its rows to doubt."""
     if not compared:
         return ()
-    small = [one for one in compared if one.is_shown and abs(one.difference.value) < one.resolvable]
-    told = [
-        "p is of a paired test, which swaps the two models' answers sentence by sentence (10,000 draws). Go by it, not "
-        "by the overlap of intervals, which papers report and which misses real differences.",
-        f"Holm's correction is for all {len(compared)} lines: if all below 0.05 are believed, the chance that even one "
-        "of them is a mistake is 5 %.",
-        "Resolves: the difference, in points, that this test would find in 80 of 100 repetitions.",
+    notes = [
+        "p comes from a paired permutation test, which swaps the two models' answers sentence by sentence (10,000 "
+        "draws). Rely on it rather than on the overlap of intervals, which papers report and which misses real "
+        "differences.",
+        f"p (Holm) is corrected for all {len(compared)} comparisons: if every row below 0.05 is called a difference, "
+        "the probability that even one of them is due to chance is at most 5 %.",
+        "Detectable is the difference, in points, that this test would find in 80 of 100 repetitions.",
     ]
+    small = [one for one in compared if one.is_significant and abs(one.difference.value) < one.detectable]
     if small:
-        named = "; ".join(f"{_name(one.second)} less {_name(one.first)}" for one in small)
-        told.append(f"Smaller than this test resolves, and so probably overstated: {named}.")
+        named = "; ".join(f"{_name(one.second)} minus {_name(one.first)}" for one in small)
+        notes.append(f"Significant, but smaller than what is detectable, and so probably overestimated: {named}.")
     if any(one.seeds > 1 for one in compared):
-        told.append("Seeds are pooled in p; the interval holds the spread between them too.")
-    return tuple(told)
+        notes.append("p pools the answers of all seeds; the interval also includes the variation between seeds.")
+    return tuple(notes)
 
 
-def find(compared: Sequence[Compared], first: Row, second: Row) -> Compared | None:
-    """The comparison of these two lines."""
+def find_comparison(compared: Sequence[Comparison], first: SchemeResult, second: SchemeResult) -> Comparison | None:
+    """The comparison of these two rows; None if they were not compared."""
     return next((one for one in compared if (one.first.key, one.second.key) == (first.key, second.key)), None)
 
 
-def _pairs(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
-    """(baseline, other)."""
+def _pairs(rows: Sequence[SchemeResult]) -> list[tuple[SchemeResult, SchemeResult]]:
+    """The rows to compare: first the one that the other is compared with."""
     finished = [row for row in rows if row.finished]
     spoken = [row for row in finished if row.budget is not None]
-    flat = [row for row in finished if row.budget is None and row.scheme not in ("text-only", "untuned")]
-    base = {row.budget: row for scheme in ("curriculum", "direct-mixing") for row in spoken if row.scheme == scheme}
-    pairs = [(base[row.budget], row) for row in spoken if row is not base.get(row.budget, row)]
-    pairs += [(text, row) for text in finished if text.scheme == "text-only" for row in (*flat, *spoken)]
-    return pairs + [(row, other) for row in flat if row.scheme == "synthetic-speech" for other in spoken]
+    trained = [row for row in finished if row.budget is None and row.role != "untuned"] + spoken
+    texts = [row for row in finished if row.role == "text reference"]
+    synthetic = [row for row in finished if row.role == "synthetic reference"]
+    bases = [row for row in baselines(rows) if row.finished]
+    at_budget = [(one, other) for one, other in _each_with_all(bases, spoken) if one.budget == other.budget]
+    return at_budget + _each_with_all(texts, trained) + _each_with_all(synthetic, synthetic + spoken)
 
 
-def _answers(
-    run_folder: Path, row: Row, seeds: Sequence[int], test: Mapping[str, Utterance], task: Task
+def _each_with_all(
+    references: Sequence[SchemeResult], others: Sequence[SchemeResult]
+) -> list[tuple[SchemeResult, SchemeResult]]:
+    """Each reference with all others; two references make one pair."""
+    pairs = []
+    for place, reference in enumerate(references):
+        before = [row.key for row in references[: place + 1]]
+        pairs += [(reference, other) for other in others if other.key not in before]
+    return pairs
+
+
+def _answers_of_seeds(
+    folder: RunFolder, row: SchemeResult, seeds: Sequence[int], test: Mapping[str, Utterance], task: Task
 ) -> list[Answered]:
-    """The answers of all those seeds one after another; a sentence's stand or fall together over seeds too."""
+    """The answers of all these seeds one after another; a sentence is one cluster over all seeds."""
     rows: list[Answered] = []
     by_seed = {result.seed: result for result in row.finished}
     for seed in seeds:
-        path = run_folder / by_seed[seed].name / PREDICTIONS
+        path = folder.model(by_seed[seed].name).predictions
         if not path.exists():
             return []
         for prediction in read_predictions(path, task):
             if prediction.id not in test:
-                raise InputError(f"{path}: {prediction.id!r} is not in {REFERENCES}; is it of another test?")
+                raise InputError(f"{path}: {prediction.id!r} is not in {folder.references}; is it of another test?")
             rows.append(Answered(task.reference(test[prediction.id]), prediction.answer, prediction.id))
     return rows
 
 
-def _over_seeds(difference: Difference, first: Row, second: Row, seeds: Sequence[int], metric: str) -> Difference:
-    """The interval widened by what the choice of seed leaves uncertain."""
+def _over_seeds(
+    difference: Difference, first: SchemeResult, second: SchemeResult, seeds: Sequence[int], metric: str
+) -> Difference:
+    """Widen the interval of a difference by the variation between seeds."""
     before, after = ({r.seed: r.scores[metric].value for r in row.finished} for row in (first, second))
     spread = between_seeds([after[seed] - before[seed] for seed in seeds])
     value = difference.value
@@ -152,7 +167,7 @@ def _over_seeds(difference: Difference, first: Row, second: Row, seeds: Sequence
     )
 
 
-def _name(row: Row) -> str:
+def _name(row: SchemeResult) -> str:
     return row.scheme if row.budget is None else f"{row.scheme} {row.budget}"
 
 
@@ -160,10 +175,13 @@ def _p(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def in_words(one: Compared) -> str:
-    """The comparison as a sentence."""
+def difference_sentence(one: Comparison) -> str:
+    """The comparison as the rest of a sentence that begins with a budget, such as "At 5 % "."""
     value, low, high = (100 * v for v in (one.difference.value, one.difference.low, one.difference.high))
-    names = scheme_in_prose(one.second.scheme), scheme_in_prose(one.first.scheme)
-    told = f"{abs(value):.1f} points {'above' if value >= 0 else 'below'} {names[1]} [{low:+.1f}, {high:+.1f}]"
-    verdict = "a real difference" if one.is_shown else "which chance could bring"
-    return f"{names[0]} is {told} in a paired test (p {_p(one.adjusted_p)} after Holm's correction), {verdict}"
+    side = "above" if value >= 0 else "below"
+    p = f"p {_p(one.adjusted_p)}" if one.adjusted_p < 0.001 else f"p = {_p(one.adjusted_p)}"
+    verdict = "a significant difference" if one.is_significant else "a difference that may be due to chance"
+    return (
+        f"{one.second.prose_name} is {abs(value):.1f} points {side} {one.first.prose_name} [{low:+.1f}, {high:+.1f}] "
+        f"in a paired test ({p} after Holm's correction), {verdict}"
+    )

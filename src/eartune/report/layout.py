@@ -1,14 +1,15 @@
-"""Where everything on the curve stands: the main metric over the speech used, on a logarithmic axis.
+"""Places everything on the curve, which shows the main metric over the speech used, on a logarithmic axis.
 
 rows -> axes -> lines (schemes with budgets) and levels (schemes without) -> labels moved apart
 """
 
 from collections.abc import Sequence
+from itertools import cycle
 
 from eartune.evaluation.metrics import Score
 from eartune.report.axis import Axis, Tick, round_bounds, spread
 from eartune.report.curve import BOTTOM, HEIGHT, INSET, LEFT, TOP, WIDTH, Curve, Label, Level, Line, Point
-from eartune.report.row import Row
+from eartune.report.scheme_result import SchemeResult, baselines
 from eartune.report.wording import metric_name, with_interval
 from eartune.wording import PERCENT, counted, hours, percent
 
@@ -20,26 +21,25 @@ WHISKER_GAP = 8.0
 
 ALL_SPEECH = "100 % speech"
 BELOW = " ↓ below"
-_LOOKS = {
+_LEVEL_LOOKS = {
     "untuned": "untuned",
     "prompted": "prompted",
     "cascade": "cascade",
     "text-only": "text",
     "synthetic-speech": "synthetic",
-    "direct-mixing": "mixing",
-    "curriculum": "curriculum",
 }
+_LINE_LOOKS = {"direct-mixing": "mixing", "curriculum": "curriculum"}  # by type; the first scheme of a type has it
 _SPARE_LOOKS = ("third", "fourth", "fifth")
 
 
-def build_curve(rows: Sequence[Row], metric: str) -> Curve | None:
-    """None when no finished cell used speech, for then there is nothing to draw a curve of."""
+def build_curve(rows: Sequence[SchemeResult], metric: str) -> Curve | None:
+    """The curve of the rows; None if no finished model used speech, since there is nothing to draw then."""
     scored = [(row, score) for row in rows if (score := row.score(metric)) is not None]
     spoken = [(row, score) for row, score in scored if row.budget is not None and row.share > 0]
     if not spoken:
         return None
     y_axis, step = _score_axis(scored)
-    levels = _levels(scored, metric, y_axis)
+    levels = _levels(scored, baselines(rows), metric, y_axis)
     right = _right_edge([row.scheme for row, _ in spoken] + [level.label for level in levels])
     x_axis = _share_axis([row.share for row, _ in spoken], right)
     lines = _lines(spoken, metric, x_axis, y_axis)
@@ -57,14 +57,19 @@ def build_curve(rows: Sequence[Row], metric: str) -> Curve | None:
     )
 
 
-def _lines(spoken: Sequence[tuple[Row, Score]], metric: str, x_axis: Axis, y_axis: Axis) -> tuple[Line, ...]:
-    schemes = dict.fromkeys(row.scheme for row, _ in spoken)
-    groups = {scheme: [(row, score) for row, score in spoken if row.scheme == scheme] for scheme in schemes}
-    spare = [scheme for scheme in schemes if scheme not in _LOOKS]
+def _lines(spoken: Sequence[tuple[SchemeResult, Score]], metric: str, x_axis: Axis, y_axis: Axis) -> tuple[Line, ...]:
+    groups: dict[str, list[tuple[SchemeResult, Score]]] = {}
+    for row, score in spoken:
+        groups.setdefault(row.scheme, []).append((row, score))
     alone = [scheme for scheme, own in groups.items() if len(own) == 1]
+    taken: set[str] = set()
+    spare = cycle(_SPARE_LOOKS)
     lines = []
     for scheme, own in groups.items():
-        look = _LOOKS.get(scheme) or _SPARE_LOOKS[spare.index(scheme) % len(_SPARE_LOOKS)]
+        look = _LINE_LOOKS.get(own[0][0].scheme_type)
+        if look is None or look in taken:
+            look = next(spare)
+        taken.add(look)
         # The whiskers of schemes with one budget would hide each other.
         aside = (alone.index(scheme) - (len(alone) - 1) / 2) * WHISKER_GAP if scheme in alone else 0.0
         points = tuple(_point(row, score, metric, x_axis.place(row.share) + aside, y_axis) for row, score in own)
@@ -72,7 +77,7 @@ def _lines(spoken: Sequence[tuple[Row, Score]], metric: str, x_axis: Axis, y_axi
     return tuple(lines)
 
 
-def _point(row: Row, score: Score, metric: str, x: float, y_axis: Axis) -> Point:
+def _point(row: SchemeResult, score: Score, metric: str, x: float, y_axis: Axis) -> Point:
     return Point(
         x=x,
         y=y_axis.place(score.value),
@@ -82,11 +87,18 @@ def _point(row: Row, score: Score, metric: str, x: float, y_axis: Axis) -> Point
     )
 
 
-def _levels(scored: Sequence[tuple[Row, Score]], metric: str, y_axis: Axis) -> tuple[Level, ...]:
-    flat = [(row.scheme, _LOOKS.get(row.scheme, "other"), row, score) for row, score in scored if row.budget is None]
+def _levels(
+    scored: Sequence[tuple[SchemeResult, Score]], bases: Sequence[SchemeResult], metric: str, y_axis: Axis
+) -> tuple[Level, ...]:
+    flat = [
+        (row.scheme, _LEVEL_LOOKS.get(row.scheme_type, "other"), row, score)
+        for row, score in scored
+        if row.budget is None
+    ]
+    several = len({base.scheme for base in bases}) > 1
     for row, score in scored:
-        if row.scheme == "direct-mixing" and row.uses_all_speech:
-            flat.append((ALL_SPEECH, "all", row, score))
+        if row in bases and row.uses_all_speech:
+            flat.append((f"{ALL_SPEECH}, {row.scheme}" if several else ALL_SPEECH, "all", row, score))
     return tuple(
         Level(
             label=f"{name} {percent(score.value)}" + (BELOW if score.value < y_axis.low else ""),
@@ -98,14 +110,14 @@ def _levels(scored: Sequence[tuple[Row, Score]], metric: str, y_axis: Axis) -> t
     )
 
 
-def _title(name: str, row: Row, score: Score, metric: str) -> str:
+def _title(name: str, row: SchemeResult, score: Score, metric: str) -> str:
     speech = row.mean(lambda result: result.speech_hours) or 0.0
     seeds = counted(len(row.finished), "seed")
     return f"{name}: {metric_name(metric)} {with_interval(score, PERCENT)}, n = {score.n}, {hours(speech)} h, {seeds}"
 
 
 def _labels(lines: Sequence[Line], levels: Sequence[Level], right: float) -> tuple[Label, ...]:
-    """Each as near to the height of its line's end as the others allow."""
+    """The labels, each as near to the end of its line as the others allow."""
     bottom = HEIGHT - BOTTOM
     ends = [(line.scheme, line.look, line.points[-1].x, line.points[-1].y) for line in lines]
     ends += [(level.label, level.look, right, bottom if level.y is None else level.y) for level in levels]
@@ -114,7 +126,7 @@ def _labels(lines: Sequence[Line], levels: Sequence[Level], right: float) -> tup
 
 
 def _right_edge(texts: Sequence[str]) -> float:
-    """Where the frame ends, so that the longest label still fits."""
+    """The right edge of the frame, which leaves room for the longest label."""
     return WIDTH - LEADER - SWATCH - LETTER * max(map(len, texts)) - 8
 
 
@@ -125,10 +137,11 @@ def _share_axis(shares: Sequence[float], right: float) -> Axis:
     return Axis(low, high, LEFT + INSET, right - INSET, logarithmic=True)
 
 
-def _score_axis(scored: Sequence[tuple[Row, Score]]) -> tuple[Axis, float]:
-    """Holds every interval, but the untuned model only where it does not squeeze all others into half the height."""
-    tuned = [bound for row, score in scored if row.scheme != "untuned" for bound in (score.low, score.high)]
-    untuned = [score.value for row, score in scored if row.scheme == "untuned"]
+def _score_axis(scored: Sequence[tuple[SchemeResult, Score]]) -> tuple[Axis, float]:
+    """An axis that includes every interval, but not an untuned model so low that others had only half the height."""
+    untuned = [score.value for row, score in scored if row.role == "untuned" and row.budget is None]
+    others = [score for row, score in scored if row.role != "untuned" or row.budget is not None]
+    tuned = [bound for score in others for bound in (score.low, score.high)]
     span = max(tuned) - min(tuned)
     near = [value for value in untuned if min(tuned) - value <= span]
     low, high, step = round_bounds(tuned + near)
@@ -141,8 +154,8 @@ def _score_ticks(axis: Axis, step: float) -> tuple[Tick, ...]:
     return tuple(Tick(axis.place(value), f"{100 * value:.{digits}f}") for value in values)
 
 
-def _share_ticks(rows: Sequence[Row], axis: Axis) -> tuple[Tick, ...]:
-    """One at each budget, smallest first; one that would run into the tick before it is left out."""
+def _share_ticks(rows: Sequence[SchemeResult], axis: Axis) -> tuple[Tick, ...]:
+    """A tick for each budget, smallest first, except where it would overlap the tick before it."""
     ticks: list[Tick] = []
     for row in sorted(rows, key=lambda row: row.share):
         at = axis.place(row.share)

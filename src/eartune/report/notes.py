@@ -4,88 +4,74 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eartune.report.result import RunResult
-from eartune.report.row import Row
+from eartune.report.scheme_result import SchemeResult
 from eartune.wording import counted, duration, listed
 
 
 def warnings(results: Sequence[RunResult]) -> tuple[str, ...]:
-    """Cells without numbers, and cells whose numbers are not about speech."""
-    failed = [result.name for result in results if not result.finished]
-    deaf = [result.name for result in results if result.listening and not result.listening["listens"]]
+    """Models without numbers, and models whose numbers do not show that they understand speech."""
     found = []
-    if failed:
-        share = f"{len(failed)} of {counted(len(results), 'cell')}"
-        found.append(f"Failed: {share}, which no score includes: {listed(failed)}.")
+    for what, status in (("Failed", "failed"), ("Not finished yet", "unfinished")):
+        names = [result.name for result in results if result.status == status]
+        if names:
+            share = f"{len(names)} of {counted(len(results), 'model')}"
+            found.append(f"{what}, so not in any score: {share} ({listed(names)}).")
+    deaf = [result.name for result in results if result.listens is False]
     if deaf:
-        cells = counted(len(deaf), "cell")
-        found.append(f"{cells} failed the listening check; no understanding of speech is shown by {listed(deaf)}.")
+        models = f"{counted(len(deaf), 'model')} ({listed(deaf)})"
+        found.append(f"The listening check failed, so scores do not show any understanding of speech: {models}.")
     return tuple(found)
 
 
-def notes(rows: Sequence[Row], results: Sequence[RunResult]) -> tuple[str, ...]:
-    """How to read the table."""
-    return (
-        "Scores are percent; brackets hold the 95 % interval; n is the number of test utterances scored.",
-        *_test(results),
-        *_synthetic(results),
-        *_free_hours(results),
-        *_held(results),
-        "Overlapping intervals do not show that two schemes are equal, only that this test is too small to tell.",
-        *_seeds(rows),
-        "Parsed is the per cent of answers whose status is OK or UNKNOWN_LABEL.",
-        *_times(results),
-        *_failures(rows),
+def notes(rows: Sequence[SchemeResult], results: Sequence[RunResult]) -> tuple[str, ...]:
+    """How to read the table; `results` are those of all models that ran."""
+    found = [
+        "Scores are in percent, with the 95 % confidence interval in brackets; n is the number of test utterances that "
+        "were scored."
+    ]
+    for size in dict.fromkeys(tuple(result.test.items()) for result in results if result.test):
+        found.append(f"The test set has {listed([f'{count:,} {name}' for name, count in size])}.")
+    for voices in dict.fromkeys(spoken_by(result.settings.get("data", {})) for result in results):
+        if voices:
+            found.append(f"Synthetic speech, spoken by machines and not by people: {voices}.")
+    if any(result.free_hours for result in results):
+        found.append(
+            "Free hours are hours of speech that no budget limits: synthetic speech, speech of other languages, and "
+            "speech for the alignment stage."
+        )
+    if any(result.settings.get("decoding", {}).get("constrain") == "schema" for result in results):
+        found.append("Decoding was constrained to the schema, so the form of an answer cannot be wrong.")
+    found.append(
+        "Overlapping intervals do not show that two schemes are equally good, only that this test is too small to tell "
+        "them apart."
     )
-
-
-def _test(results: Sequence[RunResult]) -> list[str]:
-    sizes = dict.fromkeys(tuple(result.test.items()) for result in results if result.test)
-    return [f"The test: {listed([f'{count:,} {name}' for name, count in size])}." for size in sizes]
-
-
-def _synthetic(results: Sequence[RunResult]) -> list[str]:
-    told = dict.fromkeys(spoken_by(result.settings.get("data", {})) for result in results)
-    return [f"Synthetic, spoken by machines and not by people: {who}." for who in told if who]
-
-
-def _free_hours(results: Sequence[RunResult]) -> list[str]:
-    free = any(result.free_hours for result in results)
-    return ["Free hours are of speech that no budget limits: of voices, of other languages, for alignment."] * free
-
-
-def _held(results: Sequence[RunResult]) -> list[str]:
-    held = [result.settings.get("decoding", {}).get("constrain") == "schema" for result in results]
-    return ["Answers were held to the schema while they were written, so that their form cannot be wrong."] * any(held)
+    single = sum(len(row.finished) == 1 for row in rows)
+    several = sum(len(row.finished) > 1 for row in rows)
+    if single:
+        found.append(f"Rows with one seed: {single}. Their intervals do not include the variation between seeds.")
+    if several:
+        found.append(f"Rows that are means over seeds: {several}. Their intervals include the variation between seeds.")
+    found.append("Parsed is the percentage of answers whose status is OK or UNKNOWN_LABEL.")
+    decoding = [result.seconds["decode"] for result in results if "decode" in result.seconds]
+    if decoding:
+        found.append(
+            f"Training time is the mean over the seeds of a row; decoding the test took {duration(sum(decoding))} for "
+            "all models together."
+        )
+    if any(row.failed or row.unfinished for row in rows):
+        found.append(
+            "Seeds such as 1 of 2 mean that the other model failed or is not finished yet; no number includes it."
+        )
+    return tuple(found)
 
 
 def spoken_by(data: Mapping[str, Any]) -> str:
-    """Which pools text-to-speech voices spoke, and whose; pools and voices as an experiment's `data` names them."""
-    told: dict[str, dict[str, None]] = {}
+    """The pools that text-to-speech voices spoke, with the voices; pools are named as in an experiment's `data`."""
+    voices: dict[str, list[str]] = {}
     for pool, corpora in data.items():
         for voice in (voice for corpus in corpora for voice in corpus.get("voices", ())):
             variant = f"+{voice['variant']}" if voice.get("variant") else ""
-            told.setdefault(pool, {})[f"{voice['engine']}:{voice['name']}{variant}"] = None
-    return "; ".join(f"{pool} by {listed(list(voices))}" for pool, voices in told.items())
-
-
-def _seeds(rows: Sequence[Row]) -> list[str]:
-    single = sum(len(row.finished) == 1 for row in rows)
-    several = sum(len(row.finished) > 1 for row in rows)
-    told = []
-    if single:
-        told.append(f"Lines of one seed: {single}. What another seed would change is not in their intervals.")
-    if several:
-        told.append(f"Lines that are means over seeds: {several}. Their intervals hold the spread between seeds too.")
-    return told
-
-
-def _times(results: Sequence[RunResult]) -> list[str]:
-    decoding = [result.seconds["decode"] for result in results if "decode" in result.seconds]
-    if not decoding:
-        return []
-    return [f"Training time is the mean of a line's cells; decoding took {duration(sum(decoding))} for all cells."]
-
-
-def _failures(rows: Sequence[Row]) -> list[str]:
-    partly = any(row.failed for row in rows)
-    return ["Where seeds are, say, 1 of 2, the others failed and stand in no number."] if partly else []
+            name = f"{voice['engine']}:{voice['name']}{variant}"
+            if name not in voices.setdefault(pool, []):
+                voices[pool].append(name)
+    return "; ".join(f"{pool} by {listed(names)}" for pool, names in voices.items())

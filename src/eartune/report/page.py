@@ -1,6 +1,6 @@
-"""The report of a run: one HTML file that needs nothing else, the same in Markdown, and the curve as a file.
+"""Writes the report of a run: one HTML file that needs no other, the same in Markdown, and the curve as a file.
 
-*/result.json -> rows -> answer, curve, table -> curve.svg, report.md, report.html
+*/result.json -> rows -> summary, curve, tables -> curve.svg, report.md, report.html
 """
 
 from collections.abc import Sequence
@@ -12,30 +12,31 @@ from markupsafe import Markup
 from eartune.evaluation.metrics import DEFINITIONS
 from eartune.files import write_text
 from eartune.report.curve import draw
-from eartune.report.differences import Compared, compare_rows, difference_notes, differences_table
+from eartune.report.differences import Comparison, compare_schemes, difference_notes, differences_table
 from eartune.report.layout import build_curve
 from eartune.report.notes import notes, warnings
-from eartune.report.result import RunResult, read_results
-from eartune.report.row import STATUSES, join_seeds, parsed_share
-from eartune.report.settings_table import told_once
-from eartune.report.summary import answer
-from eartune.report.table import build_table, metrics_of
+from eartune.report.result import ListeningRecord, RunResult, read_results
+from eartune.report.scheme_result import STATUSES, join_seeds, parsed_share
+from eartune.report.settings_table import merge_settings
+from eartune.report.summary import summarize
+from eartune.report.table import build_table, error_line, metrics_of
 from eartune.report.templates import html_template, markdown_template
+from eartune.run_folder import RunFolder
 from eartune.tables import Table, markdown_table
 from eartune.tasks.settings import read_task
 from eartune.tasks.task import Task
-from eartune.wording import percent
+from eartune.wording import ABSENT, percent
 
 METRICS_SHOWN = 3  # more would be a table to scroll; every score is in the cells' result.json
 
 
 @dataclass(frozen=True)
 class Page:
-    """What both forms of the report say."""
+    """The content of the report, which both of its forms show."""
 
     experiment: str
     question: str
-    answer: str
+    summary: str
     warnings: tuple[str, ...]
     main_metric: str
     curve: Markup | None
@@ -50,71 +51,80 @@ class Page:
 
     @property
     def finished(self) -> tuple[RunResult, ...]:
-        """The cells with numbers."""
+        """The models with numbers."""
         return tuple(result for result in self.results if result.finished)
 
     @property
-    def failed(self) -> tuple[RunResult, ...]:
-        """The cells without."""
-        return tuple(result for result in self.results if not result.finished)
+    def failed(self) -> tuple[tuple[str, str], ...]:
+        """The failed models, each with its error on one line."""
+        return tuple((result.name, error_line(result)) for result in self.results if result.status == "failed")
 
     @property
-    def heard(self) -> tuple[RunResult, ...]:
-        """The cells whose listening was checked."""
-        return tuple(result for result in self.results if result.listening)
+    def listening(self) -> tuple[tuple[RunResult, str, str], ...]:
+        """The models that have a listening check, each with the verdict and the finding."""
+        return tuple((result, *_listening(result.listening)) for result in self.results if result.listening)
 
 
 def write_report(run_folder: Path, task: Task | None = None) -> Path:
-    """Write curve.svg, report.md and report.html into the run's folder; the path of the last.
+    """Write curve.svg, report.md and report.html into the run's folder and return the path of report.html.
 
-    `task` is that of the run where it was given from Python; else its settings name it.
+    `task` is that of the run if it was given from Python; otherwise the settings name it. Raises InputError if no
+    model of the run has a result.
     """
     results = read_results(run_folder)
     task = task or read_task(results[0].settings.get("task", {}))
-    page = build_page(results, compare_rows(run_folder, join_seeds(results), results[0].main_metric, task))
+    page = build_page(results, compare_schemes(run_folder, join_seeds(results), results[0].main_metric, task))
+    folder = RunFolder(run_folder)
     if page.curve:
-        write_text(run_folder / "curve.svg", str(page.curve))
-    write_text(run_folder / "report.md", markdown(page))
-    write_text(run_folder / "report.html", html(page))
-    return run_folder / "report.html"
+        write_text(folder.curve, str(page.curve))
+    write_text(folder.markdown, markdown(page))
+    write_text(folder.html, html(page))
+    return folder.html
 
 
-def build_page(results: Sequence[RunResult], compared: Sequence[Compared] = ()) -> Page:
-    """Everything that is said, before it has a form."""
+def build_page(results: Sequence[RunResult], compared: Sequence[Comparison] = ()) -> Page:
+    """The report's content; `results` are those of `read_results`, of models that are not finished yet too."""
     rows = join_seeds(results)
+    ran = [result for result in results if result.status != "unfinished"]
     metrics = metrics_of(results)[:METRICS_SHOWN]
     curve = build_curve(rows, metrics[0])
     known = results[0].definitions or DEFINITIONS
     return Page(
         experiment=results[0].experiment,
         question=results[0].question,
-        answer=answer(rows, metrics[0], compared),
+        summary=summarize(rows, metrics[0], compared),
         warnings=warnings(results),
         main_metric=metrics[0],
         curve=Markup(draw(curve)) if curve else None,
         table=build_table(rows, metrics),
-        notes=notes(rows, results),
+        notes=notes(rows, ran),
         differences=differences_table(compared) if compared else None,
         difference_notes=difference_notes(compared),
-        results=tuple(result for row in rows for result in row.finished + row.failed),
+        results=tuple(result for row in rows for result in row.cells),
         definitions=tuple((metric, known[metric]) for metric in metrics if metric in known),
-        settings=told_once([result.settings for result in results]),
-        made_with=told_once([result.made_with for result in results]),
+        settings=merge_settings([result.settings for result in ran]),
+        made_with=merge_settings(
+            [{key: value for key, value in result.made_with.items() if key != "fingerprint"} for result in ran]
+        ),
     )
 
 
 def html(page: Page) -> str:
-    """One file without a reference to anything outside it."""
+    """The report as one HTML file that refers to nothing outside it."""
     return html_template().render(page=page, statuses=STATUSES)
 
 
 def markdown(page: Page) -> str:
-    """The same in words and tables, the curve as a link."""
+    """The report in Markdown, with the curve as a link."""
     tables = {
         "scores": page.table,
         "differences": page.differences or Table((), (), left=0),
-        "answers": _answers(page.finished),
-        "listening": _listening(page.heard),
+        "answers": _statuses_table(page.finished),
+        "listening": Table(
+            ("model", "listens", "finding"),
+            tuple((result.name, verdict, finding) for result, verdict, finding in page.listening),
+            left=3,
+        ),
         "origin": Table(("made with", "value"), page.made_with, left=2),
         "settings": Table(("setting", "value"), page.settings, left=2),
     }
@@ -123,18 +133,16 @@ def markdown(page: Page) -> str:
     )
 
 
-def _answers(finished: Sequence[RunResult]) -> Table:
+def _statuses_table(finished: Sequence[RunResult]) -> Table:
     lines = [
         (result.name, *(str(result.answers.get(status, 0)) for status in STATUSES), percent(parsed_share(result) or 0))
         for result in finished
     ]
-    return Table(("cell", *STATUSES, "parsed"), tuple(lines), left=1)
+    return Table(("model", *STATUSES, "parsed"), tuple(lines), left=1)
 
 
-def _listening(heard: Sequence[RunResult]) -> Table:
-    lines = []
-    for result in heard:
-        assert result.listening is not None
-        verdict = "yes" if result.listening["listens"] else "NO"
-        lines.append((result.name, verdict, result.listening["sentence"]))
-    return Table(("cell", "listens", "finding"), tuple(lines), left=3)
+def _listening(record: ListeningRecord) -> tuple[str, str]:
+    """The verdict of a listening check and its finding."""
+    if reason := record.get("reason"):
+        return ABSENT, f"not checked ({reason})"
+    return "yes" if record.get("listens") else "NO", record.get("sentence") or ""

@@ -1,35 +1,42 @@
-"""The outcome of one cell of an experiment, as it stands in `result.json` in the cell's folder."""
+"""The result of one model of an experiment, which is stored as `result.json` in the model's folder."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
+from eartune.data.budget import parse_budget
 from eartune.errors import InputError
 from eartune.evaluation.metrics import Score
 from eartune.files import read_json, write_json
+from eartune.run_folder import ModelFolder, RunFolder
+from eartune.training.schemes import Role
 
-FILE = "result.json"
-CELLS = "cells.json"
 
+class ListeningRecord(TypedDict, total=False):
+    """What a result holds of the listening check: whether the answers follow the audio, or why that was not checked."""
 
-class Listening(TypedDict):
-    """Whether the answers follow the audio."""
-
-    listens: bool
-    swapped: float
-    """How much the answers' log-probability changes when clips are swapped, in nats a token."""
-    silence: float
-    """The main metric of answers to silence."""
-    sentence: str
+    listens: bool | None
+    swapped: float | None
+    """The mean absolute change of the answers' log-probability when clips are swapped, in nats per token."""
+    silence: float | None
+    """The main metric of answers to silence, 0 to 1."""
+    sentence: str | None
+    """The finding in words."""
+    reason: str | None
+    """Why it was not checked."""
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """One scheme, budget and seed: numbers only, small enough to commit. A failed one has an error and no score."""
+    """One model of the grid: a scheme, budget and seed with its numbers, small enough to commit.
+
+    A failed model has an error and no score. One that is not finished yet has neither, and has no file: it is known
+    from the list of the run's cells.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
@@ -39,7 +46,7 @@ class RunResult:
     scheme: str
     budget: str | None
     seed: int
-    status: Literal["finished", "failed"]
+    status: Literal["finished", "failed", "unfinished"]
     error: str | None
     main_metric: str
     scores: dict[str, Score]
@@ -49,14 +56,18 @@ class RunResult:
     speech_hours: float
     pool_utterances: int
     test: dict[str, int]
-    listening: Listening | None
+    listening: ListeningRecord | None
     seconds: dict[str, float]
     settings: dict[str, Any]
     made_with: dict[str, Any]
     free_hours: float = 0.0
-    """Of speech that no budget limits: of voices, of other languages, for alignment."""
+    """Hours of speech that no budget limits: of voices, of other languages, for alignment."""
     definitions: dict[str, str] = field(default_factory=dict)
     """What each score means, in a sentence."""
+    scheme_type: str | None = None
+    """The scheme's type, where `scheme` is its label; None in results written before it was stored."""
+    scheme_role: Role | None = None
+    """What the report compares the scheme with; None in results written before it was stored."""
 
     def __post_init__(self) -> None:
         if self.finished and self.main_metric not in self.scores:
@@ -67,24 +78,81 @@ class RunResult:
         """Whether its numbers may be shown."""
         return self.status == "finished"
 
+    @property
+    def listens(self) -> bool | None:
+        """Whether its answers follow the audio; None where that was not checked."""
+        return self.listening.get("listens") if self.listening and not self.listening.get("reason") else None
+
 
 def write_result(folder: Path, result: RunResult) -> None:
-    """Write `folder/result.json`."""
+    """Write a result to `folder/result.json`."""
     row = {one.name: getattr(result, one.name) for one in fields(result)}
-    write_json(folder / FILE, row | {"scores": {key: score.to_json() for key, score in result.scores.items()}})
+    scores = {key: score.to_json() for key, score in result.scores.items()}
+    write_json(ModelFolder(folder).result, row | {"scores": scores})
 
 
 def read_results(run_folder: Path) -> tuple[RunResult, ...]:
-    """The results of a run's cells, by folder name; raises InputError naming the file that does not fit.
+    """The results of a run's cells, sorted by folder name; raises InputError naming the file that does not fit.
 
-    Where the run has written down which cells its grid has, those of earlier grids, left there, are passed over.
+    Where the run has listed the cells of its grid, results of earlier grids are left out, and a cell that has no
+    result yet is given as unfinished.
     """
-    named = run_folder / CELLS
-    cells = read_json(named)["cells"] if named.is_file() else None
-    paths = [path for path in sorted(run_folder.glob(f"*/{FILE}")) if cells is None or path.parent.name in cells]
-    if not paths:
-        raise InputError(f"{run_folder}: holds no */{FILE}, so there is nothing to report")
-    return tuple(_read(path) for path in paths)
+    folder = RunFolder(run_folder)
+    cells = folder.model_names()
+    models = [model for model in folder.models_with_a_result() if cells is None or model.path.name in cells]
+    if not models:
+        found = (
+            f"{run_folder}: holds no model with a result.json"
+            if cells is None
+            else f"{run_folder}: no model has a result yet"
+        )
+        raise InputError(f"{found}, so there is nothing to report")
+    results = {model.path.name: _read(model.result) for model in models}
+    for name in cells or ():
+        if name not in results:
+            results[name] = _unfinished(name, [*results.values()])
+    return tuple(results[name] for name in sorted(results))
+
+
+def _unfinished(name: str, others: Sequence[RunResult]) -> RunResult:
+    """A model that has no result yet, whose folder is SCHEME-BUDGET-seedN or SCHEME-seedN."""
+    stem, _, seed = name.rpartition("-seed")
+    same = next((other for other in others if other.name.rpartition("-seed")[0] == stem), None)
+    return replace(
+        same or _of_the_grid(stem, others[0]),
+        name=name,
+        seed=int(seed) if seed.isdigit() else 0,
+        status="unfinished",
+        error=None,
+        scores={},
+        answers={},
+        listening=None,
+        seconds={},
+        made_with={},
+    )
+
+
+def _of_the_grid(stem: str, other: RunResult) -> RunResult:
+    """The scheme and budget that a folder is named after, found in the grid of another model's settings."""
+    grid = other.settings.get("grid", {})
+    scheme, scheme_type, budget = stem, None, None
+    for settings in grid.get("schemes", ()):
+        label = settings.get("name") or settings.get("type")
+        for written in (None, *grid.get("budgets", ())):
+            if stem == (label if written is None else f"{label}-{parse_budget(written).slug}"):
+                scheme, scheme_type, budget = label, settings.get("type"), written
+    share = parse_budget(budget).amount / 100 if budget and budget.endswith("%") else 0.0
+    return replace(
+        other,
+        scheme=scheme,
+        scheme_type=scheme_type,
+        scheme_role=None,
+        budget=budget,
+        text_utterances=0,
+        speech_utterances=round(share * other.pool_utterances),
+        speech_hours=0.0,
+        free_hours=0.0,
+    )
 
 
 def _read(path: Path) -> RunResult:

@@ -1,4 +1,4 @@
-"""How the numbers came about: settings and surroundings of all cells, told once where all cells agree."""
+"""How the numbers came about: the settings and the surroundings of all models, merged where they are equal."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,18 +7,18 @@ from typing import Any
 from eartune.wording import counted
 
 
-def told_once(parts: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
-    """Dotted keys with their value; where cells differ, each value with the number of cells that have it."""
+def merge_settings(parts: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
+    """Dotted keys with their value; where models differ, each value with the number of models that have it."""
     flat = [dict(_flat(part)) for part in parts]
-    keys = dict.fromkeys(key for part in flat for key in part)
-    return tuple((key, _told([part[key] for part in flat if key in part], len(flat))) for key in keys)
-
-
-def _told(values: Sequence[str], cells: int) -> str:
-    distinct = dict.fromkeys(values)
-    if len(distinct) == 1 and len(values) == cells:
-        return values[0]
-    return "; ".join(f"{value} ({counted(values.count(value), 'cell')})" for value in distinct)
+    merged = {}
+    for key in dict.fromkeys(key for part in flat for key in part):
+        values = [part[key] for part in flat if key in part]
+        distinct = dict.fromkeys(values)
+        if len(distinct) == 1 and len(values) == len(flat):
+            merged[key] = values[0]
+        else:
+            merged[key] = "; ".join(f"{value} ({counted(values.count(value), 'model')})" for value in distinct)
+    return tuple(merged.items())
 
 
 def _flat(part: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

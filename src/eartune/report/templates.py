@@ -1,28 +1,28 @@
-"""The Jinja2 templates that lie beside this file."""
+"""Loads the Jinja2 templates in this folder."""
 
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from eartune.report.row import parsed_share
+from eartune.report.scheme_result import parsed_share
 from eartune.report.wording import metric_name
 from eartune.tables import escape_markdown
 from eartune.wording import percent
 
 
 def svg_template() -> Template:
-    """The curve."""
+    """The template of the curve."""
     return _environment(of_markup=True).get_template("curve.svg.j2")
 
 
 def html_template() -> Template:
-    """The page."""
+    """The template of the page as HTML."""
     return _environment(of_markup=True).get_template("page.html.j2")
 
 
 def markdown_template() -> Template:
-    """The page as Markdown."""
+    """The template of the page as Markdown."""
     return _environment(of_markup=False).get_template("page.md.j2")
 
 

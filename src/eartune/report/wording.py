@@ -1,4 +1,4 @@
-"""How scores, metrics and schemes are written for a reader of a report."""
+"""Writes scores, metrics and schemes for the reader of a report."""
 
 from eartune.evaluation.metrics import Score
 from eartune.wording import percent
@@ -18,15 +18,15 @@ _PROSE = {
 
 
 def with_interval(score: Score, unit: str = "") -> str:
-    """`84.3 [80.1, 88.0]`, the unit standing behind the value."""
+    """A score in percent with its interval, `84.3 [80.1, 88.0]`; the unit follows the value."""
     return f"{percent(score.value)}{unit} [{percent(score.low)}, {percent(score.high)}]"
 
 
 def metric_name(key: str) -> str:
-    """`slot_f1` as `slot F1`."""
+    """The name of a metric for readers: `slot F1` for `slot_f1`."""
     return " ".join(_ACRONYMS.get(word, word) for word in key.replace("-", "_").split("_"))
 
 
-def scheme_in_prose(scheme: str) -> str:
-    """A scheme as it stands inside a sentence."""
-    return _PROSE.get(scheme, scheme)
+def scheme_in_prose(scheme_type: str) -> str:
+    """The name of a type of scheme inside a sentence: `the curriculum`."""
+    return _PROSE.get(scheme_type, scheme_type)

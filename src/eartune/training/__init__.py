@@ -1,1 +1,1 @@
-"""Schemes, stages, and the one loop that trains a stage."""
+"""Training: schemes, their stages, and the one loop that trains a stage."""

@@ -6,16 +6,18 @@ runs/coffee/encoded/<key>.safetensors     the states of one recording; the key s
 import hashlib
 import shutil
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
-from eartune.data.audio import SAMPLE_RATE, Wave, hear
+from eartune.data.audio import Wave, load_audio
 from eartune.data.example import Example
+from eartune.data.recording_index import RecordingIndex
 from eartune.data.utterance import Recording
+from eartune.files import atomic, remove_leftovers
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Clip
 from eartune.training.schemes import Stage
@@ -27,23 +29,20 @@ Clips = Callable[[Recording], Clip]
 Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True)
-class Heard:
-    """A recording's samples as a model hears them."""
+class EncoderCache:
+    """A folder of encoder states, of bounded size, shared by all models of a run.
 
-    digest: str
-    seconds: float
+    Recordings are known by the digests of `index`; `tell` is called with a sentence when something does not fit.
+    """
 
-
-class EncodedClips:
-    """A folder of bounded size; `tell` is called with a sentence when something does not fit."""
-
-    def __init__(self, folder: Path, most_gb: float, cut_silence: bool, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, folder: Path, most_gb: float, cut_silence: bool, index: RecordingIndex, tell: Callable[[str], None]
+    ) -> None:
         self.folder = folder
         self.most_gb = most_gb
         self.cut_silence = cut_silence
+        self.index = index
         self.tell = tell
-        self._heard: dict[Path, Heard] = {}
 
     def of_stage(self, model: AudioLLM, stage: Stage, progress: Progress) -> Clips | None:
         """The clips of a stage; None where it trains what encodes them, or where they do not fit."""
@@ -53,7 +52,7 @@ class EncodedClips:
 
     def of_test(self, model: AudioLLM, examples: Iterable[Example], progress: Progress) -> Clips | None:
         """The clips of a test; None where a stage trained what encodes them, as no other model would hear them so."""
-        if model.parts.has_trained(model.encoded_by):
+        if model.components.has_trained(model.encoded_by):
             return None
         return self.of(model, examples, progress)
 
@@ -64,12 +63,13 @@ class EncodedClips:
         if not paths or not self.most_gb:
             return None
         self.folder.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(self.folder)
         files = self._files(model, sorted(paths))
         missing = {file: path for path, file in files.items() if not is_whole(file)}
         if not self._make_room(set(files.values()), self._bytes_of(model, list(missing.values()))):
             return None
         for done, (file, path) in enumerate(missing.items(), start=1):
-            write_clip(file, encoded(model, hear(path, self.cut_silence)))
+            write_clip(file, encoded(model, load_audio(path, self.cut_silence)))
             progress(done, len(missing))
         for file in files.values():
             file.touch()  # what was used last goes last
@@ -77,31 +77,25 @@ class EncodedClips:
 
     def _files(self, model: AudioLLM, paths: Iterable[Path]) -> dict[Path, Path]:
         """Where the states of each recording are, or will be."""
-        by = f"{type(model).__name__} {model.parts.fingerprint(model.encoded_by)}"
+        by = f"{type(model).__name__} {model.components.fingerprint(model.encoded_by)} {self.cut_silence}"
         found = {}
         for path in paths:
-            key = hashlib.sha256(f"{by} {self._heard_of(path).digest}".encode()).hexdigest()[:32]
+            key = hashlib.sha256(f"{by} {self.index.digest(path)}".encode()).hexdigest()[:32]
             found[path] = self.folder / f"{key}.safetensors"
         return found
-
-    def _heard_of(self, path: Path) -> Heard:
-        if path not in self._heard:
-            wave = hear(path, self.cut_silence)
-            self._heard[path] = Heard(hashlib.sha256(wave.tobytes()).hexdigest(), len(wave) / SAMPLE_RATE)
-        return self._heard[path]
 
     def _bytes_of(self, model: AudioLLM, paths: list[Path]) -> float:
         """About how many bytes the states of some recordings take, from those of the longest."""
         if not paths:
             return 0.0
-        longest = encoded(model, hear(max(paths, key=lambda path: self._heard_of(path).seconds), self.cut_silence))
+        longest = encoded(model, load_audio(max(paths, key=self.index.seconds), self.cut_silence))
         assert longest.states is not None
-        n_tokens = sum(model.tokens.of(self._heard_of(path).seconds) for path in paths)
+        n_tokens = sum(model.tokens.of(self.index.seconds(path)) for path in paths)
         return n_tokens * longest.states.nbytes / longest.n_tokens + HEADER_BYTES * len(paths)
 
     def _make_room(self, needed: set[Path], new_bytes: float) -> bool:
         """Delete what was not used for longest until all that is needed fits; nothing, where it cannot."""
-        there = {file: file.stat() for file in self.folder.glob("*.safetensors")}
+        there = {file: file.stat() for file in self.folder.glob("[!.]*.safetensors")}
         taken = sum(stat.st_size for stat in there.values())
         most = min(self.most_gb * 1e9, taken + FREE_SHARE * shutil.disk_usage(self.folder).free)
         others = sorted(there.keys() - needed, key=lambda file: there[file].st_mtime)
@@ -123,20 +117,18 @@ class EncodedClips:
 def encoded(model: AudioLLM, wave: Wave) -> Clip:
     """The clip with its states for its mel; encoded alone, so that nothing depends on what else was to be encoded."""
     model.module.eval()
-    device = next(model.module.parameters()).device
     clip = model.features(wave)
     assert clip.mel is not None
-    states = model.encode(clip.mel[None].to(device), torch.tensor([clip.n_frames], device=device))
+    states = model.encode(clip.mel[None].to(model.device), torch.tensor([clip.n_frames], device=model.device))
     return replace(clip, mel=None, states=states.cpu())
 
 
 def write_clip(file: Path, clip: Clip) -> None:
     """Written whole or not at all."""
     assert clip.states is not None
-    half_done = file.with_name(f".{file.name}.part")
     counts = {"n_frames": torch.tensor(clip.n_frames), "n_tokens": torch.tensor(clip.n_tokens)}
-    save_file(counts | {"states": clip.states.contiguous()}, half_done)
-    half_done.replace(file)
+    with atomic(file) as half_written:
+        save_file(counts | {"states": clip.states.contiguous()}, half_written)
 
 
 def read_clip(file: Path) -> Clip:

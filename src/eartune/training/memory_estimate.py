@@ -1,4 +1,4 @@
-"""How much GPU memory a stage takes, part by part, and which GPUs have that much: known before any weight is loaded."""
+"""How much GPU memory a stage takes and which GPUs have that much, estimated before any weight is loaded."""
 
 from dataclasses import dataclass
 from heapq import nlargest
@@ -10,7 +10,7 @@ from eartune.settings import Component, Lora, Training
 from eartune.tasks.task import Task
 from eartune.training.schemes import Stage
 
-GPUS = {  # GB: some that have it
+GPUS = {  # memory in GB: some GPUs that have it
     8: "RTX 4060",
     12: "RTX 4070",
     16: "T4, RTX 4080",
@@ -22,15 +22,15 @@ GPUS = {  # GB: some that have it
     192: "B200",
 }
 OVERHEAD = 1.5e9
-"""Bytes that the driver, its kernels and the gaps between tensors take: an assumption, as no GPU was measured."""
+"""Bytes of the driver, its kernels and the gaps between tensors: an assumption, as no GPU was measured."""
 NF4_BYTES = 0.5 + (1 + 4 / 256) / 64  # 64 weights share a scale of 8 bits, 256 scales one of 32
-PROMPT_TOKENS = 65  # the chat and the instruction, in the vocabulary of Qwen
-TEXT_CHARACTERS, JSON_CHARACTERS = 4, 3  # a token
+PROMPT_TOKENS = 65  # tokens of the chat turns and the instruction in Qwen's vocabulary
+TEXT_CHARACTERS, JSON_CHARACTERS = 4, 3  # characters per token
 
 
 @dataclass(frozen=True)
 class Part:
-    """A component's parameters and the bytes that they cost."""
+    """One component of the model: its numbers of parameters, and the bytes that they take in training."""
 
     parameters: int
     trained: int
@@ -41,35 +41,35 @@ class Part:
 
 @dataclass(frozen=True)
 class Footprint:
-    """The bytes of a stage."""
+    """The GPU memory of one stage in bytes."""
 
     parts: dict[Component, Part]
     activations: float
-    """What a micro-batch keeps for its way back, with its logits."""
+    """Bytes that the largest micro-batch keeps for the backward pass, logits included."""
     step: float
-    """What the optimizer takes beside weights and moments while it steps."""
+    """Bytes that the optimizer needs during a step, in addition to its moments and master weights."""
 
     @property
     def trained(self) -> int:
-        """Parameters that train."""
+        """Return how many parameters are trained."""
         return sum(part.trained for part in self.parts.values())
 
     @property
     def total(self) -> float:
-        """At its peak: on the way back through a micro-batch, or in a step."""
+        """Return the bytes at the peak, which is in a backward pass or in an optimizer step."""
         kept = sum(part.weights + part.optimizer for part in self.parts.values())
         gradients = sum(part.gradients for part in self.parts.values())
         return kept + max(gradients + self.activations, self.step)
 
     @property
     def gpu(self) -> str:
-        """The smallest kind of GPU that has it, in words."""
+        """Return the name of the smallest GPU that has this much memory."""
         fitting = [size for size in GPUS if self.total + OVERHEAD <= size * 1e9]
         return f"{fitting[0]} GB ({GPUS[fitting[0]]})" if fitting else "more than one GPU has"
 
 
 def footprint(size: Size, stage: Stage, architecture: Architecture, training: Training, task: Task) -> Footprint:
-    """Of training the stage's components as the settings say."""
+    """Estimate the memory that a stage takes with these settings."""
     width = 4 if architecture.precision == "float32" else 2
     parts = {}
     for component, parameters in size.parameters.items():
@@ -83,23 +83,24 @@ def footprint(size: Size, stage: Stage, architecture: Architecture, training: Tr
             gradients=trained * width,
             optimizer=trained * (12 if training.optimizer == "adamw" else 2),
         )
-    float32_gradients = 4 * sum(part.trained for part in parts.values())  # the 8-bit optimizer takes one at a time
+    float32_gradients = 4 * sum(part.trained for part in parts.values())  # the 8-bit optimizer converts one at a time
     step = float32_gradients if training.optimizer == "adamw" else 0
     return Footprint(parts, activations(size, stage, width, training, task), step)
 
 
 def trained_parameters(size: Size, component: Component, lora: Lora | None) -> int:
-    """How many parameters of a component train; its sinusoids never do."""
+    """Return how many parameters of a trainable component are trained; an encoder's sinusoids never are."""
     if component is Component.LANGUAGE_MODEL and lora is not None:
         return lora.rank * size.lora_features + lora.dora * size.lora_outputs
     return size.parameters[component] - (size.positions if component is Component.AUDIO_ENCODER else 0)
 
 
 def activations(size: Size, stage: Stage, width: int, training: Training, task: Task) -> float:
-    """The bytes that the largest micro-batch keeps, at most: the rows with the longest content, should they meet.
+    """Return an upper bound on the bytes that a micro-batch keeps: that of the rows with the longest content.
 
-    Attention keeps no matrix, as fused kernels compute it again. Logits are of answers alone: their log-probabilities
-    and the gradient of these in float32, and the gradient in the model's precision.
+    `width` is the bytes of a number in the model's precision. Attention matrices are not kept, since fused kernels
+    recompute them. Logits are computed for answers alone: kept are their log-probabilities and the gradient of these in
+    float32, and the gradient in the model's precision.
     """
     rows = nlargest(training.micro_batch_size, stage.examples, key=lambda example: content_tokens(example, size))
     learned = [answer_tokens(example, task) for example in rows]
@@ -109,25 +110,27 @@ def activations(size: Size, stage: Stage, width: int, training: Training, task: 
     if training.micro_batch_tokens is not None:
         tokens = min(tokens, max([training.micro_batch_tokens, *lengths]))
     a_token = float(size.token_bytes)
-    if training.recompute_activations:  # each layer's input, and one layer's all
+    if training.recompute_activations:  # the input of each layer, and all activations of one
         a_token = size.layers * 2 * size.width + size.token_bytes / size.layers
     states = sum(size.states.of(example.recording.seconds) for example in rows if example.recording)
     encoder = states * size.state_bytes if Component.AUDIO_ENCODER in stage.trainable else 0.0
-    updates = size.wrapped * 2 if training.lora and training.lora.dora else 0.0  # DoRA keeps each update at full size
+    updates = (
+        size.wrapped * 2 if training.lora and training.lora.dora else 0.0
+    )  # DoRA keeps each update as a full matrix
     if training.recompute_activations:
         updates /= size.layers
     return (tokens * a_token + encoder + updates) * width / 2 + answers * size.vocabulary * (4 + 4 + width)
 
 
 def content_tokens(example: Example, size: Size) -> float:
-    """About how many tokens the words or the clip take; of scripts other than English more."""
+    """Return about how many tokens the text or the recording takes; scripts other than Latin take more."""
     if example.recording is not None:
         return size.tokens.of(example.recording.seconds)
     return len(example.utterance.text or "") / TEXT_CHARACTERS
 
 
 def answer_tokens(example: Example, task: Task) -> float:
-    """About how many tokens are learned."""
+    """Return about how many tokens the answer has."""
     if example.asked is Asked.WORDS:
         return len(example.utterance.text or "") / TEXT_CHARACTERS
     return len(task.target(example.utterance)) / JSON_CHARACTERS

@@ -1,4 +1,7 @@
-"""AdamW for bfloat16 weights, whose steps of 5e-6 would be rounded away: float32 masters, or rounding at random."""
+"""AdamW for bfloat16 weights, in which steps of 5e-6 would be rounded away.
+
+Two remedies: float32 master weights, or 8-bit moments with stochastic rounding.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,15 +10,18 @@ import torch
 from torch.nn import Parameter
 
 from eartune.errors import InputError
-from eartune.models.components import Parts
+from eartune.models.components import Components
 from eartune.settings import Training
 
 
-def make_optimizer(parts: Parts, learning_rate: float, settings: Training) -> torch.optim.Optimizer:
-    """For what trains now, at a rate for each component; raises InputError where a package is missing."""
+def make_optimizer(components: Components, learning_rate: float, settings: Training) -> torch.optim.Optimizer:
+    """Return the optimizer of all trainable parameters, each component with its own learning rate.
+
+    Raises InputError if the 8-bit optimizer is asked for and its package is not installed.
+    """
     groups = [
         {"params": parameters, "lr": learning_rate * settings.rate_factors.get(component, 1.0)}
-        for component, parameters in parts.trainable_by_component().items()
+        for component, parameters in components.trainable_by_component().items()
     ]
     if settings.optimizer == "adamw":
         return MasterAdamW(groups, weight_decay=settings.weight_decay)
@@ -23,20 +29,20 @@ def make_optimizer(parts: Parts, learning_rate: float, settings: Training) -> to
         from torchao.optim import AdamW8bit
     except ImportError as error:
         raise InputError("training.optimizer adamw-8bit needs torchao: pip install 'eartune[train]'") from error
-    # Without rounding at random, 8-bit AdamW loses the same small steps as any other on bfloat16 weights.
+    # Without stochastic rounding, 8-bit AdamW would lose small steps on bfloat16 weights as any optimizer does.
     optimizer: torch.optim.Optimizer = AdamW8bit(groups, weight_decay=settings.weight_decay, bf16_stochastic_round=True)
     return optimizer
 
 
 class MasterAdamW(torch.optim.AdamW):
-    """AdamW on float32 master weights; after each step they are rounded into the model's own parameters.
+    """AdamW on float32 master weights, which are rounded into the model's parameters after each step.
 
-    Pure bfloat16 AdamW at 5e-6 moves 8 % as far as float32 does. Parameters that are float32 already are
-    copied too, which costs memory but changes nothing.
+    At a rate of 5e-6, AdamW on bfloat16 weights moves 8 % as far as on float32 weights. Parameters that are float32
+    already are copied too, which costs memory but changes nothing.
     """
 
     def __init__(self, parameters: Iterable[Parameter] | list[dict[str, Any]], **settings: Any) -> None:
-        super().__init__(parameters, fused=True, **settings)  # no copies while it steps
+        super().__init__(parameters, fused=True, **settings)  # fused: a step makes no copies
         self._live: list[Parameter] = []
         for group in self.param_groups:
             live = [parameter for parameter in group["params"] if parameter.requires_grad]
@@ -49,7 +55,7 @@ class MasterAdamW(torch.optim.AdamW):
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
-        """Take gradients from the model, step in float32, and write the rounded weights back."""
+        """Move the model's gradients to the masters, step in float32, and copy the rounded masters to the model."""
         for live, master in zip(self._live, self._masters, strict=True):
             master.grad = None if live.grad is None else live.grad.float()
             live.grad = None
@@ -60,17 +66,17 @@ class MasterAdamW(torch.optim.AdamW):
         return result
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Drop the model's gradients."""
+        """Delete the gradients of the model's parameters."""
         for live in self._live:
             live.grad = None
 
     def state_dict(self) -> dict[str, Any]:
-        """The optimizer's state with the masters, without which a resumed run would differ."""
+        """Return the optimizer's state and the masters, without which a resumed run would differ."""
         return super().state_dict() | {"masters": [master.detach() for master in self._masters]}
 
     @torch.no_grad()
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up a saved state; the model's parameters become the rounded masters."""
+        """Load a saved state, and copy its rounded masters to the model's parameters."""
         rest = dict(state_dict)
         saved = rest.pop("masters")
         super().load_state_dict(rest)

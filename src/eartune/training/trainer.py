@@ -1,4 +1,4 @@
-"""One loop for all schemes: a thin subclass of transformers.Trainer that trains one stage.
+"""The one training loop of all schemes: a thin subclass of transformers.Trainer that trains one stage.
 
 stage -> planned global batches -> micro-batches -> one loss over all their answer tokens -> one step
 """
@@ -19,18 +19,23 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset
-from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from eartune.data.example import Example, Modality
 from eartune.errors import InputError
+from eartune.files import atomic, read_json, write_json
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Batch, Row
+from eartune.run_folder import WEIGHTS
 from eartune.settings import Training
-from eartune.training.names import WEIGHTS
+from eartune.training.callbacks import TrainingLog
 from eartune.training.optimizer import make_optimizer
 from eartune.training.schemes import Stage
 
 GlobalBatch = list[Batch]
+"""The micro-batches of one optimizer step."""
+SECONDS = "seconds.json"
+"""The file of a checkpoint that says how long training had taken until then."""
 
 
 def train_stage(
@@ -40,29 +45,50 @@ def train_stage(
     settings: Training,
     seed: int,
     folder: Path,
-    journal: TrainerCallback,
-) -> None:
-    """Train the stage's trainable components in place; checkpoints in `folder` are taken up if there are any.
+    log: TrainingLog,
+) -> float:
+    """Train the stage's trainable components in place and return how many seconds that took in all sessions.
 
-    One process: on several, each would take other global batches, so that is refused.
+    Training resumes from the last checkpoint in `folder`, if there is one. It runs in one process: several would each
+    train on other global batches, so InputError is raised for them.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise InputError("eartune trains in one process; start it without torchrun or accelerate launch")
-    model.parts.set_trainable(stage.trainable)
+    model.components.set_trainable(stage.trainable)
     if settings.recompute_activations:
         model.recompute_activations()
     plan = plan_batches(stage, settings.batch_size, seed)
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # rows go one by one; it would warn of each worker
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # otherwise it warns about each worker process
+    arguments = training_arguments(stage, settings, len(plan), seed, folder)
+    batches = PlannedBatches(plan, make_row, model, settings)
+    trainer = StageTrainer(
+        log,
+        model=Learner(model),
+        args=arguments,
+        train_dataset=PickledBatches(batches) if arguments.dataloader_num_workers else batches,
+        data_collator=_the_only,
+        optimizers=(make_optimizer(model.components, stage.learning_rate, settings), None),
+        callbacks=[log],
+    )
+    trainer.remove_callback(PrinterCallback)
+    checkpoint = _last_checkpoint(folder)
+    log.earlier_seconds = read_json(checkpoint / SECONDS)["seconds"] if checkpoint else 0.0
+    trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    return log.seconds
+
+
+def training_arguments(stage: Stage, settings: Training, n_steps: int, seed: int, folder: Path) -> TrainingArguments:
+    """Return the settings of the library's trainer for a stage of `n_steps` optimizer steps."""
     arguments = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=1,  # the plan holds every epoch
         per_device_train_batch_size=1,  # an item of the plan is a whole global batch
         learning_rate=stage.learning_rate,
-        warmup_steps=round(stage.warmup_ratio * len(plan)),
+        warmup_steps=round(stage.warmup_ratio * n_steps),
         lr_scheduler_type="cosine",
         max_grad_norm=settings.max_grad_norm,
         seed=seed,
-        save_strategy="no",  # the journal asks for a checkpoint every few minutes
+        save_strategy="no",  # the log asks for a checkpoint every few minutes
         save_total_limit=1,
         logging_strategy="steps",
         logging_steps=1,
@@ -72,30 +98,21 @@ def train_stage(
         dataloader_num_workers=n_workers(settings),
         use_cpu=not torch.cuda.is_available(),
     )
-    arguments._n_gpu = min(1, arguments.n_gpu)  # several would bring DataParallel, which cannot split a planned batch
-    trainer = StageTrainer(
-        model=Learner(model),
-        args=arguments,
-        train_dataset=Packed(PlannedBatches(plan, make_row, model, settings)),
-        data_collator=_only,
-        optimizers=(make_optimizer(model.parts, stage.learning_rate, settings), None),
-        callbacks=[journal],
-    )
-    trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
+    arguments._n_gpu = min(1, arguments.n_gpu)  # for several, DataParallel would split a planned batch
+    return arguments
 
 
 def n_workers(settings: Training) -> int:
-    """How many processes read ahead: a GPU would wait for recordings, a CPU has no core to spare."""
+    """Return how many worker processes read ahead: a GPU would wait for recordings, a CPU has no core to spare."""
     if settings.workers is not None:
         return settings.workers
     return 2 if torch.cuda.is_available() and "fork" in multiprocessing.get_all_start_methods() else 0
 
 
 def plan_batches(stage: Stage, batch_size: int, seed: int) -> list[tuple[Example, ...]]:
-    """Every global batch of every epoch, in order: one modality each, shuffled.
+    """Return the global batches of all epochs in their order: each holds one modality, and each epoch is shuffled anew.
 
-    Batches of one modality need no dummy audio on any process.
+    A batch of one modality needs no dummy audio for a frozen or idle encoder.
     """
     draw = random.Random(seed)
     batches = []
@@ -111,7 +128,7 @@ def plan_batches(stage: Stage, batch_size: int, seed: int) -> list[tuple[Example
 
 
 class PlannedBatches(Dataset[GlobalBatch]):
-    """The plan as a dataset whose items are global batches, cut into micro-batches of rows of like length."""
+    """The data set of a stage: an item is a global batch, as micro-batches of rows of about the same length."""
 
     def __init__(
         self,
@@ -129,12 +146,15 @@ class PlannedBatches(Dataset[GlobalBatch]):
         return len(self.plan)
 
     def __getitem__(self, index: int) -> GlobalBatch:
-        rows = [self.make_row(example) for example in self.plan[index]]
+        rows = [self.model.tokenize(self.make_row(example)) for example in self.plan[index]]
         return [self.model.collate(some) for some in micro_batches(rows, self.model.n_positions, self.settings)]
 
 
 def micro_batches(rows: Sequence[Row], n_positions: Callable[[Row], int], settings: Training) -> list[list[Row]]:
-    """The rows by length, as many together as the settings allow; one that is too long for them goes alone."""
+    """Sort rows by length and group as many as the settings allow; a row that is too long for them stands alone.
+
+    `n_positions` returns how many positions of the decoder a row takes.
+    """
     most_rows, most_positions = settings.micro_batch_size, settings.micro_batch_tokens or math.inf
     batches: list[list[Row]] = [[]]
     for length, row in sorted(((n_positions(row), row) for row in rows), key=itemgetter(0)):
@@ -145,8 +165,8 @@ def micro_batches(rows: Sequence[Row], n_positions: Callable[[Row], int], settin
     return batches
 
 
-class Packed(Dataset[bytes]):
-    """Global batches, or what is wrong with the input, as bytes, in which workers hand them over through a pipe.
+class PickledBatches(Dataset[bytes]):
+    """Global batches as bytes, which worker processes send through a pipe; input that is wrong comes as its InputError.
 
     Tensors would go through /dev/shm, which containers keep small, and an error would come with a trace in its message.
     """
@@ -164,8 +184,8 @@ class Packed(Dataset[bytes]):
             return pickle.dumps(error)
 
 
-def unpacked(item: bytes) -> GlobalBatch:
-    """The global batch; raises the InputError that came in its place."""
+def unpickled(item: bytes) -> GlobalBatch:
+    """Return the global batch of a worker; raises the InputError that came in its place."""
     found: GlobalBatch | InputError = pickle.loads(item)
     if isinstance(found, InputError):
         raise found
@@ -173,7 +193,7 @@ def unpacked(item: bytes) -> GlobalBatch:
 
 
 class Learner(nn.Module):
-    """An audio LLM as the trainer sees it: a micro-batch in, the sum of its answer tokens' losses out."""
+    """The module that the trainer trains: it takes a micro-batch and returns the summed loss of its answer tokens."""
 
     def __init__(self, audio_llm: AudioLLM) -> None:
         super().__init__()
@@ -181,7 +201,7 @@ class Learner(nn.Module):
         self.audio_llm = audio_llm
 
     def forward(self, batch: Batch) -> Tensor:
-        """Cross entropy in float32 over label positions only, summed."""
+        """Return the cross entropy summed over all label positions, a float32 scalar."""
         answers = batch.labels[:, 1:] != -100
         hidden = self.audio_llm.hidden(batch)[:, :-1][answers]
         return cross_entropy(self.audio_llm.head(hidden).float(), batch.labels[:, 1:][answers], reduction="sum")
@@ -193,10 +213,17 @@ class StageTrainer(Trainer):
     The stock loss of Qwen2-Audio is a mean over each micro-batch, so its gradient grows with their number.
     """
 
+    def __init__(self, training_log: TrainingLog, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.training_log = training_log
+
     def training_step(self, model: nn.Module, inputs: GlobalBatch, num_items_in_batch: Any = None) -> Tensor:
-        """Gradients of one global batch; the micro-batches differ in size but not in weight per label."""
+        """Add up the gradients of one global batch, in which every label has the same weight; return its mean loss.
+
+        Raises ValueError if nothing is to be learned or if the loss is not finite.
+        """
         model.train()
-        self.model.audio_llm.parts.settle()
+        self.model.audio_llm.components.put_frozen_in_eval_mode()
         n_labels = sum(int((batch.labels[:, 1:] != -100).sum()) for batch in inputs)
         if n_labels == 0:
             raise ValueError("a batch without any answer to learn")
@@ -209,25 +236,31 @@ class StageTrainer(Trainer):
             raise ValueError(f"the loss is {total.item()} at step {self.state.global_step + 1}; training stops here")
         return total
 
-    def get_train_dataloader(self) -> DataLoader[bytes]:
-        """The plan, in its own order, read ahead by workers.
+    def get_train_dataloader(self) -> DataLoader[GlobalBatch | bytes]:
+        """Return the planned batches in their order, made here or ahead of time by worker processes.
 
-        They are forked, so that they have the tokenizer and the extractor without a copy of the weights; of these they
-        touch none, since what CUDA holds cannot be used in a fork.
+        Workers are forked, so that they have the tokenizer and the feature extractor without a copy of the weights.
+        They use no weights, since a fork cannot use what lies on a GPU.
         """
         n = self.args.dataloader_num_workers
         context = "fork" if n else None
         return DataLoader(
-            self.train_dataset, shuffle=False, collate_fn=_only, num_workers=n, multiprocessing_context=context
+            self.train_dataset, shuffle=False, collate_fn=_the_only, num_workers=n, multiprocessing_context=context
         )
 
-    def get_batch_samples(self, epoch_iterator: Iterator[bytes], num_batches: int, device: Any) -> Any:
-        """The next global batches; the labels of each are counted in its step."""
-        return [unpacked(item) for item in islice(epoch_iterator, num_batches)], None
+    def get_batch_samples(self, epoch_iterator: Iterator[GlobalBatch | bytes], num_batches: int, device: Any) -> Any:
+        """Return the next global batches; the labels of each are counted in its step."""
+        items = islice(epoch_iterator, num_batches)
+        return [unpickled(item) if isinstance(item, bytes) else item for item in items], None
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        started = self.training_log.clock()
+        super()._save_checkpoint(model, trial)
+        self.training_log.saved(self.training_log.clock() - started)
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Tensor] | None = None) -> None:
         folder = Path(output_dir or self.args.output_dir)
-        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / SECONDS, {"seconds": self.training_log.seconds})  # so far: without this save
         save_weights(self.model.audio_llm, folder / WEIGHTS)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
@@ -235,14 +268,13 @@ class StageTrainer(Trainer):
 
 
 def save_weights(model: AudioLLM, path: Path) -> None:
-    """Every parameter that is, or in an earlier stage was, trained; written whole or not at all."""
-    half_done = path.with_suffix(".part")
-    save_file({name: value.detach().contiguous().cpu() for name, value in model.parts.trained()}, half_done)
-    half_done.replace(path)
+    """Save every parameter that trains now or did in an earlier stage; the file is written whole or not at all."""
+    with atomic(path) as half_written:
+        save_file({name: value.detach().contiguous().cpu() for name, value in model.components.trained()}, half_written)
 
 
 def load_weights(model: AudioLLM, path: Path) -> None:
-    """Put saved parameters back; raises InputError where the model has none of that name and shape."""
+    """Load saved parameters into the model; raises InputError if it has none of that name and shape."""
     known = dict(model.module.named_parameters())
     saved = load_file(path)
     with torch.no_grad():
@@ -250,14 +282,25 @@ def load_weights(model: AudioLLM, path: Path) -> None:
             if name not in known or known[name].shape != value.shape:
                 raise InputError(f"{path}: is not of this model, which has no {name} of shape {tuple(value.shape)}")
             known[name].copy_(value)
-    model.parts.remember_trained(saved)
+    model.components.mark_trained(saved)
 
 
-def _last_checkpoint(folder: Path) -> str | None:
+def _last_checkpoint(folder: Path) -> Path | None:
+    """Return the complete checkpoint with the most steps, if there is any."""
     checkpoints = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
-    whole = [path for path in checkpoints if (path / "trainer_state.json").exists() and (path / WEIGHTS).exists()]
-    return str(whole[-1]) if whole else None
+    complete = [path for path in checkpoints if _is_complete(path)]
+    return complete[-1] if complete else None
 
 
-def _only(items: list[bytes]) -> bytes:
+def _is_complete(checkpoint: Path) -> bool:
+    """Return whether everything was saved; the trainer writes its state last, and a kill may leave half of it."""
+    try:
+        read_json(checkpoint / "trainer_state.json")
+    except InputError:
+        return False
+    return (checkpoint / SECONDS).exists() and (checkpoint / WEIGHTS).exists()
+
+
+def _the_only(items: list[GlobalBatch | bytes]) -> GlobalBatch | bytes:
+    """Return the one item of a list: an item of the data set is a batch already."""
     return items[0]

@@ -12,7 +12,7 @@ from eartune.data.frame import Entity, SemanticFrame
 from eartune.errors import InputError
 from eartune.evaluation.metrics import Answered, Mode, Score, evaluate
 from eartune.evaluation.metrics.distance import character_distance, word_distance
-from eartune.evaluation.scoring.match import Matched, answered, match
+from eartune.evaluation.scoring.match import Matched, answers_to_score, match
 from eartune.evaluation.scoring.predictions import read_answers
 from eartune.evaluation.scoring.reference import read_references
 
@@ -56,7 +56,7 @@ def test_entities_as_a_file_writes_them(case: dict[str, Any], mode: Mode, tmp_pa
         with pytest.raises(InputError, match=r'^\S*predictions\.jsonl, row 2: "entities" must be a list of [^\n]*$'):
             read(tmp_path, mode, ANSWER | {"file": "b.flac"}, answer)
     else:
-        found = evaluate(answered(read(tmp_path, mode, answer).pairs[:1]), mode=mode, resamples=1)
+        found = evaluate(answers_to_score(read(tmp_path, mode, answer).pairs[:1]), mode=mode, resamples=1)
         assert {column: fields(found[METRICS[column]]) for column in METRICS} == {
             column: exact_fields(case[mode][column]) for column in METRICS
         }
@@ -72,7 +72,7 @@ def test_a_prediction_without_a_key_is_officially_refused_in_one_sentence(key: s
 def test_an_id_that_is_a_number_is_officially_found_nowhere(tmp_path: Path) -> None:
     matched = read(tmp_path, "official", ANSWER | {"slurp_id": 7})
     assert (matched.missing, matched.unknown) == (1, 1)
-    for score in evaluate(answered(matched.pairs), mode="official", resamples=10).values():
+    for score in evaluate(answers_to_score(matched.pairs), mode="official", resamples=10).values():
         assert (score.value, score.n) == (0, 0)
 
 
@@ -80,7 +80,7 @@ def test_an_id_that_is_a_number_is_officially_found_nowhere(tmp_path: Path) -> N
 def test_other_ids_find_their_sentence(key: str | int, mode: Mode, tmp_path: Path) -> None:
     matched = read(tmp_path, mode, ANSWER | {"slurp_id": key})
     assert (matched.missing, matched.unknown) == (0, 0)
-    assert {score.value for score in evaluate(answered(matched.pairs), mode=mode, resamples=10).values()} == {1}
+    assert {score.value for score in evaluate(answers_to_score(matched.pairs), mode=mode, resamples=10).values()} == {1}
 
 
 ANSWER = {"scenario": "alarm", "action": "set", "entities": [{"type": "date", "filler": "friday"}]}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from eartune.evaluation.metrics import Average, Score, evaluate
-from eartune.evaluation.scoring.match import Matched, answered, match
+from eartune.evaluation.scoring.match import Matched, answers_to_score, match
 from eartune.evaluation.scoring.predictions import read_answers
 from eartune.evaluation.scoring.reference import Reference, read_references
 from eartune.files import read_json
@@ -60,7 +60,7 @@ def test_accuracy_is_the_official_micro_f1(file: str) -> None:
     ("file", "accuracy", "slu_f1"), [("google_hermit", 69.57, 64.64), ("google_sfid", 68.29, 62.55)]
 )
 def test_strict_mode_counts_what_was_not_predicted(file: str, accuracy: float, slu_f1: float) -> None:
-    scores = evaluate(answered(matched(file).pairs), mode="strict", resamples=10)
+    scores = evaluate(answers_to_score(matched(file).pairs), mode="strict", resamples=10)
     assert scores["intent_accuracy"].n == 13_078
     assert round(100 * scores["intent_accuracy"].value, 2) == accuracy
     assert round(100 * scores["slu_f1"].value, 2) == slu_f1
@@ -82,7 +82,7 @@ def test_intervals_are_those_of_an_independent_bootstrap(
 
 
 def test_intervals_by_recording_are_the_narrow_ones_of_an_independent_bootstrap() -> None:
-    rows = answered(matched("google_hermit").pairs, cluster="recording")
+    rows = answers_to_score(matched("google_hermit").pairs, cluster="recording")
     scores = evaluate(rows, mode="official", resamples=RESAMPLES)
     assert percent_interval(scores["intent_accuracy"]) == pytest.approx((72.61, 74.20), abs=0.25)
     assert percent_interval(scores["slu_f1"]) == pytest.approx((65.25, 66.76), abs=0.25)
@@ -90,7 +90,7 @@ def test_intervals_by_recording_are_the_narrow_ones_of_an_independent_bootstrap(
 
 @cache
 def official_scores(file: str, average: Average) -> dict[str, Score]:
-    return evaluate(answered(matched(file).pairs), mode="official", average=average, resamples=RESAMPLES)
+    return evaluate(answers_to_score(matched(file).pairs), mode="official", average=average, resamples=RESAMPLES)
 
 
 @cache

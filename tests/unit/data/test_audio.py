@@ -1,5 +1,6 @@
 """Any recording arrives as 16 kHz mono of the right length, or one sentence names the file and the fault."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,20 @@ def test_a_recording_arrives_as_16_khz_mono(tmp_path: Path, suffix: str, rate: i
     middle = wave[len(wave) // 2 - 1600 : len(wave) // 2 + 1600]
     assert np.abs(np.fft.rfft(middle)).argmax() * SAMPLE_RATE / len(middle) == pytest.approx(440, abs=5)
     assert np.abs(middle).max() == pytest.approx(0.3, rel=0.1)
+
+
+def test_a_ten_hour_file_is_refused_before_its_samples_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was loaded, 2 GB of it, only to say that 30 s is the limit."""
+    path = sound_file(tmp_path / "day.wav", 0.5)
+    n_bytes = 10 * 3600 * SAMPLE_RATE * 2
+    header = path.read_bytes()[:44]
+    path.write_bytes(header[:40] + n_bytes.to_bytes(4, "little"))
+    os.truncate(path, 44 + n_bytes)  # a hole, which takes no space on the disk
+    monkeypatch.setattr(soundfile.SoundFile, "read", lambda *_, **__: pytest.fail("samples are read"))
+    with pytest.raises(InputError, match=r"day\.wav: is 36000\.00 s long"):
+        read_audio(path)
 
 
 def test_channels_are_averaged() -> None:
@@ -76,8 +91,11 @@ FAULTS = {
     "no samples": (lambda folder: written(folder / "a.wav", np.zeros(0, np.float32)), "holds no samples"),
     "NaN": (lambda folder: written(folder / "a.wav", with_a(np.nan)), "holds samples that are not finite"),
     "infinity": (lambda folder: written(folder / "a.wav", with_a(np.inf)), "holds samples that are not finite"),
-    "short": (lambda folder: sound_file(folder / "a.wav", 0.05), "is 0.05 s long; 0.1 to 30 s can be heard"),
-    "long": (lambda folder: sound_file(folder / "a.flac", 31), "is 31.00 s long; 0.1 to 30 s can be heard"),
+    "short": (
+        lambda folder: sound_file(folder / "a.wav", 0.05),
+        "is 0.05 s long; a recording must be 0.1 to 30 s long",
+    ),
+    "long": (lambda folder: sound_file(folder / "a.flac", 31), "is 31.00 s long; a recording must be 0.1 to 30 s long"),
 }
 
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from builders import frame, sound_file, utterance
 from eartune.data.frame import Entity, SemanticFrame
-from eartune.data.utterance import Recording, Utterance, read_manifest, write_manifest
+from eartune.data.utterance import Recording, Utterance, read_frame, read_manifest, write_manifest
 from eartune.errors import InputError
 
-words = st.text(min_size=1, max_size=12)
+words = st.text(min_size=1, max_size=12).filter(str.strip)
 entities = st.lists(st.builds(Entity, words, words), max_size=3).map(tuple)
 frames = st.builds(SemanticFrame.of, words, words, entities) | st.builds(SemanticFrame, words, entities)
 recordings = st.builds(
@@ -117,14 +117,24 @@ def test_an_empty_manifest_holds_nothing(tmp_path: Path) -> None:
         ({"entities": None}, '"entities" must be a list'),
         ({"entities": [{"type": "date"}]}, '"entities" must be a list'),
         ({"entities": [{"type": "date", "filler": 5}]}, '"entities" must be a list'),
+        ({"entities": [{"type": "date", "filler": " "}]}, "the entity 'date' has no words"),
+        ({"entities": [{"type": "", "filler": "friday"}]}, "the entity 'friday' has a blank type"),
+        ({"intent": " "}, "the intent is blank"),
+        ({"scenario": "alarm", "action": ""}, "the action is blank"),
         ({"recordings": [{}]}, 'each of "recordings" needs a "file"'),
         ({"recordings": ["a.wav"]}, 'each of "recordings" needs a "file"'),
         ({"recordings": None}, '"recordings" must be a list'),
+        (
+            {"recordings": [{"file": f, "seconds": 1.0} for f in ("near/1.wav", "far/1.wav", "far/../near/1.wav")]},
+            "near/1.wav twice; name each recording once",
+        ),
         ({"recordings": {"file": "a.wav"}}, '"recordings" must be a list'),
         ({"recordings": [{"file": "a.wav", "seconds": -1}]}, '"seconds" must be a number above 0'),
         ({"recordings": [{"file": "a.wav", "seconds": float("nan")}]}, '"seconds" must be a number above 0'),
         ({"recordings": [{"file": "a.wav", "seconds": "1.5"}]}, '"seconds" must be a number above 0'),
         ({"recordings": [{"file": "a.wav", "seconds": True}]}, '"seconds" must be a number above 0'),
+        ({"recordings": [{"file": "a.wav", "speaker": 5}]}, 'a.wav: "speaker" must be text, not 5, or left out'),
+        ({"recordings": [{"file": "a.wav", "speaker": ["s1"], "seconds": 1}]}, '"speaker" must be text'),
         ({"id": "first"}, "the id 'first' stands in an earlier row too"),
     ],
 )
@@ -133,6 +143,12 @@ def test_a_fault_is_named_with_file_and_row(tmp_path: Path, fault: dict[str, Any
         read_rows(tmp_path, good() | {"id": "first"}, good() | fault)
     assert str(raised.value).startswith(f"{tmp_path / 'manifest.jsonl'}, row 2: ")
     assert said in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_an_answer_of_a_model_may_be_blank() -> None:
+    """It is wrong, but no fault of a file: predictions are read back as they are."""
+    answer = {"intent": "alarm_set", "entities": [{"type": "date", "filler": " "}]}
+    assert read_frame(answer, "predictions.jsonl, row 1") == SemanticFrame("alarm_set", (Entity("date", " "),))
 
 
 def good() -> dict[str, Any]:

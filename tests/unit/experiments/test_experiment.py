@@ -1,5 +1,6 @@
 """One YAML, one experiment: which models it asks for, and one sentence for everything that does not fit."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,17 @@ def test_schemes_of_one_type_are_told_apart_by_name() -> None:
     schemes = [{"type": "text-only"}, {"type": "text-only", "name": "text-5-epochs", "epochs": 5}]
     cells = experiment(grid__schemes=schemes).cells()
     assert [cell.name for cell in cells] == ["text-only-seed0", "text-5-epochs-seed0"]
+
+
+def test_two_models_of_one_folder_are_refused(tmp_path: Path) -> None:
+    """Each run overwrote the other's results for ever."""
+    schemes = [{"type": "text-only", "name": "curriculum-5pct"}, {"type": "curriculum"}]
+    expected = (
+        "the scheme 'curriculum-5pct' and the scheme 'curriculum' at 5% would both be kept in the folder "
+        "'curriculum-5pct-seed0'; give one of the schemes another name"
+    )
+    with pytest.raises(InputError, match=re.escape(expected)):
+        read_experiment(experiment_file(tmp_path / "alarms.yaml", grid={"schemes": schemes, "budgets": ["5%"]}))
 
 
 def test_budgets_are_not_needed_where_no_scheme_uses_speech() -> None:

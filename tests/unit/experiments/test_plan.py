@@ -11,7 +11,7 @@ from eartune.data.example import Asked, as_speech
 from eartune.data.utterance import Recording, Utterance, write_manifest
 from eartune.errors import InputError
 from eartune.experiments.experiment import Experiment
-from eartune.experiments.plan import Pools, figures, plan_cells, read_pools, shared_steps
+from eartune.experiments.plan import Pools, figures, plan_cells, read_pools
 from eartune.settings import Component
 from eartune.tasks.slu import Schema
 
@@ -30,7 +30,7 @@ def write_data(folder: Path, **pools: tuple[Utterance, ...]) -> Source:
     }
     for name, rows in (usual | pools).items():
         write_manifest(folder / f"{name}.jsonl", rows)
-    return Source(folder, folder / "speech", render=False)
+    return Source(folder, folder / "speech", may_write=False)
 
 
 def test_pools_are_what_the_manifests_hold(tmp_path: Path) -> None:
@@ -125,15 +125,6 @@ def planned(settings: Experiment) -> dict[str, list[tuple[int, int, float, int, 
     }
 
 
-def test_stages_that_are_alike_are_counted_once() -> None:
-    """The curriculum's text stage of 6 steps serves three budgets; another seed shares nothing."""
-    settings = experiment(grid__schemes=[{"type": "curriculum"}], grid__budgets=["1 utterance", "50%", "100%"])
-    steps, shared = shared_steps(plan_cells(settings, in_memory()), settings)
-    assert shared == 2 * 6 and steps == 3 * 6 + 4 + 5 + 6
-    seeds = experiment(grid__schemes=[{"type": "curriculum"}], grid__budgets=["50%"], grid__seeds=[0, 1])
-    assert shared_steps(plan_cells(seeds, in_memory()), seeds)[1] == 0
-
-
 def test_stages_in_numbers() -> None:
     """10 texts are 3 batches of 4; 3 of 6 utterances are 6 recordings, 2 batches; a batch has one modality."""
     assert planned(experiment(grid__budgets=["50%"])) == {
@@ -206,6 +197,20 @@ def test_alignment_is_a_first_stage_of_every_model_and_asks_for_words() -> None:
     assert [(e.utterance.id, e.asked) for e in first.examples] == [(f"read{i}", Asked.WORDS) for i in range(3)]
     others = [e for stages in plans.values() for stage in stages[1:] for e in stage.examples]
     assert {e.asked for e in others} == {Asked.FRAME}
+
+
+def test_a_prompt_never_names_labels_that_only_the_test_has() -> None:
+    """To name them would tell the model what is asked in the test."""
+    tested = replace(pool(1, 1.0, prefix="t")[0], frame=frame("music.play", "artist:queen"))
+    with_more = replace(in_memory(), test=as_speech([tested]))
+    assert prefaces(with_more) == "Scenarios: alarm.\nActions: set.\nEntity types: date.\n"
+
+
+def test_a_recording_listed_twice_for_one_sentence_is_refused(tmp_path: Path) -> None:
+    (row,) = recorded(tmp_path, *pool(1, prefix="t"))
+    source = write_data(tmp_path, test=(replace(row, recordings=row.recordings * 2),))
+    with pytest.raises(InputError, match=r"t0: lists the recording .*t0\.wav twice; an answer could be to either"):
+        read_pools(experiment(), source)
 
 
 def prefaces(pools: Pools, **prompted: object) -> str:

@@ -71,3 +71,31 @@ def test_before_anything_is_done_there_is_no_estimate(clock: Clock) -> None:
     with RunProgress(console, total=0) as shown:
         shown.within("text stage", units=0, part=0)
     assert lines(console) == ["  0%  text stage"]
+
+
+def test_work_of_an_earlier_session_on_a_stage_does_not_flatter_the_estimate(clock: Clock) -> None:
+    """Right after a resume all steps of earlier sessions seemed to have been made in a moment."""
+    console = quiet_console()
+    with RunProgress(console, total=100) as shown:
+        clock.now += 30
+        shown.within("text stage", units=100, part=0.6, earlier=0.5)
+    assert lines(console) == [" 60%  text stage  2:00 left"]
+
+
+def test_what_an_earlier_session_did_stays_out_of_the_estimate_when_its_stage_is_done(clock: Clock) -> None:
+    console = quiet_console()
+    with RunProgress(console, total=100) as shown:
+        shown.within("text stage", units=50, part=1.0, earlier=0.5)
+        shown.done(50)
+        clock.now += 60
+        shown.within("answers", units=50, part=0.1)
+    assert lines(console)[-1] == " 55%  answers  1:30 left"
+
+
+def test_more_work_than_was_planned_shows_neither_over_100_percent_nor_negative_time(clock: Clock) -> None:
+    console = quiet_console()
+    with RunProgress(console, total=100) as shown:
+        shown.done(100)
+        clock.now += 60
+        shown.within("answers", units=50, part=0.5)
+    assert lines(console) == ["100%  answers"]

@@ -13,7 +13,7 @@ from eartune.errors import InputError
 from eartune.models.architecture import Architecture
 from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.models.size_from_config import size_of
-from eartune.models.tiny import byte_tokenizer
+from tiny_models import byte_tokenizer, tiny
 
 WEIGHTS = "model.safetensors"
 
@@ -21,7 +21,7 @@ WEIGHTS = "model.safetensors"
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whole")
-    Qwen2Audio.tiny().save(folder)
+    tiny(Qwen2Audio).save(folder)
     return folder
 
 
@@ -124,6 +124,6 @@ def test_code_that_comes_with_a_checkpoint_is_not_run(whole: Path, tmp_path: Pat
 
 
 def test_a_library_that_is_too_old_is_named(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eartune.models.chat_model.version", lambda package: "5.16.1")
+    monkeypatch.setattr("eartune.models.transformers_version.version", lambda package: "5.16.1")
     with pytest.raises(InputError, match=r"a qwen2_audio needs transformers 5\.17 or newer; here is 5\.16\.1$"):
         Qwen2Audio.load(str(whole), torch.float32)

@@ -5,27 +5,41 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, WhisperConfig, WhisperFeatureExtractor, WhisperModel
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    PreTrainedTokenizerFast,
+    WhisperConfig,
+    WhisperFeatureExtractor,
+    WhisperModel,
+)
 
 from eartune.errors import InputError
 from eartune.models.architecture import Architecture
 from eartune.models.batch import Row
 from eartune.models.chat_format import ChatFormat, render
-from eartune.models.families.encoder_adapter_llm import CHATML, EncoderAdapterLlm, chat_of
+from eartune.models.families.encoder_adapter_llm import EncoderAdapterLlm, chat_of
 from eartune.models.registry import load
 from eartune.models.size_from_config import size_of
-from eartune.models.tiny import TINY_DECODER, TINY_WHISPER, byte_tokenizer
 from eartune.settings import Component
+from tiny_models import CHATML, TINY_DECODER, TINY_WHISPER, byte_tokenizer
 
 
-def save_parts(folder: Path, kind: str = "qwen2", **settings: Any) -> str:
+def chatml_tokenizer() -> PreTrainedTokenizerFast:
+    tokenizer = byte_tokenizer((), "<|im_end|>")
+    tokenizer.chat_template = CHATML
+    return tokenizer
+
+
+def save_parts(
+    folder: Path, kind: str = "qwen2", tokenizer: PreTrainedTokenizerFast | None = None, **settings: Any
+) -> str:
     """A Whisper and a decoder on disk, as a checkpoint of two."""
     torch.manual_seed(1)
     whisper = WhisperModel(WhisperConfig(**TINY_WHISPER, decoder_layers=1, decoder_attention_heads=2))
     whisper.save_pretrained(folder / "whisper")
     WhisperFeatureExtractor(feature_size=80).save_pretrained(folder / "whisper")
-    tokenizer = byte_tokenizer((), "<|im_end|>")
-    tokenizer.chat_template = CHATML
+    tokenizer = tokenizer or chatml_tokenizer()
     tokenizer.save_pretrained(folder / "llm")
     ends = {"pad_token_id": 0, "bos_token_id": 0, "eos_token_id": 0}
     config = AutoConfig.for_model(kind, **TINY_DECODER | ends | settings, vocab_size=len(tokenizer))
@@ -43,7 +57,7 @@ def test_two_checkpoints_become_one_with_the_weights_of_both(kind: str, tmp_path
     tower, language_model = model.model.model.audio_tower.state_dict(), model.language_model.state_dict()
     assert all(torch.equal(tower[name], value) for name, value in whisper.items())
     assert all(torch.equal(language_model[name][: len(value)], value) for name, value in decoder.items())
-    counted = {component: total for component, (total, _) in model.parts.counts().items()}
+    counted = {component: total for component, (total, _) in model.components.counts().items()}
     planned = size_of(architecture).parameters
     assert planned[Component.AUDIO_ENCODER] == counted[Component.AUDIO_ENCODER]
     assert planned[Component.LANGUAGE_MODEL] == pytest.approx(counted[Component.LANGUAGE_MODEL], rel=0.01)
@@ -57,10 +71,21 @@ def test_the_adapter_is_the_same_every_time(tmp_path: Path) -> None:
 
 
 def test_the_chat_is_the_tokenizers() -> None:
-    tokenizer = byte_tokenizer((), "<|im_end|>")
-    tokenizer.chat_template = CHATML
+    tokenizer = chatml_tokenizer()
     expected = ChatFormat("<|im_start|>user\n", "", "", "<|im_end|>\n<|im_start|>assistant\n", "<|im_end|>")
     assert chat_of(tokenizer) == expected
+
+
+def test_a_decoder_whose_chat_is_not_chatml_is_joined_too(tmp_path: Path) -> None:
+    """Its tokenizer was once refused, as it was asked for the end of an answer of another family's chat."""
+    tokenizer = byte_tokenizer((), "</s>", chat_specials=("<|endoftext|>", "[INST]", "[/INST]"))
+    tokenizer.chat_template = (
+        "{% for message in messages %}{% if message.role == 'user' %}[INST]{{ message.content }}[/INST]"
+        "{% else %}{{ message.content }}</s>{% endif %}{% endfor %}"
+    )
+    model = EncoderAdapterLlm.load(save_parts(tmp_path, "llama", tokenizer), torch.float32)
+    batch = model.collate([Row(render(model.chat, "What?", "a"), None, "{}")])
+    assert model.tokenizer.decode(batch.input_ids[0]) == "[INST]a\nWhat?[/INST]{}</s>"
 
 
 @pytest.mark.parametrize(

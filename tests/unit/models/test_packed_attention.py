@@ -8,17 +8,16 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModel
 
 from eartune.models.packed_attention import (
-    PACKED,
+    PACKABLE,
     PREFIX,
     TILE,
-    Pack,
-    attend_as_ever,
+    PackedRows,
     attend_by_row,
-    has_windows,
+    has_sliding_windows,
     takes_packs,
 )
 from eartune.models.registry import FAMILIES
-from eartune.models.tiny import TINY_DECODER, scale_up
+from tiny_models import TINY_DECODER, is_supported, scale_up, tiny
 
 LENGTHS = (5, 30, 1, 17)
 ENDS = {"pad_token_id": 0, "bos_token_id": 0, "eos_token_id": 0}
@@ -67,16 +66,16 @@ def test_rows_are_read_as_each_alone(kind: str, attention: str, n_shared: int) -
     with torch.no_grad():
         alone = [decoder(inputs_embeds=row[kept.bool()][None]) for row, kept in zip(embeds, mask, strict=True)]
         decoder.config._attn_implementation = PREFIX + attention
-        pack = Pack(mask, n_shared)
+        rows = PackedRows(mask, n_shared)
         together = decoder(
-            inputs_embeds=pack.lay(embeds),
-            attention_mask=pack.segments,
-            position_ids=pack.lay((mask.cumsum(dim=1) - 1).clamp(min=0)),
+            inputs_embeds=rows.pack(embeds),
+            attention_mask=rows.lengths,
+            position_ids=rows.pack((mask.cumsum(dim=1) - 1).clamp(min=0)),
             use_cache=False,
         )
     assert takes_packs(decoder)
     assert together.last_hidden_state.shape[1] % TILE == 0
-    found = pack.lift(together.last_hidden_state)
+    found = rows.unpack(together.last_hidden_state)
     for row, kept, expected in zip(found, mask, alone, strict=True):
         assert (row[kept.bool()] - expected.last_hidden_state[0]).abs().max() < 1e-5
     assert not found[mask == 0].any()
@@ -84,26 +83,24 @@ def test_rows_are_read_as_each_alone(kind: str, attention: str, n_shared: int) -
 
 def test_every_decoder_that_takes_packs_is_held_to_it() -> None:
     """Those of families by the contract suite, which compares them with the library's own forward."""
-    if not all(family.is_supported() for family in FAMILIES.values()):
+    if not all(is_supported(family) for family in FAMILIES.values()):
         pytest.skip("this transformers does not know all families")
-    of_families = {family.tiny().language_model.config.model_type for family in FAMILIES.values()}
-    assert {kind.split()[0] for kind in DECODERS} | of_families == PACKED
+    of_families = {tiny(family).language_model.config.model_type for family in FAMILIES.values()}
+    assert {kind.split()[0] for kind in DECODERS} | of_families == PACKABLE
 
 
 @pytest.mark.parametrize("kind", DECODERS)
 def test_windows_are_known(kind: str) -> None:
-    assert has_windows(decoder_of(kind, **DECODERS[kind])) == ("sliding_window" in DECODERS[kind])
+    assert has_sliding_windows(decoder_of(kind, **DECODERS[kind])) == ("sliding_window" in DECODERS[kind])
 
 
 def test_the_padding_computed_is_less_than_a_tile() -> None:
     embeds, mask = padded(0)
-    assert Pack(mask).lay(embeds).shape[1] - int(mask.sum()) in range(TILE)
+    assert PackedRows(mask).pack(embeds).shape[1] - int(mask.sum()) in range(TILE)
 
 
-def test_an_attention_is_given_back() -> None:
+def test_an_attention_is_replaced_once() -> None:
     config, name = decoder_of("llama").config, "sdpa" if torch.cuda.is_available() else "eager"
     attend_by_row(config)
-    attend_by_row(config)  # a model may get a second face
+    attend_by_row(config)  # a module may be wrapped twice
     assert config._attn_implementation == f"{PREFIX}{name}"
-    attend_as_ever(config)
-    assert config._attn_implementation == name

@@ -10,6 +10,7 @@ from transformers import WhisperConfig, WhisperModel
 
 import eartune.models.pocket.build as pocket
 from eartune.models.families.qwen2_audio import Qwen2Audio
+from tiny_models import tiny
 
 
 def written(variables: dict[str, np.ndarray], version: int = 6) -> bytes:
@@ -95,12 +96,12 @@ def test_without_packages_the_weights_come_from_the_hub(monkeypatch: pytest.Monk
 
 
 def test_a_lora_is_merged_and_the_adapter_replaced() -> None:
-    model = Qwen2Audio.tiny().model
+    model = tiny(Qwen2Audio)
     path = "model.language_model.layers.1.mlp.up_proj"
-    before = model.get_submodule(path).weight.detach().clone()
+    before = model.module.get_submodule(path).weight.detach().clone()
     bias = torch.randn(32)
     a, b = torch.randn(2, 32), torch.randn(64, 2)
     adapter = "model.multi_modal_projector.linear.bias"
     pocket.add_trained(model, {f"{path}.lora_A": a, f"{path}.lora_B": b, adapter: bias})
-    assert torch.allclose(model.get_submodule(path).weight, before + 2 * b @ a)
-    assert torch.equal(model.get_parameter(adapter), bias)
+    assert torch.allclose(model.module.get_submodule(path).weight, before + 2 * b @ a)
+    assert torch.equal(model.module.get_parameter(adapter), bias)

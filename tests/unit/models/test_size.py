@@ -10,6 +10,7 @@ from eartune.models.registry import FAMILIES
 from eartune.models.size import KNOWN, QWEN2_AUDIO_7B
 from eartune.models.size_from_config import size_of, size_of_config
 from eartune.settings import Component, Lora
+from tiny_models import is_supported, tiny
 
 ENCODER, ADAPTER, LANGUAGE_MODEL = Component
 
@@ -40,15 +41,15 @@ def test_pocket_is_whisper_base_and_smollm2_with_three_more_tokens_and_a_head_of
     assert parameters[LANGUAGE_MODEL] == 134_515_008 + 3 * 576 + 49_155 * 576
 
 
-@pytest.mark.parametrize("family", [name for name, family in FAMILIES.items() if family.is_supported()])
+@pytest.mark.parametrize("family", [name for name, family in FAMILIES.items() if is_supported(family)])
 def test_a_folder_is_exactly_as_large_as_the_model_in_it(family: str, tmp_path: Path) -> None:
-    model = FAMILIES[family].tiny()
+    model = tiny(FAMILIES[family])
     model.save(tmp_path)
     size = size_of(Architecture.model_validate({"type": family, "checkpoint": str(tmp_path)}))
-    assert size.parameters == {component: total for component, (total, _) in model.parts.counts().items()}
+    assert size.parameters == {component: total for component, (total, _) in model.components.counts().items()}
     assert size.token_bytes > 30 * size.width * size.layers and size.state_bytes > 0
-    model.parts.add_lora(Lora(rank=3), seed=0)
-    with_lora, _ = model.parts.counts()[LANGUAGE_MODEL]
+    model.lora.add(Lora(rank=3), seed=0)
+    with_lora, _ = model.components.counts()[LANGUAGE_MODEL]
     assert with_lora - size.parameters[LANGUAGE_MODEL] == 3 * size.lora_features
 
 

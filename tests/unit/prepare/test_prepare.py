@@ -21,6 +21,7 @@ from eartune.data.utterance import Recording, Utterance, read_manifest
 from eartune.errors import InputError
 from eartune.files import read_lines
 from eartune.prepare import prepare as module
+from eartune.prepare.importers.detect_format import read_utterances
 from eartune.prepare.importers.import_result import Imported, Rejected
 from eartune.prepare.prepare import prepare
 
@@ -80,7 +81,7 @@ def test_what_is_written(tmp_path: Path, clips: Path) -> None:
             "row": row | {"id": "c", "text": "wake\ufeff me on friday", "recordings": []},
         },
     ]
-    assert (out / "profile.md").read_text(encoding="utf-8").startswith("# Profile\n\n## What there is\n")
+    assert (out / "profile.md").read_text(encoding="utf-8").startswith("# Profile\n\n## Overview\n")
 
 
 def test_a_row_keeps_the_recordings_that_can_be_used(tmp_path: Path, clips: Path) -> None:
@@ -96,7 +97,7 @@ def heard(clips: Path) -> tuple[Recording, ...]:
 
 def test_what_is_only_doubtful_is_kept_with_the_measured_length(tmp_path: Path, clips: Path) -> None:
     prepared = prepare({"all": imported(spoken("a", clips, "loud", seconds=7.0))}, tmp_path)
-    assert [finding.fault for finding in prepared.warnings[:2]] == ["clipped", "wrong-duration"]
+    assert [fault.kind for fault in prepared.warnings[:2]] == ["clipped", "wrong-duration"]
     assert prepared.quarantined == () and prepared.splits["all"][0].seconds == 1.0
     assert quarantine(tmp_path) == []
 
@@ -105,7 +106,7 @@ def test_there_are_no_warnings_of_what_is_set_aside(tmp_path: Path, clips: Path)
     wrong = frame("alarm.set", "date:monday")
     rows = [replace(spoken("a", clips, "gone"), frame=wrong), replace(utterance("b", "x\ufeff"), frame=wrong)]
     rows += [spoken("c", clips, "silent", "good1", seconds=1.0)]
-    faults = Counter(finding.fault for finding in prepare({"all": imported(*rows)}, tmp_path).warnings)
+    faults = Counter(fault.kind for fault in prepare({"all": imported(*rows)}, tmp_path).warnings)
     assert faults == {"seen-once": 2}
 
 
@@ -113,7 +114,7 @@ def test_labels_are_counted_without_what_is_set_aside(tmp_path: Path, clips: Pat
     train = [replace(spoken("a", clips, "gone"), frame=frame("music.play")), utterance("b", "b")]
     test = [replace(spoken("t", clips, "good0"), frame=frame("music.play"))]
     warnings = prepare({"train": imported(*train), "test": imported(*test)}, tmp_path).warnings
-    assert ("never-trained", "the intent music_play") in [(finding.fault, finding.what) for finding in warnings]
+    assert ("never-trained", "the intent music_play") in [(fault.kind, fault.subject) for fault in warnings]
 
 
 def test_a_recording_of_the_test_is_set_aside_from_training(tmp_path: Path, clips: Path) -> None:
@@ -122,6 +123,21 @@ def test_a_recording_of_the_test_is_set_aside_from_training(tmp_path: Path, clip
     assert [r.path.stem for u in prepared.splits["train"] for r in u.recordings] == ["good1"]
     assert [r.path.stem for u in prepared.splits["test"] for r in u.recordings] == ["good0"]
     assert [(e.split, e.fault) for e in prepared.quarantined] == [("train", "shared-recording")]
+
+
+def test_two_recordings_of_one_file_name_stay_two_and_one_listed_twice_stays_one(tmp_path: Path) -> None:
+    """Rows name near/1.wav and far/1.wav; by name alone they were one recording, and scores were silently wrong."""
+    for folder in ("near", "far"):
+        (tmp_path / folder).mkdir()
+    near, far = sound_file(tmp_path / "near" / "1.wav", 0.5), sound_file(tmp_path / "far" / "1.wav", 1.0)
+    row = {"id": "a", "text": "wake me", "intent": "alarm"}
+    row |= {"recordings": [{"file": f"{folder}/1.wav"} for folder in ("near", "far", "near")]}
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row))
+    for out in (tmp_path, tmp_path / "elsewhere"):
+        prepared = prepare({"test": read_utterances(tmp_path / "rows.jsonl")}, out)
+        assert [(entry.file, entry.fault) for entry in prepared.quarantined] == [(str(near), "repeated-recording")]
+        (kept,) = read_manifest(out / "test.jsonl")
+        assert [(r.path.resolve(), r.seconds) for r in kept.recordings] == [(near, 0.5), (far, 1.0)]
 
 
 def test_recordings_inside_the_folder_are_named_relative_to_it(tmp_path: Path) -> None:
@@ -152,7 +168,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_strict_refuses_in_one_sentence_and_writes_nothing(tmp_path: Path, clips: Path) -> None:
     rejected = Rejected("a.csv, row 2", None, "needs an intent")
-    rows = imported(spoken("a", clips, "gone", "good0", "gone"), rejected=(rejected,))
+    rows = imported(spoken("a", clips, "gone", "good0", "away"), rejected=(rejected,))
     said = "3 rows (2 missing and 1 not-read) cannot be used, the first being a.csv, row 2: needs an intent"
     with pytest.raises(InputError) as error:
         prepare({"all": rows}, tmp_path / "out", strict=True)

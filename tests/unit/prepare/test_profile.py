@@ -9,8 +9,8 @@ from rich.console import Console
 from builders import frame, utterance
 from eartune.data.utterance import Recording, Utterance
 from eartune.prepare.profile import HEADERS_ONLY, Profile, build_profile, markdown_profile, terminal_profile
-from eartune.prepare.validation.audio_faults import Heard
-from eartune.prepare.validation.finding import Finding, Treatment
+from eartune.prepare.validation.audio_faults import AudioMeasurements
+from eartune.prepare.validation.fault import Fault, Treatment
 from eartune.prepare.validation.quarantine import Quarantined
 
 
@@ -41,7 +41,7 @@ def test_what_there_is() -> None:
     train = [spoken("a", 1800, 1800, speaker="ann"), spoken("b", 3600, language="de"), spoken("c", language="de")]
     test = [spoken("t", 360, speaker="ann")]
     aside = [Quarantined("test", "x", None, "mojibake", "holds 'Ã©'", {})]
-    assert lines(build_profile({"train": train, "test": test}, [], aside, []), "What there is") == [
+    assert lines(build_profile({"train": train, "test": test}, [], aside, []), "Overview") == [
         ("split", "languages", "utterances", "text only", "recordings", "hours", "speakers", "set aside"),
         ("train", "de, en", "3", "1", "3", "2.00", "1", "0"),
         ("test", "en", "1", "0", "1", "0.10", "1", "1"),
@@ -51,12 +51,12 @@ def test_what_there_is() -> None:
 
 def test_of_many_languages_the_most_frequent_are_named() -> None:
     rows = [spoken(f"u{n}", language=f"l{n % 5}") for n in range(9)]
-    assert lines(profile_of(*rows), "What there is")[1][1] == "l0, l1, l2 and 2 more"
+    assert lines(profile_of(*rows), "Overview")[1][1] == "l0, l1, l2 and 2 more"
 
 
 def test_a_split_of_which_nothing_is_left_has_its_line() -> None:
     empty = build_profile({"train": [], "test": [spoken("t", 1.0)]}, [], [], [])
-    assert lines(empty, "What there is")[1] == ("train", "–", "0", "0", "0", "0", "–", "0")  # noqa: RUF001
+    assert lines(empty, "Overview")[1] == ("train", "–", "0", "0", "0", "0", "–", "0")  # noqa: RUF001
     assert lines(empty, "Lengths")[1][0] == "test"
     assert "## 0 intents" not in markdown_profile(build_profile({"train": []}, [], [], []))
 
@@ -67,14 +67,14 @@ def test_labels_are_counted_in_each_split_and_the_rare_ones_added_up() -> None:
     found = lines(profile, "24 intents")
     assert found[:2] == [("intent", "train", "test", "together"), ("alarm_24", "24", "1", "25")]
     assert len(found) == 21
-    assert "And 4 intents more, seen 10 times in all." in markdown_profile(profile)
+    assert "And 4 intents more, which occur 10 times in all." in markdown_profile(profile)
     assert lines(profile, "1 entity type")[1] == ("date", "600", "2", "602")
 
 
 def test_lengths_as_quantiles_and_bars() -> None:
     profile = profile_of(*(spoken(f"u{n}", length) for n, length in enumerate([1.0, 1.0, 1.0, 1.2, 6.0])))
     assert lines(profile, "Lengths")[1] == ("all", "1.00", "1.00", "1.00", "1.00", "1.20", "5.04", "6.00")
-    assert lines(profile, "How many")[1:] == [
+    assert lines(profile, "Distribution")[1:] == [
         ("0 to 1", "█" * 40, "3"),
         ("1 to 2", "█" * 14, "1"),
         *((f"{n} to {n + 1}", "", "0") for n in (2, 3, 4)),
@@ -84,16 +84,18 @@ def test_lengths_as_quantiles_and_bars() -> None:
 
 def test_no_more_than_ten_bars() -> None:
     for longest in (0.2, 5.0, 5.1, 10.0, 20.0, 30.0):
-        assert len(lines(profile_of(spoken("a", longest)), "How many")) <= 11
+        assert len(lines(profile_of(spoken("a", longest)), "Distribution")) <= 11
 
 
 def test_text_alone_has_no_lengths_and_no_rates() -> None:
     titles = [section.title for section in profile_of(spoken("a")).sections]
-    assert titles == ["What there is", "1 intent", "1 entity type", "Faults"]
+    assert titles == ["Overview", "1 intent", "1 entity type", "Faults"]
 
 
 def test_rates_and_channels() -> None:
-    heard = [Heard(Path("a.wav"), 1.0, rate, channels) for rate, channels in ((16000, 1), (8000, 2), (16000, 1))]
+    heard = [
+        AudioMeasurements(Path("a.wav"), 1.0, rate, channels) for rate, channels in ((16000, 1), (8000, 2), (16000, 1))
+    ]
     assert lines(build_profile({"all": []}, heard, [], []), "Sampling")[1:] == [
         ("16,000", "1", "2"),
         ("8,000", "2", "1"),
@@ -103,16 +105,16 @@ def test_rates_and_channels() -> None:
 def test_faults_with_counts_and_up_to_three_examples() -> None:
     aside = [Quarantined("train", f"u{n}", f"{n}.wav", "silent", "is silent", {}) for n in range(5)]
     aside += [Quarantined("train", "f.csv, row 7", None, "not-read", "needs an intent", {})]
-    warnings = [Finding("seen-once", Treatment.WARNING, "train", f"intent {n}", "is seen once") for n in range(9)]
+    warnings = [Fault("seen-once", Treatment.WARNING, "train", f"intent {n}", "occurs once") for n in range(9)]
     assert lines(build_profile({"train": []}, [], aside, warnings), "Faults") == [
-        ("fault", "became", "such as", "count"),
+        ("fault", "treatment", "examples", "count"),
         ("silent", "set aside", "0.wav: is silent", "5"),
         ("", "", "1.wav: is silent", ""),
         ("", "", "2.wav: is silent", ""),
         ("not-read", "set aside", "f.csv, row 7: needs an intent", "1"),
-        ("seen-once", "warning", "intent 0: is seen once", "9"),
-        ("", "", "intent 1: is seen once", ""),
-        ("", "", "intent 2: is seen once", ""),
+        ("seen-once", "warning", "intent 0: occurs once", "9"),
+        ("", "", "intent 1: occurs once", ""),
+        ("", "", "intent 2: occurs once", ""),
     ]
 
 
@@ -130,7 +132,9 @@ def test_labels_cannot_break_the_page() -> None:
 
 def test_the_terminal_shows_every_cell_and_note() -> None:
     aside = [Quarantined("all", "u", f"{'long/' * 30}.wav", "silent", "is silent", {})]
-    profile = build_profile({"all": [spoken("a", 1.0)]}, [Heard(Path("a.wav"), 1.0, 16000, 1)], aside, [], False)
+    profile = build_profile(
+        {"all": [spoken("a", 1.0)]}, [AudioMeasurements(Path("a.wav"), 1.0, 16000, 1)], aside, [], False
+    )
     shown = in_terminal(profile)
     assert all(section.title in shown for section in profile.sections) and HEADERS_ONLY in shown
     cells = [cell for s in profile.sections if s.table for line in s.table.lines for cell in line]

@@ -7,6 +7,7 @@ import pytest
 
 from eartune.evaluation.metrics import Score
 from eartune.report.result import RunResult
+from eartune.training.schemes import Role
 
 QUESTION = "How much recorded speech does a coffee ordering assistant need?"
 POOL = 340
@@ -17,8 +18,17 @@ def score(value: float, half_width: float = 0.04, n: int = 100) -> Score:
     return Score(value, max(0.0, value - half_width), min(1.0, value + half_width), n)
 
 
-def make_cell(scheme: str, budget: str | None, slot_f1: float, *, share: float = 0.0, seed: int = 0) -> RunResult:
-    """A finished cell that heard `share` of the pool."""
+def make_cell(
+    scheme: str,
+    budget: str | None,
+    slot_f1: float,
+    *,
+    share: float = 0.0,
+    seed: int = 0,
+    scheme_type: str | None = None,
+    scheme_role: Role | None = None,
+) -> RunResult:
+    """A finished cell that used `share` of the pool; without a type it is that of an older version."""
     slug = "" if budget is None else f"-{budget.replace('%', 'pct')}"
     return RunResult(
         experiment="coffee",
@@ -45,6 +55,8 @@ def make_cell(scheme: str, budget: str | None, slot_f1: float, *, share: float =
         seconds={"train": 600 * share + 30, "decode": 12.5},
         settings={"scheme": {"type": scheme}, "decoding": {"beams": 3}},
         made_with={"git commit": "1a2b3c4", "date": "2026-11-22", "versions": {"eartune": "0.1", "torch": "2.13.0"}},
+        scheme_type=scheme_type,
+        scheme_role=scheme_role,
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from eartune.report.axis import Axis, round_bounds, spread
 from eartune.report.curve import draw
 from eartune.report.layout import LABEL_GAP, build_curve
-from eartune.report.row import join_seeds
+from eartune.report.scheme_result import join_seeds
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -95,6 +95,26 @@ def test_a_failed_cell_is_no_point(coffee):
 def test_a_point_tells_its_value_interval_n_and_hours(coffee):
     point = curve_of(coffee).lines[0].points[0]
     assert point.title == "direct-mixing at 5%: slot F1 80.1\u00a0% [76.1, 84.1], n = 100, 0.04 h, 1 seed"
+
+
+def test_named_schemes_keep_the_level_of_all_speech_and_the_looks_of_their_type(cell):
+    mixing = [
+        cell("mine", budget, 0.8, share=share, scheme_type="direct-mixing") for budget, share in _QUARTERS.items()
+    ]
+    text = cell("typed", None, 0.7, scheme_type="text-only")
+    curve = curve_of([text, *mixing, cell("mine", "100%", 0.9, share=1, scheme_type="direct-mixing")])
+    assert [(line.scheme, line.look) for line in curve.lines] == [("mine", "mixing")]
+    assert [(level.label, level.look) for level in curve.levels] == [
+        ("typed 70.0", "text"),
+        ("100 % speech 90.0", "all"),
+    ]
+
+
+def test_schemes_of_one_type_have_looks_of_their_own(cell):
+    types = {"mixing-a": "direct-mixing", "mixing-b": "direct-mixing", "unknown": "unknown"}
+    curve = curve_of([cell(name, "100%", 0.9, share=1, scheme_type=types[name]) for name in types])
+    assert len({line.look for line in curve.lines}) == 3
+    assert [level.label for level in curve.levels] == ["100 % speech, mixing-a 90.0", "100 % speech, mixing-b 90.0"]
 
 
 def test_an_untuned_model_far_below_does_not_squeeze_the_others(coffee):

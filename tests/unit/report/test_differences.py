@@ -8,11 +8,12 @@ import pytest
 from eartune.data.frame import Entity, SemanticFrame
 from eartune.data.utterance import Utterance, write_manifest
 from eartune.evaluation.metrics import Answered, evaluate
-from eartune.report.differences import REFERENCES, compare_rows, difference_notes, differences_table
+from eartune.report.differences import compare_schemes, difference_notes, differences_table
 from eartune.report.page import write_report
 from eartune.report.result import write_result
-from eartune.report.row import Row, join_seeds
-from eartune.report.summary import answer
+from eartune.report.scheme_result import SchemeResult, join_seeds
+from eartune.report.summary import summarize
+from eartune.run_folder import RunFolder
 from eartune.tasks.prediction import Prediction, write_predictions
 from eartune.tasks.slu import SluTask
 from eartune.tasks.task import ParseStatus
@@ -35,28 +36,29 @@ def run_folder(tmp_path: Path, cell) -> Path:
     return made(tmp_path, cell, CELLS)
 
 
-def made(folder: Path, cell, cells: dict) -> Path:
-    """A run's folder, with scores that are those of its answers."""
-    write_manifest(folder / REFERENCES, [Utterance(f"u{n}", "a small one", "en", GOLD) for n in range(N)])
+def made(folder: Path, cell, cells: dict, types: dict[str, str] | None = None) -> Path:
+    """A run's folder, with scores that are those of its answers; `types` are the types of schemes with other names."""
+    write_manifest(RunFolder(folder).references, [Utterance(f"u{n}", "a small one", "en", GOLD) for n in range(N)])
     for (scheme, budget, seed), right in cells.items():
         share = {None: 0, "5%": 0.05, "100%": 1}[budget]
         said = [GOLD if n < right else WRONG for n in range(N)]
         scores = evaluate([Answered(GOLD, frame, f"u{n}") for n, frame in enumerate(said)])
-        result = replace(cell(scheme, budget, 0.5, share=share, seed=seed), scores=scores)
+        scheme_type = (types or {}).get(scheme)
+        result = replace(cell(scheme, budget, 0.5, share=share, seed=seed, scheme_type=scheme_type), scores=scores)
         write_result(folder / result.name, result)
         predictions = [Prediction(f"u{n}", None, "", ParseStatus.OK, frame) for n, frame in enumerate(said)]
         write_predictions(folder / result.name / "predictions.jsonl", predictions, SluTask())
     return folder
 
 
-def rows_of(folder: Path) -> tuple[Row, ...]:
+def rows_of(folder: Path) -> tuple[SchemeResult, ...]:
     from eartune.report.result import read_results
 
     return join_seeds(read_results(folder))
 
 
 def test_each_budget_is_compared_with_direct_mixing_and_each_line_with_text(run_folder: Path) -> None:
-    compared = compare_rows(run_folder, rows_of(run_folder), "slot_f1", SluTask())
+    compared = compare_schemes(run_folder, rows_of(run_folder), "slot_f1", SluTask())
     assert [(one.second.key, one.first.key) for one in compared] == [
         (("curriculum", "5%"), ("direct-mixing", "5%")),
         (("curriculum", "100%"), ("direct-mixing", "100%")),
@@ -67,30 +69,111 @@ def test_each_budget_is_compared_with_direct_mixing_and_each_line_with_text(run_
     ]
 
 
+def test_schemes_with_names_of_their_own_lose_neither_comparisons_nor_sentences(tmp_path: Path, cell) -> None:
+    """The report once looked for the strings "direct-mixing", "curriculum" and "text-only" in the names."""
+    names = {"text-only": "text-3-epochs", "direct-mixing": "mixing-3-epochs", "curriculum": "curriculum-slow"}
+    types = {name: scheme for scheme, name in names.items()}
+    plain = made(tmp_path / "plain", cell, CELLS)
+    named = made(tmp_path / "named", cell, {(names[s], b, seed): right for (s, b, seed), right in CELLS.items()}, types)
+    lines, own = rows_of(plain), rows_of(named)
+    compared, own_compared = (
+        compare_schemes(f, rows, "slot_f1", SluTask()) for f, rows in ((plain, lines), (named, own))
+    )
+    assert [(types[one.second.scheme], types[one.first.scheme]) for one in own_compared] == [
+        (one.second.scheme, one.first.scheme) for one in compared
+    ]
+    text, own_text = summarize(lines, "slot_f1", compared), summarize(own, "slot_f1", own_compared)
+    for prose, name in (
+        ("text-only tuning", "text-3-epochs"),
+        ("direct mixing", "mixing-3-epochs"),
+        ("the curriculum", "curriculum-slow"),
+    ):
+        text = text.replace(prose, name)
+    assert own_text.casefold() == text.replace("Text-only tuning", "Text-3-epochs").casefold()
+
+
+def test_all_schemes_of_one_type_are_compared_by_name(tmp_path: Path, cell) -> None:
+    cells = {("text-only", None, 0): 20, ("text-long", None, 0): 25, ("mixing-a", "5%", 0): 30}
+    cells |= {("mixing-b", "5%", 0): 35, ("curriculum", "5%", 0): 40}
+    types = {"text-long": "text-only", "mixing-a": "direct-mixing", "mixing-b": "direct-mixing"}
+    folder = made(tmp_path, cell, cells, types)
+    pairs = {
+        (one.second.scheme, one.first.scheme) for one in compare_schemes(folder, rows_of(folder), "slot_f1", SluTask())
+    }
+    assert pairs == {
+        ("mixing-b", "mixing-a"),
+        ("curriculum", "mixing-a"),
+        ("curriculum", "mixing-b"),
+        ("text-only", "text-long"),
+        *((scheme, text) for scheme in ("mixing-a", "mixing-b", "curriculum") for text in ("text-only", "text-long")),
+    }
+
+
+def test_a_scheme_of_a_type_that_nobody_knows_is_compared_and_described(tmp_path: Path, cell) -> None:
+    cells = CELLS | {("mine", "5%", 0): 50, ("mine", "100%", 0): 51}
+    folder = made(tmp_path, cell, cells, {"mine": "mine"})
+    rows = rows_of(folder)
+    compared = compare_schemes(folder, rows, "slot_f1", SluTask())
+    assert [(one.first.key) for one in compared if one.second.key == ("mine", "5%")] == [
+        ("direct-mixing", "5%"),
+        ("text-only", None),
+    ]
+    text = summarize(rows, "slot_f1", compared).replace("\u00a0", " ")
+    assert "mine 83.3 %" in text and "At 5 % mine is 30.0 points above direct mixing" in text
+    assert ("mine", "5%") in [row.key for row in rows]
+
+
+def test_recordings_are_compared_with_synthetic_speech_and_a_cascade_with_text(tmp_path: Path, cell) -> None:
+    cells = {("untuned", None, 0): 2, ("prompted", None, 0): 10, ("cascade", None, 0): 20, ("text-only", None, 0): 30}
+    cells |= {("synthetic-speech", None, 0): 35, ("curriculum", "5%", 0): 40}
+    folder = made(tmp_path, cell, cells)
+    pairs = [
+        (one.second.scheme, one.first.scheme) for one in compare_schemes(folder, rows_of(folder), "slot_f1", SluTask())
+    ]
+    assert pairs == [
+        ("prompted", "text-only"),
+        ("cascade", "text-only"),
+        ("synthetic-speech", "text-only"),
+        ("curriculum", "text-only"),
+        ("curriculum", "synthetic-speech"),
+    ]
+
+
+def test_a_scheme_of_the_users_own_may_be_the_baseline(tmp_path: Path, cell) -> None:
+    folder = made(tmp_path, cell, {("curriculum", "5%", 0): 30, ("mine", "5%", 0): 50})
+    result = cell("mine", "5%", 0.5, share=0.05, scheme_type="mine", scheme_role="baseline")
+    write_result(folder / result.name, result)
+    (one,) = compare_schemes(folder, rows_of(folder), "slot_f1", SluTask())
+    assert (one.first.scheme, one.second.scheme) == ("mine", "curriculum")
+
+
 def test_a_paired_test_sees_what_intervals_hide(run_folder: Path) -> None:
-    at_5, at_100, *_ = compare_rows(run_folder, rows_of(run_folder), "slot_f1", SluTask())
+    at_5, at_100, *_ = compare_schemes(run_folder, rows_of(run_folder), "slot_f1", SluTask())
     assert at_5.difference.value == pytest.approx(13 / 60) and not at_5.difference.apart
-    assert at_5.is_shown and not at_100.is_shown
+    assert at_5.is_significant and not at_100.is_significant
     assert at_100.adjusted_p == 1
 
 
 def test_the_answer_says_what_the_paired_tests_say(run_folder: Path) -> None:
     rows = rows_of(run_folder)
-    text = answer(rows, "slot_f1", compare_rows(run_folder, rows, "slot_f1", SluTask())).replace("\u00a0", " ")
-    assert "At 5 % the curriculum is 21.7 points above direct mixing" in text and "a real difference" in text
-    assert "that paired tests show to be better than text-only tuning is 5 % (the curriculum)" in text
+    text = summarize(rows, "slot_f1", compare_schemes(run_folder, rows, "slot_f1", SluTask())).replace("\u00a0", " ")
+    assert (
+        "At 5 % the curriculum is 21.7 points above direct mixing" in text
+        and "Holm's correction), a significant difference." in text
+    )
+    assert "that is significantly better than text-only tuning in paired tests is 5 % (the curriculum)" in text
     assert "overlap" not in text
 
 
 def test_the_report_shows_them(run_folder: Path) -> None:
     page = write_report(run_folder).read_text()
-    assert "curriculum 5% less direct-mixing 5%" in page
-    assert "curriculum 5% less direct-mixing 5%" in (run_folder / "report.md").read_text()
+    assert "curriculum 5% minus direct-mixing 5%" in page
+    assert "curriculum 5% minus direct-mixing 5%" in (run_folder / "report.md").read_text()
 
 
 def test_without_the_answers_nothing_is_compared(run_folder: Path) -> None:
-    (run_folder / REFERENCES).unlink()
-    assert compare_rows(run_folder, rows_of(run_folder), "slot_f1", SluTask()) == ()
+    RunFolder(run_folder).references.unlink()
+    assert compare_schemes(run_folder, rows_of(run_folder), "slot_f1", SluTask()) == ()
     assert "Differences" not in write_report(run_folder).read_text()
 
 
@@ -99,14 +182,14 @@ def test_seeds_that_disagree_widen_the_interval(tmp_path: Path, cell) -> None:
         ("curriculum", "5%", seed): right for seed, right in ((0, 31), (1, 45))
     }
     folder = made(tmp_path, cell, cells)
-    (one,) = compare_rows(folder, rows_of(folder), "slot_f1", SluTask())
+    (one,) = compare_schemes(folder, rows_of(folder), "slot_f1", SluTask())
     assert one.seeds == 2 and one.difference.value == pytest.approx(8 / 60)
     assert one.difference.high - one.difference.low > 0.5  # t of one degree of freedom is 12.7
-    assert "Seeds are pooled" in difference_notes([one])[-1]
+    assert "p pools the answers of all seeds" in difference_notes([one])[-1]
 
 
 def test_a_difference_below_what_the_test_resolves_is_named(run_folder: Path) -> None:
-    one = compare_rows(run_folder, rows_of(run_folder), "slot_f1", SluTask())[0]
+    one = compare_schemes(run_folder, rows_of(run_folder), "slot_f1", SluTask())[0]
     small = replace(one, difference=replace(one.difference, value=0.01), adjusted_p=0.01)
-    assert "probably overstated: curriculum 5% less direct-mixing 5%" in " ".join(difference_notes([small]))
+    assert "probably overestimated: curriculum 5% minus direct-mixing 5%" in " ".join(difference_notes([small]))
     assert differences_table([small]).lines[0][3] == "0.010"

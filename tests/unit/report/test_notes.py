@@ -5,22 +5,32 @@ from dataclasses import replace
 
 from eartune.report.notes import notes
 from eartune.report.result import RunResult
+from eartune.report.scheme_result import join_seeds
 
 
 def test_who_spoke_is_said_where_it_was_a_machine(cell: Callable[..., RunResult]) -> None:
     british, american = {"engine": "pico", "name": "en-GB"}, {"engine": "command", "name": "joe", "command": "x"}
     data = {"text": [{}], "speech": [{"voices": [british | {"speed": 0.9}, british]}], "test": [{"voices": [american]}]}
     result = replace(cell("text-only", None, 0.7), settings={"data": data})
-    told = [note for note in notes((), (result, result)) if "Synthetic" in note]
-    assert told == ["Synthetic, spoken by machines and not by people: speech by pico:en-GB; test by command:joe."]
+    found = [note for note in notes((), (result, result)) if "Synthetic" in note]
+    assert found == [
+        "Synthetic speech, spoken by machines and not by people: speech by pico:en-GB; test by command:joe."
+    ]
 
 
 def test_nothing_is_called_synthetic_where_people_spoke(coffee: tuple[RunResult, ...]) -> None:
     assert "ynthetic" not in " ".join(notes((), coffee))
 
 
-def test_answers_held_to_a_schema_are_said_to_be(cell: Callable[..., RunResult]) -> None:
+def test_decoding_that_was_constrained_to_the_schema_is_named(cell: Callable[..., RunResult]) -> None:
     result = cell("text-only", None, 0.7)
-    held = replace(result, settings={"decoding": {"constrain": "schema"}})
-    assert not [note for note in notes((), (result,)) if "held to the schema" in note]
-    assert len([note for note in notes((), (held, held)) if "held to the schema" in note]) == 1
+    constrained = replace(result, settings={"decoding": {"constrain": "schema"}})
+    assert not [note for note in notes((), (result,)) if "constrained to the schema" in note]
+    assert len([note for note in notes((), (constrained, constrained)) if "constrained to the schema" in note]) == 1
+
+
+def test_seeds_that_are_missing_are_explained(cell: Callable[..., RunResult]) -> None:
+    result = cell("text-only", None, 0.7)
+    unfinished = replace(result, status="unfinished", seed=1, scores={})
+    explained = [bool([n for n in notes(join_seeds(r), r) if "1 of 2" in n]) for r in ([result], [result, unfinished])]
+    assert explained == [False, True]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from eartune.files import write_json
 from eartune.report import write_report, write_result
 from eartune.report.page import build_page, html, markdown
 
@@ -68,6 +69,53 @@ def test_a_failed_cell_is_listed_with_its_error_and_has_no_score(page):
     assert not re.search(r"\d\.\d", line)
 
 
+def test_a_listening_check_that_was_not_made_has_its_reason(cell):
+    result = replace(cell("text-only", None, 0.7), listening={"reason": "the test has one meaning"})
+    page = build_page([result])
+    assert re.search(r"\| text-only-seed0 \| – +\| not checked \(the test has one meaning\) \|", markdown(page))  # noqa: RUF001
+    assert '<td class="words">not checked (the test has one meaning)</td>' in html(page)
+    assert 'class="bad"' not in html(page) and "NO" not in html(page).split('id="listening"')[1].split("</section>")[0]
+
+
+def test_a_run_that_was_interrupted_has_a_page_that_names_what_is_missing(tmp_path: Path, coffee):
+    """cells.json lists all models of the grid; those without a result.json were passed over in silence."""
+    grid = {
+        "grid": {"schemes": [{"name": "mine", "type": "curriculum"}, {"type": "text-only"}], "budgets": ["5%", "2h"]}
+    }
+    results = [replace(result, settings=result.settings | grid) for result in coffee]
+    for result in results:
+        write_result(tmp_path / result.name, result)
+    missing = ["mine-5pct-seed0", "curriculum-20pct-seed1", "text-only-seed7"]
+    write_json(tmp_path / "cells.json", {"cells": [*(result.name for result in results), *missing]})
+    page = write_report(tmp_path).read_text()
+    text = (tmp_path / "report.md").read_text()
+    named = "Not finished yet, so not in any score: 3 of 12 models (curriculum-20pct-seed1, mine-5pct-seed0 and text-"
+    assert named in page and named in text
+    assert re.search(r"\| mine +\| 5% +\| 0 of 1 \| +not finished \|", text)
+    assert re.search(r"\| text-only +\| – +\| 1 of 2 \| 71.2", text)  # noqa: RUF001
+    merged = {key.strip(): value.strip() for key, value in re.findall(r"^\| ([\w .]+) \| (.+) \|$", text, re.M)}
+    assert (merged["decoding.beams"], merged["git commit"]) == ("3", "1a2b3c4")
+
+
+def test_a_grid_whose_models_all_failed_has_a_whole_page(tmp_path: Path, coffee):
+    for result in coffee:
+        broken = replace(result, status="failed", error="no\nspace left", scores={}, answers={}, listening=None)
+        write_result(tmp_path / result.name, broken)
+    page = write_report(tmp_path).read_text()
+    assert "No model has finished, so there is no result yet." in page
+    assert page.count("</span>: no space left</li>") == len(coffee)
+    parser = Nesting()
+    parser.feed(page)
+    assert parser.open == []
+
+
+def test_the_fingerprint_of_each_model_is_not_listed(cell):
+    """It differs in every model, so that the list was as long as the grid."""
+    made_with = {"python": "3.12", "fingerprint": "0d1ae74a2b81"}
+    page = build_page([replace(cell("text-only", None, 0.7), made_with=made_with)])
+    assert page.made_with == (("python", "3.12"),)
+
+
 def test_a_hostile_question_stays_text(coffee):
     question = "<script>alert(1)</script> & [x](javascript:y) {{ 7 * 7 }}"
     page = build_page([replace(result, question=question) for result in coffee])
@@ -92,7 +140,7 @@ def test_any_part_of_an_experiment_has_a_page(coffee):
 
 def test_settings_that_differ_are_counted(page):
     assert dict(page.settings) == {
-        "scheme.type": "untuned (1 cell); text-only (1 cell); direct-mixing (3 cells); curriculum (4 cells)",
+        "scheme.type": "untuned (1 model); text-only (1 model); direct-mixing (3 models); curriculum (4 models)",
         "decoding.beams": "3",
     }
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from builders import experiment
+from eartune.files import write_json
 from eartune.report import read_results, write_result
 
 
@@ -20,11 +22,51 @@ def test_a_run_without_results_is_refused(tmp_path: Path):
         read_results(tmp_path)
 
 
+def test_a_run_none_of_whose_models_has_a_result_is_refused(tmp_path: Path):
+    write_json(tmp_path / "cells.json", {"cells": ["untuned-seed0"]})
+    with pytest.raises(ValueError, match="no model has a result yet, so there is nothing to report"):
+        read_results(tmp_path)
+
+
+def test_a_model_without_a_result_is_known_by_its_folder(tmp_path: Path, cell):
+    schemes = [{"type": "text-only"}, {"type": "text-only", "name": "curriculum-slow"}, {"type": "curriculum"}]
+    settings = experiment(grid={"schemes": schemes, "budgets": ["5%", "2h", "20 utterances"], "seeds": [0, 3]})
+    cells = settings.cells()
+    write_json(tmp_path / "cells.json", {"cells": [planned.name for planned in cells]})
+    done = replace(cell("text-only", None, 0.7, scheme_type="text-only"), settings=settings.model_dump(mode="json"))
+    write_result(tmp_path / done.name, done)
+    found = {result.name: result for result in read_results(tmp_path)}
+    assert found.pop(done.name) == done
+    assert {(r.name, r.scheme, r.scheme_type, r.budget, r.seed, r.status) for r in found.values()} == {
+        (c.name, c.scheme.label, c.scheme.type, c.budget and str(c.budget), c.seed, "unfinished")
+        for c in cells
+        if c.name != done.name
+    }
+    assert found["curriculum-5pct-seed0"].speech_utterances == 17  # of 340, so that rows are in order of their budgets
+
+
+def test_a_seed_without_a_result_belongs_to_the_scheme_of_the_other_seeds(tmp_path: Path, cell):
+    """A scheme given from Python need not be in the settings."""
+    done = cell("mine", "2h", 0.7, share=0.3, scheme_type="my-scheme", scheme_role="baseline")
+    write_result(tmp_path / done.name, done)
+    write_json(tmp_path / "cells.json", {"cells": [done.name, "mine-2h-seed1"]})
+    first, second = read_results(tmp_path)
+    assert first == done
+    assert (second.scheme, second.scheme_role, second.budget, second.seed) == ("mine", "baseline", "2h", 1)
+
+
+def test_results_of_earlier_grids_are_left_out(tmp_path: Path, coffee):
+    for result in coffee:
+        write_result(tmp_path / result.name, result)
+    write_json(tmp_path / "cells.json", {"cells": [coffee[0].name]})
+    assert read_results(tmp_path) == coffee[:1]
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
         ({"seed": "first"}, "result.json: seed: Input should be a valid integer"),
-        ({"status": "done"}, "result.json: status: Input should be 'finished' or 'failed'"),
+        ({"status": "done"}, "result.json: status: Input should be 'finished', 'failed' or 'unfinished'"),
         ({"sede": 0}, "result.json: sede: Unexpected keyword argument"),
         ({"scores": []}, r"result.json: scores: must be an object of scores, not \[\]"),
         ({"scores": {"slot_f1": {"value": 0.5}}}, "result.json: scores: .*missing"),

@@ -7,8 +7,8 @@ from rich.console import Console
 
 from eartune.evaluation.metrics import over_seeds
 from eartune.report import terminal_table
-from eartune.report.row import join_seeds
-from eartune.report.table import build_table
+from eartune.report.scheme_result import join_seeds
+from eartune.report.table import build_table, error_line
 from eartune.tables import markdown_table
 from eartune.wording import ABSENT
 
@@ -26,6 +26,20 @@ def test_schemes_have_their_order_and_budgets_ascend_by_the_speech_they_use(coff
         ("curriculum", "20%"),
         ("curriculum", "100%"),
         ("my-scheme", "2h"),
+    ]
+
+
+def test_the_type_of_an_older_result_is_in_its_settings_or_its_label(cell):
+    grid = {"grid": {"schemes": [{"name": "curriculum", "type": "text-only"}, {"name": None, "type": "untuned"}]}}
+    named = replace(cell("curriculum", None, 0.5), settings=grid)
+    plain = cell("direct-mixing", "5%", 0.5, share=0.05)
+    stored = cell("cascade", "5%", 0.5, share=0.05, scheme_type="mine", scheme_role="baseline")
+    assert [
+        (line.scheme, line.scheme_type, line.role, line.prose_name) for line in join_seeds([named, plain, stored])
+    ] == [
+        ("curriculum", "text-only", "text reference", "curriculum"),
+        ("direct-mixing", "direct-mixing", "baseline", "direct mixing"),
+        ("cascade", "mine", "baseline", "cascade"),
     ]
 
 
@@ -56,9 +70,22 @@ def test_no_line_of_the_terminal_is_wrapped_or_cut_at_100_columns(coffee, seeds)
     with console.capture() as capture:
         console.print(terminal_table(many))
     lines = capture.get().splitlines()
-    assert len(lines) == 3 + 8  # title, heading, rule, lines
+    assert len(lines) == 3 + 8 + seeds  # title, heading, rule, lines, and below them the failed models
     assert all("…" not in line for line in lines)
     assert "slot F1 %" in lines[1]
+
+
+def test_the_terminal_names_failed_and_unfinished_models_on_a_line_each(coffee):
+    broken = replace(coffee[-1], error="RuntimeError:\n  out of memory\n  in layer 3")
+    unfinished = replace(coffee[0], name="mine-seed0", scheme="mine", status="unfinished", scores={})
+    console = Console(width=100, no_color=True)
+    with console.capture() as capture:
+        console.print(terminal_table([*coffee[:-1], broken, unfinished]))
+    *_, line, failed, last = capture.get().splitlines()
+    assert line.split()[:5] == ["mine", "–", "0", "of", "1"] and "not finished" in line  # noqa: RUF001
+    assert failed.strip() == "failed: curriculum-100pct-seed0: RuntimeError: out of memory in layer 3"
+    assert last.strip() == "not finished yet: mine-seed0"
+    assert error_line(replace(broken, error=None)) == "no error message was stored"
 
 
 def test_markdown_cells_cannot_break_the_table(cell):

@@ -1,37 +1,40 @@
 """The answer claims what the intervals allow and has no hole where a cell is missing."""
 
 import re
+from dataclasses import replace
 from itertools import combinations
 
+import pytest
+
 from eartune.report.notes import warnings
-from eartune.report.row import join_seeds
-from eartune.report.summary import answer
+from eartune.report.scheme_result import join_seeds
+from eartune.report.summary import summarize
 
 
 def told(results) -> str:
-    return answer(join_seeds(results), "slot_f1").replace("\u00a0", " ")
+    return summarize(join_seeds(results), "slot_f1").replace("\u00a0", " ")
 
 
 def test_an_overlap_is_no_difference(coffee):
-    assert "at 5 % and 20 % overlap: with 100 recordings this test cannot tell them apart" in told(coffee)
+    assert "at 5 % and 20 % overlap, so this test with 100 recordings cannot tell them apart" in told(coffee)
 
 
 def test_a_gap_between_intervals_is_one(cell):
     text = told([cell("direct-mixing", "5%", 0.6, share=0.05), cell("curriculum", "5%", 0.8, share=0.05)])
-    assert "At 5 % the interval of the curriculum lies wholly above that of direct mixing." in text
+    assert "At 5 % the interval of the curriculum lies entirely above that of direct mixing." in text
     assert "overlap" not in text
 
 
 def test_direct_mixing_may_win(cell):
     text = told([cell("direct-mixing", "5%", 0.8, share=0.05), cell("curriculum", "5%", 0.6, share=0.05)])
-    assert "the interval of direct mixing lies wholly above that of the curriculum" in text
+    assert "the interval of direct mixing lies entirely above that of the curriculum" in text
 
 
 def test_shares_of_what_all_speech_gives(coffee):
     text = told(coffee)
-    assert "All the speech (340 utterances, 0.80 h, direct mixing) gives 88.1 % [84.1, 92.1] slot F1" in text
+    assert "With all the speech (340 utterances, 0.80 h) direct mixing reaches 88.1 % [84.1, 92.1] slot F1" in text
     assert "With 20 % of the speech (68 utterances, 0.16 h) the curriculum reaches 86.2 %" in text
-    assert "(98 % of what all speech gives), direct mixing 84.2 % [80.2, 88.2] (96 %)" in text
+    assert "(98 % of the score with all speech), direct mixing 84.2 % [80.2, 88.2] (96 %)" in text
 
 
 def test_without_all_speech_no_share_of_it_is_claimed(coffee):
@@ -42,7 +45,34 @@ def test_without_all_speech_no_share_of_it_is_claimed(coffee):
 def test_no_gain_is_claimed_when_no_interval_clears_that_of_text(cell):
     text = told([cell("text-only", None, 0.8), cell("curriculum", "5%", 0.82, share=0.05)])
     assert text.endswith(
-        "No interval with speech lies wholly above that of text-only tuning: this test does not show a gain."
+        "No interval with speech lies entirely above that of text-only tuning, so this test does not show a gain."
+    )
+
+
+def test_gaps_at_several_budgets_are_one_sentence(cell):
+    schemes = (("direct-mixing", 0.6), ("curriculum", 0.8))
+    text = told([cell(s, b, f1, share=share) for s, f1 in schemes for b, share in (("5%", 0.05), ("20%", 0.2))])
+    assert "At 5 % and 20 % the interval of the curriculum lies entirely above that of direct mixing." in text
+
+
+def test_two_ways_to_use_all_speech_are_both_named_the_better_first(cell):
+    names = {"mixing-a": 0.8, "mixing-b": 0.9}
+    mixing = [cell(name, "100%", f1, share=1, scheme_type="direct-mixing") for name, f1 in names.items()]
+    text = told([cell("text-only", None, 0.45), *mixing])
+    assert "mixing-b reaches 90.0 % [86.0, 94.0] slot F1, mixing-a 80.0 % [76.0, 84.0]; " in text
+    assert "text-only tuning reaches 50 % of the score of mixing-b." in text
+
+
+def test_two_baselines_are_compared_once(cell):
+    mixing = [cell(n, "5%", f1, share=0.05, scheme_type="direct-mixing") for n, f1 in (("a", 0.6), ("b", 0.8))]
+    assert "At 5 % the interval of b lies entirely above that of a." in told(mixing)
+    assert told(mixing).count("lies entirely above") == 1
+
+
+def test_text_comes_first_of_the_schemes_without_speech(cell):
+    flat = [cell(scheme, None, 0.5) for scheme in ("prompted", "untuned", "cascade", "text-only")]
+    assert re.match(
+        r"Text-only tuning reaches .*; the untuned model .*; the prompted model .*; the cascade ", told(flat)
     )
 
 
@@ -60,12 +90,26 @@ def test_missing_cells_leave_no_broken_sentence(coffee):
 
 
 def test_no_finished_cell_is_no_answer(coffee):
-    assert told(coffee[-1:]) == "No cell finished, so there is no answer yet."
+    assert told(coffee[-1:]) == "No model has finished, so there is no result yet."
 
 
 def test_failed_and_deaf_cells_are_named(coffee):
     assert warnings(coffee) == (
-        "Failed: 1 of 9 cells, which no score includes: curriculum-100pct-seed0.",
-        "1 cell failed the listening check; no understanding of speech is shown by curriculum-20pct-seed0.",
+        "Failed, so not in any score: 1 of 9 models (curriculum-100pct-seed0).",
+        "The listening check failed, so scores do not show any understanding of speech: 1 model "
+        "(curriculum-20pct-seed0).",
     )
     assert warnings(coffee[:5]) == ()
+
+
+def test_models_that_are_not_finished_are_named_apart_from_failed_ones(coffee):
+    unfinished = [replace(result, status="unfinished", scores={}) for result in coffee[:2]]
+    assert warnings([*unfinished, *coffee[2:5]]) == (
+        "Not finished yet, so not in any score: 2 of 5 models (untuned-seed0 and text-only-seed0).",
+    )
+
+
+@pytest.mark.parametrize("unchecked", [{"listens": False, "reason": "the test has one meaning"}, {"listens": None}])
+def test_a_listening_check_that_could_not_be_made_is_no_failed_one(cell, unchecked):
+    """A test with one meaning swaps each clip with itself, and a healthy model was reported in red."""
+    assert warnings([replace(cell("text-only", None, 0.7), listening=unchecked)]) == ()

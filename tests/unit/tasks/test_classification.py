@@ -132,6 +132,22 @@ def test_two_systems_are_compared_label_by_label() -> None:
     assert found["unweighted_average_recall"].low <= -0.5 <= found["unweighted_average_recall"].high < 0
 
 
+def test_of_one_label_alone_average_recall_is_accuracy_with_the_same_interval_and_p() -> None:
+    """F1 is not: it knows the labels that were said, too. So each of these must go by the metric's own ratio."""
+    gold = ["angry"] * 60
+    first = [Answered(label, "angry" if n % 3 else "calm", str(n)) for n, label in enumerate(gold)]
+    second = [Answered(label, "angry" if n % 5 else f"label {n}", str(n)) for n, label in enumerate(gold)]
+    scores = evaluate(first, TASK.metrics(MOODS), resamples=300)
+    assert scores["unweighted_average_recall"].value != scores["macro_f1"].value
+    found = compare(first, second, TASK.metrics(MOODS), resamples=300)
+    for recall, accuracy in (
+        (scores["unweighted_average_recall"], scores["accuracy"]),
+        (found["unweighted_average_recall"], found["accuracy"]),
+    ):
+        assert (recall.value, recall.low, recall.high) == pytest.approx((accuracy.value, accuracy.low, accuracy.high))
+    assert found["unweighted_average_recall"].p == found["accuracy"].p != found["macro_f1"].p
+
+
 def test_the_main_metric_is_one_of_the_metrics_and_all_are_defined() -> None:
     metrics = TASK.metrics(MOODS)
     assert TASK.main_metric(MOODS) in metrics

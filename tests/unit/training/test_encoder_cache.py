@@ -20,10 +20,11 @@ from eartune.models.families.qwen3_omni import Qwen3Omni
 from eartune.models.rows import RowMaker
 from eartune.settings import Component, Training
 from eartune.tasks.slu import Schema, SluTask
-from eartune.training.callbacks import Journal
+from eartune.training.callbacks import TrainingLog
 from eartune.training.encoder_cache import Clips, EncodedClips
 from eartune.training.schemes import Stage
 from eartune.training.trainer import train_stage
+from tiny_models import is_supported, tiny
 
 FROZEN = (Component.MODALITY_ADAPTER, Component.LANGUAGE_MODEL)
 
@@ -66,8 +67,8 @@ class Counted:
 def losses(model: Qwen2Audio, examples: tuple[Example, ...], folder: Path, clips: Clips | None) -> torch.Tensor:
     rows = RowMaker(model, SluTask(), INTENTS, Architecture(type="qwen2-audio", checkpoint="pocket"), encoded=clips)
     stage = Stage("mixed", examples, 3, 1e-3, 0.0, (Component.LANGUAGE_MODEL,))
-    journal = Journal(folder / "train.jsonl", lambda *_: None)
-    train_stage(model, stage, rows.to_learn, Training(batch_size=4, micro_batch_size=2), 0, folder, journal)
+    log = TrainingLog(folder / "train.jsonl", lambda *_: None)
+    train_stage(model, stage, rows.to_learn, Training(batch_size=4, micro_batch_size=2), 0, folder, log)
     return torch.tensor([row["loss"] for _, row in read_lines(folder / "train.jsonl")])
 
 
@@ -75,22 +76,22 @@ def losses(model: Qwen2Audio, examples: tuple[Example, ...], folder: Path, clips
 def test_a_stage_learns_the_same_from_kept_states(
     family: type[Qwen2Audio], examples: tuple[Example, ...], tmp_path: Path
 ) -> None:
-    if not family.is_supported():
+    if not is_supported(family):
         pytest.skip(f"needs transformers {family.least_transformers}")
-    model = family.tiny()
+    model = tiny(family)
     clips, encoded = Counted(tmp_path / "encoded").of(model, examples)
     assert clips is not None and encoded == 6
     given = {"states": clips, "mels": None}
-    found = [losses(family.tiny(), examples, tmp_path / name, how) for name, how in given.items()]
+    found = [losses(tiny(family), examples, tmp_path / name, how) for name, how in given.items()]
     assert torch.allclose(found[0], found[1], rtol=1e-5, atol=1e-5)
 
 
 def test_each_recording_is_encoded_once_by_the_same_weights(examples: tuple[Example, ...], tmp_path: Path) -> None:
-    assert Counted(tmp_path / "kept").of(Qwen2Audio.tiny(), examples[:5])[1] == 3
-    assert Counted(tmp_path / "kept").of(Qwen2Audio.tiny(), examples * 2)[1] == 3
-    assert Counted(tmp_path / "kept").of(Qwen2Audio.tiny(), examples)[1] == 0
-    assert Counted(tmp_path / "kept").of(Qwen2Audio.tiny(seed=1), examples)[1] == 6
-    assert Counted(tmp_path / "kept").of(Qwen2Audio.tiny(dtype=torch.bfloat16), examples)[1] == 6
+    assert Counted(tmp_path / "kept").of(tiny(Qwen2Audio), examples[:5])[1] == 3
+    assert Counted(tmp_path / "kept").of(tiny(Qwen2Audio), examples * 2)[1] == 3
+    assert Counted(tmp_path / "kept").of(tiny(Qwen2Audio), examples)[1] == 0
+    assert Counted(tmp_path / "kept").of(tiny(Qwen2Audio, seed=1), examples)[1] == 6
+    assert Counted(tmp_path / "kept").of(tiny(Qwen2Audio, dtype=torch.bfloat16), examples)[1] == 6
 
 
 def test_the_same_samples_under_two_names_are_one(examples: tuple[Example, ...], tmp_path: Path) -> None:
@@ -100,13 +101,13 @@ def test_the_same_samples_under_two_names_are_one(examples: tuple[Example, ...],
     copy.write_bytes(spoken.recording.path.read_bytes())
     both = (spoken, replace(spoken, recording=Recording(copy, spoken.recording.seconds)))
     kept = Counted(tmp_path / "kept")
-    clips, encoded = kept.of(Qwen2Audio.tiny(), both)
+    clips, encoded = kept.of(tiny(Qwen2Audio), both)
     assert clips is not None and encoded == len(kept.files()) == 1
 
 
 def test_what_is_kept_does_not_depend_on_what_was_kept_before(examples: tuple[Example, ...], tmp_path: Path) -> None:
     """Or a run that is taken up, or one cell alone, would give other results than the whole grid."""
-    model, whole, pieces = Qwen2Audio.tiny(), Counted(tmp_path / "whole"), Counted(tmp_path / "pieces")
+    model, whole, pieces = tiny(Qwen2Audio), Counted(tmp_path / "whole"), Counted(tmp_path / "pieces")
     whole.of(model, examples)
     for some in (examples[5:6], examples[2:4], examples):
         pieces.of(model, some)
@@ -116,12 +117,12 @@ def test_what_is_kept_does_not_depend_on_what_was_kept_before(examples: tuple[Ex
 @pytest.mark.parametrize("damage", ["cut", "empty", "garbage", "other"])
 def test_a_damaged_file_is_encoded_anew(examples: tuple[Example, ...], tmp_path: Path, damage: str) -> None:
     kept = Counted(tmp_path / "kept")
-    kept.of(Qwen2Audio.tiny(), examples)
+    kept.of(tiny(Qwen2Audio), examples)
     before = kept.files()
     file = sorted(kept.folder.iterdir())[2]
     whole = file.read_bytes()
     file.write_bytes({"cut": whole[:-5], "empty": b"", "garbage": b"x" * 300, "other": b"\2\0\0\0\0\0\0\0{}"}[damage])
-    clips, encoded = kept.of(Qwen2Audio.tiny(), examples)
+    clips, encoded = kept.of(tiny(Qwen2Audio), examples)
     assert encoded == 1 and clips is not None and kept.files() == before
 
 
@@ -135,14 +136,14 @@ def test_nothing_half_written_is_left_or_taken_up(
 
     with monkeypatch.context() as power, pytest.raises(KeyboardInterrupt):
         power.setattr(Path, "replace", cut)
-        kept.of(Qwen2Audio.tiny(), examples)
+        kept.of(tiny(Qwen2Audio), examples)
     assert not [name for name in kept.files() if name.endswith(".safetensors")]
-    assert kept.of(Qwen2Audio.tiny(), examples)[1] == 6
+    assert kept.of(tiny(Qwen2Audio), examples)[1] == 6
     assert all(name.endswith(".safetensors") for name in kept.files())
 
 
 def test_what_was_used_last_stays_when_room_is_needed(examples: tuple[Example, ...], tmp_path: Path) -> None:
-    model = Qwen2Audio.tiny()
+    model = tiny(Qwen2Audio)
     all_of_it = Counted(tmp_path / "all")
     all_of_it.of(model, examples)
     whole = sum(map(len, all_of_it.files().values()))
@@ -161,9 +162,9 @@ def test_what_was_used_last_stays_when_room_is_needed(examples: tuple[Example, .
 
 def test_what_does_not_fit_alone_is_not_kept_at_all(examples: tuple[Example, ...], tmp_path: Path) -> None:
     kept = Counted(tmp_path / "kept", most_gb=8e-6)
-    assert kept.of(Qwen2Audio.tiny(), examples[2:3])[1] == 1
+    assert kept.of(tiny(Qwen2Audio), examples[2:3])[1] == 1
     before = kept.files()
-    assert kept.of(Qwen2Audio.tiny(), examples) == (None, 0)
+    assert kept.of(tiny(Qwen2Audio), examples) == (None, 0)
     assert kept.files() == before
     assert len(kept.told) == 1 and "encoded, its recordings take about" in kept.told[0]
 
@@ -172,25 +173,25 @@ def test_a_full_disk_is_left_alone(
     examples: tuple[Example, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=100))
-    assert Counted(tmp_path / "kept").of(Qwen2Audio.tiny(), examples) == (None, 0)
+    assert Counted(tmp_path / "kept").of(tiny(Qwen2Audio), examples) == (None, 0)
 
 
 def test_nothing_is_kept_if_that_is_asked_for_or_nothing_is_heard(
     examples: tuple[Example, ...], tmp_path: Path
 ) -> None:
-    assert Counted(tmp_path / "kept", most_gb=0).of(Qwen2Audio.tiny(), examples) == (None, 0)
+    assert Counted(tmp_path / "kept", most_gb=0).of(tiny(Qwen2Audio), examples) == (None, 0)
     read = tuple(replace(example, transcript="what an ASR heard") for example in examples)
-    assert Counted(tmp_path / "kept").of(Qwen2Audio.tiny(), (*examples[:2], *read)) == (None, 0)
+    assert Counted(tmp_path / "kept").of(tiny(Qwen2Audio), (*examples[:2], *read)) == (None, 0)
     assert not (tmp_path / "kept").exists()
 
 
 def test_a_stage_or_a_model_whose_encoder_trains_keeps_nothing(examples: tuple[Example, ...], tmp_path: Path) -> None:
-    model, store = Qwen2Audio.tiny(), Counted(tmp_path / "kept").store
+    model, store = tiny(Qwen2Audio), Counted(tmp_path / "kept").store
     frozen = Stage("mixed", examples, 1, 1e-3, 0.0, FROZEN)
     assert store.of_stage(model, replace(frozen, trainable=tuple(Component)), lambda *_: None) is None
-    model.parts.set_trainable(FROZEN)
+    model.components.set_trainable(FROZEN)
     assert store.of_stage(model, frozen, lambda *_: None) is not None
     assert store.of_test(model, examples, lambda *_: None) is not None
-    model.parts.set_trainable(tuple(Component))
-    model.parts.set_trainable(FROZEN)
+    model.components.set_trainable(tuple(Component))
+    model.components.set_trainable(FROZEN)
     assert store.of_test(model, examples, lambda *_: None) is None

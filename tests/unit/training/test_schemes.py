@@ -14,7 +14,6 @@ from eartune.training.schemes import (
     Component,
     Curriculum,
     DirectMixing,
-    NamedScheme,
     Prompted,
     Stage,
     SyntheticSpeech,
@@ -142,7 +141,7 @@ def test_a_scheme_is_called_by_its_name_or_else_by_its_type() -> None:
 @pytest.mark.parametrize("name", ["a b", "../a", "A", "a/b", "", "-a", "a\n"])
 def test_a_name_that_is_no_folder_is_refused(name: str) -> None:
     with pytest.raises(ValidationError, match="name"):
-        NamedScheme(name=name, type="text-only")
+        TextOnly(name=name)
 
 
 @pytest.mark.parametrize(

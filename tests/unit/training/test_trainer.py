@@ -3,11 +3,12 @@
 import math
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from transformers import TrainerControl
+from transformers import PreTrainedTokenizerFast, TrainerControl
 
 from eartune.data.audio import write_audio
 from eartune.data.example import Example, Modality
@@ -16,18 +17,19 @@ from eartune.data.utterance import Recording, Utterance
 from eartune.errors import InputError
 from eartune.files import read_lines
 from eartune.models.architecture import Architecture
+from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Row
-from eartune.models.chat_model import ChatModel
 from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.models.registry import FAMILIES
 from eartune.models.rows import RowMaker
 from eartune.settings import Component, Lora, Training
 from eartune.tasks.slu import Schema, SluTask
-from eartune.training.callbacks import Journal
+from eartune.training import trainer
+from eartune.training.callbacks import TrainingLog
 from eartune.training.optimizer import MasterAdamW
 from eartune.training.schemes import Stage
 from eartune.training.trainer import (
-    Packed,
+    PickledBatches,
     PlannedBatches,
     load_weights,
     micro_batches,
@@ -35,8 +37,9 @@ from eartune.training.trainer import (
     plan_batches,
     save_weights,
     train_stage,
-    unpacked,
+    unpickled,
 )
+from tiny_models import is_supported, tiny
 
 INTENTS = Schema.of([SemanticFrame("one")])
 
@@ -65,8 +68,8 @@ class PowerCutError(Exception):
     """Stands for a power failure."""
 
 
-class CutJournal(Journal):
-    """A journal after whose n-th step the power fails; checkpoints are taken at every step."""
+class CutLog(TrainingLog):
+    """A log after whose n-th step the power fails; checkpoints are taken at every step."""
 
     def __init__(self, path: Path, cut_after: int) -> None:
         super().__init__(path, lambda *_: None, checkpoint_seconds=0.0)
@@ -77,15 +80,15 @@ class CutJournal(Journal):
             raise PowerCutError
 
 
-def train(model: ChatModel, what: Stage, folder: Path, journal: Journal | None = None, **settings: object) -> None:
+def train(model: AudioLLM, what: Stage, folder: Path, log: TrainingLog | None = None, **settings: object) -> None:
     rows = RowMaker(model, SluTask(), INTENTS, Architecture(type="qwen2-audio", checkpoint="pocket"))
     training = Training(**({"batch_size": 8, "micro_batch_size": 8} | settings))
     train_stage(
-        model, what, rows.to_learn, training, 0, folder, journal or Journal(folder / "train.jsonl", lambda *_: None)
+        model, what, rows.to_learn, training, 0, folder, log or TrainingLog(folder / "train.jsonl", lambda *_: None)
     )
 
 
-def weights(model: ChatModel) -> torch.Tensor:
+def weights(model: AudioLLM) -> torch.Tensor:
     return torch.cat([value.detach().flatten().float() for value in model.module.parameters()])
 
 
@@ -94,10 +97,10 @@ def test_one_step_is_the_same_for_8x1_4x2_2x4_and_1x8(examples: tuple[Example, .
     spoken = tuple(example for example in examples for _ in range(1) if example.modality is Modality.SPEECH)
     typed = tuple(example for example in examples if example.modality is Modality.TEXT)
     for group in (typed, spoken):
-        start = weights(Qwen2Audio.tiny())
+        start = weights(tiny(Qwen2Audio))
         updates, norms = [], []
         for micro in (8, 4, 2, 1):
-            model = Qwen2Audio.tiny()
+            model = tiny(Qwen2Audio)
             folder = tmp_path / f"{group[0].modality}-{micro}"
             train(model, stage(group), folder, micro_batch_size=micro, max_grad_norm=1e9)
             updates.append(weights(model) - start)
@@ -108,7 +111,7 @@ def test_one_step_is_the_same_for_8x1_4x2_2x4_and_1x8(examples: tuple[Example, .
             assert (torch.sign(update) == torch.sign(updates[0])).float().mean() > 0.999
 
 
-def typed_and_spoken(model: ChatModel, examples: tuple[Example, ...]) -> list[Row]:
+def typed_and_spoken(model: AudioLLM, examples: tuple[Example, ...]) -> list[Row]:
     rows = RowMaker(model, SluTask(), INTENTS, Architecture(type="qwen2-audio", checkpoint="pocket"))
     return [rows.to_learn(example) for example in examples]
 
@@ -118,7 +121,7 @@ def typed_and_spoken(model: ChatModel, examples: tuple[Example, ...]) -> list[Ro
 def test_micro_batches_hold_every_row_once_and_keep_to_what_is_allowed(
     examples: tuple[Example, ...], most_rows: int, most_positions: int | None
 ) -> None:
-    model = Qwen2Audio.tiny()
+    model = tiny(Qwen2Audio)
     rows = typed_and_spoken(model, examples)
     settings = Training(micro_batch_size=most_rows, micro_batch_tokens=most_positions)
     found = micro_batches(rows, model.n_positions, settings)
@@ -130,7 +133,7 @@ def test_micro_batches_hold_every_row_once_and_keep_to_what_is_allowed(
 
 
 def test_a_rows_length_is_known_before_it_is_padded(examples: tuple[Example, ...]) -> None:
-    model = Qwen2Audio.tiny()
+    model = tiny(Qwen2Audio)
     for row in typed_and_spoken(model, examples):
         assert model.n_positions(row) == model.collate([row]).input_ids.shape[1]
 
@@ -141,7 +144,7 @@ def test_losses_and_gradients_are_the_same_whatever_the_budget_of_positions(
     found = []
     for budget in (None, 10_000, 400, 1):
         folder = tmp_path / str(budget)
-        train(Qwen2Audio.tiny(), stage(examples, epochs=2), folder, micro_batch_tokens=budget)
+        train(tiny(Qwen2Audio), stage(examples, epochs=2), folder, micro_batch_tokens=budget)
         found.append([(row["loss"], row["grad_norm"]) for _, row in read_lines(folder / "train.jsonl")])
     assert all(torch.allclose(torch.tensor(other), torch.tensor(found[0]), rtol=1e-4) for other in found[1:])
 
@@ -153,15 +156,15 @@ def losses(folder: Path) -> list[float]:
 def test_what_workers_read_ahead_trains_the_same_and_goes_on_where_it_was_cut(
     examples: tuple[Example, ...], tmp_path: Path
 ) -> None:
-    alone, helped, cut, resumed = (Qwen2Audio.tiny() for _ in range(4))
+    alone, helped, cut, resumed = (tiny(Qwen2Audio) for _ in range(4))
     for model in (alone, helped, cut, resumed):
-        model.parts.add_lora(Lora(rank=2, dropout=0.3), seed=0)  # draws from the state that workers must leave alone
+        model.lora.add(Lora(rank=2, dropout=0.3), seed=0)  # draws from the state that workers must leave alone
     plan = stage(examples, epochs=3)
     train(alone, plan, tmp_path / "alone", batch_size=3, workers=0)
     train(helped, plan, tmp_path / "helped", batch_size=3, workers=2)
     assert losses(tmp_path / "helped") == losses(tmp_path / "alone")
     with pytest.raises(PowerCutError):
-        train(cut, plan, tmp_path / "cut", CutJournal(tmp_path / "cut" / "train.jsonl", 4), batch_size=3, workers=2)
+        train(cut, plan, tmp_path / "cut", CutLog(tmp_path / "cut" / "train.jsonl", 4), batch_size=3, workers=2)
     train(resumed, plan, tmp_path / "cut", batch_size=3, workers=2)
     assert losses(tmp_path / "cut") == losses(tmp_path / "alone")
     assert torch.equal(weights(resumed), weights(alone))
@@ -175,19 +178,44 @@ def test_a_recording_that_is_gone_is_one_sentence_from_a_worker_too(
     assert gone is not None
     gone.path.unlink()
     with pytest.raises(InputError) as found:
-        train(Qwen2Audio.tiny(), stage(examples), tmp_path / "out", workers=workers)
+        train(tiny(Qwen2Audio), stage(examples), tmp_path / "out", workers=workers)
     assert str(found.value) == f"{gone.path}: no such recording"
 
 
 def test_workers_hand_over_nothing_in_shared_memory(examples: tuple[Example, ...]) -> None:
     """Tensors in a queue lie in /dev/shm, which has 64 MB in many containers."""
-    model = Qwen2Audio.tiny()
+    model = tiny(Qwen2Audio)
     rows = RowMaker(model, SluTask(), INTENTS, Architecture(type="qwen2-audio", checkpoint="pocket"))
     batches = PlannedBatches([examples[5:]], rows.to_learn, model, Training())
-    item = Packed(batches)[0]
+    item = PickledBatches(batches)[0]
     assert isinstance(item, bytes)
-    (batch,), (same,) = unpacked(item), batches[0]
+    (batch,), (same,) = unpickled(item), batches[0]
     assert batch.mel is not None and same.mel is not None and torch.equal(batch.mel, same.mel)
+
+
+def test_without_workers_batches_are_handed_over_as_they_are(
+    examples: tuple[Example, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were pickled and unpickled in one process."""
+    monkeypatch.setattr(trainer, "pickle", None)
+    train(tiny(Qwen2Audio), stage(examples), tmp_path, workers=0)
+    assert len(losses(tmp_path)) == 2  # a batch of text, and one of speech
+
+
+def test_a_row_is_tokenized_once(examples: tuple[Example, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was once to know its length, and again to make its batch."""
+    model = tiny(Qwen2Audio)
+    tokenized: list[str] = []
+    stock = PreTrainedTokenizerFast.__call__
+
+    def counting(self: Any, text: str, **settings: Any) -> Any:
+        tokenized.append(text)
+        return stock(self, text, **settings)
+
+    monkeypatch.setattr(PreTrainedTokenizerFast, "__call__", counting)
+    rows = RowMaker(model, SluTask(), INTENTS, Architecture(type="qwen2-audio", checkpoint="pocket"))
+    assert len(PlannedBatches([examples], rows.to_learn, model, Training(micro_batch_size=3))[0]) == 3
+    assert len(tokenized) == 3 * len(examples)  # the prompt before its content, the prompt behind it, the answer
 
 
 def test_nobody_reads_ahead_on_a_cpu_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,13 +225,13 @@ def test_nobody_reads_ahead_on_a_cpu_unless_asked(monkeypatch: pytest.MonkeyPatc
         assert n_workers(Training(workers=1)) == 1
 
 
-@pytest.mark.parametrize("family", [name for name, family in FAMILIES.items() if family.is_supported()])
+@pytest.mark.parametrize("family", [name for name, family in FAMILIES.items() if is_supported(family)])
 def test_a_cut_run_goes_on_to_the_same_weights(examples: tuple[Example, ...], tmp_path: Path, family: str) -> None:
-    whole, cut, resumed = (FAMILIES[family].tiny() for _ in range(3))
+    whole, cut, resumed = (tiny(FAMILIES[family]) for _ in range(3))
     plan = stage(examples, epochs=2)
     train(whole, plan, tmp_path / "whole", batch_size=3)
     with pytest.raises(PowerCutError):
-        train(cut, plan, tmp_path / "cut", CutJournal(tmp_path / "cut" / "train.jsonl", 4), batch_size=3)
+        train(cut, plan, tmp_path / "cut", CutLog(tmp_path / "cut" / "train.jsonl", 4), batch_size=3)
     train(resumed, plan, tmp_path / "cut", batch_size=3)
     assert torch.equal(weights(resumed), weights(whole))
     steps = [row["step"] for _, row in read_lines(tmp_path / "cut" / "train.jsonl")]
@@ -211,7 +239,7 @@ def test_a_cut_run_goes_on_to_the_same_weights(examples: tuple[Example, ...], tm
 
 
 def test_recomputed_activations_train_the_same_weights(examples: tuple[Example, ...], tmp_path: Path) -> None:
-    kept, recomputed = Qwen2Audio.tiny(), Qwen2Audio.tiny()
+    kept, recomputed = tiny(Qwen2Audio), tiny(Qwen2Audio)
     start = weights(kept)
     train(kept, stage(examples), tmp_path / "kept")
     train(recomputed, stage(examples), tmp_path / "recomputed", recompute_activations=True)
@@ -224,7 +252,7 @@ def test_a_component_learns_at_its_own_rate(examples: tuple[Example, ...], tmp_p
     """The first step of Adam is as long as the rate, whatever the gradient."""
 
     def moved(**settings: object) -> float:
-        model = Qwen2Audio.tiny()
+        model = tiny(Qwen2Audio)
         adapter = model.module.get_submodule("model.multi_modal_projector.linear")
         start = adapter.weight.detach().clone()
         spoken = tuple(example for example in examples if example.modality is Modality.SPEECH)
@@ -238,12 +266,12 @@ def test_a_component_learns_at_its_own_rate(examples: tuple[Example, ...], tmp_p
 def test_eight_bit_moments_learn_and_go_on_where_they_were_cut(examples: tuple[Example, ...], tmp_path: Path) -> None:
     pytest.importorskip("torchao")
     plan = stage(examples, epochs=3)
-    whole, cut, resumed = (Qwen2Audio.tiny() for _ in range(3))
+    whole, cut, resumed = (tiny(Qwen2Audio) for _ in range(3))
     with torch.compiler.set_stance("force_eager"):  # compiling its step takes longer than all of this
         train(whole, plan, tmp_path / "whole", batch_size=3, optimizer="adamw-8bit")
         with pytest.raises(PowerCutError):
-            journal = CutJournal(tmp_path / "cut" / "train.jsonl", 4)
-            train(cut, plan, tmp_path / "cut", journal, batch_size=3, optimizer="adamw-8bit")
+            log = CutLog(tmp_path / "cut" / "train.jsonl", 4)
+            train(cut, plan, tmp_path / "cut", log, batch_size=3, optimizer="adamw-8bit")
         train(resumed, plan, tmp_path / "cut", batch_size=3, optimizer="adamw-8bit")
     losses = [row["loss"] for _, row in read_lines(tmp_path / "whole" / "train.jsonl")]
     assert losses[-1] < losses[0]
@@ -251,29 +279,29 @@ def test_eight_bit_moments_learn_and_go_on_where_they_were_cut(examples: tuple[E
 
 
 def test_weights_files_hold_what_was_trained_in_any_stage(tmp_path: Path) -> None:
-    model = Qwen2Audio.tiny()
-    model.parts.add_lora(Lora(rank=2), seed=0)
-    model.parts.set_trainable((Component.MODALITY_ADAPTER,))
-    model.parts.set_trainable((Component.LANGUAGE_MODEL,))
+    model = tiny(Qwen2Audio)
+    model.lora.add(Lora(rank=2), seed=0)
+    model.components.set_trainable((Component.MODALITY_ADAPTER,))
+    model.components.set_trainable((Component.LANGUAGE_MODEL,))
     with torch.no_grad():
-        for _, value in model.parts.trained():
+        for _, value in model.components.trained():
             value.add_(0.5)
     save_weights(model, tmp_path / "weights.safetensors")
-    again = Qwen2Audio.tiny()
-    again.parts.add_lora(Lora(rank=2), seed=9)
+    again = tiny(Qwen2Audio)
+    again.lora.add(Lora(rank=2), seed=9)
     load_weights(again, tmp_path / "weights.safetensors")
     assert torch.equal(weights(again), weights(model))
-    assert len(list(again.parts.trained())) == 2 * 14 + 2  # LoRA pairs, and the adapter's weight and bias
+    assert len(list(again.components.trained())) == 2 * 14 + 2  # LoRA pairs, and the adapter's weight and bias
 
 
 def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
-    model = Qwen2Audio.tiny()
-    model.parts.add_lora(Lora(rank=2), seed=0)
-    model.parts.set_trainable((Component.LANGUAGE_MODEL,))
+    model = tiny(Qwen2Audio)
+    model.lora.add(Lora(rank=2), seed=0)
+    model.components.set_trainable((Component.LANGUAGE_MODEL,))
     save_weights(model, tmp_path / "weights.safetensors")
-    other_rank = Qwen2Audio.tiny()
-    other_rank.parts.add_lora(Lora(rank=3), seed=0)
-    for other in (Qwen2Audio.tiny(), other_rank):
+    other_rank = tiny(Qwen2Audio)
+    other_rank.lora.add(Lora(rank=3), seed=0)
+    for other in (tiny(Qwen2Audio), other_rank):
         with pytest.raises(InputError, match=r"weights\.safetensors: is not of this model, which has no .*lora_A"):
             load_weights(other, tmp_path / "weights.safetensors")
 
@@ -328,4 +356,4 @@ def test_several_processes_are_refused(
     """Each would train on other global batches and the gradient would be another."""
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ValueError, match="one process"):
-        train(Qwen2Audio.tiny(), stage(examples), tmp_path)
+        train(tiny(Qwen2Audio), stage(examples), tmp_path)

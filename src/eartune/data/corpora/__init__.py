@@ -1,4 +1,4 @@
-"""Corpora: each file knows one, opens with a real row of it, and gives `Utterance`s."""
+"""Corpora: each file reads one of them into `Utterance`s, and opens with a real row of it."""
 
 from typing import Annotated
 

@@ -12,11 +12,10 @@ import csv
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from eartune.data.audio import audio_seconds
 from eartune.data.corpora.source import Source
-from eartune.data.frame import Entity, SemanticFrame
-from eartune.data.normalization import as_heard
-from eartune.data.utterance import Recording, Utterance
+from eartune.data.frame import Entity, SemanticFrame, check_frame
+from eartune.data.normalization import normalize_spoken_text
+from eartune.data.utterance import Utterance
 from eartune.errors import InputError
 from eartune.files import read_text
 from eartune.settings import Section
@@ -34,7 +33,7 @@ class FluentCorpus(Section):
     folder: str = "fluent_speech_commands_dataset"
 
     def load(self, source: Source) -> tuple[Utterance, ...]:
-        """A recording a row; the action is the intent, object and location are entities unless "none"."""
+        """Load an utterance for each row; the action is the intent, object and location are entities unless "none"."""
         folder = source.data / self.folder
         path = folder / "data" / f"{self.split}_data.csv"
         reader = csv.DictReader(read_text(path).splitlines())
@@ -44,14 +43,15 @@ class FluentCorpus(Section):
             raise InputError(f"{path}, row {reader.line_num}: is not CSV ({error})") from error
         if missing := set(COLUMNS) - set(reader.fieldnames or ()):
             raise InputError(f"{path}: lacks the column {min(missing)!r}")
-        return tuple(_utterance(row, f"{path}, row {number}", folder) for number, row in enumerate(rows, start=2))
+        numbered = enumerate(rows, start=2)
+        return tuple(_utterance(row, f"{path}, row {number}", folder, source) for number, row in numbered)
 
 
-def _utterance(row: dict[str, str], place: str, folder: Path) -> Utterance:
+def _utterance(row: dict[str, str], place: str, folder: Path, source: Source) -> Utterance:
     if any(not row[column] for column in COLUMNS):
         raise InputError(f"{place}: a cell is empty; each of {', '.join(COLUMNS)} must be filled")
     entities = tuple(Entity(name, row[name]) for name in ("object", "location") if row[name] != "none")
     path = folder / row["path"]
-    recording = Recording(path, audio_seconds(path), row["speakerId"])
-    text = as_heard(row["transcription"])
-    return Utterance(f"fluent-{path.stem}", text, "en", SemanticFrame(row["action"], entities), (recording,))
+    recording = source.recording(path, row["speakerId"])
+    frame = check_frame(SemanticFrame(row["action"], entities), place)
+    return Utterance(f"fluent-{path.stem}", normalize_spoken_text(row["transcription"]), "en", frame, (recording,))

@@ -1,4 +1,4 @@
-"""Grammars in Picovoice Rhino's YAML, written out as labelled sentences.
+"""Grammars in Picovoice Rhino's YAML, from which labelled sentences are generated.
 
     orderDrink:
       - "[brew, can i get] [a, an] $size:size $coffeeDrink:coffeeDrink (please)"
@@ -33,19 +33,19 @@ _PIECE = re.compile(
 
 
 class GrammarCorpus(Section):
-    """Sentences written out from a grammar, numbers `start` to `start + sentences` of its seeded list."""
+    """Sentences generated from a grammar: numbers `start` to `start + sentences` of its list, which `seed` orders."""
 
     corpus: Literal["grammar"]
     grammar: str
-    """One that eartune brings (home), or a file under the data root."""
+    """The name of a grammar in eartune (home), or of a file under the data root."""
     sentences: int = Field(ge=1)
     start: int = Field(default=0, ge=0)
     seed: int = 0
     voices: tuple[Voice, ...] = ()
-    """If any, every sentence is also spoken by one of them: synthetic speech."""
+    """Voices, one of which speaks each sentence: synthetic speech. Without any, the corpus is text."""
 
     def load(self, source: Source) -> tuple[Utterance, ...]:
-        """The utterances; raises InputError when the grammar has fewer different sentences."""
+        """Load the utterances; raises InputError when the grammar has fewer different sentences."""
         path = BUNDLED / f"{self.grammar}.yaml"
         grammar = read_grammar(path if path.is_file() else source.data / self.grammar)
         stop = self.start + self.sentences
@@ -59,13 +59,13 @@ class GrammarCorpus(Section):
 
 @dataclass(frozen=True)
 class Grammar:
-    """Expressions by intent and values by slot, checked to fit together."""
+    """A grammar: expressions by intent and values by slot, of which each that an expression names is defined."""
 
     expressions: tuple[tuple[str, str], ...]  # (intent, expression)
     slots: dict[str, tuple[str, ...]]
 
     def sentences(self, seed: int) -> Iterator[tuple[str, SemanticFrame]]:
-        """Distinct labelled sentences, intents in even turns, until no new one turns up in a thousand draws."""
+        """Yield distinct labelled sentences, drawn evenly from the intents, until a thousand draws give no new one."""
         draw = random.Random(seed)
         by_intent: dict[str, list[str]] = {}
         for intent, expression in self.expressions:
@@ -99,7 +99,7 @@ class Grammar:
 
 
 def read_grammar(path: Path) -> Grammar:
-    """A grammar from a file; raises InputError naming file and place for anything that does not fit."""
+    """Read a grammar from a file; raises InputError with file and place for anything that is wrong in it."""
     if not path.is_file():
         raise InputError(f"{path}: no such grammar")
     try:
@@ -111,6 +111,11 @@ def read_grammar(path: Path) -> Grammar:
         raise InputError(f"{path}: not a grammar with context, expressions and slots ({_first_line(error)})") from error
     expressions = tuple((intent, text) for intent, texts in written for text in _texts(texts, f"{path}: {intent}"))
     slots = {slot: _texts(values, f"{path}: slot {slot}") for slot, values in named}
+    for slot, values in slots.items():
+        if not all(value.strip() for value in values):
+            raise InputError(
+                f"{path}: slot {slot}: a value is blank; write a second expression without the slot instead"
+            )
     if not expressions:
         raise InputError(f"{path}: holds no expressions")
     for intent, text in expressions:

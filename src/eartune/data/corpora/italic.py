@@ -10,11 +10,10 @@ lines) of https://zenodo.org/records/8040649. It has no slots: entities come fro
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from eartune.data.audio import audio_seconds
 from eartune.data.corpora.massive import massive_file, massive_frame
 from eartune.data.corpora.source import Source
 from eartune.data.frame import SemanticFrame
-from eartune.data.utterance import Recording, Utterance
+from eartune.data.utterance import Utterance
 from eartune.errors import InputError
 from eartune.files import read_lines
 from eartune.settings import Section
@@ -32,15 +31,17 @@ class ItalicCorpus(Section):
     massive_folder: str = "massive"
 
     def load(self, source: Source) -> tuple[Utterance, ...]:
-        """A sentence a row; where recordings/ is not there, sentences have none."""
+        """Load an utterance for each row; without a folder recordings/, they have no recordings."""
         folder = source.data / self.folder
         in_massive = read_lines(massive_file(source.data / self.massive_folder, "it-IT"))
         frames = {row["id"]: frame for frame, row in ((massive_frame(row, place), row) for place, row in in_massive)}
         rows = read_lines(folder / f"{self.configuration}_{self.split}.json")
-        return tuple(_utterance(row, place, folder / "recordings", frames) for place, row in rows)
+        return tuple(_utterance(row, place, folder / "recordings", frames, source) for place, row in rows)
 
 
-def _utterance(row: dict[str, Any], place: str, audio: Path, frames: dict[str, SemanticFrame]) -> Utterance:
+def _utterance(
+    row: dict[str, Any], place: str, audio: Path, frames: dict[str, SemanticFrame], source: Source
+) -> Utterance:
     if not isinstance(row.get("id"), int | str) or not isinstance(row.get("utt"), str):
         raise InputError(f'{place}: is not a row of ITALIC; it needs "id" and "utt"')
     frame = frames.get(str(row["id"]))
@@ -50,5 +51,5 @@ def _utterance(row: dict[str, Any], place: str, audio: Path, frames: dict[str, S
         raise InputError(f"{place}: the intent is {row['intent']!r} here and {frame.intent!r} in MASSIVE's it-IT")
     path = audio / f"{row['id']}.wav"
     speaker = None if row.get("speaker_id") is None else str(row["speaker_id"])
-    recordings = (Recording(path, audio_seconds(path), speaker),) if audio.is_dir() else ()
+    recordings = (source.recording(path, speaker),) if audio.is_dir() else ()
     return Utterance(f"italic-{row['id']}", row["utt"], "it-IT", frame, recordings)

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from eartune.data.audio import check_header
+from eartune.data.audio import check_seconds
 from eartune.data.corpora.source import Source, voiced
 from eartune.data.tts.voices import Voice
 from eartune.data.utterance import Utterance, read_manifest
@@ -10,17 +10,18 @@ from eartune.settings import Section
 
 
 class ManifestCorpus(Section):
-    """A manifest under the data root."""
+    """A manifest, by its path under the data root."""
 
     corpus: Literal["manifest"]
     path: str
     voices: tuple[Voice, ...] = ()
-    """If any, every row's text is spoken by one of them instead of its recordings: synthetic speech."""
+    """Voices, one of which speaks each text in place of its recordings: synthetic speech."""
 
     def load(self, source: Source) -> tuple[Utterance, ...]:
-        """Every row; raises InputError for a row, or a recording's header, that does not fit."""
-        utterances = read_manifest(source.data / self.path)
+        """Load every row; raises InputError for a row, or the header of a recording, that is wrong."""
+        utterances = read_manifest(source.data / self.path, source.index.seconds)
         for utterance in utterances if not self.voices else ():
             for recording in utterance.recordings:
-                check_header(recording.path)  # what would otherwise come to light after hours of training
+                # What would otherwise come to light after hours of training.
+                check_seconds(source.index.seconds(recording.path), str(recording.path))
         return voiced(utterances, self.voices, source)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from eartune.data.corpora.source import Source, voiced
-from eartune.data.frame import Entity, SemanticFrame
+from eartune.data.frame import Entity, SemanticFrame, check_frame
 from eartune.data.tts.voices import Voice
 from eartune.data.utterance import Utterance
 from eartune.errors import InputError
@@ -34,17 +34,17 @@ class MassiveCorpus(Section):
     split: Literal["train", "dev", "test"]
     folder: str = "massive"
     voices: tuple[Voice, ...] = ()
-    """If any, every sentence is spoken by one of them: synthetic speech."""
+    """Voices, one of which speaks each sentence: synthetic speech. Without any, the corpus is text."""
 
     def load(self, source: Source) -> tuple[Utterance, ...]:
-        """A sentence a row, in the order of the file."""
+        """Load an utterance for each row of the split, in the order of the file."""
         rows = read_lines(massive_file(source.data / self.folder, self.locale))
         chosen = [_utterance(row, place) for place, row in rows if row.get("partition") == self.split]
         return voiced(chosen, self.voices, source)
 
 
 def massive_file(folder: Path, locale: str) -> Path:
-    """Where a locale's file lies; raises InputError naming the locales that are there."""
+    """Return the path of a locale's file; raises InputError, which names the locales that exist, if it is missing."""
     for place in (folder, folder / "data", folder / "1.1" / "data", folder / "1.0" / "data"):
         if (place / f"{locale}.jsonl").is_file():
             return place / f"{locale}.jsonl"
@@ -53,18 +53,19 @@ def massive_file(folder: Path, locale: str) -> Path:
 
 
 def massive_frame(row: dict[str, Any], place: str) -> SemanticFrame:
-    """Scenario, action, and entities as `annot_utt` marks them, in their order."""
+    """Return scenario, action, and the entities that `annot_utt` marks, in their order."""
     keys = ("id", "locale", "scenario", "intent", "utt", "annot_utt")
     if not all(isinstance(row.get(key), str) for key in keys):
         raise InputError(f"{place}: is not a row of MASSIVE; it needs {', '.join(keys)}, as text")
     scenario, intent = row["scenario"], row["intent"]
     if not intent.startswith(f"{scenario}_"):
         raise InputError(f"{place}: the intent {intent!r} does not begin with the scenario {scenario!r}")
-    return SemanticFrame.of(scenario, intent.removeprefix(f"{scenario}_"), annotated_entities(row["annot_utt"]))
+    action, entities = intent.removeprefix(f"{scenario}_"), annotated_entities(row["annot_utt"])
+    return check_frame(SemanticFrame.of(scenario, action, entities), place)
 
 
 def annotated_entities(annotated: str) -> list[Entity]:
-    """The [label : words] in a text, also two of one label that touch, which token labels cannot part."""
+    """Return each [label : words] in a text, also adjacent ones of one label, which token labels cannot separate."""
     found = []
     for piece in annotated.split("[")[1:]:
         label, colon, words = piece.partition("]")[0].partition(" : ")
@@ -74,12 +75,12 @@ def annotated_entities(annotated: str) -> list[Entity]:
 
 
 def massive_tokens(text: str, locale: str) -> list[str]:
-    """The units that MASSIVE labels: words, or characters where there are no spaces."""
+    """Return the units that MASSIVE labels: words, or characters in languages without spaces."""
     return [character for word in text.split() for character in word] if locale in _BY_CHARACTER else text.split()
 
 
 def token_labels(annotated: str, locale: str) -> tuple[list[str], list[str]]:
-    """Tokens and their labels from text with [label : words] in it; tokens outside have the label "Other"."""
+    """Return the tokens of a text with [label : words] in it and their labels, "Other" for those outside."""
     tokens: list[str] = []
     labels: list[str] = []
     label = OUTSIDE

@@ -12,14 +12,14 @@ import re
 from typing import Any, ClassVar, Literal
 
 from eartune.data.corpora.source import Source, voiced
-from eartune.data.frame import Entity, SemanticFrame
+from eartune.data.frame import Entity, SemanticFrame, check_frame
 from eartune.data.tts.voices import Voice
 from eartune.data.utterance import Utterance, read_frame
 from eartune.errors import InputError
 from eartune.files import read_lines
 from eartune.settings import Section
 
-# As SLURP's tokens part them, without which "jessica's" would never equal the gold "jessica 's".
+# As SLURP tokenises them; otherwise "jessica's" would never equal the gold "jessica 's".
 _CLITIC = re.compile(r"(?<=\w)(n't|'s|'m|'re|'ve|'ll|'d)\b")
 
 
@@ -30,13 +30,13 @@ class NluEvalCorpus(Section):
 
     corpus: Literal["nlu-eval"]
     with_slurp_test: bool = False
-    """Also the 2,177 sentences that stand in SLURP's devel or test, which would leak if those are tested."""
+    """Also load the 2,177 sentences that are in SLURP's devel or test, which would leak if those are tested."""
     folder: str = "nlu_eval"
     voices: tuple[Voice, ...] = ()
-    """If any, every sentence is spoken by one of them: synthetic speech."""
+    """Voices, one of which speaks each sentence: synthetic speech. Without any, the corpus is text."""
 
     def load(self, source: Source) -> tuple[Utterance, ...]:
-        """A sentence a row; the file's own ids are not unique, so ids are made of the words."""
+        """Load an utterance for each row; the file's own ids are not unique, so ids are made from the words."""
         rows = read_lines(source.data / self.folder / "nlu_eval_annotated.jsonl")
         chosen = [_utterance(row, place) for place, row in rows if self.with_slurp_test or not row.get("in_slurp")]
         return voiced(list({utterance.id: utterance for utterance in chosen}.values()), self.voices, source)
@@ -49,9 +49,10 @@ def _utterance(row: dict[str, Any], place: str) -> Utterance:
     text = slurp_tokens(row["sentence"])
     entities = [Entity(entity.type, slurp_tokens(entity.filler)) for entity in frame.entities]
     identity = f"nlu-eval-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-    return Utterance(identity, text, "en", SemanticFrame.of(frame.scenario, str(frame.action), entities))
+    frame = check_frame(SemanticFrame.of(frame.scenario, str(frame.action), entities), place)
+    return Utterance(identity, text, "en", frame)
 
 
 def slurp_tokens(text: str) -> str:
-    """Lower case, clitics parted."""
+    """Return the text in lower case, with clitics as tokens of their own, as SLURP has them."""
     return " ".join(_CLITIC.sub(r" \1", text.lower()).split())

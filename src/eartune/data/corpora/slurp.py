@@ -15,17 +15,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from eartune.data.audio import audio_seconds
 from eartune.data.corpora.source import Source, voiced
-from eartune.data.frame import Entity, SemanticFrame
+from eartune.data.frame import Entity, SemanticFrame, check_frame
 from eartune.data.tts.voices import Voice
-from eartune.data.utterance import Recording, Utterance
+from eartune.data.utterance import Utterance
 from eartune.errors import InputError
 from eartune.files import read_lines
 from eartune.settings import Section
 
 Take = dict[str, Any]
-"""A recording as SLURP lists it: file, wer, status."""
+"""A recording in a row of SLURP, with the keys file, wer and status."""
 
 
 class SlurpCorpus(Section):
@@ -36,36 +35,37 @@ class SlurpCorpus(Section):
     corpus: Literal["slurp"]
     split: Literal["train", "train_synthetic", "devel", "test"]
     recordings: Literal["all", "headset", "best", "one"] = "all"
-    """All as the official scorer wants; only close-talk; the one of least word error rate; one drawn by its name."""
+    """All, as the official scorer needs; only close-talk ones; the one of least word error rate; or one by its name."""
     folder: str = "slurp"
     voices: tuple[Voice, ...] = ()
-    """If any, every sentence is spoken by one of them instead of its recordings: synthetic speech."""
+    """Voices, one of which speaks each text in place of its recordings: synthetic speech."""
 
     def load(self, source: Source) -> tuple[Utterance, ...]:
-        """A sentence a row. Where the audio folder is not there, sentences have no recordings."""
+        """Load an utterance for each row; without the folder of audio, they have no recordings."""
         folder = source.data / self.folder
         audio = folder / ("slurp_synth" if self.split == "train_synthetic" else "slurp_real")
         choose = CHOICES[self.recordings] if audio.is_dir() and not self.voices else _none
         rows = read_lines(folder / f"{self.split}.jsonl")
-        utterances = [_utterance(row, place, audio, choose) for place, row in rows]
+        utterances = [_utterance(row, place, audio, choose, source) for place, row in rows]
         return voiced(utterances, self.voices, source)
 
 
 def slurp_frame(row: dict[str, Any], place: str) -> SemanticFrame:
-    """The frame of a row. Fillers are lower-cased tokens, as in the official scorer.
+    """Return the frame of a row; its fillers are lower-cased tokens, as in the official scorer.
 
     Those of `sentence_annotation` would cost 1.7 points of SLU-F1: "jessica's" is not "jessica 's".
     """
     try:
         words = {token["id"]: str(token["surface"]).lower() for token in row["tokens"]}
         entities = [Entity(_text(entity["type"]), _filler(words, entity["span"])) for entity in row["entities"]]
-        return SemanticFrame.of(_text(row["scenario"]), _text(row["action"]), entities)
+        frame = SemanticFrame.of(_text(row["scenario"]), _text(row["action"]), entities)
     except (KeyError, TypeError) as error:
         raise InputError(f"{place}: is not a row of SLURP; it lacks or garbles {error}") from error
+    return check_frame(frame, place)
 
 
 def slurp_text(row: dict[str, Any]) -> str:
-    """The words, parted as the fillers are."""
+    """Return the words of a row, tokenised as the fillers are."""
     return " ".join(str(token["surface"]).lower() for token in row["tokens"])
 
 
@@ -79,18 +79,16 @@ def _filler(words: dict[int, str], span: list[int]) -> str:
     return " ".join(words[place] for place in span)
 
 
-def _utterance(row: dict[str, Any], place: str, audio: Path, choose: Callable[[list[Take]], list[Take]]) -> Utterance:
+def _utterance(
+    row: dict[str, Any], place: str, audio: Path, choose: Callable[[list[Take]], list[Take]], source: Source
+) -> Utterance:
     frame = slurp_frame(row, place)
     try:
         takes = choose([take for take in row["recordings"] if take.get("status", "correct") == "correct"])
-        recordings = tuple(_recording(audio / str(take["file"])) for take in takes)
+        recordings = tuple(source.recording(audio / str(take["file"])) for take in takes)
         return Utterance(f"slurp-{row['slurp_id']}", slurp_text(row), "en", frame, recordings)
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{place}: is not a row of SLURP; it lacks or garbles {error}") from error
-
-
-def _recording(path: Path) -> Recording:
-    return Recording(path, audio_seconds(path))
 
 
 def _none(takes: list[Take]) -> list[Take]:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from eartune.data.corpora.source import Source, voiced
-from eartune.data.frame import Entity, SemanticFrame
-from eartune.data.normalization import as_heard
+from eartune.data.frame import Entity, SemanticFrame, check_frame
+from eartune.data.normalization import normalize_spoken_text
 from eartune.data.tts.voices import Voice
 from eartune.data.utterance import Utterance
 from eartune.errors import InputError
@@ -25,7 +25,7 @@ INTENTS = (
 
 
 class SnipsCorpus(Section):
-    """One split of all seven intents."""
+    """One split of SNIPS, with all seven intents."""
 
     LICENCE: ClassVar[str] = "SNIPS: CC0"
 
@@ -33,12 +33,12 @@ class SnipsCorpus(Section):
     split: Literal["train", "validation"]
     folder: str = "snips_cc0"
     as_heard: bool = True
-    """Lower case without punctuation, which nobody can hear; false leaves the text as it was typed."""
+    """Whether text is converted to lower case without punctuation, which cannot be heard; false leaves it as typed."""
     voices: tuple[Voice, ...] = ()
-    """If any, every sentence is spoken by one of them: synthetic speech."""
+    """Voices, one of which speaks each sentence: synthetic speech. Without any, the corpus is text."""
 
     def load(self, source: Source) -> tuple[Utterance, ...]:
-        """A sentence each, intent by intent."""
+        """Load an utterance for each sentence, intent by intent."""
         folder = source.data / self.folder
         name = "train_{}_full.json" if self.split == "train" else "validate_{}.json"
         utterances = [
@@ -53,7 +53,7 @@ class SnipsCorpus(Section):
         return [self._utterance(row, intent, number, path) for number, row in enumerate(rows, start=1)]
 
     def _utterance(self, row: Any, intent: str, number: int, path: Path) -> Utterance:
-        written = as_heard if self.as_heard else _collapsed
+        written = normalize_spoken_text if self.as_heard else _collapsed
         try:
             pieces = row["data"]
             text = written("".join(piece["text"] for piece in pieces))
@@ -62,7 +62,8 @@ class SnipsCorpus(Section):
                 raise TypeError("an entity that is no text")
         except (KeyError, TypeError, AttributeError) as error:
             raise InputError(f'{path}, row {number}: needs "data", a list of {{"text", "entity"}}, all text') from error
-        return Utterance(f"snips-{self.split}-{intent}-{number}", text, "en", SemanticFrame(intent, entities))
+        frame = check_frame(SemanticFrame(intent, entities), f"{path}, row {number}")
+        return Utterance(f"snips-{self.split}-{intent}-{number}", text, "en", frame)
 
 
 def _read(path: Path) -> dict[str, Any]:

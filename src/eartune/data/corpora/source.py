@@ -1,24 +1,36 @@
-"""Where corpora are read from, and where what is derived from them is kept."""
+"""The folders that corpora are read from, and that speech synthesised from their text is written to."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from eartune.data.tts.synthesis import Progress, spoken
+from eartune.data.recording_index import RecordingIndex
+from eartune.data.tts.synthesis import Progress, synthesize
 from eartune.data.tts.voices import Voice
-from eartune.data.utterance import Utterance
+from eartune.data.utterance import Recording, Utterance
 
 
 @dataclass(frozen=True)
 class Source:
-    """The data root, the folder for spoken text, and whether text may be spoken now (a plan only guesses)."""
+    """The data root, the folder of synthetic speech, and whether recordings that are missing may be written.
+
+    Where they may not, as in a plan, the lengths of missing recordings are estimated.
+    """
 
     data: Path
     speech: Path
-    render: bool = True
+    may_write: bool = True
+    index: RecordingIndex = field(default_factory=RecordingIndex)
+    """The lengths of known recordings, so that a corpus need not open each of them."""
     progress: Progress = lambda spoken, of: None
+
+    def recording(self, path: Path, speaker: str | None = None) -> Recording:
+        """Return the recording in a file; raises InputError if it is missing."""
+        return Recording(path, self.index.seconds(path), speaker)
 
 
 def voiced(utterances: Sequence[Utterance], voices: Sequence[Voice], source: Source) -> tuple[Utterance, ...]:
-    """The utterances, spoken if there are voices."""
-    return spoken(utterances, voices, source.speech, source.render, source.progress) if voices else tuple(utterances)
+    """Return the utterances, with synthetic recordings if there are voices."""
+    if not voices:
+        return tuple(utterances)
+    return synthesize(utterances, voices, source.speech, source.may_write, source.progress, source.index.seconds)

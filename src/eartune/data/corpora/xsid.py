@@ -20,8 +20,8 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from eartune.data.corpora.source import Source, voiced
-from eartune.data.frame import Entity, SemanticFrame
-from eartune.data.normalization import as_heard
+from eartune.data.frame import Entity, SemanticFrame, check_frame
+from eartune.data.normalization import normalize_spoken_text
 from eartune.data.tts.voices import Voice
 from eartune.data.utterance import Utterance
 from eartune.errors import InputError
@@ -38,15 +38,15 @@ class XsidCorpus(Section):
     language: str
     split: Literal["valid", "test"]
     sentences: int | None = Field(default=None, ge=1)
-    """Only so many, drawn once and for all; the same ones in every language."""
+    """How many sentences to load, always the same ones, and the same in every language; None loads all."""
     folder: str = "xsid"
     as_heard: bool = True
-    """Lower case without punctuation, which nobody can hear; false leaves the text as it was typed."""
+    """Whether text is converted to lower case without punctuation, which cannot be heard; false leaves it as typed."""
     voices: tuple[Voice, ...] = ()
-    """If any, every sentence is spoken by one of them: synthetic speech."""
+    """Voices, one of which speaks each sentence: synthetic speech. Without any, the corpus is text."""
 
     def load(self, source: Source) -> tuple[Utterance, ...]:
-        """A sentence a block."""
+        """Load an utterance for each block of lines."""
         path = source.data / self.folder / f"{self.language}.{self.split}.conll"
         blocks = enumerate(_blocks(path), start=1)  # the English files have no ids; they number as the others do
         utterances = [self._utterance(block, number, f"{path}, row {row}") for number, (row, block) in blocks]
@@ -66,10 +66,11 @@ class XsidCorpus(Section):
         cells = [line.split("\t") for line in block if not line.startswith("#")]
         if "intent" not in notes or not cells or any(len(cell) != 4 for cell in cells):
             raise InputError(f"{place}: needs # intent, and lines of number, word, intent and label")
-        written = as_heard if self.as_heard else str
+        written = normalize_spoken_text if self.as_heard else str
         words, labels = [cell[1] for cell in cells], [cell[3] for cell in cells]
         entities = tuple(Entity(kind, written(filler)) for kind, filler in _spans(words, labels))
-        frame = SemanticFrame(notes["intent"], tuple(entity for entity in entities if entity.filler))
+        heard = tuple(entity for entity in entities if entity.filler)  # without spans of punctuation alone
+        frame = check_frame(SemanticFrame(notes["intent"], heard), place)
         identity = f"xsid-{self.split}-{self.language}-{notes.get('id', number)}"
         return Utterance(identity, written(" ".join(words)), self.language, frame)
 

@@ -1,7 +1,6 @@
 """Any other engine, by its command line."""
 
 import shlex
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Literal
@@ -9,10 +8,9 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from eartune.data.audio import Wave, read_audio
+from eartune.data.tts.engine_process import run_engine
 from eartune.errors import InputError
 from eartune.settings import Section
-
-SPEAK_SECONDS = 120  # after which a command that speaks one sentence has hung
 
 
 class CommandVoice(Section):
@@ -20,7 +18,7 @@ class CommandVoice(Section):
 
     engine: Literal["command"]
     name: str = Field(min_length=1)
-    """Who speaks; a voice of the test must have another name than those of training."""
+    """The speaker's name; a voice of the test must have another name than those of training."""
     command: str
     """{out} stands for the file to write and {text} for the words; without {text} they come on standard input."""
 
@@ -37,33 +35,28 @@ class CommandVoice(Section):
 
     @property
     def speaker(self) -> str:
-        """Who speaks."""
+        """The name of the speaker."""
         return self.name
 
     @property
     def label(self) -> str:
-        """The voice as it is named where a recording has a speaker; another command is another voice."""
+        """The name of the voice, as a recording's speaker; another command is another voice."""
         return f"{self.name} by {self.command}"
 
+    @property
+    def cache_key(self) -> str:
+        """All that the samples of a sentence depend on besides its words."""
+        return self.label
+
     def speak(self, text: str) -> Wave:
-        """The text as a 16 kHz mono wave; raises InputError with what the command said, if it fails."""
+        """Return the text as a 16 kHz mono wave; raises InputError with what the command printed, if it fails."""
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) / "spoken.wav"
-            self._run([p.replace("{out}", str(out)).replace("{text}", text) for p in shlex.split(self.command)], text)
+            parts = [part.replace("{out}", str(out)).replace("{text}", text) for part in shlex.split(self.command)]
+            run_engine(parts, text.encode(), self.name, text)
             if not out.is_file():
                 raise InputError(f"the voice {self.name} wrote no file at {{out}}, asked to say {text!r}")
             try:
                 return read_audio(out)
             except InputError as error:
                 raise InputError(f"the voice {self.name}, asked to say {text!r}: {error}") from error
-
-    def _run(self, command: list[str], text: str) -> None:
-        try:
-            subprocess.run(command, input=text.encode(), capture_output=True, check=True, timeout=SPEAK_SECONDS)
-        except FileNotFoundError as error:
-            raise InputError(f"the voice {self.name} needs the command {command[0]}, which is not there") from error
-        except subprocess.TimeoutExpired as error:
-            raise InputError(f"the voice {self.name} took over {SPEAK_SECONDS} s to say {text!r}") from error
-        except subprocess.CalledProcessError as error:
-            said = " ".join(error.stderr.decode(errors="replace").split()) or f"exit status {error.returncode}"
-            raise InputError(f"the voice {self.name} could not say {text!r}: {said}") from error

@@ -1,11 +1,12 @@
-"""SVOX Pico, the default engine: small, offline, one speaker a language."""
+"""SVOX Pico, the default engine: small, offline, one speaker for each language."""
 
+import importlib
 from typing import Literal
 
-import numpy as np
 from pydantic import Field
 
 from eartune.data.audio import Wave
+from eartune.data.tts.engine_process import speak_in_new_process
 from eartune.errors import InputError
 from eartune.settings import Section
 
@@ -20,19 +21,23 @@ class PicoVoice(Section):
 
     @property
     def speaker(self) -> str:
-        """Who speaks, however fast or high."""
+        """The name of the speaker, which does not depend on speed and pitch."""
         return f"{self.engine}:{self.name}"
 
     @property
     def label(self) -> str:
-        """The voice as it is named where a recording has a speaker."""
+        """The name of the voice, as a recording's speaker."""
         return f"{self.speaker} speed {self.speed:g} pitch {self.pitch:g}"
 
+    @property
+    def cache_key(self) -> str:
+        """All that the samples of a sentence depend on besides its words."""
+        return f"{self.label}, each sentence by a new process"
+
     def speak(self, text: str) -> Wave:
-        """The text as a 16 kHz mono wave; raises InputError saying what to install."""
+        """Return the text as a 16 kHz mono wave; raises InputError where the package is missing or Pico fails."""
         try:
-            from py_nanotts import NanoTTS
+            importlib.import_module("py_nanotts")
         except ImportError as error:
             raise InputError("a pico voice needs the package py-nanotts: pip install 'eartune[pocket]'") from error
-        pcm = NanoTTS().speak(text, voice=self.name, speed=self.speed, pitch=self.pitch)
-        return np.frombuffer(pcm, np.int16).astype(np.float32) / np.float32(32768)
+        return speak_in_new_process(self.engine, self.name, text, self.speed, self.pitch)

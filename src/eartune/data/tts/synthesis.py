@@ -1,6 +1,6 @@
-"""Speech from text: each utterance rendered once and kept.
+"""Speech from text: each sentence is synthesised once, and kept in a folder that experiments share.
 
-Such recordings are synthetic, and whatever is learned or measured on them says so.
+Such recordings are synthetic, and results that were trained or measured on them say so.
 """
 
 import hashlib
@@ -14,32 +14,36 @@ from eartune.data.audio import audio_seconds, check_wave, write_audio
 from eartune.data.tts.voices import SpeakingVoice
 from eartune.data.utterance import Recording, Utterance
 from eartune.errors import InputError
+from eartune.files import remove_leftovers
 
-CHARACTERS_A_SECOND = 15  # Pico's rate over English sentences, for plans made before anything is spoken
+CHARACTERS_A_SECOND = 15  # Pico's rate over English sentences
 
 Progress = Callable[[int, int], None]
-"""Told how many sentences are spoken, and of how many."""
+"""Called with the number of sentences spoken so far, and of all that must be spoken."""
 
 
-def spoken(
+def synthesize(
     utterances: Iterable[Utterance],
     voices: Sequence[SpeakingVoice],
     folder: Path,
-    render: bool = True,
+    may_write: bool = True,
     progress: Progress = lambda done, total: None,
+    seconds_of: Callable[[Path], float] = audio_seconds,
 ) -> tuple[Utterance, ...]:
-    """The utterances with one synthetic recording each, in the voice that the utterance's id picks.
+    """Return the utterances with one synthetic recording each, in the voice that the utterance's id picks.
 
-    A recording is named after its content (words and voice) and rendered only if it is not there yet, several at a
-    time; without `render` nothing is, and its length is a guess.
+    A recording is named after its words and its voice, and synthesised only if its file does not exist yet, several
+    at a time; without `may_write` none is synthesised, and the length of missing ones is estimated from the text.
+    Raises InputError for an utterance without text, and for a voice that fails.
     """
     chosen = [(utterance, _pick(utterance, voices)) for utterance in utterances]
     places = [_place(utterance, voice, folder) for utterance, voice in chosen]
-    if render:
+    if may_write:
+        remove_leftovers(folder)
         missing = {place: pair for place, pair in zip(places, chosen, strict=True) if not place.exists()}
-        _render([(voice, str(utterance.text), place) for place, (utterance, voice) in missing.items()], progress)
+        _speak_all([(voice, str(utterance.text), place) for place, (utterance, voice) in missing.items()], progress)
     return tuple(
-        replace(utterance, recordings=(_recording(utterance, voice, place),))
+        replace(utterance, recordings=(_recording(utterance, voice, place, seconds_of),))
         for (utterance, voice), place in zip(chosen, places, strict=True)
     )
 
@@ -51,14 +55,14 @@ def _pick(utterance: Utterance, voices: Sequence[SpeakingVoice]) -> SpeakingVoic
 def _place(utterance: Utterance, voice: SpeakingVoice, folder: Path) -> Path:
     if utterance.text is None:
         raise InputError(f"{utterance.id}: has no text that a voice could speak")
-    content = hashlib.sha256(f"{voice.label}\n{utterance.text}".encode()).hexdigest()[:20]
+    content = hashlib.sha256(f"{voice.cache_key}\n{utterance.text}".encode()).hexdigest()[:20]
     return folder / f"{content}.flac"
 
 
-def _render(missing: Sequence[tuple[SpeakingVoice, str, Path]], progress: Progress) -> None:
-    """Threads are enough: a command runs beside us, and Pico takes 20 ms a sentence."""
+def _speak_all(missing: Sequence[tuple[SpeakingVoice, str, Path]], progress: Progress) -> None:
+    """Threads are enough, because every engine speaks in a process of its own."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        pending = [pool.submit(_render_one, voice, text, place) for voice, text, place in missing]
+        pending = [pool.submit(_speak_one, voice, text, place) for voice, text, place in missing]
         try:
             for done, future in enumerate(pending, start=1):
                 future.result()
@@ -67,10 +71,17 @@ def _render(missing: Sequence[tuple[SpeakingVoice, str, Path]], progress: Progre
             pool.shutdown(cancel_futures=True)  # a voice that fails once would fail for all the others
 
 
-def _render_one(voice: SpeakingVoice, text: str, place: Path) -> None:
+def _speak_one(voice: SpeakingVoice, text: str, place: Path) -> None:
     write_audio(place, check_wave(voice.speak(text), f"the voice {voice.label}, asked to say {text!r}"))
 
 
-def _recording(utterance: Utterance, voice: SpeakingVoice, place: Path) -> Recording:
-    guess = 0.5 + len(str(utterance.text)) / CHARACTERS_A_SECOND
-    return Recording(place, audio_seconds(place) if place.exists() else guess, voice.label)
+def _recording(
+    utterance: Utterance, voice: SpeakingVoice, place: Path, seconds_of: Callable[[Path], float]
+) -> Recording:
+    seconds = seconds_of(place) if place.exists() else estimated_seconds(str(utterance.text))
+    return Recording(place, seconds, voice.label)
+
+
+def estimated_seconds(text: str) -> float:
+    """Return about how many seconds it takes to say a text, for plans made before its recording exists."""
+    return 0.5 + len(text) / CHARACTERS_A_SECOND

@@ -1,4 +1,4 @@
-"""Voices that speak text: one file an engine, behind one small protocol."""
+"""Voices that speak text: one file for each engine, behind one small protocol."""
 
 from typing import Annotated, Any, Protocol
 
@@ -11,24 +11,31 @@ from eartune.data.tts.pico import PicoVoice
 
 
 class SpeakingVoice(Protocol):
-    """What a text-to-speech engine must offer."""
+    """A voice of a text-to-speech engine."""
 
     @property
     def label(self) -> str:
-        """The voice and how it is set, which names its recordings."""
+        """The voice and its settings, as a recording's speaker."""
+
+    @property
+    def cache_key(self) -> str:
+        """All that the samples of a sentence depend on besides its words; it names the file of a recording."""
 
     @property
     def speaker(self) -> str:
-        """Who speaks, however fast or high; nobody may in training and in the test."""
+        """The name of the speaker, whatever the speed and pitch; no speaker may be in both training and test."""
 
     def speak(self, text: str) -> Wave:
-        """The text as a 16 kHz mono wave; called from several threads."""
+        """Return the text as a 16 kHz mono wave, shape (samples,); it is called from several threads.
+
+        The wave must not depend on what was spoken before.
+        """
 
 
-def _pico_unless_told(voice: Any) -> Any:
+def _pico_by_default(voice: Any) -> Any:
     return {"engine": "pico"} | voice if isinstance(voice, dict) else voice
 
 
 Voice = Annotated[
-    PicoVoice | EspeakVoice | CommandVoice, Field(discriminator="engine"), BeforeValidator(_pico_unless_told)
+    PicoVoice | EspeakVoice | CommandVoice, Field(discriminator="engine"), BeforeValidator(_pico_by_default)
 ]

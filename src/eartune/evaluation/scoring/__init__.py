@@ -1,1 +1,1 @@
-"""Files of predictions against files of references: read, matched, and made ready for the metrics."""
+"""Reads files of predictions and files of references, matches them, and prepares them for the metrics."""

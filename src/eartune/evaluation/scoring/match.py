@@ -1,8 +1,9 @@
-"""References and predictions joined: who answered what, what is missing, and what is there too often."""
+"""Matches predictions with references: which recording each answers, which are missing, which are there twice."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from os.path import basename  # a Path takes ten times as long, and there are thousands
 from pathlib import Path
 from typing import Literal
@@ -18,7 +19,7 @@ Stratum = Literal["intent", "scenario", "language"]
 
 @dataclass(frozen=True)
 class Pair:
-    """A recording, or a sentence without one, and its prediction: None where it is missing or one of several."""
+    """A recording, or a sentence without one, with its prediction, which is None if missing or not the only one."""
 
     key: str
     reference: Reference
@@ -27,47 +28,55 @@ class Pair:
 
     @property
     def is_answered(self) -> bool:
-        """Whether there is an answer that can be read."""
+        """Whether there is an answer that could be parsed."""
         return self.prediction is not None and self.prediction.answer is not None
 
 
 @dataclass(frozen=True)
 class Matched:
-    """All that should have been answered, in the order of the references, and counts of what went wrong."""
+    """A pair for everything that should be answered, in the order of the references, and counts of what went wrong."""
 
     pairs: tuple[Pair, ...]
     missing: int
     duplicated: int
     unknown: int
-    """Predictions that are of no reference."""
+    """The number of predictions that belong to no reference."""
 
     @property
     def unparsable(self) -> int:
-        """Predictions without a frame."""
+        """The number of predictions that could not be parsed into a frame."""
         return sum(pair.prediction is not None and not pair.is_answered for pair in self.pairs)
 
 
 def match(references: Sequence[Reference], predictions: Sequence[Prediction], path: Path, mode: Mode) -> Matched:
-    """Join by recording where a prediction names one, and by id otherwise; by both where recordings share a name.
+    """Match by recording where a prediction names one, and by id otherwise.
 
-    strict: of a prediction that is there twice neither counts. official: the last one does. Raises InputError in
-    strict mode where no prediction fits any reference, and for one that could be to either of two recordings.
+    A recording is found by its file name, in whatever folder; where several share the name, by as much of the path as
+    the prediction names, and then by the sentence's id.
+
+    In strict mode, none of several predictions for one recording counts; in official mode, the last one does. Raises
+    InputError in strict mode if no prediction belongs to any reference, and in both for a prediction that could belong
+    to either of two recordings.
     """
-    shared = _shared_names(references)
-    expected, aliases = _expected(references, by_id=all(prediction.file is None for prediction in predictions))
+    recordings = _recordings(references)
+    expected = _expected(references, recordings, by_id=all(prediction.file is None for prediction in predictions))
+    only = {r.reference.id: r.key for r in recordings if len(r.reference.files) == 1 and r.key in expected}
+    by_name: dict[str, list[_Recording]] = {}
+    for recording in recordings:
+        by_name.setdefault(recording.parts[-1], []).append(recording)
     found: dict[str, list[Prediction]] = {}
     unknown = []
     for prediction in predictions:
-        name = basename(prediction.file) if prediction.file else None
-        key = aliases.get(prediction.id, prediction.id) if name is None else _key(prediction.id, name, shared)
-        if name in shared and key not in expected:
-            raise InputError(f"{path}: two recordings are called {name!r}; say by an id which sentence was answered")
+        if prediction.file is None:
+            key = only.get(prediction.id, prediction.id)
+        else:
+            key = _key_of_file(prediction, by_name.get(basename(prediction.file), []), path)
         if key in expected:
             found.setdefault(key, []).append(prediction)
         else:
             unknown.append(key)
     if unknown and (mode == "strict" and not found):
-        raise InputError(f"{path}: {unknown[0]!r} is not in the reference; is it of another corpus or split?")
+        raise InputError(f"{path}: {unknown[0]!r} is not in the reference; does it come from another corpus or split?")
     pairs = []
     for key, (reference, speaker) in expected.items():
         rivals = found.get(key, [])
@@ -81,8 +90,10 @@ def match(references: Sequence[Reference], predictions: Sequence[Prediction], pa
     )
 
 
-def answered(pairs: Sequence[Pair], cluster: Cluster = "sentence", stratum: Stratum | None = None) -> list[Answered]:
-    """Rows for the metrics; raises InputError where a cluster of speakers is asked for and one is unknown."""
+def answers_to_score(
+    pairs: Sequence[Pair], cluster: Cluster = "sentence", stratum: Stratum | None = None
+) -> list[Answered]:
+    """The pairs as the metrics take them; raises InputError if speakers are to be the clusters and one is unknown."""
     return [
         Answered(
             pair.reference.frame,
@@ -94,38 +105,69 @@ def answered(pairs: Sequence[Pair], cluster: Cluster = "sentence", stratum: Stra
     ]
 
 
+@dataclass(frozen=True)
+class _Recording:
+    """A recording of the references: the key of its pair, and the parts of its path."""
+
+    key: str
+    reference: Reference
+    speaker: str | None
+    parts: tuple[str, ...]
+
+
+def _recordings(references: Sequence[Reference]) -> list[_Recording]:
+    """All recordings, each with the shortest key that no other has: its name, with its sentence's id, or its path."""
+    names = Counter(basename(file) for reference in references for file in reference.files)
+    named = Counter((reference.id, basename(file)) for reference in references for file in reference.files)
+    found = []
+    for reference in references:
+        for file, speaker in zip(reference.files, reference.speakers, strict=True):
+            key = name = basename(file)
+            if names[name] > 1:
+                key = f"{reference.id} {name if named[reference.id, name] == 1 else file}"
+            found.append(_Recording(key, reference, speaker, tuple(file.split("/"))))
+    return found
+
+
 def _expected(
-    references: Sequence[Reference], by_id: bool
-) -> tuple[dict[str, tuple[Reference, str | None]], dict[str, str]]:
-    """What should be answered by key, and for sentences of one recording the recording's key by the sentence's."""
-    shared = _shared_names(references)
+    references: Sequence[Reference], recordings: Sequence[_Recording], by_id: bool
+) -> dict[str, tuple[Reference, str | None]]:
+    """The references and speakers by the key of what should be answered: a recording, or a sentence."""
+    of_reference: dict[str, list[_Recording]] = {}
+    for recording in recordings:
+        of_reference.setdefault(recording.reference.id, []).append(recording)
     expected: dict[str, tuple[Reference, str | None]] = {}
-    aliases: dict[str, str] = {}
     for reference in references:
         if by_id or not reference.files:
             expected[reference.id] = (reference, reference.speakers[0] if len(reference.speakers) == 1 else None)
         else:
-            keys = [_key(reference.id, file, shared) for file in reference.files]
-            expected |= {key: (reference, speaker) for key, speaker in zip(keys, reference.speakers, strict=True)}
-        if len(reference.files) == 1:
-            aliases[reference.id] = reference.id if by_id else _key(reference.id, reference.files[0], shared)
-    return expected, aliases
+            expected |= {r.key: (reference, r.speaker) for r in of_reference[reference.id]}
+    return expected
 
 
-def _shared_names(references: Sequence[Reference]) -> frozenset[str]:
-    """The names that recordings of several sentences have: a voice says the same words in the same way."""
-    times = Counter(file for reference in references for file in reference.files)
-    return frozenset(file for file, n in times.items() if n > 1)
+def _key_of_file(prediction: Prediction, candidates: Sequence[_Recording], path: Path) -> str:
+    """The key of the recording that a prediction names; raises InputError where two fit equally well."""
+    file = str(prediction.file)
+    parts = tuple(file.split("/"))
+    if len(candidates) > 1:
+        fit = [_common_ending(parts, candidate.parts) for candidate in candidates]
+        candidates = [candidate for candidate, n in zip(candidates, fit, strict=True) if n == max(fit)]
+    if len(candidates) > 1:
+        candidates = [candidate for candidate in candidates if candidate.reference.id == prediction.id]
+        if len(candidates) != 1:
+            raise InputError(f"{path}: two recordings are called {file!r}; add the id of the sentence, or the folder")
+    return candidates[0].key if candidates else basename(file)
 
 
-def _key(sentence: str, file: str, shared: frozenset[str]) -> str:
-    return f"{sentence} {file}" if file in shared else file
+def _common_ending(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many of the last parts of two paths are the same."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(reversed(one), reversed(other), strict=False)))
 
 
 def _cluster(pair: Pair, cluster: Cluster) -> str:
     if cluster == "speaker":
         if pair.speaker is None:
-            raise InputError(f"{pair.key!r} names no speaker, so intervals cannot be drawn over speakers")
+            raise InputError(f"{pair.key!r} has no speaker, so speakers cannot be the clusters of the intervals")
         return pair.speaker
     return pair.reference.id if cluster == "sentence" else pair.key
 

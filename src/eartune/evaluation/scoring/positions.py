@@ -1,7 +1,7 @@
-"""MASSIVE counts a slot as found where the same tokens have the same label; here entities get their positions.
+"""Gives entities their token positions, because MASSIVE counts a slot as right only at the right tokens.
 
-An entity becomes one whose filler names its tokens and the first one's place, "ten am @3". Exact matching of such
-entities is the F1 of seqeval on MASSIVE's token labels, and that of whole frames is MASSIVE's exact match.
+The filler of such an entity is its tokens and the position of the first, "ten am @3". The F1 of exactly matching
+entities is then that of seqeval on MASSIVE's token labels, and exact match of frames is MASSIVE's exact match.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,8 +10,8 @@ from eartune.data.corpora.massive import OUTSIDE, massive_tokens
 from eartune.data.frame import Entity
 
 
-def by_position(labels: Sequence[str], tokens: Sequence[str]) -> tuple[Entity, ...]:
-    """Runs of one label; two slots of a type that touch are one, as MASSIVE's labels cannot part them."""
+def entities_by_position(labels: Sequence[str], tokens: Sequence[str]) -> tuple[Entity, ...]:
+    """The entities in token labels: one for each run of a label, as MASSIVE's labels cannot separate two that touch."""
     found: list[Entity] = []
     start = 0
     for end in range(1, len(labels) + 1):
@@ -22,16 +22,16 @@ def by_position(labels: Sequence[str], tokens: Sequence[str]) -> tuple[Entity, .
     return tuple(found)
 
 
-def fit(labels: Sequence[str], length: int) -> list[str]:
-    """Predicted labels cut, or filled up with "Other", to the length of the reference, as MASSIVE does."""
+def fit_labels(labels: Sequence[str], length: int) -> list[str]:
+    """Cut predicted labels to the length of the reference, or fill them up with "Other", as MASSIVE does."""
     return [*labels[:length], *[OUTSIDE] * (length - len(labels))]
 
 
-def locate(entities: Iterable[Entity], tokens: Sequence[str], locale: str) -> tuple[Entity, ...]:
-    """Entities of an answer that gives no positions: each takes the first free place where its words stand.
+def locate_entities(entities: Iterable[Entity], tokens: Sequence[str], locale: str) -> tuple[Entity, ...]:
+    """Give the entities of an answer without positions the first free tokens that match their words.
 
-    One whose words stand nowhere is spurious; MASSIVE's own systems label tokens and
-    cannot say what is not there.
+    An entity whose words are not in the sentence counts as spurious; MASSIVE's own systems label tokens, and so cannot
+    predict one.
     """
     labels = [OUTSIDE] * len(tokens)
     free = [token.casefold() for token in tokens]
@@ -46,4 +46,4 @@ def locate(entities: Iterable[Entity], tokens: Sequence[str], locale: str) -> tu
         for place in range(start, start + len(words)):
             labels[place] = entity.type
             free[place] = ""
-    return (*by_position(labels, tokens), *nowhere)
+    return (*entities_by_position(labels, tokens), *nowhere)

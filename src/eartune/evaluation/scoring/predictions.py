@@ -1,4 +1,4 @@
-"""What was answered: predictions as eartune writes them, as SLURP's systems do, or as MASSIVE's do."""
+"""Reads predictions in the formats of eartune, of SLURP's systems and of MASSIVE's systems."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from eartune.data.frame import Entity, SemanticFrame
 from eartune.data.utterance import read_frame
 from eartune.errors import InputError
 from eartune.evaluation.metrics import Mode
-from eartune.evaluation.scoring.positions import by_position, fit, locate
+from eartune.evaluation.scoring.positions import entities_by_position, fit_labels, locate_entities
 from eartune.evaluation.scoring.reference import Format, Reference
 from eartune.files import read_lines
 from eartune.tasks.prediction import Prediction, read_predictions, read_status
@@ -19,11 +19,11 @@ from eartune.tasks.slu import SluTask
 
 @dataclass(frozen=True)
 class EntityWithMore(Entity):
-    """An entity with other keys beside type and filler: to the official scorer it is equal to none of the gold."""
+    """An entity with keys besides type and filler; in the official scorer it equals no entity of a reference."""
 
 
 def read_answers(path: Path, format: Format, references: Mapping[str, Reference], mode: Mode) -> tuple[Prediction, ...]:
-    """The predictions in a file; raises InputError naming file and row for anything that does not fit."""
+    """Read the predictions in a file; raises InputError that names the file and the row of the first fault."""
     if format == "manifest":
         return read_predictions(path, SluTask())
     rows = read_lines(path)
@@ -37,22 +37,22 @@ def read_answers(path: Path, format: Format, references: Mapping[str, Reference]
 
 
 def _slurp(row: dict[str, Any], place: str, mode: Mode) -> Prediction:
-    """A row keyed by `file`, or by `slurp_id` where gold transcripts were answered; or one of eartune's."""
+    """A row with a `file`, or with a `slurp_id` if gold transcripts were answered; or a row of eartune's own format."""
     file, key = row.get("file"), row.get("slurp_id", row.get("id"))
     if not isinstance(file, str) and not isinstance(key, str | int):
         raise InputError(f'{place}: needs a "file" or a "slurp_id"')
-    is_unread = "scenario" not in row and "status" in row  # an answer of eartune's that did not parse
+    is_unread = "scenario" not in row and "status" in row  # an answer in eartune's format that could not be parsed
     frame = None if is_unread else read_frame(row, place)
     if mode == "official":
         if frame is not None:
             frame = _as_official(frame, row, place)
-        key = key if isinstance(key, str) else f"{key} as a number"  # which the official scorer finds nowhere
+        key = key if isinstance(key, str) else f"{key} as a number"  # the official scorer matches no number
     status = read_status(row, place, has_answer=frame is not None)
     return Prediction(str(key), file if isinstance(file, str) else None, str(row.get("text", "")), status, frame)
 
 
 def _as_official(frame: SemanticFrame, row: dict[str, Any], place: str) -> SemanticFrame:
-    """With those entities marked that have more keys."""
+    """The frame with those entities marked that have more than two keys."""
     if "entities" not in row:
         raise InputError(f'{place}: needs "entities", a list, which may be empty')
     written = row["entities"]
@@ -63,7 +63,7 @@ def _as_official(frame: SemanticFrame, row: dict[str, Any], place: str) -> Seman
 
 
 def _massive(row: dict[str, Any], place: str, references: Mapping[str, Reference]) -> Prediction:
-    """A row with `pred_intent` and `pred_annot_utt`, as MASSIVE's own systems write, or one of eartune's."""
+    """A row with `pred_intent` and `pred_annot_utt`, as MASSIVE's systems write it, or a row of eartune's format."""
     key = row.get("id")
     if not isinstance(key, str | int):
         raise InputError(f'{place}: needs an "id"')
@@ -74,10 +74,10 @@ def _massive(row: dict[str, Any], place: str, references: Mapping[str, Reference
         return Prediction(str(key), None, text, status, None)
     if "pred_intent" in row:
         labels = token_labels(str(row.get("pred_annot_utt", "")), reference.language)[1]
-        entities = by_position(fit(labels, len(reference.tokens)), reference.tokens)
+        entities = entities_by_position(fit_labels(labels, len(reference.tokens)), reference.tokens)
         return Prediction(str(key), None, text, status, SemanticFrame(str(row["pred_intent"]), entities))
     if not has_frame:
         return Prediction(str(key), None, text, status, None)
     frame = read_frame(row, place)
-    located = locate(frame.entities, reference.tokens, reference.language)
+    located = locate_entities(frame.entities, reference.tokens, reference.language)
     return Prediction(str(key), None, text, status, SemanticFrame(frame.intent, located))

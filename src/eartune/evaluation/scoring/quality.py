@@ -1,4 +1,4 @@
-"""What kind of answers they are: can they be read, do they keep to the labels, do they make up values?"""
+"""Measures the quality of answers: can they be parsed, are their labels known, are their fillers in the text?"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 from eartune.data.fillers import absent_fillers
 from eartune.evaluation.scoring.match import Pair
-from eartune.evaluation.scoring.positions import locate
+from eartune.evaluation.scoring.positions import locate_entities
 from eartune.tasks.repair import repair
 from eartune.tasks.slu import Schema
 from eartune.tasks.task import ParseStatus
@@ -15,24 +15,24 @@ from eartune.tasks.task import ParseStatus
 
 @dataclass(frozen=True)
 class AnswerQuality:
-    """Counts over the answers that are there; shares of none are 0."""
+    """Counts over all answers that exist."""
 
     answers: int
     statuses: dict[str, int]
     unknown_labels: dict[str, int]
-    """Predicted intents and entity types that no reference has, with how often."""
+    """The number of times that each intent or entity type was predicted that no reference has."""
     invented: int
-    """Entities whose filler occurs nowhere in the words of the reference."""
+    """The number of entities whose filler is not in the words of the reference."""
     checked: int
-    """Entities that could be looked up, which takes a reference with words."""
+    """The number of entities that could be looked up, which needs a reference with words."""
 
     @property
     def invented_share(self) -> float:
-        """Of the entities looked up."""
+        """The share of invented entities among those looked up, 0 to 1; 0 if there are none."""
         return self.invented / self.checked if self.checked else 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """Shares and counts."""
+        """The shares and counts for a JSON file."""
         return {
             "statuses": {status: count / self.answers for status, count in self.statuses.items()},
             "unknown_labels": self.unknown_labels,
@@ -41,7 +41,7 @@ class AnswerQuality:
 
 
 def answer_quality(pairs: Sequence[Pair]) -> AnswerQuality:
-    """Of the answers to these references."""
+    """The quality of the answers to these references."""
     schema = Schema.of(pair.reference.frame for pair in pairs)
     statuses: Counter[ParseStatus] = Counter()
     unknown: Counter[str] = Counter()
@@ -62,8 +62,8 @@ def answer_quality(pairs: Sequence[Pair]) -> AnswerQuality:
     return AnswerQuality(sum(statuses.values()), in_order, dict(unknown.most_common()), invented, checked)
 
 
-def repaired(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
-    """The same, but with a forgiving reader's frame where the strict one found none."""
+def repair_answers(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
+    """Parse again, with the forgiving parser, the answers that the strict one could not parse."""
     return tuple(pair if pair.is_answered else _repair(pair) for pair in pairs)
 
 
@@ -73,5 +73,5 @@ def _repair(pair: Pair) -> Pair:
     reference = pair.reference
     frame = repair(pair.prediction.text)
     if frame and reference.tokens:
-        frame = replace(frame, entities=locate(frame.entities, reference.tokens, reference.language))
+        frame = replace(frame, entities=locate_entities(frame.entities, reference.tokens, reference.language))
     return replace(pair, prediction=replace(pair.prediction, answer=frame))

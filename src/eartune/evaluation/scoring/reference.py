@@ -1,4 +1,4 @@
-"""What is right: the references of a corpus, as the metrics and a reader of the differences need them."""
+"""Reads references, the right answers of a corpus, in the formats of eartune, SLURP and MASSIVE."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +11,7 @@ from eartune.data.corpora.slurp import slurp_frame, slurp_text
 from eartune.data.frame import SemanticFrame
 from eartune.data.utterance import read_manifest
 from eartune.errors import InputError
-from eartune.evaluation.scoring.positions import by_position
+from eartune.evaluation.scoring.positions import entities_by_position
 from eartune.files import read_lines
 
 Format = Literal["manifest", "slurp", "massive"]
@@ -19,7 +19,7 @@ Format = Literal["manifest", "slurp", "massive"]
 
 @dataclass(frozen=True)
 class Reference:
-    """A sentence with its meaning and the names of its recordings; none where text was answered."""
+    """A sentence with its meaning and the file names of its recordings, of which text alone has none."""
 
     id: str
     text: str | None
@@ -28,13 +28,13 @@ class Reference:
     files: tuple[str, ...] = ()
     speakers: tuple[str | None, ...] = ()
     tokens: tuple[str, ...] = ()
-    """What MASSIVE's slots are counted on; empty for other corpora."""
+    """The tokens on which MASSIVE counts slots; empty for other corpora."""
 
 
 def read_references(path: Path, format: Format, partition: str = "test") -> tuple[Reference, ...]:
-    """The references in a file; raises InputError naming file and row for anything that does not fit.
+    """Read the references in a file; raises InputError that names the file and the row of the first fault.
 
-    `partition` matters to MASSIVE alone, whose files hold all of them.
+    `partition` is used for MASSIVE only, whose files hold all partitions.
     """
     readers: dict[str, Callable[[], Iterator[Reference]]] = {
         "manifest": lambda: _manifest(path),
@@ -49,24 +49,24 @@ def read_references(path: Path, format: Format, partition: str = "test") -> tupl
 
 
 def _refuse_ambiguous(references: Sequence[Reference], path: Path) -> None:
-    """Raise InputError for what would make an answer be to two rows, or to none."""
+    """Raise InputError if an answer could belong to two references, or could not be scored."""
     if len({reference.frame.scenario is None for reference in references}) > 1:
-        raise InputError(f"{path}: some rows have scenario and action, some an intent alone; score them apart")
+        raise InputError(f"{path}: some rows have a scenario and an action, some only an intent; score them separately")
     for what, keys in (
         ("rows have the id", [reference.id for reference in references]),
-        ("recordings of a sentence are called", [f"{r.id} {file}" for r in references for file in r.files]),
+        ("recordings of a sentence are", [f"{r.id} {file}" for r in references for file in r.files]),
     ):
         key, times = (Counter(keys).most_common(1) or [("", 0)])[0]
         if times > 1:
-            raise InputError(f"{path}: two {what} {key!r}, so that an answer could be to either")
+            raise InputError(f"{path}: two {what} {key!r}, so an answer could belong to either")
     for reference in references:
         if not all(entity.filler.split() for entity in reference.frame.entities):
-            raise InputError(f"{path}: {reference.id!r} has an entity without words, to which no answer can be near")
+            raise InputError(f"{path}: {reference.id!r} has an entity whose filler has no words")
 
 
 def _manifest(path: Path) -> Iterator[Reference]:
     for utterance in read_manifest(path):
-        files = tuple(recording.path.name for recording in utterance.recordings)
+        files = tuple(recording.path.as_posix() for recording in utterance.recordings)
         speakers = tuple(recording.speaker for recording in utterance.recordings)
         if utterance.frame is None:
             raise InputError(f"{path}: {utterance.id!r} has a label alone; only rows with an intent are scored here")
@@ -94,5 +94,5 @@ def _massive(path: Path, partition: str) -> Iterator[Reference]:
         tokens, labels = token_labels(row["annot_utt"], row["locale"])
         if len(tokens) != len(massive_tokens(row["utt"], row["locale"])):
             raise InputError(f'{place}: "annot_utt" has other words than "utt"')
-        frame = SemanticFrame(row["intent"], by_position(labels, tokens))
+        frame = SemanticFrame(row["intent"], entities_by_position(labels, tokens))
         yield Reference(row["id"], row["utt"], row["locale"], frame, tokens=tuple(tokens))

@@ -1,1 +1,1 @@
-"""Families of audio LLMs: one file each, which says how it hears, how it chats and what its parts are called."""
+"""Families of audio LLMs, one file each: how a family encodes audio, its chat, and the names of its components."""

@@ -1,9 +1,9 @@
-"""A model where none exists: any Whisper's encoder, an adapter that begins at random, and any causal language model.
+"""A model put together from any Whisper's encoder, an adapter that begins at random, and any causal language model.
 
     architecture: {type: encoder-adapter-llm, checkpoint: openai/whisper-base + HuggingFaceTB/SmolLM2-135M-Instruct}
 
-It is put together as an Audio Flamingo 3, whose classes take any decoder; saved, it is one. Its adapter must learn to
-speak the decoder's language first: see `alignment` in an experiment.
+It is an Audio Flamingo 3, whose classes take any decoder, and is saved as one. Its adapter must first be trained to
+give embeddings that the decoder understands: see `alignment` in an experiment.
 """
 
 from typing import Any, Self
@@ -12,45 +12,46 @@ import torch
 from torch import nn
 from transformers import (
     AudioFlamingo3Config,
+    AudioFlamingo3ForConditionalGeneration,
     AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
     PreTrainedTokenizerFast,
-    WhisperConfig,
     WhisperFeatureExtractor,
     WhisperModel,
 )
 
 from eartune.errors import InputError
 from eartune.models.chat_format import ChatFormat
-from eartune.models.checkpoint_check import load_whole
-from eartune.models.components import Parts
-from eartune.models.families.audioflamingo3 import AUDIO_TOKEN, AudioFlamingo3
-from eartune.models.tiny import TINY_DECODER, TINY_WHISPER, byte_tokenizer, scale_up
+from eartune.models.checkpoint_check import load_complete
+from eartune.models.families.audioflamingo3 import TrueLengthEncoder
+from eartune.models.lora import LoraLayers
+from eartune.models.whisper_encoder import PooledWhisperModel
 
+AUDIO_TOKEN = "<sound>"
 JOINT = " + "
-CHATML = (
-    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
 
 
-class EncoderAdapterLlm(AudioFlamingo3):
-    """25 audio tokens a second; the chat is the language model's own."""
+class EncoderAdapterLlm(PooledWhisperModel):
+    """Whisper's encoder joined with a language model: 25 audio tokens a second, in the language model's own chat."""
+
+    model_class = AudioFlamingo3ForConditionalGeneration
+    tower_class = TrueLengthEncoder
 
     def __init__(self, model: Any, tokenizer: PreTrainedTokenizerFast, extractor: Any) -> None:
+        """Wrap a joined model; raises InputError for a tokenizer without a usable chat template."""
+        self.chat = chat_of(tokenizer)  # other families declare theirs
         super().__init__(model, tokenizer, extractor)
-        self.chat = chat_of(tokenizer)  # type: ignore[misc]  # other families know theirs beforehand
 
     @classmethod
-    def load(cls, folder: str, dtype: torch.dtype) -> Self:
-        """Two checkpoints joined by " + ", or a folder of one that was saved."""
-        if JOINT not in folder:
-            return super().load(folder, dtype)
-        encoder, language_model = folder.split(JOINT)
+    def load(cls, checkpoint: str, dtype: torch.dtype) -> Self:
+        """Load and join two checkpoints named with " + " between them, or load the folder of a saved joined model."""
+        if JOINT not in checkpoint:
+            return super().load(checkpoint, dtype)
+        encoder, language_model = checkpoint.split(JOINT)
         model, tokenizer = join(
-            load_whole(WhisperModel, encoder).encoder,
-            load_whole(AutoModelForCausalLM, language_model, dtype=torch.float32),
+            load_complete(WhisperModel, encoder).encoder,
+            load_complete(AutoModelForCausalLM, language_model, dtype=torch.float32),
             AutoTokenizer.from_pretrained(language_model, padding_side="left"),
         )
         extractor = WhisperFeatureExtractor.from_pretrained(encoder)
@@ -58,36 +59,24 @@ class EncoderAdapterLlm(AudioFlamingo3):
 
     @classmethod
     def config_of(cls, checkpoint: str) -> Any:
-        """The joined configuration of both, or that of a folder."""
+        """Return the joined configuration of two checkpoints, or that of a folder."""
         if JOINT not in checkpoint:
             return super().config_of(checkpoint)
         return joined_config(*(AutoConfig.from_pretrained(part) for part in checkpoint.split(JOINT)))
 
     @classmethod
-    def parts_of(cls, module: nn.Module) -> Parts:
-        """LoRA wraps every linear layer of the decoder, whatever they are called."""
+    def lora_of(cls, module: nn.Module) -> LoraLayers:
+        """Return all linear layers of the decoder's layers, whatever their names."""
         layers = layers_of(module.get_submodule("model.language_model"))
         leaves = {name.rpartition(".")[2] for name, part in layers.named_modules() if isinstance(part, nn.Linear)}
-        return Parts(module, cls.components, cls.lora_layers, sorted(leaves))
-
-    @classmethod
-    def tiny(cls, seed: int = 0, **settings: Any) -> "EncoderAdapterLlm":
-        """A tiny Whisper and a tiny Llama, joined."""
-        torch.manual_seed(seed)
-        tokenizer = byte_tokenizer((), "<|im_end|>")
-        tokenizer.chat_template = CHATML
-        whisper = WhisperModel(WhisperConfig(**TINY_WHISPER, decoder_layers=1, decoder_attention_heads=2))
-        llama = AutoModelForCausalLM.from_config(
-            AutoConfig.for_model("llama", **TINY_DECODER, vocab_size=len(tokenizer), eos_token_id=0, bos_token_id=0)
-        )
-        model, tokenizer = join(whisper.encoder, llama, tokenizer)
-        scale_up(model)
-        dtype = settings.get("dtype", torch.float32)
-        return cls(model.to(dtype).eval(), tokenizer, WhisperFeatureExtractor(feature_size=80))
+        return LoraLayers(module, cls.lora_layers, sorted(leaves))
 
 
 def join(encoder: Any, language_model: Any, tokenizer: PreTrainedTokenizerFast) -> tuple[Any, PreTrainedTokenizerFast]:
-    """The model with both weights in it, in float32, and the tokenizer with an audio token; the adapter is seeded."""
+    """Join both in a float32 model with a new adapter, always the same; the tokenizer gets an audio token.
+
+    Raises InputError for a decoder that has no `layers`.
+    """
     layers_of(getattr(language_model, "model", language_model))
     tokenizer.add_special_tokens({"additional_special_tokens": [AUDIO_TOKEN]})
     if tokenizer.pad_token is None:
@@ -104,7 +93,7 @@ def join(encoder: Any, language_model: Any, tokenizer: PreTrainedTokenizerFast) 
 
 
 def layers_of(decoder: Any) -> nn.Module:
-    """The layers that LoRA wraps; raises InputError for a decoder that calls them otherwise."""
+    """Return the list of a decoder's layers; raises InputError for a decoder that has no `layers`."""
     if not hasattr(decoder, "layers"):
         raise InputError(f"a {decoder.config.model_type} has no `layers`; choose a decoder of the Llama kind")
     layers: nn.Module = decoder.layers
@@ -112,7 +101,7 @@ def layers_of(decoder: Any) -> nn.Module:
 
 
 def joined_config(encoder: Any, language_model: Any) -> AudioFlamingo3Config:
-    """The configuration of a model of the two."""
+    """Return the configuration of the model that joins an encoder and a language model with these configurations."""
     return AudioFlamingo3Config(
         audio_config=encoder.to_dict() | {"model_type": "audioflamingo3_encoder"},
         text_config=language_model.to_dict(),
@@ -120,7 +109,7 @@ def joined_config(encoder: Any, language_model: Any) -> AudioFlamingo3Config:
 
 
 def chat_of(tokenizer: PreTrainedTokenizerFast) -> ChatFormat:
-    """The chat that a tokenizer's template writes; raises InputError where it has none, or closes no answer."""
+    """Return the chat of a tokenizer's template; raises InputError if there is none, or nothing follows an answer."""
     if not tokenizer.chat_template:
         raise InputError(f"{tokenizer.name_or_path}: its tokenizer has no chat template; choose an instruct model")
     asked = {"role": "user", "content": "\0"}

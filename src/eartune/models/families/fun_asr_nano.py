@@ -1,33 +1,29 @@
-"""Fun-ASR-Nano: SenseVoice's encoder with a memory of neighbouring frames, an adapter that attends, and Qwen3."""
+"""Fun-ASR-Nano: SenseVoice's encoder with a memory of neighbouring frames, an adapter with attention, and Qwen3."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import FunAsrNanoConfig, FunAsrNanoForConditionalGeneration
+from transformers import FunAsrNanoForConditionalGeneration
 from transformers.audio_utils import mel_filter_bank
 from transformers.models.fun_asr_nano.feature_extraction_fun_asr_nano import FunAsrNanoFeatureExtractor as Stock
 
 from eartune.data.audio import SAMPLE_RATE, Wave
+from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Clip
 from eartune.models.chat_format import ChatFormat
-from eartune.models.chat_model import ChatModel
 from eartune.models.size import Rate
-from eartune.models.tiny import TINY_DECODER, byte_tokenizer, tiny_model
 from eartune.settings import Component
-
-AUDIO_TOKEN = "<|object_ref_start|>"
 
 
 class FunAsrNanoFeatureExtractor(Stock):
-    """The stock extractor without torchaudio; its name is the stock one's, as it is written into checkpoints."""
+    """The stock extractor without torchaudio, under the stock name, which is written into checkpoints."""
 
     N_FFT, LOWEST_HZ, PREEMPHASIS = 512, 20.0, 0.97  # Kaldi's
 
     def _extract_fbank_features(self, waveform: Tensor) -> Tensor:
-        """A wave to Kaldi's log-mel, (frames, bins)."""
+        """Kaldi's log-mel (frames of 10 ms, bins) of a waveform (samples,)."""
         length, hop = (self.sampling_rate * ms // 1000 for ms in (self.frame_length, self.frame_shift))
         frames = waveform.unfold(0, length, hop)
         frames = frames - frames.mean(1, keepdim=True)
@@ -46,8 +42,11 @@ class FunAsrNanoFeatureExtractor(Stock):
         return energies.clamp(min=torch.finfo(torch.float32).eps).log()
 
 
-class FunAsrNano(ChatModel):
-    """One audio token a frame of 60 ms, 16.7 a second; the adapter takes clips one by one, as it may lose its mask."""
+class FunAsrNano(AudioLLM):
+    """Fun-ASR-Nano: one audio token for each frame of 60 ms, 16.7 a second.
+
+    The adapter takes clips one by one, as the library may lose its mask.
+    """
 
     chat = ChatFormat(  # without what its template writes before a clip, as that asks for a transcript in Chinese
         opening="<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n",
@@ -60,15 +59,17 @@ class FunAsrNano(ChatModel):
     extractor_class = FunAsrNanoFeatureExtractor
     states = tokens = Rate(16.7)
     encoded_by = (Component.AUDIO_ENCODER, Component.MODALITY_ADAPTER)
-    stock_depends_on_batch = True
 
     def features(self, wave: Wave) -> Clip:
-        """The clip's mels, seven side by side, frames last as all families have it."""
+        """Compute the clip's mels, seven neighbours side by side in each frame of 60 ms."""
         stacked = self.extractor(np.asarray(wave), sampling_rate=SAMPLE_RATE)["input_features"][0]
         return Clip(stacked.T, len(stacked), len(stacked))
 
     def encode(self, mel: Tensor, n_frames: Tensor) -> Tensor:
-        """Through encoder and adapter, whose layers look at the whole clip."""
+        """Encode mels to embeddings of the language model, (audio tokens, its width).
+
+        The adapter is part of it, as it attends to whole clips.
+        """
         valid = (torch.arange(mel.shape[-1], device=mel.device)[None] < n_frames[:, None]).long()
         states = self.model.model.audio_tower(mel.transpose(1, 2), valid).last_hidden_state
         adapter = self.model.model.multi_modal_projector
@@ -76,24 +77,9 @@ class FunAsrNano(ChatModel):
         return torch.cat([adapter(states[i : i + 1, :n], valid[i : i + 1, :n])[0] for i, n in enumerate(lengths)])
 
     def adapt(self, states: Tensor) -> Tensor:
-        """Nothing is left to do."""
+        """Return the embeddings unchanged, as `encode` includes the adapter."""
         return states
 
     def stock_audio(self, waves: Sequence[Wave]) -> dict[str, Tensor]:
-        """Stacked mels, frames before pitch, with their mask."""
+        """Compute the stock forward's mels (clips, frames, bins) and their mask."""
         return dict(self.extractor([np.asarray(wave) for wave in waves], sampling_rate=SAMPLE_RATE))
-
-    @classmethod
-    def tiny(cls, seed: int = 0, **settings: Any) -> "FunAsrNano":
-        """Two layers a side, the encoder's last for timestamps."""
-        tokenizer = byte_tokenizer((AUDIO_TOKEN,), cls.chat.answer_end)
-        width = TINY_DECODER["hidden_size"]
-        heads = {"hidden_size": width, "num_attention_heads": 2, "num_hidden_layers": 2}
-        config = FunAsrNanoConfig(
-            audio_config=heads | {"intermediate_size": 64, "num_timestamp_prediction_layers": 1},
-            adaptor_config=heads | {"intermediate_size": width // 4, "projector_hidden_size": 64},
-            text_config=TINY_DECODER | {"model_type": "qwen3", "vocab_size": len(tokenizer), "head_dim": 8},
-            audio_token_id=tokenizer.convert_tokens_to_ids(AUDIO_TOKEN),
-        )
-        model = tiny_model(cls.model_class, config, seed, **settings)
-        return cls(model, tokenizer, FunAsrNanoFeatureExtractor())

@@ -1,6 +1,6 @@
-"""Answers from scores, token by token: greedy, or with beams as transformers has them; who has ended is let go.
+"""Greedy and beam search, token for token equal to those of transformers; finished rows leave the batch.
 
-scores of the first token -> tokens that may stand there -> rows still open -> scores of the next -> ... -> answers
+scores of the first token -> allowed tokens -> best continuations -> unfinished rows -> scores of the next -> answers
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,63 +10,67 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-Answer = tuple[int, ...]  # the tokens written so far
-HARDLY = -1e9  # the score of a beam that stands in for none, as transformers has it
+Answer = tuple[int, ...]
+"""The ids of an answer's tokens so far."""
+NO_BEAM = -1e9  # the score of a place in the beam that is still empty, as transformers has it
 
 
-class Writer(Protocol):
-    """A model that has read some rows, and reads on what is written after them."""
+class Scorer(Protocol):
+    """A model that has read the prompts of some rows and scores what may come next."""
 
-    def follow(self, tokens: Sequence[Answer]) -> Tensor:
-        """Scores (rows, vocabulary), float32, of what may come after one or more further tokens of each row."""
+    def extend(self, tokens: Sequence[Answer]) -> Tensor:
+        """Append one or more tokens to each row; return the scores of the next, (rows, vocabulary) in float32."""
 
-    def keep(self, rows: Sequence[int]) -> None:
-        """Go on with these rows alone, in this order; the same may stand there several times."""
+    def select(self, rows: Sequence[int]) -> None:
+        """Go on with these rows alone, in this order; one may be named several times."""
 
 
 class Rules(Protocol):
-    """What every answer keeps to."""
+    """What every answer of a search must keep to."""
 
     @property
     def end(self) -> int:
-        """The token that ends an answer."""
+        """The id of the token that ends an answer."""
 
     @property
     def limit(self) -> int:
-        """Tokens that an answer may have, its end among them."""
+        """The most tokens that an answer may have, its end included."""
 
     def mask(self, answers: Sequence[Answer], scores: Tensor) -> Tensor:
-        """The scores (rows, vocabulary), minus infinity for what must not follow these answers."""
+        """Return the scores (rows, vocabulary), minus infinity for tokens that must not follow each row's answer."""
 
     def forced(self, answer: Answer) -> Answer:
-        """What follows this answer, whatever a model thinks of it; often nothing."""
+        """Return the tokens that the grammar forces next, for which no model need be asked; often none."""
 
 
 @dataclass(frozen=True)
-class Free:
-    """Anything may be written but one token."""
+class Unconstrained:
+    """The rules of a search in which any token may be written but one."""
 
     end: int
+    """The id of the token that ends an answer."""
     limit: int
+    """The most tokens that an answer may have, its end included."""
     never: int
+    """The id of the token that must not be written: the audio token."""
 
     def mask(self, answers: Sequence[Answer], scores: Tensor) -> Tensor:
-        """Without the token that is never written."""
+        """Return the scores, with minus infinity for the one token."""
         return scores.index_fill(1, torch.tensor([self.never], device=scores.device), -torch.inf)
 
     def forced(self, answer: Answer) -> Answer:
-        """Nothing."""
+        """Return no tokens, as nothing is forced."""
         return ()
 
 
-def search(writer: Writer, scores: Tensor, beams: int, rules: Rules) -> list[Answer]:
-    """One answer a row, without its end; `scores` (rows, vocabulary) are those of the first token."""
-    found = greedy(writer, scores, rules) if beams == 1 else beam_search(writer, scores, beams, rules)
+def search(scorer: Scorer, scores: Tensor, beams: int, rules: Rules) -> list[Answer]:
+    """Return one answer for each row, without its end; `scores` (rows, vocabulary) are those of the first token."""
+    found = greedy(scorer, scores, rules) if beams == 1 else beam_search(scorer, scores, beams, rules)
     return [answer[:-1] if answer[-1] == rules.end else answer for answer in found]
 
 
-def greedy(writer: Writer, scores: Tensor, rules: Rules) -> list[Answer]:
-    """The likeliest token at each step, and without asking what the rules force after it."""
+def greedy(scorer: Scorer, scores: Tensor, rules: Rules) -> list[Answer]:
+    """Write the most probable token at each step, then the tokens that the rules force, without asking the model."""
     answers: list[Answer] = [()] * len(scores)
     open_rows = list(range(len(scores)))
     while True:
@@ -78,9 +82,9 @@ def greedy(writer: Writer, scores: Tensor, rules: Rules) -> list[Answer]:
         if not going_on:
             return answers
         if len(going_on) < len(open_rows):
-            writer.keep(going_on)
+            scorer.select(going_on)
         open_rows = [open_rows[i] for i in going_on]
-        scores = writer.follow([written[i] for i in going_on])
+        scores = scorer.extend([written[i] for i in going_on])
 
 
 def _is_open(answer: Answer, rules: Rules) -> bool:
@@ -88,7 +92,7 @@ def _is_open(answer: Answer, rules: Rules) -> bool:
 
 
 class Beam(NamedTuple):
-    """An answer, or its beginning, with its log probability, and the row of the writer that it goes on from."""
+    """An unfinished or finished answer, its log probability in nats, and the row of the scorer that it continues."""
 
     score: float
     answer: Answer
@@ -97,34 +101,36 @@ class Beam(NamedTuple):
 
 @dataclass
 class Hypotheses:
-    """The search for one answer: unfinished beams, best first, and finished ones by their mean score a token."""
+    """The beam search for one row's answer."""
 
     running: list[Beam]
+    """Unfinished answers, best first."""
     finished: list[tuple[float, Answer]]
+    """Finished answers with their mean log probability a token, best first."""
 
     def step(self, candidates: Sequence[Beam], rules: Rules) -> bool:
-        """Take the 2 n best continuations of n beams, best first; whether a better answer may still be found.
+        """Take the 2 n best continuations of n beams, best first; return whether a better answer may still be found.
 
-        As transformers has it: an ended one counts only if it is among the n best of all, and the search is over once
-        the best running one's mean is not above the worst of n finished ones.
+        As transformers has it: a finished one counts only if it is among the n best continuations, and the search ends
+        once the mean of the best unfinished one is not above the worst of n finished ones.
         """
         width = len(self.running)
-        ended = [beam for beam in candidates[:width] if not _is_open(beam.answer, rules)]
-        self.finished += [(beam.score / len(beam.answer), beam.answer) for beam in ended]
+        newly = [beam for beam in candidates[:width] if not _is_open(beam.answer, rules)]
+        self.finished += [(beam.score / len(beam.answer), beam.answer) for beam in newly]
         self.finished = sorted(self.finished, key=lambda found: -found[0])[:width]
         self.running = [beam for beam in candidates if _is_open(beam.answer, rules)][:width]
         if not self.running:
             return False
-        worst = self.finished[-1][0] if len(self.finished) == width else HARDLY
+        worst = self.finished[-1][0] if len(self.finished) == width else NO_BEAM
         return self.running[0].score / len(self.running[0].answer) > worst
 
 
-def beam_search(writer: Writer, scores: Tensor, beams: int, rules: Rules) -> list[Answer]:
-    """The answer of the highest mean log probability a token that this many beams find, for each row."""
-    stand_ins = [Beam(HARDLY, (), 0)] * (beams - 1)
-    searches = [Hypotheses([Beam(0.0, (), 0), *stand_ins], []) for _ in range(len(scores))]
+def beam_search(scorer: Scorer, scores: Tensor, beams: int, rules: Rules) -> list[Answer]:
+    """Return for each row the answer with the highest mean log probability a token that this many beams find."""
+    empty = [Beam(NO_BEAM, (), 0)] * (beams - 1)
+    searches = [Hypotheses([Beam(0.0, (), 0), *empty], []) for _ in range(len(scores))]
     open_ones = searches
-    writer.keep([row for row in range(len(scores)) for _ in range(beams)])
+    scorer.select([row for row in range(len(scores)) for _ in range(beams)])
     scores = scores.repeat_interleave(beams, dim=0)
     while True:
         continued = zip(open_ones, _continuations(open_ones, beams, scores, rules), strict=True)
@@ -132,12 +138,12 @@ def beam_search(writer: Writer, scores: Tensor, beams: int, rules: Rules) -> lis
         if not open_ones:
             return [found.finished[0][1] for found in searches]
         running = [beam for found in open_ones for beam in found.running]
-        writer.keep([beam.row for beam in running])
-        scores = writer.follow([beam.answer[-1:] for beam in running])
+        scorer.select([beam.row for beam in running])
+        scores = scorer.extend([beam.answer[-1:] for beam in running])
 
 
 def _continuations(open_ones: Sequence[Hypotheses], beams: int, scores: Tensor, rules: Rules) -> Iterator[list[Beam]]:
-    """The best of each search, twice as many as it has beams, so that there are enough if all of these end."""
+    """The best continuations of each search, twice as many as it has beams, so that enough are left if some end."""
     running = [beam for found in open_ones for beam in found.running]
     before = torch.tensor([beam.score for beam in running], device=scores.device)
     log_probs = rules.mask([beam.answer for beam in running], scores.log_softmax(dim=-1))

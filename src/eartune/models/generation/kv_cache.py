@@ -1,4 +1,4 @@
-"""What a decoder has read of some rows: its keys and values, after which it reads on."""
+"""A decoder with a cache of the keys and values of the tokens that it has read, for the steps of a search."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,25 +8,32 @@ from torch import Tensor
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
-ROOM = 64
-"""Columns that a buffer of keys and values has free when it is made anew."""
+SPARE_COLUMNS = 64
+"""How many columns of keys and values, beyond those needed, a buffer gets when it has to grow."""
 
 
-class Reader:
-    """A decoder, and the keys and values of what it has read so far.
+class CachedDecoder:
+    """A decoder and its key-value cache.
 
-    Padding may stand anywhere, but between tokens it is counted by the windows of decoders that have such.
+    Padding may stand anywhere, but a decoder with sliding windows counts the padding between tokens.
     """
 
     def __init__(self, decoder: Any) -> None:
         self.decoder = decoder
         self.cache = DynamicCache(config=decoder.config)
+        # Layers with sliding windows stay the library's own.
+        self.cache.layers = [BufferedLayer() if type(layer) is DynamicLayer else layer for layer in self.cache.layers]
         self.mask: Tensor | None = None
+        """1 on tokens and 0 on padding, (rows, all tokens so far)."""
         self.prompts: list[int] = []
-        """Once a search has begun: the prompt that each row goes on from."""
+        """During a search, the index of the prompt that each row continues."""
 
-    def read(self, inputs: dict[str, Tensor], mask: Tensor) -> Tensor:
-        """The last hidden states (rows, tokens, width) of further tokens, whose mask (rows, tokens) is 0 on padding."""
+    def extend(self, inputs: dict[str, Tensor], mask: Tensor) -> Tensor:
+        """Run the decoder over further tokens and keep their keys and values.
+
+        `inputs` are its arguments, each (rows, tokens, ...); `mask` (rows, tokens) is 0 on padding. Returns the last
+        hidden states of these tokens, (rows, tokens, width).
+        """
         self.mask = mask if self.mask is None else torch.cat([self.mask, mask], dim=1)
         positions = (self.mask.cumsum(dim=1) - 1).clamp(min=0)[:, -mask.shape[1] :]
         states: Tensor = self.decoder(
@@ -34,8 +41,8 @@ class Reader:
         ).last_hidden_state
         return states
 
-    def spread(self, rows: int) -> None:
-        """Go on with one row as many; nothing is copied."""
+    def repeat(self, rows: int) -> None:
+        """Continue the only row as `rows` rows, without a copy of its keys and values."""
         assert self.mask is not None
         self.mask = self.mask.expand(rows, -1)
         for layer in self.cache.layers:
@@ -44,64 +51,75 @@ class Reader:
                 layer.values = layer.values.expand(rows, -1, -1, -1)
 
     def begin_search(self) -> None:
-        """What was read are the prompts; what comes now is read token by token, and needs no gradients."""
+        """Take what was read as prompts; from here on tokens come in small steps and need no gradients."""
         assert self.mask is not None
         self.prompts = list(range(len(self.mask)))
-        layers = self.cache.layers
-        layers[:] = [
-            Buffered(layer) if type(layer) is DynamicLayer and layer.get_seq_length() else layer for layer in layers
-        ]
+        for layer in self.cache.layers:
+            if isinstance(layer, BufferedLayer) and layer.get_seq_length():  # some layers use another's keys
+                layer.begin_search()
 
-    def keep(self, rows: Sequence[int]) -> None:
-        """Go on with these rows alone, in this order; the same may stand there several times.
+    def select(self, rows: Sequence[int]) -> None:
+        """Go on with these rows alone, in this order; one may be named several times.
 
-        Where beams of a prompt change places among themselves, what they share stays where it is.
+        Where beams of a prompt change places among themselves, the keys and values of the prompt are not copied.
         """
         assert self.mask is not None
         chosen = torch.tensor(rows, device=self.mask.device)
         self.mask = self.mask[chosen]
         prompts = [self.prompts[row] for row in rows]
         for layer in self.cache.layers:
-            if prompts == self.prompts and isinstance(layer, Buffered):
-                layer.reorder_written(chosen)
+            if prompts == self.prompts and isinstance(layer, BufferedLayer) and layer.buffers:
+                layer.reorder_answers(chosen)
             else:
                 layer.batch_select_indices(chosen)
         self.prompts = prompts
 
 
-class Buffered(DynamicLayer):
-    """Keys and values in buffers with room at their end: the library's layer copies all of them for each token."""
+class BufferedLayer(DynamicLayer):
+    """The library's layer of keys and values, (rows, heads, columns, head width), with spare columns in a search.
 
-    def __init__(self, layer: DynamicLayer) -> None:
+    The library's own copies all keys and values for each token.
+    """
+
+    def __init__(self) -> None:
         super().__init__()
-        self.lazy_initialization(layer.keys, layer.values)
-        self.n_prompt = self.n_columns = layer.keys.shape[-2]
-        self.buffers = [layer.keys, layer.values]
-        self._show()
+        self.buffers: list[Tensor] = []
+        """Keys and values with spare columns; empty before a search."""
+        self.n_prompt = self.n_columns = 0
+
+    def begin_search(self) -> None:
+        """Put what was read so far into buffers."""
+        self.n_prompt = self.n_columns = self.keys.shape[-2]
+        self.buffers = [self.keys, self.values]
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        """All keys and values, with those of further tokens."""
+        """Append the keys and values of further tokens, and return all of them."""
+        if not self.buffers:
+            found: tuple[Tensor, Tensor] = super().update(key_states, value_states, *args, **kwargs)
+            return found
         first, self.n_columns = self.n_columns, self.n_columns + key_states.shape[-2]
         if self.n_columns > self.buffers[0].shape[-2]:
-            self.buffers = [
-                torch.nn.functional.pad(b[:, :, :first], (0, 0, 0, key_states.shape[-2] + ROOM)) for b in self.buffers
-            ]
+            n_new = key_states.shape[-2] + SPARE_COLUMNS
+            self.buffers = [torch.nn.functional.pad(buffer[:, :, :first], (0, 0, 0, n_new)) for buffer in self.buffers]
         for buffer, states in zip(self.buffers, (key_states, value_states), strict=True):
             buffer[:, :, first : self.n_columns] = states
-        self._show()
+        self._set_views()
         on_cpu = self.keys.device.type == "cpu"  # whose product with keys that are not contiguous is four times as slow
         return self.keys.contiguous() if on_cpu else self.keys, self.values
 
     def batch_select_indices(self, indices: Tensor) -> None:
-        """Only these rows."""
+        """Keep these rows only, in this order."""
+        if not self.buffers:
+            super().batch_select_indices(indices)
+            return
         self.buffers = [buffer[indices] for buffer in self.buffers]
-        self._show()
+        self._set_views()
 
-    def reorder_written(self, indices: Tensor) -> None:
-        """These rows' columns after the prompt in place of each row's own."""
+    def reorder_answers(self, indices: Tensor) -> None:
+        """Replace each row's columns after the prompt by those of the row that `indices` names for it."""
         for buffer in self.buffers:
-            written = buffer[:, :, self.n_prompt : self.n_columns]
-            written.copy_(written[indices])
+            answers = buffer[:, :, self.n_prompt : self.n_columns]
+            answers.copy_(answers[indices])
 
-    def _show(self) -> None:
+    def _set_views(self) -> None:
         self.keys, self.values = (buffer[:, :, : self.n_columns] for buffer in self.buffers)

@@ -33,6 +33,7 @@ from transformers.models.qwen2_audio.configuration_qwen2_audio import Qwen2Audio
 from eartune.errors import InputError
 from eartune.models.architecture import POCKETS
 from eartune.models.families.qwen2_audio import AUDIO_SPECIALS, AUDIO_TOKEN, Qwen2Audio
+from eartune.settings import Lora
 
 TRAINED = {name: Path(__file__).with_name(f"{name}.safetensors") for name in POCKETS}
 LORA_ALPHA_OVER_RANK = 2.0
@@ -78,9 +79,11 @@ def build_pocket(trained: Path | None = TRAINED["pocket"]) -> Qwen2Audio:
     model.model.language_model.load_state_dict(language_model.model.state_dict())
     model.lm_head.load_state_dict(language_model.lm_head.state_dict())  # the class does not tie its head
     model.model.audio_tower.load_state_dict(read_whisper_encoder())
+    pocket = Qwen2Audio(model.eval(), tokenizer, WhisperFeatureExtractor(feature_size=80))
     if trained is not None:
-        add_trained(model, load_file(trained))
-    return Qwen2Audio(model.to(torch.bfloat16).eval(), tokenizer, WhisperFeatureExtractor(feature_size=80))
+        add_trained(pocket, load_file(trained))
+    pocket.module.to(torch.bfloat16)
+    return pocket
 
 
 def pocket_fingerprint(name: str) -> str:
@@ -213,15 +216,13 @@ def _put_norm(state: dict[str, Tensor], ours: str, variables: dict[str, Tensor],
     state[f"{ours}.bias"] = variables[f"{theirs}/beta"]
 
 
-def add_trained(model: Qwen2AudioForConditionalGeneration, trained: dict[str, Tensor]) -> None:
-    """Put in the adapter and merge the LoRA: W + (alpha / rank) * B A, in the precision of the model."""
-    modules = dict(model.named_modules())
+def add_trained(pocket: Qwen2Audio, trained: dict[str, Tensor]) -> None:
+    """Load the adapter and the LoRA, and merge the LoRA in the precision of the model."""
+    rank = next(len(value) for name, value in trained.items() if name.endswith(".lora_A"))
+    pocket.lora.add(Lora(rank=rank, alpha=LORA_ALPHA_OVER_RANK * rank), seed=0)
+    parameters = dict(pocket.module.named_parameters())
     with torch.no_grad():
         for name, value in trained.items():
-            if name.endswith(".lora_A"):
-                path = name.removesuffix(".lora_A")
-                weight = modules[path].weight
-                delta = trained[f"{path}.lora_B"].float() @ value.float()
-                weight += (LORA_ALPHA_OVER_RANK * delta).to(weight.dtype)
-            elif not name.endswith(".lora_B"):
-                model.get_parameter(name).copy_(value)
+            is_lora = name.endswith((".lora_A", ".lora_B"))
+            parameters[f"{name}.default.weight" if is_lora else name].copy_(value)
+    pocket.lora.merge()

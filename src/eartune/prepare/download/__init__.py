@@ -1,1 +1,1 @@
-"""Public corpora fetched and unpacked."""
+"""Download and unpack public corpora."""

@@ -1,1 +1,1 @@
-"""People's own files, in the shapes they come in, as utterances: one file a shape."""
+"""Read people's own files, one module for each format, as utterances."""

@@ -1,4 +1,4 @@
-"""Somebody's own file, whatever its shape, as utterances."""
+"""Read a file of utterances in any format, which is detected from its suffix and its first rows."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,41 +13,41 @@ from eartune.prepare.importers.nemo import read_nemo
 from eartune.prepare.importers.rasa import read_rasa
 from eartune.prepare.importers.row import Row
 from eartune.prepare.importers.tabular import read_csv, read_jsonl, read_parquet
-from eartune.prepare.importers.text import refuse_unusable
+from eartune.prepare.importers.text import check_readable
 
-Shape = Literal["jsonl", "csv", "parquet", "messages", "nemo", "lhotse", "rasa"]
-_SHAPES = get_args(Shape)
+FileFormat = Literal["jsonl", "csv", "parquet", "messages", "nemo", "lhotse", "rasa"]
+_FORMATS = get_args(FileFormat)
 _TABLES = ("jsonl", "csv", "parquet")
-_SUFFIXES: Mapping[str, Shape | None] = {
+_FORMAT_OF_SUFFIX: Mapping[str, FileFormat | None] = {
     **{".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".yml": "rasa", ".yaml": "rasa"},
-    **{".jsonl": None, ".json": None, ".ndjson": None},  # the rows tell
+    **{".jsonl": None, ".json": None, ".ndjson": None},  # the rows show it
 }
 
 
-def read_utterances(path: Path, shape: Shape | None = None, columns: Mapping[str, str] = {}) -> Imported:
-    """The utterances of a file, and the rows that are none with the reason, both in the file's order.
+def read_utterances(path: Path, format: FileFormat | None = None, columns: Mapping[str, str] = {}) -> Imported:
+    """Read a file's utterances, and its rows that cannot be used with the reasons, both in the file's order.
 
-    Without a `shape` it is recognised from the suffix and the first rows. `columns` maps our names (id, text, audio,
-    language, speaker, intent, scenario, action, entities) to the file's and overrides the guess. Recordings are looked
-    for, not opened: in the file's folder, and there in audio, wav, wavs, clips and recordings. Those found nowhere are
-    named as missing from the folder, and lengths that the file does not state are nan. Raises InputError, one sentence
-    that names the file, when it cannot be used at all.
+    Without a `format` it is detected from the suffix and the first rows. `columns` maps our names (id, text, audio,
+    language, speaker, intent, scenario, action, entities) to the file's and overrides the guess. Recordings are not
+    opened, only searched for: in the file's folder, and there in audio, wav, wavs, clips and recordings. One that is
+    not found gets the path that it would have in the file's folder. Lengths that the file does not state are nan.
+    Raises InputError, one sentence that names the file, if the whole file cannot be used.
     """
-    refuse_unusable(path)
-    if shape not in (None, *_SHAPES):
-        raise InputError(f"{path}: {shape!r} is no shape; say one of {', '.join(_SHAPES)}")
-    imported = _read(path, shape or _by_suffix(path), columns)
+    check_readable(path)
+    if format not in (None, *_FORMATS):
+        raise InputError(f"{path}: {format!r} is not a format; name one of {', '.join(_FORMATS)}")
+    imported = _read_rows(path, format or _by_suffix(path), columns)
     if not imported.utterances and not imported.rejected:
         raise InputError(f"{path}: holds no rows")
     return imported
 
 
-def _read(path: Path, shape: Shape | None, columns: Mapping[str, str]) -> Imported:
-    rows = json_rows(path) if shape not in ("csv", "parquet", "rasa") else []
-    shape = shape or _by_rows(rows)
-    if columns and shape not in _TABLES:
-        raise InputError(f"{path}: is read as {shape}; only {', '.join(_TABLES)} have columns to name")
-    match shape:
+def _read_rows(path: Path, format: FileFormat | None, columns: Mapping[str, str]) -> Imported:
+    rows = json_rows(path) if format not in ("csv", "parquet", "rasa") else []
+    format = format or _by_rows(rows)
+    if columns and format not in _TABLES:
+        raise InputError(f"{path}: is read as {format}; only {', '.join(_TABLES)} have columns to name")
+    match format:
         case "jsonl":
             return read_jsonl(rows, path, columns)
         case "csv":
@@ -64,21 +64,23 @@ def _read(path: Path, shape: Shape | None, columns: Mapping[str, str]) -> Import
             return read_rasa(path)
 
 
-def _by_suffix(path: Path) -> Shape | None:
-    """None for JSON, which may be of several shapes."""
+def _by_suffix(path: Path) -> FileFormat | None:
+    """The format that a suffix shows; None for JSON, in which several formats are written."""
     suffix = Path(path.name.lower().removesuffix(".gz")).suffix
-    if suffix not in _SUFFIXES:
-        raise InputError(f"{path}: of what shape is it? Say one of {', '.join(_SHAPES)}")
-    return _SUFFIXES[suffix]
+    if suffix not in _FORMAT_OF_SUFFIX:
+        raise InputError(
+            f"{path}: has no suffix that shows its format; name one of {', '.join(_FORMATS)} with --format"
+        )
+    return _FORMAT_OF_SUFFIX[suffix]
 
 
-def _by_rows(rows: Sequence[Row]) -> Shape:
-    """The shape of the first row that has one; any other JSON is a table."""
+def _by_rows(rows: Sequence[Row]) -> FileFormat:
+    """The format of the first row that shows one; any other JSON is a table."""
     contents = [row.content for row in rows[:20] if isinstance(row.content, dict)]
-    return next((shape for content in contents if (shape := _by_keys(content))), "jsonl")
+    return next((format for content in contents if (format := _by_keys(content))), "jsonl")
 
 
-def _by_keys(content: dict[str, Any]) -> Shape | None:
+def _by_keys(content: dict[str, Any]) -> FileFormat | None:
     if isinstance(content.get("messages", content.get("conversations")), list):
         return "messages"
     if "supervisions" in content or isinstance(content.get("recording"), dict):

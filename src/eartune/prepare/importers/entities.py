@@ -1,9 +1,9 @@
-"""Entities in the ways people write them.
+"""Read entities in the ways in which people write them.
 
     [{"type": "date", "filler": "friday"}]    [{"entity": "date", "value": "friday"}]    [{"date": "friday"}]
     {"date": "friday", "size": ["small", "large"]}    "wake me on [date : friday]"
 
-A type without a filler is one that a table has a place for, but the row does not say.
+A type without a filler is left out: a table has a column for it, but the row does not mention it.
 """
 
 import ast
@@ -24,31 +24,31 @@ _MARKED = re.compile(r"\[\s*+(?P<type>[^\[\]:]+):\s*+(?P<filler>[^\[\]]+)\]")
 _SHAPES = 'must be a list of {"type": ..., "filler": ...} or an object of {"type": "filler"}'
 
 
-def words_and_entities(text: str | None, given: Any) -> tuple[str | None, tuple[Entity, ...]]:
-    """The words of a row without marks, and its entities; `given` is what the row has as entities, None for nothing.
+def text_and_entities(text: str | None, given: Any) -> tuple[str | None, tuple[Entity, ...]]:
+    """Return the text of a row without marks, and its entities; `given` is the row's value for entities, or None.
 
-    Raises RowError for entities in no known way of writing.
+    Raises RowError if the entities are not written in any of the known ways.
     """
     if is_blank(given) or given in _NOTHING:
         return unmarked(text) if text else (text, ())
     if not isinstance(given, str):
         return text, read_entities(given)
     if _LIKELY_CODE.match(given):
-        return text, read_entities(decoded(given, "entities"))
+        return text, read_entities(decode(given, "entities"))
     words, entities = unmarked(text_or_none(given, "entities") or "")
-    if not entities and _letters(words) != _letters(text or ""):  # so that a row of BIO tags is not taken for words
+    if not entities and _letters(words) != _letters(text or ""):  # a row of BIO tags, say, is not the text
         raise RowError(f'"entities" {_SHAPES}, or the text with [type : words] in it')
     return text or words, entities
 
 
 def unmarked(text: str) -> tuple[str, tuple[Entity, ...]]:
-    """Words and entities of text with [type : words] in it."""
+    """Return the text without marks, and the entities, of text with [type : words] in it."""
     entities = tuple(Entity(mark["type"].strip(), mark["filler"].strip()) for mark in _MARKED.finditer(text))
     return _MARKED.sub(lambda mark: mark["filler"].strip(), text), entities
 
 
 def read_entities(value: Any) -> tuple[Entity, ...]:
-    """Entities from decoded JSON, in its order; raises RowError saying what would be right."""
+    """Return the entities in decoded JSON, in its order; raises RowError that says what would be right."""
     if value is None:
         return ()
     if isinstance(value, dict):
@@ -58,8 +58,8 @@ def read_entities(value: Any) -> tuple[Entity, ...]:
     raise RowError(f'"entities" {_SHAPES}, not {type(value).__name__}')
 
 
-def decoded(text: str, name: str) -> Any:
-    """What JSON stands for, or a Python literal, which is what pandas writes into a CSV file; raises RowError."""
+def decode(text: str, name: str) -> Any:
+    """Return the value of JSON, or of a Python literal, as pandas writes into CSV files; raises RowError."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -73,7 +73,7 @@ def decoded(text: str, name: str) -> Any:
 
 
 def _of_object(value: dict[Any, Any]) -> Iterator[Entity]:
-    """An object that is all the entities of a row, or the only one, or a column each (as Hugging Face stores them)."""
+    """An object may hold all entities of a row by type, a single entity, or a list each of types and of fillers."""
     kind, filler = _described(value)
     if kind is None or filler is None:
         return _by_type(value)
@@ -85,7 +85,7 @@ def _of_object(value: dict[Any, Any]) -> Iterator[Entity]:
 
 
 def _of_item(item: Any) -> Iterator[Entity]:
-    """An item of a list of entities; pairs are what Parquet makes of a map."""
+    """An item of a list of entities is an object, or a pair, as Parquet reads a map."""
     if isinstance(item, tuple) and len(item) == 2:
         return _by_type({item[0]: item[1]})
     if not isinstance(item, dict):
@@ -93,13 +93,13 @@ def _of_item(item: Any) -> Iterator[Entity]:
     kind, filler = _described(item)
     if kind is not None and filler is not None:
         return iter([_entity(item[kind], item[filler])])
-    if kind is not None and len(item) > 1:  # a type with a place in the text, say, is no pair of type and filler
+    if kind is not None and len(item) > 1:  # a type with its position in the text, say, lacks the filler
         raise RowError(f'"entities" {_SHAPES}; one has a {kind!r} but no "filler"')
     return _by_type(item)
 
 
 def _described(item: dict[Any, Any]) -> tuple[str | None, str | None]:
-    """The keys under which an object says type and filler of one entity."""
+    """The keys of an object that hold the type and the filler of one entity."""
     return next((key for key in _TYPES if key in item), None), next((key for key in _FILLERS if key in item), None)
 
 
@@ -113,7 +113,7 @@ def _by_type(fillers: dict[Any, Any]) -> Iterator[Entity]:
 def _entity(kind: Any, filler: Any) -> Entity:
     named, words = label_or_none(kind, "type"), label_or_none(filler, "filler")
     if named is None or words is None:
-        raise RowError(f'"entities" {_SHAPES}; one has a blank in it')
+        raise RowError(f'"entities" {_SHAPES}; one has a blank type or filler')
     return Entity(named, words)
 
 

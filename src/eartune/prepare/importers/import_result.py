@@ -1,4 +1,4 @@
-"""What became of a file of somebody's own: utterances, and the rows that are none, with the reason."""
+"""The result of reading a file: its utterances, and its rows that cannot be used, with the reasons."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,21 +9,21 @@ from eartune.data.utterance import Utterance
 
 @dataclass(frozen=True)
 class Rejected:
-    """A row that could not be used; it goes to the quarantine file and is not lost."""
+    """A row that could not be read as an utterance; it goes to the quarantine file."""
 
     place: str
     """"FILE, row N", as error messages name it."""
     row: Any
-    """The row as it was read, fit for JSON."""
+    """The row as it was read, as far as JSON can hold it."""
     reason: str
     """One clause that says what would be right."""
 
 
 @dataclass(frozen=True)
 class Imported:
-    """Rows in the order of the file. Durations that the file does not state are nan until somebody measures them."""
+    """The rows of a file, in its order; lengths that the file does not state are nan until they are measured."""
 
     utterances: tuple[Utterance, ...]
     rejected: tuple[Rejected, ...]
     columns: Mapping[str, str]
-    """Our names to the file's, as guessed or told; empty for shapes that leave nothing to guess."""
+    """The file's columns by our names, as guessed or named; empty for formats in which nothing is guessed."""

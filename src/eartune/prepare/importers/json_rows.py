@@ -1,4 +1,4 @@
-"""The rows of a JSON file: one object a line, or a list of objects."""
+"""Read the rows of a JSON file, which holds one object a line or a list of objects."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from eartune.prepare.importers.text import read_text
 
 
 def json_rows(path: Path) -> list[Row]:
-    """A row for every line, or item of a list, that is not blank; one that is no JSON says so in its fault.
+    """Return a row for every line that is not blank, or every item of a list; a line that is not JSON has a fault.
 
     Raises InputError for a file that cannot be read, or is one object over many lines.
     """
@@ -25,7 +25,7 @@ def json_rows(path: Path) -> list[Row]:
 
 
 def _decoded(text: str) -> Any:
-    """What a whole file stands for; None for JSON lines, which are no JSON together."""
+    """The value of a whole file; None for JSON lines, which together are not JSON."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -36,4 +36,4 @@ def _row(place: str, line: str) -> Row:
     try:
         return Row(place, json.loads(line))
     except (ValueError, RecursionError) as error:
-        return Row(place, line, f"must be JSON, but is none ({error})")
+        return Row(place, line, f"must be JSON, but is not ({error})")

@@ -1,4 +1,4 @@
-"""Lhotse's manifests: cuts, or supervisions beside the manifest of their recordings.
+"""Read Lhotse's manifests: cuts, or supervisions beside the manifest of their recordings.
 
 {"id": "cut-1", "start": 0, "duration": 2.1,
  "recording": {"id": "rec-1", "sources": [{"type": "file", "source": "a.flac"}], "sampling_rate": 16000,
@@ -14,18 +14,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from eartune.prepare.importers.columns import pick
+from eartune.prepare.importers.columns import known_values
 from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.importers.json_rows import json_rows
 from eartune.prepare.importers.row import Row, RowError
-from eartune.prepare.importers.to_utterances import gather
+from eartune.prepare.importers.to_utterances import to_utterances
 
 _TOLERANCE = 0.01  # seconds; lengths are rounded when they are written
 
 
 def read_lhotse(rows: Sequence[Row], path: Path) -> Imported:
-    """An utterance a cut, or a supervision; one that is a part of its recording is none."""
-    return gather(rows, partial(_translated, recordings=_recordings_beside(path)), path.parent)
+    """Read one utterance from each cut or supervision; those that are a part of a recording are rejected."""
+    return to_utterances(rows, partial(_translated, recordings=_recordings_beside(path)), path.parent)
 
 
 def _translated(cut: dict[str, Any], recordings: Mapping[str, Any]) -> dict[str, Any]:
@@ -33,15 +33,15 @@ def _translated(cut: dict[str, Any], recordings: Mapping[str, Any]) -> dict[str,
     recording = cut.get("recording") or recordings.get(str(cut.get("recording_id")))
     if not isinstance(recording, dict):
         raise RowError('has no "recording"; write cuts, or put the manifest of recordings beside the supervisions')
-    _refuse_part(cut, recording)
+    _check_whole(cut, recording)
     custom = _custom(cut) | _custom(supervision)
-    said = {"id": cut.get("id"), "text": supervision.get("text"), "language": supervision.get("language")}
+    fields = {"id": cut.get("id"), "text": supervision.get("text"), "language": supervision.get("language")}
     file = {"file": _file(recording), "seconds": recording.get("duration"), "speaker": supervision.get("speaker")}
-    return said | pick(custom) | {"recordings": [file]}
+    return fields | known_values(custom) | {"recordings": [file]}
 
 
 def _recordings_beside(path: Path) -> dict[str, Any]:
-    """By id, what the manifest of recordings says that goes with one of supervisions."""
+    """The recordings by id, from the manifest that belongs to a manifest of supervisions."""
     beside = path.with_name(path.name.replace("supervisions", "recordings"))
     if beside == path or not beside.is_file():
         return {}
@@ -50,7 +50,7 @@ def _recordings_beside(path: Path) -> dict[str, Any]:
 
 
 def _supervision(cut: dict[str, Any]) -> dict[str, Any]:
-    """A row of a manifest of supervisions is its own."""
+    """The supervision of a cut; a row of a manifest of supervisions is one itself."""
     if "supervisions" not in cut:
         return cut
     stated = cut["supervisions"]
@@ -60,7 +60,7 @@ def _supervision(cut: dict[str, Any]) -> dict[str, Any]:
     return stated[0]
 
 
-def _refuse_part(cut: dict[str, Any], recording: dict[str, Any]) -> None:
+def _check_whole(cut: dict[str, Any], recording: dict[str, Any]) -> None:
     start, length, whole = cut.get("start") or 0, cut.get("duration"), _seconds(recording)
     if not all(isinstance(value, int | float) for value in (start, length or 0)):
         raise RowError('"start" and "duration" must be numbers of seconds')

@@ -1,4 +1,4 @@
-"""Chats as fine-tuning tools want them: Hugging Face's, ms-swift's and LLaMA-Factory's; the answer is the frame.
+"""Read and write chats for fine-tuning tools (Hugging Face, ms-swift, LLaMA-Factory); the answer is the frame.
 
     {"messages": [
         {"role": "user", "content": [{"type": "audio", "audio": "ab12.wav"}, {"type": "text", "text": "Extract ..."}]},
@@ -8,7 +8,8 @@
     {"conversations": [{"from": "human", "value": "<audio>..."}, {"from": "gpt", "value": "{...}"}],
      "audios": ["ab12.wav"]}
 
-Beside a recording, what the user writes is an instruction; without one it is the words, less our own instruction.
+With a recording, the user's text is an instruction; without one it is the utterance's text, and our own instruction
+is removed from it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,12 +19,12 @@ from typing import Any
 from eartune.data.utterance import Utterance
 from eartune.errors import InputError
 from eartune.files import write_lines
-from eartune.prepare.importers.clips import clip_name
-from eartune.prepare.importers.columns import pick
-from eartune.prepare.importers.entities import decoded
+from eartune.prepare.importers.columns import known_values
+from eartune.prepare.importers.entities import decode
 from eartune.prepare.importers.import_result import Imported
+from eartune.prepare.importers.recording_files import recording_name
 from eartune.prepare.importers.row import Row, RowError
-from eartune.prepare.importers.to_utterances import gather
+from eartune.prepare.importers.to_utterances import to_utterances
 from eartune.tasks.slu import INTENT_INSTRUCTION, SCENARIO_ACTION_INSTRUCTION, instruction, target
 
 _ROLES = {"user": "user", "human": "user", "assistant": "assistant", "gpt": "assistant", "system": "system"}
@@ -33,14 +34,14 @@ _OURS = (SCENARIO_ACTION_INSTRUCTION, INTENT_INSTRUCTION)
 
 
 def read_messages(rows: Sequence[Row], path: Path) -> Imported:
-    """An utterance a chat; a chat of more than one question and answer is none."""
-    return gather(rows, _translated, path.parent)
+    """Read one utterance from each chat; a chat of more than one question and answer is rejected."""
+    return to_utterances(rows, _translated, path.parent)
 
 
 def write_messages(path: Path, utterances: Iterable[Utterance]) -> None:
-    """A chat in Hugging Face's shape for every recording, and one of text for utterances that have none.
+    """Write a chat in Hugging Face's format for every recording, and a chat of text for utterances without one.
 
-    Recordings inside the file's folder are named relative to it. What is written, `read_messages` reads.
+    Recordings inside the file's folder are named relative to it. `read_messages` reads what is written.
     """
     write_lines(path, (chat for utterance in utterances for chat in _chats(utterance, path.parent)))
 
@@ -48,28 +49,31 @@ def write_messages(path: Path, utterances: Iterable[Utterance]) -> None:
 def _translated(content: dict[str, Any]) -> dict[str, Any]:
     question, answer = _question_and_answer(content)
     file = _file(content, question)
-    said = {"recordings": [{"file": file}]} if file else {"text": _without_instruction(_text(question))}
-    return pick(content, ("id", "language")) | _meaning(answer) | said
+    source = {"recordings": [{"file": file}]} if file else {"text": _without_instruction(_text(question))}
+    return known_values(content, ("id", "language")) | _meaning(answer) | source
 
 
 def _question_and_answer(content: dict[str, Any]) -> tuple[Any, Any]:
-    """What the user and the assistant say, as it stands."""
+    """The content of the user's and of the assistant's turn, unchanged."""
     turns = content.get("messages", content.get("conversations"))
     if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
         raise RowError('"messages" must be a list of {"role": ..., "content": ...}')
     roles = [_ROLES.get(str(turn.get("role", turn.get("from")))) for turn in turns]
-    said = [turn.get("content", turn.get("value")) for turn, role in zip(turns, roles, strict=True) if role != "system"]
+    contents = [turn.get("content", turn.get("value")) for turn in turns]
+    spoken = [content for content, role in zip(contents, roles, strict=True) if role != "system"]
     if [role for role in roles if role != "system"] != ["user", "assistant"]:
         raise RowError("must be one turn of the user and one of the assistant, after one of the system if any")
-    return said[0], said[1]
+    return spoken[0], spoken[1]
 
 
 def _file(content: dict[str, Any], question: Any) -> str | None:
-    """The recording that a chat is about; tools differ in whether they mark its place."""
+    """The recording of a chat; tools differ in whether they mark its place."""
     parts = [part for part in question if isinstance(part, dict)] if isinstance(question, list) else []
     stated = content.get("audios", content.get("audio"))
     listed = stated if isinstance(stated, list) else [stated]
-    named = [clip_name(value) for value in [*listed, *(part[key] for part in parts for key in _AUDIO if key in part)]]
+    named = [
+        recording_name(value) for value in [*listed, *(part[key] for part in parts for key in _AUDIO if key in part)]
+    ]
     files = [name for name in named if name]
     marks = question.count(_TAG) if isinstance(question, str) else sum("audio" in str(p.get("type")) for p in parts)
     if len(files) > 1 or marks > len(files):
@@ -89,7 +93,7 @@ def _text(content: Any) -> str:
 
 
 def _without_instruction(text: str) -> str:
-    """The words beside our own instruction, after or before it; once, so that words may quote it."""
+    """The text before or after our own instruction, which is removed once, as the text may quote it."""
     if text.strip() in _OURS:
         return ""
     after = next((f"\n{ours}" for ours in _OURS if text.endswith(f"\n{ours}")), "")
@@ -98,10 +102,10 @@ def _without_instruction(text: str) -> str:
 
 
 def _meaning(answer: Any) -> dict[str, Any]:
-    meaning = decoded(_text(answer), "the assistant's answer")
+    meaning = decode(_text(answer), "the assistant's answer")
     if not isinstance(meaning, dict):
         raise RowError('the assistant must answer {"intent": ..., "entities": [...]}, as JSON')
-    return pick(meaning)
+    return known_values(meaning)
 
 
 def _chats(utterance: Utterance, folder: Path) -> Iterator[dict[str, Any]]:

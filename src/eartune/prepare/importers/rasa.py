@@ -1,4 +1,4 @@
-"""Rasa's NLU training data, version 3.1: intents with examples, entities marked in them; text alone.
+"""Read Rasa's NLU training data, version 3.1: text examples of intents, in which entities are marked.
 
     nlu:
     - intent: set_alarm
@@ -6,8 +6,7 @@
         - wake me on [friday](date)
         - wake me in [NYC]{"entity": "city", "value": "new york", "role": "here"}
 
-The filler is what is said, NYC; to call it new york is left to whoever acts on it. A role makes the type more
-precise: city.here.
+The filler is the word in the text, NYC; its synonym, new york, is not used. A role is added to the type: city.here.
 """
 
 import json
@@ -22,7 +21,7 @@ from eartune.errors import InputError
 from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.importers.row import Row, RowError
 from eartune.prepare.importers.text import read_text
-from eartune.prepare.importers.to_utterances import gather
+from eartune.prepare.importers.to_utterances import to_utterances
 
 # The loader in C, where there is one, is some ten times as fast. Nothing is made of tags: nodes are read as text.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -30,12 +29,12 @@ _MARKED = re.compile(r"\[(?P<words>[^\[\]]+)\](?:\((?P<type>[^)]*)\)|(?P<one>\{[
 
 
 def read_rasa(path: Path) -> Imported:
-    """An utterance an example, its row being its line; synonyms, lookup tables and regular expressions are left out."""
+    """Read one utterance from each example, numbered by its line; synonyms, lookup tables and patterns are ignored."""
     sections = _fields(_root(path)).get("nlu")
     if not isinstance(sections, yaml.SequenceNode):
-        raise InputError(f'{path}: is no NLU data of Rasa; it needs a list "nlu"')
+        raise InputError(f'{path}: is not NLU data of Rasa; it needs a list "nlu"')
     rows = (row for section in sections.value for row in _examples(_fields(section), path))
-    return gather(rows, _translated, path.parent)
+    return to_utterances(rows, _translated, path.parent)
 
 
 def _root(path: Path) -> Any:
@@ -46,13 +45,13 @@ def _root(path: Path) -> Any:
 
 
 def _fields(node: Any) -> dict[str, Any]:
-    """The nodes of a mapping by their keys; a node knows its line, and has "yes" for a bare yes."""
+    """The nodes of a mapping by key; a node has its line, and keeps a bare yes as text."""
     pairs = node.value if isinstance(node, yaml.MappingNode) else []
     return {str(key.value): value for key, value in pairs}
 
 
 def _examples(section: dict[str, Any], path: Path) -> Iterator[Row]:
-    """Sections without an intent are synonyms and the like."""
+    """The examples of a section; one without an intent holds synonyms and the like, and none."""
     if "intent" not in section:
         return
     intent = section["intent"]
@@ -64,9 +63,9 @@ def _examples(section: dict[str, Any], path: Path) -> Iterator[Row]:
 
 
 def _lines(examples: Any) -> Iterator[tuple[int, str]]:
-    """Examples as text of many lines, or as a list of {"text": ..., "metadata": ...}, each with its line."""
+    """Examples with their line numbers, from text of many lines or a list of {"text": ..., "metadata": ...}."""
     if isinstance(examples, yaml.ScalarNode):
-        first = examples.start_mark.line + (2 if examples.style in ("|", ">") else 1)  # a block begins below its mark
+        first = examples.start_mark.line + (2 if examples.style in ("|", ">") else 1)  # the line after "|"
         for number, line in enumerate(examples.value.split("\n"), start=first):
             if line.strip():
                 yield number, line.strip()
@@ -88,13 +87,13 @@ def _translated(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _types(mark: re.Match[str]) -> list[str]:
-    """Of one marked piece of text, which may be more than one thing."""
+    """The types of one marked piece of text, which may have several."""
     if mark["type"] is not None:
-        return [mark["type"].partition(":")[0]]  # [NYC](city:new york) was the old way to write a synonym
+        return [mark["type"].partition(":")[0]]  # [NYC](city:new york) is an older way to write a synonym
     try:
         stated = json.loads(mark["many"] or f"[{mark['one']}]")
     except ValueError as error:
-        raise RowError(f"what stands after [{mark['words']}] must be JSON ({error})") from error
+        raise RowError(f"what comes after [{mark['words']}] must be JSON ({error})") from error
     if not all(isinstance(each, dict) and isinstance(each.get("entity"), str) for each in stated):
-        raise RowError(f'what stands after [{mark["words"]}] needs an "entity", as text')
+        raise RowError(f'what comes after [{mark["words"]}] needs an "entity", as text')
     return [f"{each['entity']}.{each['role']}" if each.get("role") else each["entity"] for each in stated]

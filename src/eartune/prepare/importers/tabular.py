@@ -1,11 +1,11 @@
-"""Tables: JSON lines, CSV, TSV and Parquet, with a column for the words, the recording, the intent.
+"""Read tables (JSON lines, CSV, TSV and Parquet) with columns for the text, the recording, the intent.
 
     {"id": "ab12", "sentence": "a small latte", "intent": "orderDrink", "slots": {"size": "small"}}
 
     path,transcript,scenario,action,entities
     ab12.wav,a small latte,coffee,order,"[{""type"": ""size"", ""filler"": ""small""}]"
 
-Rows of our own manifest, with "recordings", are such rows too.
+Rows of our own manifest, with "recordings", are read too.
 """
 
 import csv
@@ -16,36 +16,36 @@ from pathlib import Path
 from typing import Any
 
 from eartune.errors import InputError
-from eartune.prepare.importers.clips import clip_name
 from eartune.prepare.importers.columns import match_columns
 from eartune.prepare.importers.import_result import Imported
+from eartune.prepare.importers.recording_files import recording_name
 from eartune.prepare.importers.row import Row, is_blank
 from eartune.prepare.importers.text import read_text
-from eartune.prepare.importers.to_utterances import gather
+from eartune.prepare.importers.to_utterances import to_utterances
 
 _NEEDED = {"text or audio": {"text", "audio"}, "intent, or scenario and action": {"intent", "scenario"}}
 _DELIMITERS = (",", ";", "\t", "|")
 
 
-def read_jsonl(rows: Sequence[Row], path: Path, told: Mapping[str, str]) -> Imported:
-    """Rows of JSON; their columns are all keys that any of them has."""
+def read_jsonl(rows: Sequence[Row], path: Path, named: Mapping[str, str]) -> Imported:
+    """Read rows of JSON, whose columns are all keys that any of them has."""
     header = {key: None for row in rows if isinstance(row.content, dict) for key in row.content}
-    columns = match_columns(header, told, path)
-    return gather(rows, partial(_translated, columns=columns), path.parent, columns)
+    columns = match_columns(header, named, path)
+    return to_utterances(rows, partial(_translated, columns=columns), path.parent, columns)
 
 
-def read_csv(path: Path, told: Mapping[str, str]) -> Imported:
-    """A header, then a row each; raises InputError when the header names nothing that is needed."""
-    lines = list(io.StringIO(read_text(path), newline=""))  # splits where csv does, and not at every odd character
+def read_csv(path: Path, named: Mapping[str, str]) -> Imported:
+    """Read a header and its rows; raises InputError if the header lacks a column that is needed."""
+    lines = list(io.StringIO(read_text(path), newline=""))  # splits lines where csv does
     delimiter = _delimiter(lines, path)
     header = _header(lines, delimiter, path)
-    columns = _needed(match_columns(_unique(header, path), told, path), header, path)
+    columns = _needed(match_columns(_unique(header, path), named, path), header, path)
     rows = _csv_rows(lines, delimiter, header, path)
-    return gather(rows, partial(_translated, columns=columns), path.parent, columns)
+    return to_utterances(rows, partial(_translated, columns=columns), path.parent, columns)
 
 
-def read_parquet(path: Path, told: Mapping[str, str]) -> Imported:
-    """Raises InputError without pyarrow, and for a file that it cannot read."""
+def read_parquet(path: Path, named: Mapping[str, str]) -> Imported:
+    """Read a Parquet file; raises InputError if pyarrow is not installed, or cannot read the file."""
     try:
         from pyarrow import ArrowException
         from pyarrow.parquet import ParquetFile
@@ -54,16 +54,16 @@ def read_parquet(path: Path, told: Mapping[str, str]) -> Imported:
     try:
         with ParquetFile(path) as table:
             header = table.schema_arrow.names
-            columns = _needed(match_columns(header, told, path), header, path)
+            columns = _needed(match_columns(header, named, path), header, path)
             translate = partial(_translated, columns=columns)
-            return gather(_parquet_rows(table, path), translate, path.parent, columns)
+            return to_utterances(_parquet_rows(table, path), translate, path.parent, columns)
     except (OSError, ArrowException) as error:
         raise InputError(f"{path}: cannot be read as Parquet ({error})") from error
 
 
 def _translated(content: dict[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
     values = {ours: content.get(theirs) for ours, theirs in columns.items()}
-    speaker, audio = values.pop("speaker", None), clip_name(values.pop("audio", None))
+    speaker, audio = values.pop("speaker", None), recording_name(values.pop("audio", None))
     if not is_blank(content.get("recordings")):
         return values | {"recordings": content["recordings"]}
     return values | {"recordings": [{"file": audio, "speaker": speaker}] if audio else []}
@@ -72,7 +72,8 @@ def _translated(content: dict[str, Any], columns: Mapping[str, str]) -> dict[str
 def _needed(columns: dict[str, str], header: Collection[str], path: Path) -> dict[str, str]:
     for asked, needed in _NEEDED.items():
         if not columns.keys() & needed:
-            raise InputError(f"{path}: which of its columns is {asked}? It has {', '.join(header)}; name the right one")
+            known = f"none of its columns is known as {asked}; it has {', '.join(header)}"
+            raise InputError(f"{path}: {known}; name the right one with --map")
     return columns
 
 
@@ -84,7 +85,7 @@ def _unique(header: list[str], path: Path) -> list[str]:
 
 
 def _delimiter(lines: list[str], path: Path) -> str:
-    """The one that parts the header into most names; the rows may be full of commas."""
+    """The delimiter that splits the header into most names, as text in the rows may be full of commas."""
     if not lines or not lines[0].strip():
         raise InputError(f"{path}: must begin with a row that names the columns")
     return max(_DELIMITERS, key=lambda delimiter: len(_header(lines[:1], delimiter, path)))
@@ -98,32 +99,32 @@ def _header(lines: list[str], delimiter: str, path: Path) -> list[str]:
 
 
 def _csv_rows(lines: list[str], delimiter: str, header: list[str], path: Path) -> Iterator[Row]:
-    """Numbered as a spreadsheet does, the header being row 1; rows without a letter are left out."""
+    """The rows, numbered as in a spreadsheet, where the header is row 1; empty rows are left out."""
     reader = csv.reader(lines, delimiter=delimiter)
     next(reader)
     number = 1
     while (start := reader.line_num) < len(lines):
         number += 1
         cells, fault = _cells(reader, len(header))
-        stands = "".join(lines[start : reader.line_num])
-        if stands.strip(f'{delimiter}" \t\r\n'):
+        line = "".join(lines[start : reader.line_num])
+        if line.strip(f'{delimiter}" \t\r\n'):
             hint = "; is a quote left open?" if fault and reader.line_num > start + 1 else ""
-            content = stands if fault else dict(zip(header, cells, strict=True))
+            content = line if fault else dict(zip(header, cells, strict=True))
             yield Row(f"{path}, row {number}", content, fault + hint)
 
 
 def _cells(reader: Iterator[list[str]], expected: int) -> tuple[list[str], str]:
-    """The cells of the next row, and what is wrong with them, if anything."""
+    """The cells of the next row, and what is wrong with them, or an empty text."""
     try:
         cells = [cell.strip() for cell in next(reader)]
     except csv.Error as error:
-        return [], f"is no row of CSV ({error})"
+        return [], f"is not a row of CSV ({error})"
     return cells, "" if len(cells) == expected else f"has {len(cells)} cells, but the header has {expected}"
 
 
 def _parquet_rows(table: Any, path: Path) -> Iterator[Row]:
     number = 0
-    for batch in table.iter_batches(batch_size=1000):  # a table may have its recordings inside
+    for batch in table.iter_batches(batch_size=1000):  # not all at once: a table may hold its recordings
         for content in batch.to_pylist():
             number += 1
             yield Row(f"{path}, row {number}", content)

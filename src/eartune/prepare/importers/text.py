@@ -1,4 +1,4 @@
-"""The text of a file, or the one sentence that says why it is none."""
+"""Read the text of a file, or raise one sentence that says why it cannot be read."""
 
 import gzip
 import zlib
@@ -11,8 +11,8 @@ _GZIP = b"\x1f\x8b"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
-def refuse_unusable(path: Path) -> None:
-    """Raise InputError for what is no file, or a Git LFS pointer: 130 bytes that only say where the file is."""
+def check_readable(path: Path) -> None:
+    """Raise InputError if there is no such file, or only a Git LFS pointer to it."""
     if path.is_dir():
         raise InputError(f"{path}: is a folder; name the file in it that lists the rows")
     if not path.is_file():
@@ -22,14 +22,14 @@ def refuse_unusable(path: Path) -> None:
 
 
 def read_text(path: Path) -> str:
-    """UTF-8, with or without a byte order mark, gzipped or not; raises InputError for everything else."""
+    """Return the text of a UTF-8 file, gzipped or not, with a byte order mark or without; otherwise InputError."""
     data = _unzipped(path)
     if _is_utf16(data):
         raise InputError(f"{path}: is not UTF-8 but looks like UTF-16; save it as UTF-8")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        looks = "no text at all" if b"\0" in data else "latin-1 (or Windows-1252)"
+        looks = "binary data" if b"\0" in data else "latin-1 (or Windows-1252)"
         where = f"byte {error.start}"
         raise InputError(f"{path}: is not UTF-8 ({where}) but looks like {looks}; save it as UTF-8 text") from error
 
@@ -45,5 +45,5 @@ def _unzipped(path: Path) -> bytes:
 
 
 def _is_utf16(data: bytes) -> bool:
-    """By its mark, or by the zero bytes that Western letters have in it."""
+    """Whether the data looks like UTF-16, by its mark, or by the zero bytes that Western letters have in it."""
     return data.startswith(_UTF16) or 4 * data[:1000].count(0) > len(data[:1000])

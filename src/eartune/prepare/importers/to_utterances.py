@@ -1,9 +1,9 @@
-"""Rows of any shape become utterances: into our manifest's names first, then by one reader for all.
+"""Turn rows of any format into utterances: each format translates its rows to our names, which are then read alike.
 
     row -> translate -> {"id", "text", "language", "intent" | "scenario" + "action", "entities", "recordings"}
         -> Utterance, or Rejected with the reason
 
-No row stops the reading.
+A row that cannot be used never stops the reading.
 """
 
 import hashlib
@@ -18,26 +18,29 @@ from typing import Any
 
 from eartune.data.frame import Entity, SemanticFrame
 from eartune.data.utterance import Recording, Utterance, label_fields
-from eartune.prepare.importers.clips import Clips, clip_name
-from eartune.prepare.importers.entities import words_and_entities
+from eartune.prepare.importers.entities import text_and_entities
 from eartune.prepare.importers.import_result import Imported, Rejected
-from eartune.prepare.importers.row import Row, RowError, fit_for_json, label_or_none, text_or_none
+from eartune.prepare.importers.recording_files import RecordingFiles, recording_name
+from eartune.prepare.importers.row import Row, RowError, json_compatible, label_or_none, text_or_none
 
 Translation = Callable[[dict[str, Any]], Mapping[str, Any]]
-"""From a row to the names of our manifest; raises RowError where it cannot."""
+"""Translates a row to the names of our manifest; raises RowError if it cannot."""
 
 
-def gather(
+def to_utterances(
     rows: Iterable[Row], translate: Translation, folder: Path, columns: Mapping[str, str] | None = None
 ) -> Imported:
-    """The utterances of all rows that can be used, and the others with their reasons; recordings are in `folder`."""
-    clips, ids, rejected = Clips(folder), _Ids(folder), []
+    """Return the utterances of all rows that can be used, and the other rows with the reasons.
+
+    Recordings are searched for in `folder`; `columns` is only passed on to the result.
+    """
+    files, ids, rejected = RecordingFiles(folder), _Ids(folder), []
     utterances: list[Utterance] = []
     for row in rows:
         try:
-            utterances.append(ids.identified(_utterance(translate(_object(row)), clips), row.place))
-        except RowError as fault:
-            rejected.append(Rejected(row.place, fit_for_json(row.content), str(fault)))
+            utterances.append(ids.identified(_utterance(translate(_object(row)), files), row.place))
+        except RowError as error:
+            rejected.append(Rejected(row.place, json_compatible(row.content), str(error)))
     return Imported(tuple(utterances), tuple(rejected), dict(columns or {}))
 
 
@@ -49,10 +52,10 @@ def _object(row: Row) -> dict[str, Any]:
     return row.content
 
 
-def _utterance(values: Mapping[str, Any], clips: Clips) -> Utterance:
-    """The id is empty where the row states none."""
-    text, entities = words_and_entities(text_or_none(values.get("text"), "text"), values.get("entities"))
-    recordings = _recordings(values.get("recordings"), clips)
+def _utterance(values: Mapping[str, Any], files: RecordingFiles) -> Utterance:
+    """The utterance of a row; its id is empty if the row states none."""
+    text, entities = text_and_entities(text_or_none(values.get("text"), "text"), values.get("entities"))
+    recordings = _recordings(values.get("recordings"), files)
     if text is None and not recordings:
         raise RowError("has neither text nor a recording")
     language = text_or_none(values.get("language"), "language") or "und"
@@ -70,19 +73,19 @@ def _frame(values: Mapping[str, Any], entities: tuple[Entity, ...]) -> SemanticF
     return SemanticFrame(intent, entities)
 
 
-def _recordings(listed: Any, clips: Clips) -> tuple[Recording, ...]:
+def _recordings(listed: Any, files: RecordingFiles) -> tuple[Recording, ...]:
     if listed is None:
         return ()
     if not isinstance(listed, list):
         raise RowError('"recordings" must be a list of {"file": ...}')
-    return tuple(_recording(each, clips) for each in listed)
+    return tuple(_recording(each, files) for each in listed)
 
 
-def _recording(row: Any, clips: Clips) -> Recording:
-    name = clip_name(row.get("file")) if isinstance(row, dict) else None
+def _recording(row: Any, files: RecordingFiles) -> Recording:
+    name = recording_name(row.get("file")) if isinstance(row, dict) else None
     if name is None:
         raise RowError('each of "recordings" needs a "file", as text')
-    return Recording(clips.find(name), _seconds(row.get("seconds")), label_or_none(row.get("speaker"), "speaker"))
+    return Recording(files.find(name), _seconds(row.get("seconds")), label_or_none(row.get("speaker"), "speaker"))
 
 
 def _seconds(value: Any) -> float:
@@ -94,7 +97,7 @@ def _seconds(value: Any) -> float:
 
 
 class _Ids:
-    """The ids of a file, each once."""
+    """Gives each utterance of a file an id of its own."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -102,16 +105,19 @@ class _Ids:
         self._copies: Counter[str] = Counter()
 
     def identified(self, utterance: Utterance, place: str) -> Utterance:
-        """With the id that its row states, or one from its content; raises RowError for one stated before."""
+        """Return the utterance with the id that its row states, or one made from its content.
+
+        Raises RowError for an id that an earlier row has.
+        """
         if not utterance.id:
             utterance = replace(utterance, id=self._from_content(utterance))
         earlier = self._places.setdefault(utterance.id, place)
         if earlier != place:
-            raise RowError(f"the id {utterance.id!r} stands in {earlier.rpartition(', ')[2]} already; ids must differ")
+            raise RowError(f"{earlier.rpartition(', ')[2]} has the id {utterance.id!r} already; ids must differ")
         return utterance
 
     def _from_content(self, utterance: Utterance) -> str:
-        """Twelve hex digits; the second row of the same content adds "-2": who says a thing twice may mean it."""
+        """Twelve hexadecimal digits; the second row of the same content, which may be meant, gets "-2" after them."""
         files = [os.path.relpath(recording.path, self._folder) for recording in utterance.recordings]
         content = json.dumps([utterance.text, files, label_fields(utterance)])
         digest = hashlib.sha256(content.encode()).hexdigest()[:12]

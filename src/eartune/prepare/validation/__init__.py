@@ -1,1 +1,1 @@
-"""Faults of rows and recordings, and what becomes of them."""
+"""Find faults of rows and recordings, and keep what is unusable out of the manifests."""

@@ -1,4 +1,4 @@
-"""What is set aside: every row and recording that cannot be used, with the reason, so that nothing is lost.
+"""Write the rows and recordings that are set aside, each with the reason, so that nothing is lost.
 
 {"split":"train","id":"u7","file":"clips/u7.wav","fault":"missing","reason":"there is no such file",
  "row":{"id":"u7","text":"a small latte","language":"en","intent":"orderDrink","entities":[],
@@ -16,57 +16,59 @@ from typing import Any
 from eartune.data.utterance import Recording, Utterance, label_fields
 from eartune.files import write_text
 from eartune.prepare.importers.import_result import Rejected
-from eartune.prepare.validation.finding import Finding, escaped
+from eartune.prepare.validation.fault import Fault, escaped
 
-NOT_READ = "not-read"  # the fault of rows of which no utterance could be made
+NOT_READ = "not-read"  # the kind of fault of rows that no importer could read
 
 
 @dataclass(frozen=True)
 class Quarantined:
-    """A row, or one of its recordings with it, that did not get into the manifest."""
+    """A row, or a row with one of its recordings, that is not in the manifest."""
 
     split: str
     name: str
-    """The row's id; "FILE, row N" for a row of which no utterance could be made."""
+    """The row's id, or "FILE, row N" for a row that could not be read."""
     file: str | None
-    """The recording; None where the row as a whole is set aside."""
+    """The recording; None if the whole row is set aside."""
     fault: str
+    """The kind of the fault."""
     reason: str
     row: Any
-    """As in a manifest, with absolute paths, so that it can be prepared again; as it was read if it was not."""
+    """The row as in a manifest, with absolute paths, so that it can be prepared again; a row that could not be read is
+    kept as it stands in its file."""
 
     @property
     def sentence(self) -> str:
-        """What it is and what is wrong with it."""
+        """The file or row, and what is wrong with it."""
         return escaped(f"{self.file or self.name}: {self.reason}")
 
     def to_json(self) -> dict[str, Any]:
-        """A line of the quarantine file."""
+        """Return a line of the quarantine file."""
         head = {"split": self.split, "place" if self.fault == NOT_READ else "id": self.name}
         return head | {"file": self.file, "fault": self.fault, "reason": self.reason, "row": self.row}
 
 
 def rejected_row(split: str, rejected: Rejected) -> Quarantined:
-    """A row of which no utterance could be made."""
+    """Set aside a row that could not be read."""
     return Quarantined(split, rejected.place, None, NOT_READ, rejected.reason, rejected.row)
 
 
-def unusable_row(finding: Finding, utterance: Utterance) -> Quarantined:
-    """A row that is set aside with all its recordings."""
+def unusable_row(fault: Fault, utterance: Utterance) -> Quarantined:
+    """Set aside a row with all its recordings."""
     row = _manifest_row(utterance, utterance.recordings)
-    return Quarantined(finding.split, utterance.id, None, finding.fault, finding.says, row)
+    return Quarantined(fault.split, utterance.id, None, fault.kind, fault.message, row)
 
 
-def unusable_recording(finding: Finding, utterance: Utterance, recording: Recording) -> Quarantined:
-    """One recording that is set aside; the row's others are judged by themselves."""
+def unusable_recording(fault: Fault, utterance: Utterance, recording: Recording) -> Quarantined:
+    """Set aside one recording of a row; the row's other recordings are judged by themselves."""
     row = _manifest_row(utterance, (recording,))
-    return Quarantined(finding.split, utterance.id, str(recording.path), finding.fault, finding.says, row)
+    return Quarantined(fault.split, utterance.id, str(recording.path), fault.kind, fault.message, row)
 
 
 def write_quarantine(path: Path, quarantined: Iterable[Quarantined]) -> None:
-    """One JSON object a line."""
+    """Write one JSON object a line."""
     lines = (json.dumps(entry.to_json(), ensure_ascii=False, separators=(",", ":")) for entry in quarantined)
-    write_text(path, "".join(f"{escaped(line)}\n" for line in lines))  # a backslash escape is JSON's own, too
+    write_text(path, "".join(f"{escaped(line)}\n" for line in lines))  # a backslash escape is valid JSON
 
 
 def _manifest_row(utterance: Utterance, recordings: Sequence[Recording]) -> dict[str, Any]:

@@ -1,67 +1,75 @@
-"""Rows are sorted into those that are kept, with measured seconds, and those that are set aside, with the reason."""
+"""Split rows into those that are kept, with measured lengths, and those that are set aside, with the reason."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from eartune.data.utterance import Recording, Utterance
 from eartune.prepare.importers.import_result import Imported
-from eartune.prepare.validation.audio_faults import AUDIO_RULES, Heard, Progress, check_recordings, explain
-from eartune.prepare.validation.finding import Finding, Treatment
+from eartune.prepare.validation.audio_faults import (
+    AUDIO_RULES,
+    AudioMeasurements,
+    Progress,
+    explain,
+    measure_recordings,
+)
+from eartune.prepare.validation.fault import Fault, Treatment
 from eartune.prepare.validation.quarantine import Quarantined, rejected_row, unusable_recording, unusable_row
 
 Rows = Mapping[str, Sequence[Utterance]]
-"""Of each split."""
+"""The utterances of each split."""
 Place = tuple[str, int, int | None]
-"""Split, row, and recording of the row; None for the row as a whole."""
-Aside = Mapping[Place, Finding]
-"""Rows and recordings that cannot be used, with the first reason found for each."""
+"""The split, the row, and the recording in the row, which is None for the row as a whole."""
+Aside = Mapping[Place, Fault]
+"""The rows and recordings that are set aside, with the first fault that was found in each."""
 
 
-def set_aside(found: Iterable[Finding]) -> Aside:
-    """What the findings make unusable."""
-    aside: dict[Place, Finding] = {}
-    for finding in found:
-        if finding.treatment is Treatment.SET_ASIDE and finding.row is not None:
-            aside.setdefault((finding.split, finding.row, finding.recording), finding)
+def set_aside(faults: Iterable[Fault]) -> Aside:
+    """Return the rows and recordings that these faults make unusable."""
+    aside: dict[Place, Fault] = {}
+    for fault in faults:
+        if fault.treatment is Treatment.SET_ASIDE and fault.row is not None:
+            aside.setdefault((fault.split, fault.row, fault.recording), fault)
     return aside
 
 
-def hear(rows: Rows, aside: Aside, read_samples: bool, progress: Progress | None) -> dict[Place, Heard]:
-    """The recordings that are not set aside, as they sound."""
+def measure(rows: Rows, aside: Aside, read_samples: bool, progress: Progress | None) -> dict[Place, AudioMeasurements]:
+    """Measure the recordings that are not set aside."""
     wanted = {
         (split, row, place): recording
         for split, utterances in rows.items()
         for row, utterance in enumerate(utterances)
         for place, recording in _usable_recordings(split, row, utterance, aside)
     }
-    heard = check_recordings(list(wanted.values()), samples=read_samples, progress=progress)
-    return dict(zip(wanted, heard, strict=True))
+    measured = measure_recordings(list(wanted.values()), samples=read_samples, progress=progress)
+    return dict(zip(wanted, measured, strict=True))
 
 
-def recording_findings(heard: Mapping[Place, Heard]) -> Iterator[Finding]:
-    """What is wrong with the recordings."""
-    for (split, row, recording), one in heard.items():
-        for fault in one.faults:
-            says = explain(fault, one)
-            yield Finding(fault, AUDIO_RULES[fault].treatment, split, str(one.path), says, row, recording)
+def recording_faults(measured: Mapping[Place, AudioMeasurements]) -> Iterator[Fault]:
+    """Yield the faults of the recordings."""
+    for (split, row, recording), measurements in measured.items():
+        for kind in measurements.faults:
+            treatment, message = AUDIO_RULES[kind].treatment, explain(kind, measurements)
+            yield Fault(kind, treatment, split, str(measurements.path), message, row, recording)
 
 
-def kept_rows(rows: Rows, aside: Aside, heard: Mapping[Place, Heard]) -> dict[str, tuple[Utterance, ...]]:
-    """What remains of each split: rows without the recordings that are set aside."""
+def kept_rows(
+    rows: Rows, aside: Aside, measured: Mapping[Place, AudioMeasurements]
+) -> dict[str, tuple[Utterance, ...]]:
+    """Return the rows of each split that remain, without the recordings that are set aside."""
     kept: dict[str, tuple[Utterance, ...]] = {}
     for split, utterances in rows.items():
-        left = []
+        remaining = []
         for row, utterance in enumerate(utterances):
             if not _is_gone(split, row, utterance, aside):
                 recordings = _usable_recordings(split, row, utterance, aside)
-                measured = (replace(r, seconds=heard[split, row, place].seconds or 0.0) for place, r in recordings)
-                left.append(replace(utterance, recordings=tuple(measured)))
-        kept[split] = tuple(left)
+                exact = (replace(r, seconds=measured[split, row, place].seconds or 0.0) for place, r in recordings)
+                remaining.append(replace(utterance, recordings=tuple(exact)))
+        kept[split] = tuple(remaining)
     return kept
 
 
 def quarantined_rows(splits: Mapping[str, Imported], aside: Aside) -> Iterator[Quarantined]:
-    """What does not remain: of each split the rejected rows, then rows and recordings in their order."""
+    """Yield what does not remain: of each split the rejected rows, then rows and recordings in their order."""
     for split, imported in splits.items():
         yield from (rejected_row(split, rejected) for rejected in imported.rejected)
         for row, utterance in enumerate(imported.utterances):
@@ -73,14 +81,13 @@ def quarantined_rows(splits: Mapping[str, Imported], aside: Aside) -> Iterator[Q
                     yield unusable_recording(aside[split, row, place], utterance, recording)
 
 
-def warnings_of_kept(found: Iterable[Finding], rows: Rows, aside: Aside) -> Iterator[Finding]:
-    """Warnings, but for those of rows and recordings that are set aside for something worse."""
-    for finding in found:
-        if finding.treatment is Treatment.WARNING and finding.row is not None:
-            utterance = rows[finding.split][finding.row]
-            is_left = not _is_gone(finding.split, finding.row, utterance, aside)
-            if is_left and (finding.split, finding.row, finding.recording) not in aside:
-                yield finding
+def warnings_of_kept(faults: Iterable[Fault], rows: Rows, aside: Aside) -> Iterator[Fault]:
+    """Yield the warnings, except those of rows and recordings that are set aside for something worse."""
+    for fault in faults:
+        if fault.treatment is Treatment.WARNING and fault.row is not None:
+            is_gone = _is_gone(fault.split, fault.row, rows[fault.split][fault.row], aside)
+            if not is_gone and (fault.split, fault.row, fault.recording) not in aside:
+                yield fault
 
 
 def _usable_recordings(split: str, row: int, utterance: Utterance, aside: Aside) -> list[tuple[int, Recording]]:
@@ -90,7 +97,7 @@ def _usable_recordings(split: str, row: int, utterance: Utterance, aside: Aside)
 
 
 def _is_gone(split: str, row: int, utterance: Utterance, aside: Aside) -> bool:
-    """A spoken row of which no recording is left does not become one of text; nobody asked for that."""
+    """Whether the row is set aside; a spoken row without a usable recording is, and does not become a row of text."""
     if (split, row, None) in aside:
         return True
     return bool(utterance.recordings) and not _usable_recordings(split, row, utterance, aside)

@@ -1,6 +1,6 @@
-"""What is wrong with the words and labels of rows, and with splits that share what they should not.
+"""Find faults in the text and labels of rows, and between splits that share what they should not.
 
-Rows are looked at first, one by one; splits only when the rows that are set aside are gone.
+Rows are checked first, one by one; splits are checked when the rows that are set aside are gone.
 """
 
 import os
@@ -13,14 +13,14 @@ from enum import StrEnum
 from eartune.data.fillers import absent_fillers
 from eartune.data.utterance import Utterance
 from eartune.prepare.split import distance_from_test, training_splits
-from eartune.prepare.validation.finding import Finding, Rule, Treatment
+from eartune.prepare.validation.fault import Fault, Rule, Treatment
 from eartune.wording import listed
 
 Splits = Mapping[str, Sequence[Utterance]]
 
 
 class TextFault(StrEnum):
-    """What can be wrong with words and labels."""
+    """The kinds of faults of text and labels."""
 
     DUPLICATE_ID = "duplicate-id"
     EMPTY_ID = "empty-id"
@@ -32,6 +32,7 @@ class TextFault(StrEnum):
     MOJIBAKE = "mojibake"
     CONTROL_CHARACTER = "control-character"
     CHAT_MARKUP = "chat-markup"
+    REPEATED_RECORDING = "repeated-recording"
     SHARED_RECORDING = "shared-recording"
     NOT_NFC = "not-nfc"
     FILLER_ABSENT = "filler-absent"
@@ -45,49 +46,51 @@ _OUT, _WARN = Treatment.SET_ASIDE, Treatment.WARNING
 TEXT_RULES = {
     TextFault.DUPLICATE_ID: Rule(_OUT, "an earlier row has the same id; ids must be unique"),
     TextFault.EMPTY_ID: Rule(_OUT, "the id is empty; every row needs one"),
-    TextFault.EMPTY_TEXT: Rule(_OUT, "the text is empty; it may be left out where a recording says it"),
-    TextFault.EMPTY_FILLER: Rule(_OUT, "the entity {value} has no words"),
-    TextFault.HALF_CHARACTER: Rule(_OUT, "holds {value}, half of a character, which UTF-8 cannot write"),
+    TextFault.EMPTY_TEXT: Rule(_OUT, "the text is empty; leave it out if the row has recordings"),
+    TextFault.EMPTY_FILLER: Rule(_OUT, "the entity {value} has an empty filler"),
+    TextFault.HALF_CHARACTER: Rule(_OUT, "holds {value}, half of a surrogate pair, which UTF-8 cannot encode"),
     TextFault.BYTE_ORDER_MARK: Rule(_OUT, "holds a byte order mark, {value}; save the file as UTF-8 without one"),
-    TextFault.REPLACEMENT_CHARACTER: Rule(_OUT, "holds {value}, which stands for a character that was lost"),
-    TextFault.MOJIBAKE: Rule(_OUT, "holds {value}, which is UTF-8 that was read as Latin-1; read it as UTF-8"),
+    TextFault.REPLACEMENT_CHARACTER: Rule(_OUT, "holds {value}, which replaces a character that was lost"),
+    TextFault.MOJIBAKE: Rule(_OUT, "holds {value}, which is UTF-8 decoded as Latin-1; decode it as UTF-8"),
     TextFault.CONTROL_CHARACTER: Rule(_OUT, "holds the control character {value}"),
-    TextFault.CHAT_MARKUP: Rule(_OUT, "holds {value}, which a model takes for the end of a turn or for audio"),
-    TextFault.SHARED_RECORDING: Rule(_OUT, "also stands in {value}, which is kept from training"),
-    TextFault.NOT_NFC: Rule(_WARN, "has accents as characters of their own (not NFC), as in {value}"),
-    TextFault.FILLER_ABSENT: Rule(_WARN, "the filler {value} does not stand in the text"),
-    TextFault.SHARED_SENTENCE: Rule(_WARN, "stands in {value}; scores on it show memory"),
-    TextFault.SHARED_SPEAKER: Rule(_WARN, "speaks in {value}; scores say nothing of new voices"),
-    TextFault.NEVER_TRAINED: Rule(_WARN, "stands in {value} but never in training"),
-    TextFault.SEEN_ONCE: Rule(_WARN, "is seen once"),
+    TextFault.CHAT_MARKUP: Rule(_OUT, "holds {value}, which a model may take for a special token"),
+    TextFault.REPEATED_RECORDING: Rule(_OUT, "is listed twice in its row; the first one is kept"),
+    TextFault.SHARED_RECORDING: Rule(_OUT, "is also in {value}, which must not be trained on"),
+    TextFault.NOT_NFC: Rule(_WARN, "is not in Unicode form NFC: accents are separate characters, as in {value}"),
+    TextFault.FILLER_ABSENT: Rule(_WARN, "the filler {value} is not in the text"),
+    TextFault.SHARED_SENTENCE: Rule(_WARN, "is in {value}; scores on it measure memory"),
+    TextFault.SHARED_SPEAKER: Rule(_WARN, "speaks in {value}; scores say nothing about new speakers"),
+    TextFault.NEVER_TRAINED: Rule(_WARN, "is in {value} but never in training"),
+    TextFault.SEEN_ONCE: Rule(_WARN, "occurs once"),
 }
 
 # Letters that UTF-8's first bytes become in Latin-1 or Windows-1252, followed by what its later bytes become. A
 # capital before them makes it Portuguese in capitals and quotes, not mojibake.
-_LATER = "[\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]"  # noqa: RUF001  (they are what is looked for)
+_LATER = "[\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]"  # noqa: RUF001  (they are what is searched for)
 _MOJIBAKE = f"(?<![A-ZÀ-Þ])[ÂÃ]{_LATER}|â€{_LATER}?|ï»¿|ðŸ|(?:[ÐÑ]{_LATER}){{2}}|(?:[ã-é]{_LATER}{{2}}){{2}}"
 SIGNS = {
     TextFault.HALF_CHARACTER: re.compile("[\ud800-\udfff]"),
     TextFault.BYTE_ORDER_MARK: re.compile("\ufeff"),
     TextFault.REPLACEMENT_CHARACTER: re.compile("\ufffd"),
     TextFault.MOJIBAKE: re.compile(_MOJIBAKE),
-    TextFault.CONTROL_CHARACTER: re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"),  # tab and line ends are space
+    TextFault.CONTROL_CHARACTER: re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"),  # not tab and line ends
     TextFault.CHAT_MARKUP: re.compile(r"<\|[^|<>]*\|>"),
 }
 
 
-def check_rows(splits: Splits) -> Iterator[Finding]:
-    """Faults of rows by themselves, ids that stand twice in a split, and recordings that training must not see."""
+def check_rows(splits: Splits) -> Iterator[Fault]:
+    """Yield faults of single rows, repeated ids and recordings, and recordings that training must not see."""
     for split, utterances in splits.items():
         yield from _repeated_ids(split, utterances)
+        yield from _repeated_recordings(split, utterances)
         for row, utterance in enumerate(utterances):
-            for fault, value in text_faults(utterance):
-                yield _finding(fault, value, split, utterance.id, row)
+            for kind, value in text_faults(utterance):
+                yield _fault(kind, value, split, utterance.id, row)
     yield from _shared_recordings(splits)
 
 
-def check_splits(splits: Splits) -> Iterator[Finding]:
-    """Sentences and speakers that stand in training and in a test, and labels that are rare or never trained."""
+def check_splits(splits: Splits) -> Iterator[Fault]:
+    """Yield sentences and speakers in both training and test, and labels that are rare or never trained."""
     yield from _shared(TextFault.SHARED_SENTENCE, splits, _sentences)
     yield from _shared(TextFault.SHARED_SPEAKER, splits, _speakers)
     yield from _labels("the intent", splits, lambda utterance: [utterance.frame.intent] if utterance.frame else [])
@@ -95,7 +98,7 @@ def check_splits(splits: Splits) -> Iterator[Finding]:
 
 
 def text_faults(utterance: Utterance) -> Iterator[tuple[TextFault, str]]:
-    """Each fault of the words and labels of one row, with what shows it."""
+    """Yield each kind of fault of one row's text and labels, with the characters or word that show it."""
     if not utterance.id.strip():
         yield TextFault.EMPTY_ID, ""
     if not (utterance.text or "").strip() and (utterance.text is not None or not utterance.recordings):
@@ -115,24 +118,35 @@ def _strange_characters(utterance: Utterance) -> Iterator[tuple[TextFault, str]]
     speakers = (recording.speaker or "" for recording in utterance.recordings)
     words = "\n".join((utterance.text or "", *labels, *entities, *speakers))
     paths = "".join(str(recording.path) for recording in utterance.recordings)
-    for fault, sign in SIGNS.items():
-        if found := sign.search(words + paths if fault is TextFault.HALF_CHARACTER else words):
-            yield fault, found.group()
+    for kind, sign in SIGNS.items():
+        if found := sign.search(words + paths if kind is TextFault.HALF_CHARACTER else words):
+            yield kind, found.group()
     if not unicodedata.is_normalized("NFC", words):
         strange = (word for word in words.split() if not unicodedata.is_normalized("NFC", word))
         yield TextFault.NOT_NFC, next(strange, "a space")
 
 
-def _repeated_ids(split: str, utterances: Sequence[Utterance]) -> Iterator[Finding]:
+def _repeated_ids(split: str, utterances: Sequence[Utterance]) -> Iterator[Fault]:
     seen = set()
     for row, utterance in enumerate(utterances):
         if utterance.id in seen:
-            yield _finding(TextFault.DUPLICATE_ID, "", split, utterance.id, row)
+            yield _fault(TextFault.DUPLICATE_ID, "", split, utterance.id, row)
         seen.add(utterance.id)
 
 
-def _shared_recordings(splits: Splits) -> Iterator[Finding]:
-    """In all splits but those nearest to the test in which the file stands."""
+def _repeated_recordings(split: str, utterances: Sequence[Utterance]) -> Iterator[Fault]:
+    """The same file under any name; two files of one name in two folders are two recordings."""
+    for row, utterance in enumerate(utterances):
+        seen: set[str] = set()
+        for place, recording in enumerate(utterance.recordings if len(utterance.recordings) > 1 else ()):
+            file = os.path.realpath(recording.path)
+            if file in seen:
+                yield _fault(TextFault.REPEATED_RECORDING, "", split, str(recording.path), row, place)
+            seen.add(file)
+
+
+def _shared_recordings(splits: Splits) -> Iterator[Fault]:
+    """Recordings that are also in a split nearer to the test, where they are kept."""
     if len({distance_from_test(split) for split in splits}) < 2:
         return
     nearest: dict[str, str] = {}
@@ -140,19 +154,19 @@ def _shared_recordings(splits: Splits) -> Iterator[Finding]:
         for file, row, place, path in _files(splits[split]):
             kept = nearest.setdefault(file, split)
             if distance_from_test(kept) < distance_from_test(split):
-                yield _finding(TextFault.SHARED_RECORDING, kept, split, path, row, place)
+                yield _fault(TextFault.SHARED_RECORDING, kept, split, path, row, place)
 
 
 def _files(utterances: Sequence[Utterance]) -> Iterator[tuple[str, int, int, str]]:
-    """Each recording that is there: the file whatever links lead to it, row, place in the row, path as given."""
+    """Yield of each recording that exists its file with links resolved, row, place in the row, and path as given."""
     for row, utterance in enumerate(utterances):
         for place, recording in enumerate(utterance.recordings):
             if os.path.isfile(recording.path):
                 yield os.path.realpath(recording.path), row, place, str(recording.path)
 
 
-def _shared(fault: TextFault, splits: Splits, named: Callable[[Utterance], Mapping[str, str]]) -> Iterator[Finding]:
-    """What stands in splits of different distance from the test, once each; the first wording found is shown."""
+def _shared(kind: TextFault, splits: Splits, named: Callable[[Utterance], Mapping[str, str]]) -> Iterator[Fault]:
+    """Names that are in splits of different distance from the test, once each, in the first wording found."""
     found: dict[str, dict[str, str]] = {}
     for split, utterances in splits.items():
         for utterance in utterances:
@@ -161,7 +175,7 @@ def _shared(fault: TextFault, splits: Splits, named: Callable[[Utterance], Mappi
     for where in found.values():
         if len({distance_from_test(split) for split in where}) > 1:
             first, wording = next(iter(where.items()))
-            yield _finding(fault, listed(list(where)), first, wording)
+            yield _fault(kind, listed(list(where)), first, wording)
 
 
 def _sentences(utterance: Utterance) -> Mapping[str, str]:
@@ -172,7 +186,7 @@ def _speakers(utterance: Utterance) -> Mapping[str, str]:
     return {recording.speaker: recording.speaker for recording in utterance.recordings if recording.speaker}
 
 
-def _labels(kind: str, splits: Splits, of: Callable[[Utterance], Iterable[str]]) -> Iterator[Finding]:
+def _labels(noun: str, splits: Splits, of: Callable[[Utterance], Iterable[str]]) -> Iterator[Fault]:
     counts = {
         split: Counter(label for utterance in utterances for label in of(utterance))
         for split, utterances in splits.items()
@@ -182,14 +196,14 @@ def _labels(kind: str, splits: Splits, of: Callable[[Utterance], Iterable[str]])
     for label, count in sum(counts.values(), Counter[str]()).items():
         where = [split for split in splits if label in counts[split]]
         if training and label not in trained:
-            yield _finding(TextFault.NEVER_TRAINED, listed(where), where[0], f"{kind} {label}")
+            yield _fault(TextFault.NEVER_TRAINED, listed(where), where[0], f"{noun} {label}")
         elif count == 1:
-            yield _finding(TextFault.SEEN_ONCE, "", where[0], f"{kind} {label}")
+            yield _fault(TextFault.SEEN_ONCE, "", where[0], f"{noun} {label}")
 
 
-def _finding(
-    fault: TextFault, value: str, split: str, what: str, row: int | None = None, recording: int | None = None
-) -> Finding:
-    rule = TEXT_RULES[fault]
-    shown = value if row is None or recording is not None else repr(value)  # repr shows what has no shape
-    return Finding(fault, rule.treatment, split, what, rule.says.format(value=shown), row, recording)
+def _fault(
+    kind: TextFault, value: str, split: str, subject: str, row: int | None = None, recording: int | None = None
+) -> Fault:
+    rule = TEXT_RULES[kind]
+    shown = value if row is None or recording is not None else repr(value)  # repr shows invisible characters
+    return Fault(kind, rule.treatment, split, subject, rule.message.format(value=shown), row, recording)

@@ -111,6 +111,35 @@ def test_damage_is_told_in_a_sentence(root: Path, tmp_path: Path, name: str, dam
     assert (root / path).read_bytes() == encoded(content)
 
 
+BLANKS: dict[str, tuple[str, str, str]] = {  # what stands in the file, what it is replaced by, and what is said then
+    "slurp": ('"span": [1]', '"span": []', "row 1: the entity 'date' has no words"),
+    "slurp-headset": ('"surface": "Friday"', '"surface": " "', "row 1: the entity 'date' has no words"),
+    "massive": ("[time : alle cinque]", "[time :  ]", "row 1: the entity 'time' has no words"),
+    "italic-slots": ("[time : alle cinque]", "[ : alle cinque]", "row 1: the entity 'alle cinque' has a blank type"),
+    "snips": ('{"text": "d\\u00e9j\\u00e0 vu"', '{"text": "?!"', "row 1: the entity 'track' has no words"),
+    "xsid": ("B-attribute", "B- ", "row 1: the entity 'regnet' has a blank type"),
+    "nlu-eval": ('"filler": "friday"', '"filler": " "', "row 1: the entity 'date' has no words"),
+    "picovoice": ('"small"', '"\\t"', "row 1: the entity 'size' has no words"),
+    "fluent": (",none,none", ", ,none", "row 2: the entity 'object' has no words"),
+}
+
+
+@pytest.mark.parametrize("name", BLANKS)
+def test_an_entity_that_is_blank_does_not_pass_and_end_the_run_after_training(
+    root: Path, tmp_path: Path, name: str
+) -> None:
+    settings, path, content = CORPORA[name]
+    before, after, said = BLANKS[name]
+    assert encoded(content).decode().count(before) == 1
+    put(root / path, encoded(content).replace(before.encode(), after.encode()))
+    try:
+        with pytest.raises(InputError) as fault:
+            TypeAdapter(Corpus).validate_python(settings).load(Source(root, tmp_path))
+    finally:
+        put(root / path, encoded(content))
+    assert str(fault.value).startswith(str(root / path)) and said in str(fault.value)
+
+
 @pytest.mark.parametrize("name", [name for name, (_, _, content) in CORPORA.items() if isinstance(content, dict)])
 def test_any_value_may_be_of_another_kind_or_missing(root: Path, tmp_path: Path, name: str) -> None:
     for changed in changes(CORPORA[name][2]):

@@ -116,6 +116,7 @@ def test_a_grammar_with_too_few_sentences_says_how_many_it_has(tmp_path: Path) -
         ({"order": ["go", True]}, None, "order: True is not text; put it in quotes"),
         ({"order": ["$x:x"]}, {"x": [True, False]}, "slot x: True is not text; put it in quotes"),
         ({"order": ["$x:x"]}, {"x": [7]}, "slot x: 7 is not text; put it in quotes"),
+        ({"order": ["$x:x"]}, {"x": ["small", " "]}, "slot x: a value is blank"),
         ({"order": ["$x:x"]}, {"x": []}, "slot x: must be a list of texts"),
         ({"order": "brew it"}, None, "order: must be a list of texts"),
         ({"order": None}, None, "order: must be a list of texts"),

@@ -1,6 +1,7 @@
 """Rows of MASSIVE, ITALIC and Speech-MASSIVE, which share sentences, ids and labels."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,38 @@ def test_speech_massive_is_written_out_as_files_once(tmp_path: Path) -> None:
     assert speech_massive(source) == (found,) and recording.path.stat().st_mtime_ns == before
 
 
+def test_a_check_of_speech_massive_reads_no_sound_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It read gigabytes at every `eartune check`, and wrote all recordings as files."""
+    source = shard(tmp_path, spoken(tmp_path), spoken(tmp_path, id="2", path="test/58b.wav"))
+    columns_read: list[str] = []
+    iter_batches = pyarrow.parquet.ParquetFile.iter_batches
+
+    def noted(self: Any, **options: Any) -> Any:
+        columns_read.extend(options["columns"])
+        return iter_batches(self, **options)
+
+    monkeypatch.setattr(pyarrow.parquet.ParquetFile, "iter_batches", noted)
+    planned = speech_massive(replace(source, may_write=False))
+    assert not (tmp_path / "speech_massive" / "audio").exists() and "audio" not in columns_read
+    loaded = speech_massive(source)
+    assert [(u.id, u.frame, u.recordings[0].path) for u in planned] == [
+        (u.id, u.frame, u.recordings[0].path) for u in loaded
+    ]
+    assert speech_massive(replace(source, may_write=False)) == loaded
+    columns_read.clear()
+    assert speech_massive(source) == loaded and "audio" not in columns_read
+
+
+def test_a_recording_that_was_deleted_is_written_again(tmp_path: Path) -> None:
+    source = shard(tmp_path, spoken(tmp_path), spoken(tmp_path, id="2", path="test/58b.wav"))
+    first, second = (utterance.recordings[0].path for utterance in speech_massive(source))
+    second.unlink()
+    speech_massive(source)
+    assert second.read_bytes() == first.read_bytes()
+
+
 def test_an_id_that_comes_back_in_another_shard_is_another_utterance(tmp_path: Path) -> None:
     shard(tmp_path, spoken(tmp_path), name="test-00000-of-00002.parquet")
     source = shard(tmp_path, spoken(tmp_path, path="test/58b.wav"), name="test-00001-of-00002.parquet")
@@ -149,10 +182,11 @@ def test_an_id_that_comes_back_in_another_shard_is_another_utterance(tmp_path: P
     ("changes", "said"),
     [
         ({"audio": {"bytes": None, "path": "x"}}, "row 1: holds no sound"),
+        ({"path": None}, "row 1: names no recording"),
         ({"path": "../../elsewhere.wav"}, "leads out of the folder"),
         ({"utt": None}, "row 1: is not a row of MASSIVE"),
     ],
-    ids=["no bytes", "outside", "no text"],
+    ids=["no bytes", "no path", "outside", "no text"],
 )
 def test_a_row_without_usable_sound_or_text_is_named(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):

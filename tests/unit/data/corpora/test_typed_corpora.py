@@ -12,7 +12,7 @@ from eartune.data.corpora.fluent import FluentCorpus
 from eartune.data.corpora.nlu_eval import NluEvalCorpus, slurp_tokens
 from eartune.data.corpora.snips import INTENTS, SnipsCorpus
 from eartune.data.corpora.xsid import XsidCorpus
-from eartune.data.normalization import as_heard
+from eartune.data.normalization import normalize_spoken_text
 from eartune.data.utterance import Utterance
 from eartune.errors import InputError
 
@@ -29,8 +29,8 @@ from eartune.errors import InputError
     ],
 )
 def test_nobody_hears_a_capital_or_a_comma(written: str, heard: str) -> None:
-    assert as_heard(written) == heard
-    assert as_heard(heard) == heard
+    assert normalize_spoken_text(written) == heard
+    assert normalize_spoken_text(heard) == heard
 
 
 def snips(root: Path, *pieces: dict[str, str], encoding: str = "utf-8", **settings: Any) -> tuple[Utterance, ...]:

@@ -70,7 +70,8 @@ def test_a_whole_test_set_is_resampled_in_seconds_and_little_memory() -> None:
     tables = [table_of(clusters=4_000, seed=seed) for seed in range(9)]
     started = time.process_time()
     intervals(*tables, resamples=10_000)
-    assert time.process_time() - started < 6  # 0.6 s on one core, otherwise idle
+    # 0.6 s on an idle core, several times that on a busy one, and minutes if every draw loops over clusters.
+    assert time.process_time() - started < 60
 
     tracemalloc.start()
     intervals(*tables, resamples=1_000)

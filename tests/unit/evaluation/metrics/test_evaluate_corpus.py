@@ -170,7 +170,8 @@ def test_slurp_sized_evaluation_takes_seconds() -> None:
     rows = [Answered(SET, said[place % 4], str(place % 4_001)) for place in range(13_078)]
     started = time.process_time()
     evaluate(rows)
-    assert time.process_time() - started < 6  # 1.5 s on one core, otherwise idle
+    # 1.5 s on an idle core, several times that on a busy one, and minutes if every draw loops over clusters.
+    assert time.process_time() - started < 60
 
 
 def test_metrics_need_neither_torch_nor_scipy() -> None:

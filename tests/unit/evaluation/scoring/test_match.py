@@ -8,7 +8,7 @@ from builders import frame
 from eartune.data.frame import SemanticFrame
 from eartune.errors import InputError
 from eartune.evaluation.metrics import Mode, evaluate
-from eartune.evaluation.scoring.match import Matched, answered, match
+from eartune.evaluation.scoring.match import Matched, answers_to_score, match
 from eartune.evaluation.scoring.reference import Reference
 from eartune.tasks.prediction import Prediction
 from eartune.tasks.task import ParseStatus
@@ -61,8 +61,30 @@ def test_recordings_of_one_name_are_told_apart_by_their_sentence() -> None:
     answers = [Prediction(id, "a.wav", "", ParseStatus.OK, meaning) for id, meaning in (("s2", QUERY), ("s1", PLAY))]
     found = match(twins, answers, Path("said.jsonl"), "strict")
     assert frames(found) == {"s1 a.wav": PLAY, "s2 a.wav": QUERY} and faults(found) == (0, 0, 0, 0)
-    with pytest.raises(InputError, match=r"said.jsonl: two recordings are called 'a.wav'; say by an id which sentence"):
+    with pytest.raises(InputError, match=r"said.jsonl: two recordings are called 'a.wav'; add the id of the sentence"):
         match(twins, [said("a.wav")], Path("said.jsonl"), "strict")
+
+
+def near_and_far(name: str, file: str) -> Prediction:
+    return Prediction(name, file, "", ParseStatus.OK, SET)
+
+
+@pytest.mark.parametrize(
+    "files", [("near/1.wav", "far/1.wav"), ("/data/near/1.wav", "/data/far/1.wav"), ("x/near/1.wav", "y/far/1.wav")]
+)
+def test_two_recordings_of_one_name_and_one_sentence_are_told_apart_by_their_folder(files: tuple[str, str]) -> None:
+    both = Reference("s1", "wake me", "en", SET, ("/data/near/1.wav", "/data/far/1.wav"), (None, None))
+    found = match([both], [near_and_far("s1", file) for file in reversed(files)], Path("said.jsonl"), "strict")
+    answered = {pair.key: pair.prediction.file for pair in found.pairs if pair.prediction}
+    assert answered == {"s1 /data/near/1.wav": files[0], "s1 /data/far/1.wav": files[1]}
+
+
+def test_a_name_that_fits_two_folders_is_refused() -> None:
+    both = Reference("s1", "wake me", "en", SET, ("near/1.wav", "far/1.wav"), (None, None))
+    with pytest.raises(
+        InputError, match=r"two recordings are called '1\.wav'; add the id of the sentence, or the folder"
+    ):
+        match([both], [near_and_far("s1", "1.wav")], Path("said.jsonl"), "strict")
 
 
 def test_without_any_file_sentences_are_answered_once_each() -> None:
@@ -80,7 +102,7 @@ def test_what_is_not_there_is_missing_and_what_cannot_be_read_is_not() -> None:
     found = matched(said("a.wav", None), said("c.wav", QUERY))
     assert faults(found) == (2, 1, 0, 0)
     assert [pair.is_answered for pair in found.pairs] == [False, False, True, False]
-    assert evaluate(answered(found.pairs), resamples=0)["intent_accuracy"].value == 1 / 4
+    assert evaluate(answers_to_score(found.pairs), resamples=0)["intent_accuracy"].value == 1 / 4
 
 
 def test_strictly_neither_of_two_answers_counts() -> None:
@@ -93,7 +115,7 @@ def test_officially_the_last_of_several_answers_counts() -> None:
     found = matched(said("a.wav"), said("a.wav", QUERY), said("a.wav", PLAY), said("c.wav"), mode="official")
     assert frames(found) == {"a.wav": PLAY, "b.wav": None, "c.wav": SET, "s3": None}
     assert faults(found) == (2, 0, 1, 0)
-    scores = evaluate(answered(found.pairs), mode="official", resamples=0)
+    scores = evaluate(answers_to_score(found.pairs), mode="official", resamples=0)
     assert (scores["intent_accuracy"].value, scores["intent_accuracy"].n) == (0, 2)
 
 
@@ -105,14 +127,16 @@ def test_answers_to_nothing_are_counted_and_change_no_score(mode: Mode) -> None:
 
 
 def test_strictly_answers_to_another_corpus_are_refused() -> None:
-    with pytest.raises(InputError, match=r"^said\.jsonl: 'y\.wav' is not in the reference; is it of another corpus"):
+    with pytest.raises(
+        InputError, match=r"^said\.jsonl: 'y\.wav' is not in the reference; does it come from another corpus"
+    ):
         matched(said("y.wav"), said("z.wav"))
 
 
 def test_officially_answers_to_another_corpus_score_0() -> None:
     found = matched(said("y.wav"), said("z.wav"), mode="official")
     assert faults(found) == (4, 0, 0, 2)
-    for score in evaluate(answered(found.pairs), mode="official", resamples=20).values():
+    for score in evaluate(answers_to_score(found.pairs), mode="official", resamples=20).values():
         assert (score.value, score.low, score.high, score.n) == (0, 0, 1, 0)
 
 
@@ -124,16 +148,16 @@ EVERY = matched(said("a.wav"), said("b.wav"), said("c.wav"))
     [("sentence", ["s1", "s1", "s2", "s3"]), ("recording", ["a.wav", "b.wav", "c.wav", "s3"])],
 )
 def test_rows_stand_and_fall_by_sentence_or_on_their_own(cluster: str, names: list[str]) -> None:
-    rows = answered(EVERY.pairs, cluster)  # type: ignore[arg-type]
+    rows = answers_to_score(EVERY.pairs, cluster)  # type: ignore[arg-type]
     assert [row.cluster for row in rows] == names
     assert [row.predicted for row in rows] == [SET, SET, SET, None]
     assert {row.stratum for row in rows} == {""}
 
 
 def test_rows_stand_and_fall_by_speaker_where_all_are_known() -> None:
-    assert [row.cluster for row in answered(EVERY.pairs[:3], "speaker")] == ["ann", "bob", "ann"]
-    with pytest.raises(InputError, match="'s3' names no speaker"):
-        answered(EVERY.pairs, "speaker")
+    assert [row.cluster for row in answers_to_score(EVERY.pairs[:3], "speaker")] == ["ann", "bob", "ann"]
+    with pytest.raises(InputError, match="'s3' has no speaker"):
+        answers_to_score(EVERY.pairs, "speaker")
 
 
 @pytest.mark.parametrize(
@@ -145,9 +169,9 @@ def test_rows_stand_and_fall_by_speaker_where_all_are_known() -> None:
     ],
 )
 def test_strata_are_those_of_the_reference(stratum: str, names: list[str]) -> None:
-    assert [row.stratum for row in answered(EVERY.pairs, "sentence", stratum)] == names  # type: ignore[arg-type]
+    assert [row.stratum for row in answers_to_score(EVERY.pairs, "sentence", stratum)] == names  # type: ignore[arg-type]
 
 
 def test_a_speaker_of_two_intents_cannot_be_drawn_within_either() -> None:
     with pytest.raises(InputError, match="'ann' lies in two strata, 'alarm_set' and 'alarm_query'"):
-        evaluate(answered(EVERY.pairs[:3], "speaker", "intent"))
+        evaluate(answers_to_score(EVERY.pairs[:3], "speaker", "intent"))

@@ -7,8 +7,8 @@ import pytest
 from builders import frame
 from eartune.data.frame import Entity, SemanticFrame
 from eartune.evaluation.metrics import evaluate
-from eartune.evaluation.scoring.match import Pair, answered, match
-from eartune.evaluation.scoring.quality import AnswerQuality, answer_quality, repaired
+from eartune.evaluation.scoring.match import Pair, answers_to_score, match
+from eartune.evaluation.scoring.quality import AnswerQuality, answer_quality, repair_answers
 from eartune.evaluation.scoring.reference import Reference
 from eartune.tasks.prediction import Prediction
 from eartune.tasks.task import ParseStatus
@@ -103,7 +103,7 @@ def test_a_forgiving_reader_reads_only_what_the_strict_one_did_not() -> None:
         pair(None, "Friday, I think.", ParseStatus.NOT_JSON),
         Pair("s4", REFERENCE, None, None),
     ]
-    found = repaired(pairs)
+    found = repair_answers(pairs)
     assert [one.prediction.answer if one.prediction else None for one in found] == [
         frame("alarm.query"),
         GOLD,
@@ -115,7 +115,7 @@ def test_a_forgiving_reader_reads_only_what_the_strict_one_did_not() -> None:
 
 
 def test_a_repaired_answer_scores_as_if_it_had_been_whole() -> None:
-    strict, forgiven = (answered(pairs) for pairs in ([pair(None, CUT)], repaired([pair(None, CUT)])))
+    strict, forgiven = (answers_to_score(pairs) for pairs in ([pair(None, CUT)], repair_answers([pair(None, CUT)])))
     assert {score.value for score in evaluate(strict, resamples=0).values()} == {0}
     assert {score.value for score in evaluate(forgiven, resamples=0).values()} == {1}
 
@@ -124,5 +124,5 @@ def test_a_repaired_answer_has_its_slots_by_place_where_the_reference_has() -> N
     gold = SemanticFrame("alarm_set", (Entity("date", "friday @1"),))
     reference = Reference("7", "on friday", "en-US", gold, tokens=("on", "friday"))
     cut = Prediction("7", None, '{"intent":"alarm_set","entities":[{"date":"Friday"}', ParseStatus.TRUNCATED, None)
-    (found,) = repaired(match([reference], [cut], Path("said.jsonl"), "strict").pairs)
+    (found,) = repair_answers(match([reference], [cut], Path("said.jsonl"), "strict").pairs)
     assert found.prediction and found.prediction.answer == gold

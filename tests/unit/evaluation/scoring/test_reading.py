@@ -10,7 +10,7 @@ from builders import frame
 from eartune.data.corpora.massive import OUTSIDE
 from eartune.data.frame import SemanticFrame
 from eartune.errors import InputError
-from eartune.evaluation.scoring.positions import by_position
+from eartune.evaluation.scoring.positions import entities_by_position
 from eartune.evaluation.scoring.predictions import read_answers
 from eartune.evaluation.scoring.reference import Format, Reference, read_references
 from eartune.tasks.prediction import Prediction
@@ -51,13 +51,14 @@ def answers(folder: Path, format: Format, *rows: dict[str, Any]) -> tuple[Predic
 
 
 def massive_frame(*labels: str, intent: str = "alarm_set") -> SemanticFrame:
-    return SemanticFrame(intent, by_position(labels, TOKENS))
+    return SemanticFrame(intent, entities_by_position(labels, TOKENS))
 
 
 def test_a_manifest_names_recordings_by_file_and_who_speaks(tmp_path: Path) -> None:
     said = [{"file": "deep/a.wav", "seconds": 1, "speaker": "ann"}, {"file": "b.wav", "seconds": 2}]
     (found,) = references(tmp_path, "manifest", MANIFEST | {"recordings": said})
-    assert (found.files, found.speakers, found.language) == (("a.wav", "b.wav"), ("ann", None), "en")
+    assert found.files == (f"{tmp_path}/deep/a.wav", f"{tmp_path}/b.wav")
+    assert (found.speakers, found.language) == (("ann", None), "en")
     assert (found.frame, found.text, found.tokens) == (frame("alarm.set"), "on friday", ())
 
 
@@ -92,7 +93,11 @@ REFERENCE_FAULTS: dict[str, tuple[Format, dict[str, Any] | None, str]] = {
     "no id": ("slurp", {"slurp_id": None}, "gold.jsonl, row 1: is not a row of SLURP"),
     "recordings without a file": ("slurp", {"recordings": [{}]}, "gold.jsonl, row 1: is not a row of SLURP"),
     "recordings that are no list": ("slurp", {"recordings": 5}, "gold.jsonl, row 1: is not a row of SLURP"),
-    "an empty filler": ("slurp", {"entities": [{"type": "date", "span": []}]}, "'7' has an entity without words"),
+    "an empty filler": (
+        "slurp",
+        {"entities": [{"type": "date", "span": []}]},
+        "gold.jsonl, row 1: the entity 'date' has no words",
+    ),
     "no labels": ("manifest", {"scenario": None}, 'gold.jsonl, row 1: needs "scenario" and "action"'),
 }
 
@@ -107,7 +112,7 @@ def test_a_fault_of_a_reference_is_named_with_its_place(fault: str, tmp_path: Pa
 
 
 def test_references_of_two_kinds_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"gold\.jsonl: some rows have scenario and action, some an intent alone"):
+    with pytest.raises(InputError, match=r"gold\.jsonl: some rows have a scenario and an action, some only an intent"):
         references(tmp_path, "manifest", MANIFEST, {"id": "u2", "text": "go", "intent": "go"})
 
 

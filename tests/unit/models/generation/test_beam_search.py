@@ -1,71 +1,135 @@
 """Searches find what transformers' own find, let go of rows that have ended, and ask no model what is forced."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from transformers import GenerationMixin, PreTrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import CausalLMOutput
 
 from eartune.models.batch import Row
 from eartune.models.chat_format import render
 from eartune.models.families.qwen2_audio import Qwen2Audio
-from eartune.models.generation.beam_search import Answer, Free, search
+from eartune.models.generation.beam_search import Answer, Unconstrained, search
+from eartune.models.generation.generate import generate
 from eartune.settings import Decoding
-from stock import stock_tokens, texts
+from stock import never_share_prefixes, stock_tokens, texts
+from tiny_models import tiny
 
 END, NEVER, N_TOKENS = 0, 1, 6
 
 
 class Bigrams:
-    """A writer whose next token depends on the last alone; notes how many rows it was asked about."""
+    """A scorer whose next token depends on the last alone; notes how many rows it was asked about."""
 
     def __init__(self, seed: int) -> None:
         self.scores = torch.randn(N_TOKENS, N_TOKENS, generator=torch.Generator().manual_seed(seed)) * 2
         self.asked: list[int] = []
         self.read: list[Answer] = []
 
-    def follow(self, tokens: Sequence[Answer]) -> Tensor:
+    def extend(self, tokens: Sequence[Answer]) -> Tensor:
         self.asked.append(len(tokens))
         self.read += tokens
         return self.scores[[written[-1] for written in tokens]]
 
-    def keep(self, rows: Sequence[int]) -> None:
+    def select(self, rows: Sequence[int]) -> None:
         assert rows
 
     def first(self, rows: Sequence[int]) -> Tensor:
         return self.scores[list(rows)]
 
 
-def mean_log_probability(writer: Bigrams, first: int, answer: Answer) -> float:
+def mean_log_probability(scorer: Bigrams, first: int, answer: Answer) -> float:
     steps = zip((first, *answer), answer, strict=False)
-    return sum(float(writer.scores[a].log_softmax(0)[b]) for a, b in steps) / len(answer)
+    return sum(float(scorer.scores[a].log_softmax(0)[b]) for a, b in steps) / len(answer)
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_as_many_beams_as_there_are_answers_find_the_best_of_all(seed: int) -> None:
-    writer = Bigrams(seed)
-    (found,) = search(writer, writer.first([3]), N_TOKENS**3, Free(END, 3, NEVER))
+    scorer = Bigrams(seed)
+    (found,) = search(scorer, scorer.first([3]), N_TOKENS**3, Unconstrained(END, 3, NEVER))
     any_token = [token for token in range(N_TOKENS) if token != NEVER]
     inner = [token for token in any_token if token != END]
     whole: list[Answer] = [(END,), *((a, END) for a in inner)]
     whole += [(a, b, c) for a in inner for b in inner for c in any_token]
-    best = max(whole, key=lambda answer: mean_log_probability(writer, 3, answer))
+    best = max(whole, key=lambda answer: mean_log_probability(scorer, 3, answer))
     assert found == (best[:-1] if best[-1] == END else best)
 
 
 def test_rows_that_have_ended_are_let_go() -> None:
-    writer = Bigrams(0)
-    writer.scores = torch.zeros(N_TOKENS, N_TOKENS)
+    scorer = Bigrams(0)
+    scorer.scores = torch.zeros(N_TOKENS, N_TOKENS)
     for token, after in ((2, END), (3, 2), (4, 3)):
-        writer.scores[token, after] = 1
-    assert search(writer, writer.first([2, 3, 4]), 1, Free(END, 9, NEVER)) == [(), (2,), (3, 2)]
-    assert writer.asked == [2, 1]
-    writer.asked.clear()
-    assert search(writer, writer.first([2, 3, 4]), 2, Free(END, 9, NEVER)) == [(), (2,), (3, 2)]
-    assert writer.asked[0] == 6 and writer.asked[-1] < 6
+        scorer.scores[token, after] = 1
+    assert search(scorer, scorer.first([2, 3, 4]), 1, Unconstrained(END, 9, NEVER)) == [(), (2,), (3, 2)]
+    assert scorer.asked == [2, 1]
+    scorer.asked.clear()
+    assert search(scorer, scorer.first([2, 3, 4]), 2, Unconstrained(END, 9, NEVER)) == [(), (2,), (3, 2)]
+    assert scorer.asked[0] == 6 and scorer.asked[-1] < 6
 
 
-class Spelled(Free):
+class ManyBigrams:
+    """A scorer with one row for each of many tables, (tables, step, last token, next token).
+
+    With the same scores at every step, answers of the same bigrams in another order would be equally probable.
+    """
+
+    def __init__(self, tables: Tensor) -> None:
+        self.tables = tables
+        self.table_of = torch.arange(len(tables))
+        self.step = 0
+
+    def extend(self, tokens: Sequence[Answer]) -> Tensor:
+        self.step += 1
+        return self.tables[self.table_of, self.step, [written[-1] for written in tokens]]
+
+    def select(self, rows: Sequence[int]) -> None:
+        self.table_of = self.table_of[list(rows)]
+
+
+class StockBigrams(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
+    """The same for the library's own search; a prompt is the number of a table and the last token before the answer."""
+
+    def __init__(self, tables: Tensor) -> None:
+        super().__init__(PreTrainedConfig(vocab_size=N_TOKENS))
+        self.tables = nn.Parameter(tables)
+
+    def prepare_inputs_for_generation(self, input_ids: Tensor, attention_mask: Any, **settings: Any) -> dict[str, Any]:
+        return {"input_ids": input_ids}
+
+    def forward(self, input_ids: Tensor, **settings: Any) -> CausalLMOutput:
+        return CausalLMOutput(logits=self.tables[input_ids[:, 0], input_ids.shape[1] - 2, input_ids[:, -1]][:, None])
+
+
+@pytest.mark.parametrize("beams", [2, 3, 4])
+def test_random_tables_get_the_answers_of_transformers_own_beam_search(beams: int) -> None:
+    """Some tokens leave no doubt what follows and others do, so that rules of when to stop make a difference."""
+    n_tables, limit = 400, 8
+    draw = torch.Generator().manual_seed(beams)
+    certainty = torch.randn(n_tables, limit, N_TOKENS, 1, generator=draw).exp()
+    tables = torch.randn(n_tables, limit, N_TOKENS, N_TOKENS, generator=draw) * certainty
+    first = 3
+    ours = search(ManyBigrams(tables), tables[:, 0, first], beams, Unconstrained(END, limit, NEVER))
+    prompts = torch.stack([torch.arange(n_tables), torch.full((n_tables,), first)], dim=1)
+    written = StockBigrams(tables).generate(
+        prompts,
+        attention_mask=torch.ones_like(prompts),
+        num_beams=beams,
+        max_new_tokens=limit,
+        do_sample=False,
+        use_cache=False,
+        suppress_tokens=[NEVER],
+        pad_token_id=END,
+        eos_token_id=END,
+    )
+    stock = [tuple(row[: row.index(END)] if END in row else row) for row in written[:, 2:].tolist()]
+    assert ours == stock
+    assert len({len(answer) for answer in ours}) > 5
+
+
+class Spelled(Unconstrained):
     """After a 2 there must come a 3, then a 4."""
 
     def forced(self, answer: Answer) -> Answer:
@@ -73,19 +137,19 @@ class Spelled(Free):
 
 
 def test_a_model_reads_what_is_forced_in_one_go_and_is_not_asked_about_it() -> None:
-    writer = Bigrams(0)
-    writer.scores = torch.zeros(N_TOKENS, N_TOKENS)
-    writer.scores[5, 2] = writer.scores[2, 5] = writer.scores[4, END] = 1
-    assert search(writer, writer.first([5]), 1, Spelled(END, 9, NEVER)) == [(2, 3, 4)]
-    assert writer.read == [(2, 3, 4)]
+    scorer = Bigrams(0)
+    scorer.scores = torch.zeros(N_TOKENS, N_TOKENS)
+    scorer.scores[5, 2] = scorer.scores[2, 5] = scorer.scores[4, END] = 1
+    assert search(scorer, scorer.first([5]), 1, Spelled(END, 9, NEVER)) == [(2, 3, 4)]
+    assert scorer.read == [(2, 3, 4)]
 
 
 def test_answers_of_many_lengths_are_those_of_transformers() -> None:
     """Of random weights whose answers end: some at once, some later, some never."""
-    model, lengths = Qwen2Audio.tiny(), set()
+    model, lengths = tiny(Qwen2Audio), set()
     end = model.tokenizer.convert_tokens_to_ids(model.chat.answer_end)
     rows = [Row(render(model.chat, "What?", "some words " * n), None, None) for n in range(1, 9)]
-    model.shares_beginnings = False
+    never_share_prefixes(model)
     batch = model.collate(rows)
     with torch.no_grad():
         for seed in range(6):
@@ -94,6 +158,6 @@ def test_answers_of_many_lengths_are_those_of_transformers() -> None:
             for beams in (1, 3, 5):
                 decoding = Decoding(beams=beams, max_new_tokens=12)
                 stock = stock_tokens(model, batch, decoding)
-                assert model.generate(batch, decoding) == texts(model, stock), (seed, beams)
+                assert generate(model, batch, decoding) == texts(model, stock), (seed, beams)
                 lengths |= {int((row != model.tokenizer.pad_token_id).sum()) for row in stock}
     assert len(lengths) > 5

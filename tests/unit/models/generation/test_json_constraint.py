@@ -15,6 +15,7 @@ from eartune.models.generation.json_constraint import Constraint
 from eartune.tasks.classification import Classes, ClassificationTask
 from eartune.tasks.slu import Schema, grammar, parse, target
 from eartune.tasks.task import Grammar, ParseStatus
+from tiny_models import tiny
 
 SLURP = Schema.of(
     [
@@ -24,7 +25,7 @@ SLURP = Schema.of(
 )
 COFFEE = Schema.of([SemanticFrame("orderDrink", (Entity("size", "small"), Entity("größe", "klein")))])
 BARE = Schema.of([SemanticFrame("yes"), SemanticFrame('no "really"')])
-MODEL = Qwen2Audio.tiny()
+MODEL = tiny(Qwen2Audio)
 END = MODEL.tokenizer.convert_tokens_to_ids(MODEL.chat.answer_end)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from eartune.data.frame import Entity
 from eartune.errors import InputError
 from eartune.files import json_line, write_lines
-from eartune.prepare.importers.detect_format import Shape, read_utterances
+from eartune.prepare.importers.detect_format import FileFormat, read_utterances
 from eartune.prepare.importers.import_result import Imported
 
 ROW = {"text": "go", "intent": "drive"}
@@ -64,7 +64,7 @@ def test_suffixes_tell_the_shape(tmp_path: Path, name: str, content: str) -> Non
 
 def test_a_shape_can_be_told(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("text,intent\ngo,drive\n")
-    assert labels(read_utterances(tmp_path / "notes.txt", shape="csv")) == [("go", "drive")]
+    assert labels(read_utterances(tmp_path / "notes.txt", format="csv")) == [("go", "drive")]
 
 
 def test_the_first_row_that_has_a_shape_tells_it(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_the_first_row_that_has_a_shape_tells_it(tmp_path: Path) -> None:
 def test_a_list_of_objects_is_rows(tmp_path: Path) -> None:
     """As LLaMA-Factory's files are written."""
     (tmp_path / "a.json").write_text(json.dumps([ROW, CHAT, 7], indent=1))
-    imported = read_utterances(tmp_path / "a.json", shape="jsonl")
+    imported = read_utterances(tmp_path / "a.json", format="jsonl")
     assert [u.text for u in imported.utterances] == ["go"]
     assert [rejected.place for rejected in imported.rejected] == [f"{tmp_path}/a.json, row {n}" for n in (2, 3)]
 
@@ -94,7 +94,7 @@ def test_bad_rows_are_set_apart_with_place_and_reason_and_the_others_read(tmp_pa
     imported = read_utterances(tmp_path / "a.jsonl")
     assert len(imported.utterances) == 2
     assert [(r.place.removeprefix(f"{tmp_path}/"), r.row, r.reason.partition(" (")[0]) for r in imported.rejected] == [
-        ("a.jsonl, row 3", '{"text": ', "must be JSON, but is none"),
+        ("a.jsonl, row 3", '{"text": ', "must be JSON, but is not"),
         ("a.jsonl, row 4", ["go"], "must be an object, {...}, not list"),
         ("a.jsonl, row 5", {"text": "go"}, 'needs an "intent", or "scenario" and "action"'),
     ]
@@ -107,14 +107,17 @@ def test_bad_rows_are_set_apart_with_place_and_reason_and_the_others_read(tmp_pa
         ("text,intent\ncafé,x\n".encode("latin-1"), "is not UTF-8 (byte 15) but looks like latin-1"),
         ("text,intent\ngo,x\n".encode("utf-16"), "is not UTF-8 but looks like UTF-16"),
         ("text,intent\ngo,x\n".encode("utf-16-le"), "is not UTF-8 but looks like UTF-16"),
-        (b"PK\3\4 a sheet \0 \xff of Excel that was given another name", "looks like no text at all"),
+        (b"PK\3\4 a sheet \0 \xff of Excel that was given another name", "looks like binary data"),
         (b"\x1f\x8b nothing zipped", "is a damaged gzip file"),
         (b"", "must begin with a row that names the columns"),
         (b"\n\n", "must begin with a row that names the columns"),
         (b"text,intent\n", "holds no rows"),
         (b"text,intent,text\n", "has two columns 'text'"),
-        (b"words,meaning\ngo,x\n", "which of its columns is text or audio? It has words, meaning; name the right"),
-        (b"text,action\ngo,x\n", "which of its columns is intent, or scenario and action? It has text, action"),
+        (
+            b"words,meaning\ngo,x\n",
+            "none of its columns is known as text or audio; it has words, meaning; name the right",
+        ),
+        (b"text,action\ngo,x\n", "none of its columns is known as intent, or scenario and action; it has text, action"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, content: bytes, said: str) -> None:
@@ -138,11 +141,15 @@ def test_an_lfs_pointer_is_told_whatever_it_stands_for(tmp_path: Path, name: str
         ("a.jsonl", "", "holds no rows"),
         ("a.json", '{\n "data": [\n ]\n}\n', "is a single JSON object; write one object a line, or a list of objects"),
         ("a.yml", "nlu: [\n", "is not YAML"),
-        ("a.yml", "stories: []\n", 'is no NLU data of Rasa; it needs a list "nlu"'),
-        ("a.yml", "", 'is no NLU data of Rasa; it needs a list "nlu"'),
+        ("a.yml", "stories: []\n", 'is not NLU data of Rasa; it needs a list "nlu"'),
+        ("a.yml", "", 'is not NLU data of Rasa; it needs a list "nlu"'),
         ("a.yml", "nlu: []\n", "holds no rows"),
-        ("a.txt", "go", "of what shape is it? Say one of jsonl, csv, parquet, messages, nemo, lhotse, rasa"),
-        ("noname", "go", "of what shape is it?"),
+        (
+            "a.txt",
+            "go",
+            "has no suffix that shows its format; name one of jsonl, csv, parquet, messages, nemo, lhotse, rasa",
+        ),
+        ("noname", "go", "has no suffix that shows its format;"),
     ],
 )
 def test_files_of_other_shapes_are_named_too(tmp_path: Path, name: str, content: str, said: str) -> None:
@@ -163,8 +170,8 @@ def test_what_is_told_and_cannot_be_is_named(tmp_path: Path) -> None:
     write_lines(tmp_path / "a.jsonl", [CHAT])
     with pytest.raises(InputError, match="is read as messages; only jsonl, csv, parquet have columns to name"):
         read_utterances(tmp_path / "a.jsonl", columns={"text": "messages"})
-    with pytest.raises(InputError, match="'excel' is no shape; say one of jsonl, csv"):
-        read_utterances(tmp_path / "a.jsonl", shape="excel")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="'excel' is not a format; name one of jsonl, csv"):
+        read_utterances(tmp_path / "a.jsonl", format="excel")  # type: ignore[arg-type]
 
 
 KEYS = st.sampled_from(
@@ -196,11 +203,13 @@ VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dic
 JSON_SHAPES = ("jsonl", "messages", "nemo", "lhotse", None)
 
 
-@given(rows=st.lists(VALUES, min_size=1, max_size=4), shape=st.sampled_from(JSON_SHAPES))
-def test_no_row_stops_the_reading(tmp_path_factory: pytest.TempPathFactory, rows: list[Any], shape: Shape) -> None:
+@given(rows=st.lists(VALUES, min_size=1, max_size=4), format=st.sampled_from(JSON_SHAPES))
+def test_no_row_stops_the_reading(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[Any], format: FileFormat
+) -> None:
     path = tmp_path_factory.getbasetemp() / "any.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    imported = read_utterances(path, shape)
+    imported = read_utterances(path, format)
     for rejected in imported.rejected:
         assert json_line({"row": rejected.row}).encode() and rejected.reason and "\n" not in rejected.reason
 
@@ -228,23 +237,23 @@ def test_no_row_that_looks_right_stops_the_reading(tmp_path_factory: pytest.Temp
 
 @given(
     text=st.text(alphabet=st.sampled_from('abc,;\t|"\n\r \x00\u2028'), max_size=60),
-    shape=st.sampled_from(["csv", "rasa"]),
+    format=st.sampled_from(["csv", "rasa"]),
 )
-def test_any_text_is_read_or_named(tmp_path_factory: pytest.TempPathFactory, text: str, shape: Shape) -> None:
-    head = "text,intent\n" if shape == "csv" else "nlu:\n- intent: x\n  examples: |\n    - "
+def test_any_text_is_read_or_named(tmp_path_factory: pytest.TempPathFactory, text: str, format: FileFormat) -> None:
+    head = "text,intent\n" if format == "csv" else "nlu:\n- intent: x\n  examples: |\n    - "
     path = tmp_path_factory.getbasetemp() / "any.txt"
     path.write_text(head + text, newline="")
     try:
-        read_utterances(path, shape)
+        read_utterances(path, format)
     except InputError as fault:
         assert str(path) in str(fault)
 
 
-@pytest.mark.parametrize("shape", get_args(Shape))
-def test_rubbish_is_named_in_every_shape(tmp_path: Path, shape: Shape) -> None:
+@pytest.mark.parametrize("format", get_args(FileFormat))
+def test_rubbish_is_named_in_every_shape(tmp_path: Path, format: FileFormat) -> None:
     (tmp_path / "a").write_bytes(b"\xff\xfe\0\1 rubbish")
     with pytest.raises(InputError, match=f"^{tmp_path}/a: "):
-        read_utterances(tmp_path / "a", shape)
+        read_utterances(tmp_path / "a", format)
 
 
 EVERY_SHAPE = pytest.mark.parametrize(

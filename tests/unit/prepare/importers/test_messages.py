@@ -113,8 +113,11 @@ TURNS = "must be one turn of the user and one of the assistant"
         (chat("<audio>", audios=["a.wav", "a.wav"]), "marks 1 recordings and names 2; a row is one recording, or text"),
         (chat("<audio><audio>", audios=["a.wav"]), "marks 2 recordings and names 1; a row is one recording, or text"),
         (chat([{"type": "input_audio", "input_audio": {"data": "UklG"}}]), "marks 1 recordings and names 0"),
-        (chat([{"type": "audio", "audio": {"bytes": "UklG", "path": None}}]), "the recording is inside the table"),
-        (chat([{"type": "audio", "audio": "https://a.b/c.wav"}]), "the recording https://a.b/c.wav is an address"),
+        (
+            chat([{"type": "audio", "audio": {"bytes": "UklG", "path": None}}]),
+            "the recording is stored inside the table",
+        ),
+        (chat([{"type": "audio", "audio": "https://a.b/c.wav"}]), "the recording https://a.b/c.wav is a URL"),
         (chat([{"type": "image", "image": "a.png"}]), "the content of a turn must be text, or a list of"),
         (chat(5), "the content of a turn must be text, or a list of"),
         (chat(""), "has neither text nor a recording"),

@@ -93,10 +93,10 @@ def test_a_fault_is_placed_in_its_line(tmp_path: Path) -> None:
     [
         ("go", 'must begin with "- "'),
         ("-", "has neither text nor a recording"),
-        ('- in [NYC]{"entity": }', "what stands after [NYC] must be JSON"),
-        ("- in [NYC]{5}", "what stands after [NYC] must be JSON"),
-        ('- in [NYC]{"value": "new york"}', 'what stands after [NYC] needs an "entity", as text'),
-        ('- in [NYC][{"entity": "a"}, 5]', 'what stands after [NYC] needs an "entity", as text'),
+        ('- in [NYC]{"entity": }', "what comes after [NYC] must be JSON"),
+        ("- in [NYC]{5}", "what comes after [NYC] must be JSON"),
+        ('- in [NYC]{"value": "new york"}', 'what comes after [NYC] needs an "entity", as text'),
+        ('- in [NYC][{"entity": "a"}, 5]', 'what comes after [NYC] needs an "entity", as text'),
         ("- in [NYC]()", '"entities" must be a list of'),
     ],
 )

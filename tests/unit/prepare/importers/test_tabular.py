@@ -186,7 +186,7 @@ def test_the_text_of_massive_is_taken_from_its_own_column(tmp_path: Path) -> Non
     [
         ({"text": " "}, "has neither text nor a recording"),
         ({"text": 5}, '"text" must be text, not int'),
-        ({"text": "half \ud800"}, '"text" holds half of a surrogate pair, which is no character'),
+        ({"text": "half \ud800"}, '"text" holds half of a surrogate pair, which is not a character'),
         ({"intent": ""}, 'needs an "intent", or "scenario" and "action"'),
         ({"intent": 12}, '"intent" must be text, not int'),
         ({"scenario": "car", "action": ""}, 'needs both "scenario" and "action", as the file has them'),
@@ -202,10 +202,13 @@ def test_the_text_of_massive_is_taken_from_its_own_column(tmp_path: Path) -> Non
         ),
         ({"recordings": [{"file": "a.wav", "speaker": []}]}, '"speaker" must be text, not list'),
         ({"audio": 7}, '"audio" must be text, not int'),
-        ({"audio": {"path": "a.wav", "bytes": "UklG"}}, "the recording is inside the table; write it to a file and"),
-        ({"audio": "x" * 5000}, "no recording can be called 'xxx"),
-        ({"audio": "a\0/b.wav"}, "no recording can be called 'a\\x00/b.wav'"),
-        ({"audio": "https://a.b/c.wav"}, "the recording https://a.b/c.wav is an address; fetch the file and name that"),
+        (
+            {"audio": {"path": "a.wav", "bytes": "UklG"}},
+            "the recording is stored inside the table; write it to a file and",
+        ),
+        ({"audio": "x" * 5000}, "no file can be called 'xxx"),
+        ({"audio": "a\0/b.wav"}, "no file can be called 'a\\x00/b.wav'"),
+        ({"audio": "https://a.b/c.wav"}, "the recording https://a.b/c.wav is a URL; download the file and name that"),
         ({"entities": 5}, '"entities" must be a list of {"type": ..., "filler": ...} or an object of {"type": "fill'),
         ({"entities": "O B-size O"}, '"entities" must be a list of'),
         ({"entities": "{size"}, "entities must be JSON, or a Python literal, but is neither"),
@@ -314,7 +317,7 @@ def test_an_id_that_stands_twice_is_set_apart(tmp_path: Path) -> None:
     first = jsonl(tmp_path, COFFEE).utterances[0].id
     imported = jsonl(tmp_path, COFFEE | {"id": first}, COFFEE | {"id": first}, COFFEE)
     assert [found.id for found in imported.utterances] == [first, f"{first}-2"]
-    assert imported.rejected[0].reason == f"the id {first!r} stands in row 1 already; ids must differ"
+    assert imported.rejected[0].reason == f"row 1 has the id {first!r} already; ids must differ"
 
 
 def test_what_cannot_be_written_as_json_is_put_into_words(tmp_path: Path) -> None:
@@ -335,7 +338,7 @@ def test_parquet_is_read(tmp_path: Path) -> None:
     assert [len(u.recordings) for u in imported.utterances] == [1, 0]
     (rejected,) = imported.rejected
     assert (rejected.place, rejected.row["audio"]["bytes"]) == (f"{tmp_path}/rows.parquet, row 2", "4 bytes")
-    assert rejected.reason == "the recording is inside the table; write it to a file and name that"
+    assert rejected.reason == "the recording is stored inside the table; write it to a file and name that"
 
 
 def test_maps_of_parquet_are_entities(tmp_path: Path) -> None:

@@ -14,8 +14,15 @@ import soundfile
 from builders import sound_file, tone
 from eartune.data.audio import SAMPLE_RATE
 from eartune.data.utterance import Recording
-from eartune.prepare.validation.audio_faults import AUDIO_RULES, CHUNK, AudioFault, Heard, check_recordings, explain
-from eartune.prepare.validation.finding import Treatment
+from eartune.prepare.validation.audio_faults import (
+    AUDIO_RULES,
+    CHUNK,
+    AudioFault,
+    AudioMeasurements,
+    explain,
+    measure_recordings,
+)
+from eartune.prepare.validation.fault import Treatment
 
 F = AudioFault
 HZ = SAMPLE_RATE
@@ -26,8 +33,8 @@ def written(path: Path, wave: np.ndarray, rate: int = HZ) -> Path:
     return path
 
 
-def heard(path: Path, stated: float = math.nan, samples: bool = True) -> Heard:
-    (one,) = check_recordings([Recording(path, stated)], samples=samples, workers=1)
+def heard(path: Path, stated: float = math.nan, samples: bool = True) -> AudioMeasurements:
+    (one,) = measure_recordings([Recording(path, stated)], samples=samples, workers=1)
     return one
 
 
@@ -200,15 +207,15 @@ def test_only_clipping_and_a_wrong_length_or_rate_are_forgiven() -> None:
     assert AUDIO_RULES.keys() == set(AudioFault)
     forgiven = {fault for fault, rule in AUDIO_RULES.items() if rule.treatment is Treatment.WARNING}
     assert forgiven == {F.CLIPPED, F.WRONG_RATE, F.WRONG_DURATION}
-    assert Heard(Path("a.wav"), faults=(F.CLIPPED, F.TOO_LONG)).unusable is F.TOO_LONG
+    assert AudioMeasurements(Path("a.wav"), faults=(F.CLIPPED, F.TOO_LONG)).unusable is F.TOO_LONG
 
 
 def test_the_sentences_hold_the_numbers() -> None:
-    one = Heard(Path("a.wav"), seconds=31.204, rate=8000, rms=0.0, clipped=0.0123, stated=15.602)
-    assert explain(F.TOO_LONG, one) == "lasts 31.20 s; 30 s can be heard; cut it"
+    one = AudioMeasurements(Path("a.wav"), seconds=31.204, rate=8000, rms=0.0, clipped=0.0123, stated=15.602)
+    assert explain(F.TOO_LONG, one) == "lasts 31.20 s; models take 30 s at most; cut it"
     assert explain(F.SILENT, one) == "is silent (-inf dBFS; speech is above -60)"
-    assert explain(F.CLIPPED, one) == "was recorded too loud: 1.2% of its samples are cut off"
-    assert explain(F.WRONG_DURATION, one) == "lasts 31.20 s, not 15.60 s as stated; the former is written"
+    assert explain(F.CLIPPED, one) == "was recorded too loud: 1.2% of its samples are clipped"
+    assert explain(F.WRONG_DURATION, one) == "lasts 31.20 s, not 15.60 s as stated; the measured length is written"
     assert explain(F.WRONG_RATE, one) == (
         "lasts 31.20 s at the 8000 Hz of its header, not 15.60 s as stated; at 16000 Hz it would"
     )
@@ -226,16 +233,16 @@ def links(folder: Path, count: int) -> list[Recording]:
 def test_a_file_of_two_rows_is_read_once_and_compared_with_both(tmp_path: Path) -> None:
     path, told = sound_file(tmp_path / "a.wav", 1.0), []
     rows = [Recording(path, 1.0), Recording(path, 7.0)]
-    first, second = check_recordings(rows, workers=1, progress=lambda *done: told.append(done))
+    first, second = measure_recordings(rows, workers=1, progress=lambda *done: told.append(done))
     assert (first.faults, second.faults, told) == ((), (F.WRONG_DURATION,), [(1, 1)])
 
 
 def test_many_readers_give_the_same_in_the_same_order_and_tell_how_far_they_are(tmp_path: Path) -> None:
     rows, told = links(tmp_path, CHUNK + 5), []
     rows[3] = Recording(tmp_path / "gone.wav", math.nan)
-    found = check_recordings(rows, workers=2, progress=lambda *done: told.append(done))
+    found = measure_recordings(rows, workers=2, progress=lambda *done: told.append(done))
     assert [one.path for one in found] == [row.path for row in rows]
-    assert [one.faults for one in found] == [one.faults for one in check_recordings(rows, workers=1)]
+    assert [one.faults for one in found] == [one.faults for one in measure_recordings(rows, workers=1)]
     assert told == [(CHUNK, CHUNK + 5), (CHUNK + 5, CHUNK + 5)]
 
 
@@ -245,19 +252,19 @@ def test_an_interrupt_passes_through_and_leaves_no_reader(tmp_path: Path) -> Non
 
     before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
-        check_recordings(links(tmp_path, 3 * CHUNK), workers=2, progress=stop)
+        measure_recordings(links(tmp_path, 3 * CHUNK), workers=2, progress=stop)
     assert threading.active_count() == before
 
 
 MANY = """
 import signal
 from pathlib import Path
-from eartune.prepare.validation.audio_faults import check_recordings
+from eartune.prepare.validation.audio_faults import measure_recordings
 from eartune.data.utterance import Recording
 rows = [Recording(Path(f"{number}.wav"), 1.0) for number in range(3 * 10**5)]
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what is started in the background begins without it
 try:
-    check_recordings(rows, workers=2, progress=lambda *done: print(*done, flush=True))
+    measure_recordings(rows, workers=2, progress=lambda *done: print(*done, flush=True))
 except KeyboardInterrupt:
     print("stopped")
 """

@@ -9,7 +9,7 @@ import pytest
 from builders import frame, utterance
 from eartune.data.fillers import absent_fillers
 from eartune.data.utterance import Recording, Utterance
-from eartune.prepare.validation.finding import Finding, Treatment
+from eartune.prepare.validation.fault import Fault, Treatment
 from eartune.prepare.validation.text_faults import TEXT_RULES, TextFault, check_rows, check_splits, text_faults
 
 F = TextFault
@@ -24,8 +24,8 @@ def faults(row: Utterance) -> list[TextFault]:
     return [fault for fault, _ in text_faults(row)]
 
 
-def in_words(findings: list[Finding]) -> list[str]:
-    return [f"{f.split} {f.row} {f.fault}: {f.what} {f.says}" for f in findings]
+def in_words(faults: list[Fault]) -> list[str]:
+    return [f"{f.split} {f.row} {f.kind}: {f.subject} {f.message}" for f in faults]
 
 
 def test_there_is_a_rule_for_every_fault_and_only_words_that_teach_nonsense_are_set_aside() -> None:
@@ -128,7 +128,7 @@ def test_nothing_is_looked_for_where_nobody_wrote_the_words_down() -> None:
 def test_the_later_rows_of_an_id_are_found_within_a_split_only() -> None:
     rows = [said("a", "u1"), said("b", "u2"), said("c", "u1"), said("d", "u1")]
     found = list(check_rows({"train": rows, "test": rows[:2]}))
-    assert [(f.split, f.row, f.fault) for f in found] == [("train", 2, F.DUPLICATE_ID), ("train", 3, F.DUPLICATE_ID)]
+    assert [(f.split, f.row, f.kind) for f in found] == [("train", 2, F.DUPLICATE_ID), ("train", 3, F.DUPLICATE_ID)]
 
 
 def test_a_finding_shows_what_has_no_shape() -> None:
@@ -147,12 +147,25 @@ def test_a_recording_of_the_test_is_taken_from_training_under_whatever_name(tmp_
     (tmp_path / "link.wav").symlink_to(tmp_path / "a.wav")
     again = [spoken("x", tmp_path / "link.wav"), spoken("y", tmp_path / ".." / tmp_path.name / "b.wav")]
     found = list(check_rows({"train": [*again, c], "dev": [b], "test": [a, b]}))
-    assert [(f.split, f.row, f.recording, f.fault) for f in found] == [
+    assert [(f.split, f.row, f.recording, f.kind) for f in found] == [
         ("dev", 0, 0, F.SHARED_RECORDING),
         ("train", 0, 0, F.SHARED_RECORDING),
         ("train", 1, 0, F.SHARED_RECORDING),
     ]
-    assert found[1].says == "also stands in test, which is kept from training"
+    assert found[1].message == "is also in test, which must not be trained on"
+
+
+def test_a_recording_listed_twice_in_a_row_is_found_under_whatever_name(tmp_path: Path) -> None:
+    near, far = (tmp_path / folder / "1.wav" for folder in ("near", "far"))
+    for path in (near, far):
+        path.parent.mkdir()
+        path.touch()
+    (tmp_path / "link.wav").symlink_to(near)
+    paths = [near, far, tmp_path / "far" / ".." / "near" / "1.wav", tmp_path / "link.wav"]
+    row = replace(utterance("u1"), recordings=tuple(Recording(path, 0.5) for path in paths))
+    found = list(check_rows({"train": [row, replace(row, id="u2", recordings=row.recordings[:2])]}))
+    assert [(f.row, f.recording, f.kind) for f in found] == [(0, 2, F.REPEATED_RECORDING), (0, 3, F.REPEATED_RECORDING)]
+    assert found[0].message == "is listed twice in its row; the first one is kept"
 
 
 def test_two_training_pools_may_share_recordings_sentences_and_speakers(tmp_path: Path) -> None:
@@ -169,8 +182,8 @@ def test_sentences_and_speakers_that_stand_in_training_and_test() -> None:
     ]
     test = [said("WAKE ME", "t1", speaker="bob"), said("coffee", "t2", speaker="eve")]
     assert in_words(list(check_splits({"train": train, "test": test}))) == [
-        "train None shared-sentence: Wake  me stands in train and test; scores on it show memory",
-        "train None shared-speaker: bob speaks in train and test; scores say nothing of new voices",
+        "train None shared-sentence: Wake  me is in train and test; scores on it measure memory",
+        "train None shared-speaker: bob speaks in train and test; scores say nothing about new speakers",
     ]
 
 
@@ -181,15 +194,15 @@ def test_labels_that_are_rare_or_never_trained() -> None:
     train = [row("alarm.set", "date:friday"), row("alarm.set", "date:friday", "time:noon"), row("alarm.off")]
     test = [row("alarm.set", "place:home"), row("music.play")]
     assert in_words(list(check_splits({"train": train, "dev": [], "test": test}))) == [
-        "train None seen-once: the intent alarm_off is seen once",
-        "test None never-trained: the intent music_play stands in test but never in training",
-        "train None seen-once: the entity type time is seen once",
-        "test None never-trained: the entity type place stands in test but never in training",
+        "train None seen-once: the intent alarm_off occurs once",
+        "test None never-trained: the intent music_play is in test but never in training",
+        "train None seen-once: the entity type time occurs once",
+        "test None never-trained: the entity type place is in test but never in training",
     ]
 
 
 def test_a_test_alone_is_not_blamed_for_missing_training() -> None:
-    assert [f.fault for f in check_splits({"test": [utterance()]})] == [F.SEEN_ONCE, F.SEEN_ONCE]
+    assert [f.kind for f in check_splits({"test": [utterance()]})] == [F.SEEN_ONCE, F.SEEN_ONCE]
 
 
 def test_fifty_thousand_rows_take_a_few_seconds() -> None:

@@ -1,6 +1,6 @@
 """What is done is known by keys: equal work has equal keys, and anything that changes the outcome changes them."""
 
-import json
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,20 +10,11 @@ import pytest
 from builders import experiment, frame, pool
 from eartune.data.example import as_speech
 from eartune.data.utterance import Recording
-from eartune.errors import InputError
-from eartune.experiments.plan import CellPlan, Pools, plan_cells
-from eartune.experiments.run_folder import (
-    StageFolder,
-    alone_in,
-    base_fingerprint,
-    cell_fingerprint,
-    stage_folders,
-    write_plan,
-)
+from eartune.experiments.keys import Keys, base_fingerprint, shared_steps
+from eartune.experiments.plan import Pools, plan_cells
 from eartune.models.architecture import Architecture
 from eartune.tasks.slu import Schema
 
-ROOT = Path("runs/alarms")
 TEXT, SPEECH, TEST = pool(4), pool(4, 1.0, prefix="s"), pool(2, 1.0, prefix="t")
 
 
@@ -40,30 +31,24 @@ def pools(text: Any = TEXT, speech: Any = SPEECH, test: Any = TEST) -> Pools:
     return Pools(tuple(text), tuple(speech), as_speech(test), Schema.of([frame("alarm.set", "date:friday")]))
 
 
-def test_a_run_is_alone_in_its_folder_and_leaves_it_free(tmp_path: Path) -> None:
-    with (
-        alone_in(tmp_path / "alarms"),
-        pytest.raises(InputError, match="another eartune run is at work there"),
-        alone_in(tmp_path / "alarms"),
-    ):
-        pass
-    with alone_in(tmp_path / "alarms"):
-        pass
+def content_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def keys(base: str = "pocket", of: Pools | None = None, **changes: Any) -> dict[str, list[str]]:
-    """By cell: the names of its stages' folders."""
-    settings = experiment(**changes)
-    plans = plan_cells(settings, of or pools())
-    return {p.cell.name: [folder.path.name for folder in stage_folders(settings, p, ROOT, base)] for p in plans}
+def cell_keys(base: str = "pocket", of: Pools | None = None, **changes: Any) -> dict[str, Any]:
+    settings, found = experiment(**changes), of or pools()
+    keys = Keys(settings, found, base, content_of)
+    return {plan.cell.name: keys.of(plan) for plan in plan_cells(settings, found)}
+
+
+def keys(base: str = "pocket", of: Pools | None = None, **changes: Any) -> dict[str, tuple[str, ...]]:
+    """The keys of each cell's stages."""
+    return {name: found.stages for name, found in cell_keys(base, of, **changes).items()}
 
 
 def fingerprints(base: str = "pocket", of: Pools | None = None, **changes: Any) -> dict[str, str]:
-    settings = experiment(**changes)
-    return {
-        plan.cell.name: cell_fingerprint(settings, plan, of or pools(), base)
-        for plan in plan_cells(settings, of or pools())
-    }
+    """The key of each cell's model."""
+    return {name: found.model for name, found in cell_keys(base, of, **changes).items()}
 
 
 def schemes(**changes: Any) -> list[dict[str, Any]]:
@@ -106,6 +91,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "text": {"of": pools(text=pool(5))},
     "words": {"of": pools(text=[replace(TEXT[0], text="other words"), *TEXT[1:]])},
     "labels": {"of": pools(text=[replace(TEXT[0], frame=frame("alarm.set")), *TEXT[1:]])},
+    "label of a row": {"of": pools(text=[replace(TEXT[0], label="calm"), *TEXT[1:]])},
     "recording": {"of": pools(speech=[replace(u, recordings=(Recording(Path("x.wav"), 1.0),)) for u in SPEECH])},
 }
 
@@ -190,34 +176,47 @@ def test_what_changes_the_answers_or_their_scores_changes_the_cells_fingerprint(
     assert fingerprints(**changes)[cell] != fingerprints()[cell]
 
 
-def test_a_stage_is_done_when_its_note_is_there(tmp_path: Path) -> None:
-    stage = StageFolder(tmp_path)
-    assert not stage.is_done
-    (tmp_path / "stage.json").write_text('{"seconds": 12.5}')
-    assert stage.is_done and stage.seconds() == 12.5
-    assert stage.weights == tmp_path / "weights.safetensors"
+@pytest.mark.parametrize("cell", ["untuned-seed0", "text-only-seed0", CURRICULUM])
+@pytest.mark.parametrize("label", ["alarm.query", "alarm.set date:friday room:hall"])
+def test_labels_count_because_they_decide_what_a_constrained_answer_may_hold(cell: str, label: str) -> None:
+    """A new label in the speech pool changes the grammar of the text-only model too."""
+    words = frame(*label.split())
+    found = pools()
+    other = replace(found, labels=Schema.of([frame("alarm.set", "date:friday"), words]))
+    assert fingerprints(of=other)[cell] != fingerprints(of=found)[cell]
+    assert keys(of=other) == keys(of=found)  # what is trained does not depend on labels that it does not show
 
 
-def plan_of(name: str) -> CellPlan:
-    return next(plan for plan in plan_cells(experiment(), pools()) if plan.cell.name == name)
+def test_recordings_of_one_name_in_two_folders_have_keys_of_their_own(tmp_path: Path) -> None:
+    for name in ("near", "far"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.wav").write_text(name)
+    tested = [
+        pools(test=[replace(TEST[0], recordings=(Recording(Path(name) / "1.wav", 1.0),))]) for name in ("near", "far")
+    ]
+    assert fingerprints(of=tested[0])["untuned-seed0"] != fingerprints(of=tested[1])["untuned-seed0"]
 
 
-def test_a_plan_can_be_read(tmp_path: Path) -> None:
-    plan = plan_of(CURRICULUM)
-    stages = stage_folders(experiment(), plan, tmp_path, "pocket")
-    write_plan(tmp_path / plan.cell.name, experiment(), plan, pools().labels, stages)
-    written = {path.stem: json.loads(path.read_text()) for path in (tmp_path / plan.cell.name).iterdir()}
-    assert written["settings"] == experiment().model_dump(mode="json")
-    assert written["labels"] == {
-        "intents": ["alarm_set"],
-        "entity_types": ["date"],
-        "has_scenario": True,
-        "pairs": [["alarm", "set"]],
-    }
-    assert written["selection"] == {
-        "budget": "50%",
-        "utterances": [{"id": u.id, "seconds": 1.0} for u in plan.speech],
-    }
-    assert [stage["name"] for stage in written["plan"]["stages"]] == ["text", "mixed"]
-    assert (tmp_path / plan.cell.name / written["plan"]["stages"][0]["folder"]).resolve() == stages[0].path
-    assert written["plan"]["stages"][1]["speech_examples"] == 2
+def test_a_renamed_recording_of_the_test_is_decoded_again_as_answers_name_it(tmp_path: Path) -> None:
+    Path("renamed.flac").write_text(TEST[0].id)
+    renamed = [replace(TEST[0], recordings=(Recording(Path("renamed.flac"), 1.0),)), *TEST[1:]]
+    settings = experiment()
+
+    def key(test: Any) -> str:
+        found = pools(test=test)
+        made = Keys(settings, found, "pocket", content_of, lambda path: path.name)
+        return made.of(plan_cells(settings, found)[0]).model
+
+    assert key(renamed) != key(TEST)
+
+
+def spared(**changes: Any) -> tuple[int, int]:
+    settings, found = experiment(**changes), pools()
+    return shared_steps(plan_cells(settings, found), Keys(settings, found, "pocket"))
+
+
+def test_steps_of_equal_stages_are_spared_but_once() -> None:
+    """Three cells train the same 2 epochs on 4 texts in batches of 4; two of them a mixed stage each of their own."""
+    both = [{"type": "text-only", "epochs": 2}, {"type": "curriculum"}]
+    assert spared(grid__schemes=both) == (3 * 2 + 2 + 2, 2 * 2)
+    assert spared(grid__schemes=[{"type": "curriculum"}], grid__budgets=["50%"], grid__seeds=[0, 1])[1] == 0

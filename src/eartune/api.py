@@ -1,0 +1,209 @@
+"""What Python code calls: load a model, run an experiment, evaluate answers and compare two systems' answers."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from eartune.data.frame import SemanticFrame
+from eartune.data.utterance import Utterance, read_manifest
+from eartune.errors import InputError
+from eartune.evaluation.metrics import Answered, Difference, Metrics, Score
+from eartune.evaluation.metrics import compare as compare_answered
+from eartune.evaluation.metrics import evaluate as evaluate_answered
+from eartune.experiments.experiment import Experiment, read_experiment
+from eartune.experiments.runner import RunOutcome
+from eartune.experiments.runner import run as run_experiment
+from eartune.files import read_json
+from eartune.models.architecture import Architecture
+from eartune.run_folder import ModelFolder, RunFolder
+from eartune.settings import Decoding
+from eartune.tasks.prediction import Prediction, read_predictions
+from eartune.tasks.settings import DEFAULT_TASK, read_task
+from eartune.tasks.task import Answer, Task
+from eartune.training.schemes import Scheme
+
+if TYPE_CHECKING:
+    from eartune.inference.trained_model import TrainedModel
+
+References = str | Path | Sequence[Utterance | SemanticFrame | str]
+"""A manifest's path, utterances with their right answers, or the right answers themselves: frames, or labels."""
+Answers = str | Path | Sequence[Prediction] | Sequence[Answer | None]
+"""The path of a predictions file, predictions, or answers, None where there is none."""
+
+
+def load(model: str | Path, *, task: Task | None = None, utterances: Sequence[Utterance] = ()) -> "TrainedModel":
+    """Load a model once, to ask it as often as wanted.
+
+    model: the folder of a finished model of a run, such as runs/orders/curriculum-20pct-seed0; a folder that
+        `eartune export` wrote, or a repository of the hub with such files; or any untuned checkpoint of a supported
+        family, as a folder or by its name on the hub.
+    task: the task of the run, if it was given from Python; for an untuned checkpoint, what to ask it (default: SLU).
+    utterances: for an untuned checkpoint, labelled examples that name the labels there are.
+
+    Returns a `TrainedModel` in evaluation mode, on the GPU if there is one. Raises InputError for a folder that holds
+    no model, and for a checkpoint of a family that is not supported.
+
+    >>> model = eartune.load("runs/orders/curriculum-20pct-seed0")
+    >>> frame = model.predict("order.wav")
+    """
+    from eartune.experiments.finished_model import load_finished_model
+    from eartune.inference.trained_model import TrainedModel
+    from eartune.models.registry import load as load_architecture
+    from eartune.models.registry import untuned_architecture
+
+    folder = Path(model)
+    if ModelFolder(folder).result.is_file() or RunFolder(folder).cells.is_file():
+        return load_finished_model(folder, task)
+    exported = _exported_settings(str(model))
+    if exported is not None:
+        return _load_exported(exported, str(model), task)
+    architecture, asked = untuned_architecture(str(model)), task or DEFAULT_TASK
+    return TrainedModel(load_architecture(architecture), asked, asked.labels(utterances), architecture, Decoding())
+
+
+def run(
+    experiment: str | Path | Experiment,
+    *,
+    data: str | Path = "data",
+    runs: str | Path = "runs",
+    schemes: Sequence[Scheme] = (),
+    task: Task | None = None,
+    console: Console | None = None,
+) -> RunOutcome:
+    """Make every model of an experiment that is not finished, and write its report; resumes what was interrupted.
+
+    experiment: the path of a YAML file, or an `Experiment`.
+    data: the folder that holds the corpora.
+    runs: the folder for what runs write.
+    schemes: schemes of your own, which are run beside those of the experiment.
+    task: a task of your own in place of the experiment's.
+    console: where progress is printed; the terminal by default, `Console(quiet=True)` prints nothing.
+
+    Returns the run's folder, its results and the names of the models that failed. Raises InputError for a fault in
+    the experiment or its data, before anything is trained.
+
+    >>> outcome = eartune.run("orders.yaml", data="data", schemes=[MyScheme()])
+    >>> outcome.results[0].scores["slot_f1"].value
+    """
+    settings = experiment if isinstance(experiment, Experiment) else read_experiment(Path(experiment))
+    if schemes or task is not None:
+        grid = settings.grid.model_dump() | {"schemes": (*settings.grid.schemes, *schemes)}
+        fields = {name: getattr(settings, name) for name in Experiment.model_fields}
+        settings = Experiment.model_validate(fields | {"grid": grid, "task": settings.task if task is None else task})
+    return run_experiment(settings, Path(data), Path(runs), console or Console())
+
+
+def evaluate(references: References, predictions: Answers, *, task: Task | None = None) -> dict[str, Score]:
+    """Score answers against right answers: every metric of the task with its 95 % interval and its counts.
+
+    references: the path of a manifest, utterances, or the right answers (for SLU `SemanticFrame`s).
+    predictions: the path of a predictions file or `Prediction`s, which are matched by id and file; or answers in the
+        order of the references, None for a missing or unreadable one.
+    task: what was asked; SLU by default.
+
+    A missing answer counts as wrong. Recordings of one sentence are one cluster of the bootstrap over which intervals
+    are drawn. Raises InputError for a prediction of an unknown utterance, or lists of different lengths.
+
+    >>> score = eartune.evaluate([SemanticFrame("stop")], [SemanticFrame("go")])["intent_accuracy"]
+    >>> score.value, score.low, score.high, score.n
+    (0.0, 0.0, 0.0, 1)
+    """
+    asked = task or DEFAULT_TASK
+    return evaluate_answered(_answered(references, predictions, asked), _metrics(references, asked))
+
+
+def compare(
+    references: References, first: Answers, second: Answers, *, task: Task | None = None
+) -> dict[str, Difference]:
+    """Compare two systems' answers to the same test: each metric's difference, second minus first, with interval and p.
+
+    Arguments are those of `evaluate`. The interval is that of a paired bootstrap, p that of a permutation test.
+
+    >>> frames = [SemanticFrame("stop"), SemanticFrame("go")]
+    >>> eartune.compare(frames, [frames[0], None], frames)["intent_accuracy"].value
+    0.5
+    """
+    asked = task or DEFAULT_TASK
+    one, other = (_answered(references, answers, asked) for answers in (first, second))
+    return compare_answered(one, other, _metrics(references, asked))
+
+
+def _utterances(references: References) -> Sequence[Utterance]:
+    """The references as utterances, numbered where they are right answers alone."""
+    if isinstance(references, str | Path):
+        return read_manifest(Path(references))
+    return [_utterance(number, reference) for number, reference in enumerate(references)]
+
+
+def _utterance(number: int, reference: Utterance | SemanticFrame | str) -> Utterance:
+    if isinstance(reference, Utterance):
+        return reference
+    if isinstance(reference, str):
+        return Utterance(str(number), None, "und", None, label=reference)
+    return Utterance(str(number), None, "und", reference)
+
+
+def _metrics(references: References, task: Task) -> Metrics:
+    return task.metrics(task.labels(_utterances(references)))
+
+
+def _answered(references: References, predictions: Answers, task: Task) -> list[Answered]:
+    """Each right answer with what was made of it, sentences as clusters."""
+    utterances = _utterances(references)
+    if isinstance(predictions, str | Path):
+        predictions = read_predictions(Path(predictions), task)
+    named = [prediction for prediction in predictions if isinstance(prediction, Prediction)]
+    if named:
+        return _matched(utterances, named, task)
+    if len(predictions) != len(utterances):
+        raise InputError(f"there are {len(predictions)} answers to {len(utterances)} references; give None for none")
+    pairs = zip(utterances, predictions, strict=True)
+    return [Answered(task.reference(utterance), answer, utterance.id) for utterance, answer in pairs]
+
+
+def _matched(utterances: Sequence[Utterance], predictions: Iterable[Prediction], task: Task) -> list[Answered]:
+    """Predictions joined to utterances by id; a recording that has none counts as not answered."""
+    by_id: dict[str, dict[str | None, Prediction]] = {utterance.id: {} for utterance in utterances}
+    for prediction in predictions:
+        if prediction.id not in by_id:
+            raise InputError(f"a prediction is of {prediction.id!r}, which is not among the references")
+        if prediction.file in by_id[prediction.id]:
+            raise InputError(f"two predictions are of {prediction.id!r}, recording {prediction.file}")
+        by_id[prediction.id][prediction.file] = prediction
+    rows = []
+    for utterance in utterances:
+        answers: list[Answer | None] = [prediction.answer for prediction in by_id[utterance.id].values()]
+        by_text_alone = None in by_id[utterance.id]
+        expected = 1 if by_text_alone else max(1, len(utterance.recordings))
+        answers += [None] * (expected - len(answers))
+        rows += [Answered(task.reference(utterance), answer, utterance.id) for answer in answers]
+    return rows
+
+
+def _load_exported(exported: dict[str, Any], folder: str, task: Task | None) -> "TrainedModel":
+    """The model in a folder that `eartune export` wrote."""
+    from eartune.inference.trained_model import TrainedModel
+    from eartune.models.registry import load as load_architecture
+
+    asked = read_task(exported["task"]) if task is None else task
+    if asked is None:
+        raise InputError(f"{folder}: its task was given from Python; give it again, as in load(..., task=MyTask())")
+    architecture = Architecture.model_validate(exported["architecture"] | {"checkpoint": folder})
+    decoding = Decoding.model_validate(exported["decoding"])
+    labels = asked.read_labels(exported["labels"])
+    return TrainedModel(load_architecture(architecture), asked, labels, architecture, decoding, exported["preface"])
+
+
+def _exported_settings(model: str) -> dict[str, Any] | None:
+    """The settings of an exported model, in a folder or on the hub; None for any other checkpoint."""
+    from transformers.utils import cached_file
+
+    from eartune.inference.trained_model import EXPORTED
+
+    if Path(model).is_dir():
+        path = Path(model) / EXPORTED
+        return read_json(path) if path.is_file() else None
+    found = cached_file(model, EXPORTED, _raise_exceptions_for_missing_entries=False)
+    return None if found is None else read_json(Path(found))

@@ -1,0 +1,75 @@
+"""A finished model of a run, read from its folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from eartune.errors import InputError
+from eartune.experiments.experiment import Experiment
+from eartune.files import read_json
+from eartune.inference.trained_model import TrainedModel
+from eartune.models.audio_llm import AudioLLM
+from eartune.models.registry import load
+from eartune.run_folder import ModelFolder, RunFolder
+from eartune.tasks.settings import read_task
+from eartune.tasks.task import Labels, Task
+from eartune.training.trainer import load_weights
+
+
+@dataclass(frozen=True)
+class FinishedModel:
+    """What the folder of a finished model says about it."""
+
+    folder: ModelFolder
+    experiment: Experiment
+    weights: Path | None
+    """The weights after its last stage; None for a model that was not trained."""
+    labels: Labels
+    preface: str
+    """The part of the prompt before the instruction."""
+
+
+def read_finished_model(path: Path, task: Task | None = None) -> FinishedModel:
+    """Read a model's folder; raises InputError naming the models in a folder that holds several.
+
+    `task` is that of the run, if it was given from Python and so cannot be read from the settings.
+    """
+    folder = ModelFolder(path)
+    if not folder.result.is_file():
+        inside = ", ".join(model.path.name for model in RunFolder(path).models_with_a_result())
+        raise InputError(
+            f"{path}: is not the folder of a finished model{f'; models in it: {inside}' if inside else ''}"
+        )
+    result = read_json(folder.result)
+    if result.get("status") == "failed":
+        raise InputError(f"{path}: failed ({result.get('error')}), so there is no model to use")
+    settings = read_json(folder.settings)
+    if task is None and read_task(settings["task"]) is None:
+        raise InputError(f"{path}: its task was given from Python; give it again, as in load(..., task=MyTask())")
+    experiment = Experiment.model_validate(settings if task is None else settings | {"task": task})
+    plan = folder.read_plan()
+    if plan.get("transcribed_by"):
+        raise InputError(f"{path}: is a cascade, which reads the transcripts of a recogniser; take another model")
+    labels = experiment.task.read_labels(read_json(folder.labels))
+    stages = folder.read_stage_folders()
+    return FinishedModel(folder, experiment, stages[-1].weights if stages else None, labels, plan["preface"])
+
+
+def load_audio_llm(finished: FinishedModel) -> AudioLLM:
+    """Load the base weights and what was trained on top of them, in evaluation mode."""
+    model = load(finished.experiment.architecture)
+    if finished.weights is not None:
+        if finished.experiment.training.lora is not None:
+            model.lora.add(finished.experiment.training.lora, seed=0)
+        load_weights(model, finished.weights)
+    model.module.eval()
+    return model
+
+
+def load_finished_model(path: Path, task: Task | None = None) -> TrainedModel:
+    """Load the model in a model's folder, ready to answer recordings."""
+    finished = read_finished_model(path, task)
+    experiment = finished.experiment
+    model = load_audio_llm(finished)
+    return TrainedModel(
+        model, experiment.task, finished.labels, experiment.architecture, experiment.decoding, finished.preface
+    )

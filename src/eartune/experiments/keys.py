@@ -1,0 +1,148 @@
+"""Keys: digests of everything that a stage's weights, or a model's scores, follow from. Equal work has equal keys.
+
+base weights -> key of stage 1 -> key of stage 2 -> ... -> key of the model: with the test, its labels and the decoding
+
+What does not change an outcome is no part of its key: names, the micro-batch size, the number of workers.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eartune.data.example import Example
+from eartune.data.utterance import Utterance, label_fields
+from eartune.experiments.experiment import Experiment
+from eartune.experiments.plan import CellPlan, Pools, steps_of
+from eartune.models.architecture import POCKETS, Architecture
+from eartune.training.schemes import Stage
+
+NO_MATTER = {"micro_batch_size", "micro_batch_tokens", "workers", "encoded_gb", "recompute_activations"}
+"""Settings of training that change its speed and memory, and not its outcome."""
+
+
+@dataclass(frozen=True)
+class CellKeys:
+    """The keys of one cell."""
+
+    stages: tuple[str, ...]
+    """One for each stage of the plan."""
+    transcripts: str
+    """For the test's transcripts by the model as its alignment stage left it, or by another recogniser."""
+    model: str
+    """For the answers and the scores."""
+
+
+class Keys:
+    """The keys of one experiment's cells; what examples show is digested once for all cells.
+
+    `base` identifies the weights before training, `digest_of` the content of a recording, and `name_of` is what
+    predictions call it.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        pools: Pools,
+        base: str,
+        digest_of: Callable[[Path], str] = str,
+        name_of: Callable[[Path], str] = str,
+    ) -> None:
+        self.experiment = experiment
+        self.pools = pools
+        self.base = base
+        self.digest_of = digest_of
+        self._utterances: dict[int, tuple[Utterance, str]] = {}
+        self._recordings: dict[Path, str] = {}
+        asked = [experiment.architecture.model_dump(mode="json"), experiment.task.to_json()]
+        self._labels = pools.labels.to_json()
+        names = [name_of(example.recording.path) for example in pools.test if example.recording is not None]
+        self._test = digest([asked, self._labels, names, self._examples(pools.test)])
+
+    def of(self, plan: CellPlan) -> CellKeys:
+        """The keys of one cell."""
+        stages: list[str] = []
+        for stage in plan.stages:
+            stages.append(self._stage(stage, plan.cell.seed, stages[-1] if stages else self.base))
+        asking = plan.asking
+        heard_by = [self.base, *stages[: plan.n_alignment_stages], asking.transcribed_by]
+        transcripts = digest([heard_by, self._test])
+        decoding = self.experiment.decoding.model_dump(mode="json", exclude={"batch_size"})
+        asked = [plan.preface, asking.transcribed_by and [transcripts, asking.normalize_transcripts]]
+        return CellKeys(tuple(stages), transcripts, digest([self.base, stages, decoding, self._test, asked]))
+
+    def _stage(self, stage: Stage, seed: int, before: str) -> str:
+        training = self.experiment.training.model_dump(mode="json", exclude=NO_MATTER)
+        content = {
+            "before": before,
+            "seed": seed,
+            "architecture": self.experiment.architecture.model_dump(mode="json"),
+            "task": self.experiment.task.to_json(),
+            "instruction": self.experiment.task.instruction(self.pools.labels),
+            "training": training,
+            "stage": [stage.epochs, stage.learning_rate, stage.warmup_ratio, [str(part) for part in stage.trainable]],
+            "examples": self._examples(stage.examples),
+        }
+        return digest(content)
+
+    def _examples(self, examples: Iterable[Example]) -> str:
+        """A digest of what the examples show, in their order."""
+        found = hashlib.sha256()
+        for example in examples:
+            shown = self._utterance(example.utterance), self._recording(example), example.asked.value
+            found.update("\n".join(shown).encode())
+        return found.hexdigest()
+
+    def _utterance(self, utterance: Utterance) -> str:
+        """A digest of the words and the right answer; many cells show the same utterance, so it is kept."""
+        known = self._utterances.get(id(utterance))
+        if known is None:
+            content = [utterance.id, utterance.text, label_fields(utterance)]
+            known = self._utterances[id(utterance)] = utterance, digest(content)  # the utterance keeps its id taken
+        return known[1]
+
+    def _recording(self, example: Example) -> str:
+        if example.recording is None:
+            return ""
+        path = example.recording.path
+        if path not in self._recordings:
+            self._recordings[path] = self.digest_of(path)
+        return self._recordings[path]
+
+
+def base_fingerprint(architecture: Architecture) -> str:
+    """What identifies the weights before training: for pocket their hashes, for a checkpoint of the hub its name.
+
+    For a folder it is the sizes and times of its files, because reading all weights would take minutes.
+    """
+    checkpoint, folder = architecture.checkpoint, Path(architecture.checkpoint)
+    if checkpoint not in POCKETS:
+        files = [(file.name, file.stat()) for file in sorted(folder.iterdir())] if folder.is_dir() else []
+        sizes_and_times = [[name, stat.st_size, stat.st_mtime_ns] for name, stat in files]
+        return digest([checkpoint, sizes_and_times]) if files else checkpoint
+    from eartune.models.pocket.build import pocket_fingerprint
+
+    return pocket_fingerprint(checkpoint)
+
+
+def shared_steps(plans: Sequence[CellPlan], keys: Keys) -> tuple[int, int]:
+    """The optimizer steps of all cells, and how many of them are spared because equal stages are trained once."""
+    batch_size = keys.experiment.training.batch_size
+    everything = sum(steps_of(stage, batch_size) for plan in plans for stage in plan.stages)
+    return everything, everything - sum(steps_of(stages[-1], batch_size) for stages in distinct_stages(plans, keys))
+
+
+def distinct_stages(plans: Sequence[CellPlan], keys: Keys) -> list[tuple[Stage, ...]]:
+    """Every stage that is trained, once, each after the stages that precede it."""
+    found = {}
+    for plan in plans:
+        for place, key in enumerate(keys.of(plan).stages, start=1):
+            found[key] = plan.stages[:place]
+    return list(found.values())
+
+
+def digest(content: Any) -> str:
+    """Twelve hexadecimal characters of the SHA-256 of the content as JSON."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]

@@ -1,0 +1,80 @@
+"""Answers of a model to a batch: the prompts are read into a key-value cache, then a search writes after them."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from eartune.models.audio_llm import AudioLLM
+from eartune.models.batch import Batch
+from eartune.models.collator import left_padded
+from eartune.models.generation.beam_search import Answer, Rules, Unconstrained, search
+from eartune.models.generation.json_constraint import Constraint
+from eartune.models.generation.kv_cache import CachedDecoder
+from eartune.models.packed_attention import has_sliding_windows
+from eartune.settings import Decoding
+from eartune.tasks.task import Grammar
+
+
+@torch.no_grad()
+def generate(model: AudioLLM, batch: Batch, decoding: Decoding, grammar: Grammar | None = None) -> list[str]:
+    """Return one answer for each row of a batch without answers; it is on the model's device.
+
+    Each clip is encoded and each prompt computed once, however many beams. With a grammar, and if the settings ask for
+    it, answers are constrained to it.
+    """
+    decoder, states = prefill(model, batch)
+    scores = model.head(states[:, -1]).float()
+    answers = search(StepScores(model, decoder), scores, decoding.beams, rules_of(model, decoding, grammar))
+    return [text.strip() for text in model.tokenizer.batch_decode(answers, skip_special_tokens=True)]
+
+
+def prefill(model: AudioLLM, batch: Batch) -> tuple[CachedDecoder, Tensor]:
+    """Run the decoder over the prompts, over their shared prefix once.
+
+    Returns the decoder with its cache, and the hidden states (rows, tokens, width) behind the shared prefix.
+    """
+    decoder, inputs, n = CachedDecoder(model.language_model), model.decoder_inputs(batch), batch.n_shared
+    if n:
+        decoder.extend({name: value[:1, :n] for name, value in inputs.items()}, batch.attention_mask[:1, :n])
+        decoder.repeat(len(batch.input_ids))
+    own = {name: value[:, n:] for name, value in inputs.items()}
+    return decoder, decoder.extend(own, batch.attention_mask[:, n:])
+
+
+def rules_of(model: AudioLLM, decoding: Decoding, grammar: Grammar | None) -> Rules:
+    """What the answers of one search must keep to."""
+    end = model.tokenizer.convert_tokens_to_ids(model.chat.answer_end)
+    if grammar is None or decoding.constrain == "nothing":
+        return Unconstrained(end, decoding.max_new_tokens, model.audio_token_id)
+    constraint = constraint_of(grammar, model.tokenizer, model.model.config.get_text_config().vocab_size, end)
+    # Rows that skip more or fewer tokens than others are padded in between, which sliding windows would count.
+    return constraint.rules(decoding.max_new_tokens, skips=not has_sliding_windows(model.language_model))
+
+
+@lru_cache(maxsize=2)  # for a large vocabulary, one takes seconds to make
+def constraint_of(grammar: Grammar, tokenizer: PreTrainedTokenizerFast, n_vocab: int, end: int) -> Constraint:
+    """Return a grammar compiled for one tokenizer."""
+    return Constraint(grammar, tokenizer, n_vocab, end)
+
+
+class StepScores:
+    """The scores that a search asks for: a model and its cached decoder, one step at a time."""
+
+    def __init__(self, model: AudioLLM, decoder: CachedDecoder) -> None:
+        """Begin a search after the prompts that `decoder` has read."""
+        self.model = model
+        self.decoder = decoder
+        decoder.begin_search()
+
+    def select(self, rows: Sequence[int]) -> None:
+        """Go on with these rows alone, in this order."""
+        self.decoder.select(rows)
+
+    def extend(self, tokens: Sequence[Answer]) -> Tensor:
+        """Append tokens to each row and return the logits (rows, vocabulary) of what comes next, in float32."""
+        batch = left_padded(tokens, self.model.tokenizer.pad_token_id).to(self.model.device)
+        states = self.decoder.extend(self.model.decoder_inputs(batch), batch.attention_mask)
+        return self.model.head(states[:, -1]).float()

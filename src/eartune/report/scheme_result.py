@@ -1,0 +1,118 @@
+"""A scheme at a budget: the cells of a grid that differ in nothing but the seed, joined."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from eartune.evaluation.metrics import Score
+from eartune.evaluation.metrics.confidence import over_seeds
+from eartune.report.result import RunResult
+from eartune.report.wording import scheme_in_prose
+from eartune.training.schemes import SCHEMES, Role
+
+ROLES: dict[str, Role] = {scheme.model_fields["type"].default: scheme.role for scheme in SCHEMES}
+"""The role of each scheme that eartune brings, by its type and in the order of a report."""
+
+STATUSES = ("OK", "UNKNOWN_LABEL", "WRONG_SHAPE", "NOT_JSON", "TRUNCATED")  # of answers, from best to worst
+PARSED = STATUSES[:2]  # those that could be read
+
+
+@dataclass(frozen=True)
+class SchemeResult:
+    """One row of the report's table. Its numbers are those of the finished models alone."""
+
+    scheme: str
+    """The scheme's label, which is its name or else its type."""
+    scheme_type: str
+    role: Role
+    budget: str | None
+    finished: tuple[RunResult, ...]
+    failed: tuple[RunResult, ...]
+    unfinished: tuple[RunResult, ...] = ()
+
+    @property
+    def cells(self) -> tuple[RunResult, ...]:
+        """All seeds: those that finished, those that failed, those that are not finished yet."""
+        return self.finished + self.failed + self.unfinished
+
+    @property
+    def key(self) -> tuple[str, str | None]:
+        """The label and the budget, which no other row shares."""
+        return self.scheme, self.budget
+
+    @property
+    def prose_name(self) -> str:
+        """The scheme inside a sentence: `the curriculum`, or the name that the user gave it."""
+        return scheme_in_prose(self.scheme) if self.scheme == self.scheme_type else self.scheme
+
+    def score(self, metric: str) -> Score | None:
+        """The mean over the seeds that have this metric; None when none has."""
+        scores = [result.scores[metric] for result in self.finished if metric in result.scores]
+        return over_seeds(scores) if len(scores) > 1 else scores[0] if scores else None
+
+    def mean(self, number: Callable[[RunResult], float | None]) -> float | None:
+        """The mean over the seeds that have this number; None when none has."""
+        numbers = [found for result in self.finished if (found := number(result)) is not None]
+        return fmean(numbers) if numbers else None
+
+    @property
+    def share(self) -> float:
+        """The part of the speech pool that was used, 0 to 1."""
+        return fmean(
+            result.speech_utterances / result.pool_utterances if result.pool_utterances else 0.0
+            for result in self.cells
+        )
+
+    @property
+    def uses_all_speech(self) -> bool:
+        """Whether no recording of the pool was left out."""
+        return self.share >= 1
+
+
+def join_seeds(results: Sequence[RunResult]) -> tuple[SchemeResult, ...]:
+    """One row for each scheme and budget: schemes in the order of ROLES, budgets by the speech that they use."""
+    groups: dict[tuple[str, str | None], list[RunResult]] = {}
+    for result in results:
+        groups.setdefault((result.scheme, result.budget), []).append(result)
+    rows = []
+    for (scheme, budget), cells in groups.items():
+        kind = scheme_type(cells[0])
+        rows.append(
+            SchemeResult(
+                scheme,
+                kind,
+                cells[0].scheme_role or ROLES.get(kind, "other"),
+                budget,
+                finished=tuple(cell for cell in cells if cell.status == "finished"),
+                failed=tuple(cell for cell in cells if cell.status == "failed"),
+                unfinished=tuple(cell for cell in cells if cell.status == "unfinished"),
+            )
+        )
+    places = {kind: place for place, kind in enumerate(ROLES)}
+    return tuple(sorted(rows, key=lambda row: (places.get(row.scheme_type, len(places)), row.scheme, row.share)))
+
+
+def scheme_type(result: RunResult) -> str:
+    """The type of a result's scheme; results written before it was stored have it in their settings or as the label."""
+    if result.scheme_type is not None:
+        return result.scheme_type
+    for scheme in result.settings.get("grid", {}).get("schemes", ()):
+        if (scheme.get("name") or scheme.get("type")) == result.scheme and "type" in scheme:
+            return str(scheme["type"])
+    return result.scheme
+
+
+def baselines(results: Sequence[SchemeResult]) -> tuple[SchemeResult, ...]:
+    """What other schemes are compared with at a budget, in the order of the table.
+
+    These are the rows of the schemes that declare it; where there is none, those of the first scheme with budgets.
+    """
+    spoken = [result for result in results if result.budget is not None]
+    declared = [result for result in spoken if result.role == "baseline"]
+    return tuple(declared or [result for result in spoken if result.scheme == spoken[0].scheme])
+
+
+def parsed_share(result: RunResult) -> float | None:
+    """The part of the answers that could be parsed, 0 to 1; None when there is no answer."""
+    answers = sum(result.answers.values())
+    return sum(result.answers.get(status, 0) for status in PARSED) / answers if answers else None

@@ -1,0 +1,33 @@
+"""What `eartune check` says of the disk."""
+
+import shutil
+from pathlib import Path
+from types import SimpleNamespace as Disk
+
+import pytest
+
+from eartune.cli.check import disk_sentence, free_disk
+from eartune.training.disk_estimate import DiskEstimate
+
+DISK = DiskEstimate(stages=3, weights=31e9, checkpoints=216.5e9, encoder_cache=10e9)
+
+
+def test_check_says_what_the_run_takes_and_what_is_free() -> None:
+    assert disk_sentence(DISK, 300e9) == (
+        "disk: at most 257.50 GB, of which 31.00 GB are weights of 3 stages, 216.50 GB two checkpoints of the largest, "
+        "10.00 GB the encoder cache; 300.00 GB are free"
+    )
+
+
+def test_check_says_how_much_the_disk_lacks() -> None:
+    assert "The disk lacks 57.50 GB" in disk_sentence(DISK, 200e9)
+
+
+def test_what_a_run_has_saved_already_counts_as_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the disk would seem too small for a run that is finished."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Disk(free=5000) if path.exists() else None)
+    assert free_disk(tmp_path / "runs" / "orders") == 5000
+    stage = tmp_path / "runs" / "orders" / "stages" / "text-1"
+    stage.mkdir(parents=True)
+    (stage / "weights.safetensors").write_bytes(bytes(700))
+    assert free_disk(tmp_path / "runs" / "orders") == 5700

@@ -1,0 +1,47 @@
+"""A pocket checkpoint is put together once, also by processes that start at the same time."""
+
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from eartune.models.pocket import build
+from eartune.models.registry import pocket_folder
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_pocket_that_two_processes_build_at_once_is_whole_and_serves_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fork = multiprocessing.get_context("fork")
+    both_found_none, used = fork.Barrier(2), fork.Queue()
+
+    class Pocket:
+        def save(self, folder: Path) -> None:
+            both_found_none.wait(60)
+            folder.mkdir()
+            (folder / "config.json").write_text("{}")
+            (folder / "model.safetensors").write_text("weights")
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(build, "build_pocket", lambda trained: Pocket())
+    processes = [fork.Process(target=lambda: used.put(pocket_folder("pocket"))) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0]
+    folder = used.get()
+    assert used.get() == folder and list((tmp_path / "eartune").iterdir()) == [folder]
+    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
+
+
+def test_a_pocket_that_cannot_be_written_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Pocket:
+        def save(self, folder: Path) -> None:
+            raise OSError("No space left on device")
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(build, "build_pocket", lambda trained: Pocket())
+    with pytest.raises(OSError, match="No space left"):
+        pocket_folder("pocket")
