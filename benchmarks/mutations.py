@@ -219,6 +219,20 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         CONSTRAINT_TESTS,
     ),
     (
+        "task: an answer takes a token a letter",
+        CLASSIFICATION,
+        "max(len(answer.encode()) for answer in answers)",
+        "max(len(answer) for answer in answers)",
+        CONSTRAINT_TESTS,
+    ),
+    (
+        "task: labels of a frame take a token a letter",
+        "src/eartune/tasks/slu.py",
+        "max(len(head.encode()) for head in heads)",
+        "max(len(head) for head in heads)",
+        CONSTRAINT_TESTS,
+    ),
+    (
         "task: the label of a row is not written",
         UTTERANCE,
         '{} if utterance.label is None else {"label": utterance.label}',

@@ -105,7 +105,7 @@ def test_the_report_shows_its_metrics_what_they_mean_and_the_comparisons(classif
     page = " ".join((classified / "report.md").read_text().split())
     assert "| accuracy % | macro F1 % | unweighted average recall % |" in page
     assert "balanced accuracy" in page and "SLU" not in page
-    assert "direct-mixing 100% less text-only" in page
+    assert "direct-mixing 100% minus text-only" in page
     assert "task.type" in page and "classification" in page
 
 
@@ -167,7 +167,7 @@ def test_a_task_that_is_given_from_python_runs_to_the_report(identified: Path) -
         rows = [row for _, row in read_lines(identified / result.name / "predictions.jsonl")]
         assert {row["spoken"] for row in rows} <= set(LANGUAGES) and all(row["text"] == row["spoken"] for row in rows)
     page = (identified / "report.md").read_text()
-    assert "Share of utterances whose language was named." in page and "direct-mixing 100% less text-only" in page
+    assert "Share of utterances whose language was named." in page and "direct-mixing 100% minus text-only" in page
 
 
 def test_its_model_is_loaded_with_the_task_and_not_without(identified: Path, data: Path) -> None:
@@ -180,4 +180,4 @@ def test_its_model_is_loaded_with_the_task_and_not_without(identified: Path, dat
 def test_its_report_is_written_again_without_the_task_but_for_the_comparisons(identified: Path) -> None:
     write_report(identified)
     page = (identified / "report.md").read_text()
-    assert "language accuracy" in page and "less text-only" not in page
+    assert "language accuracy" in page and "minus text-only" not in page

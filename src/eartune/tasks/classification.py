@@ -126,7 +126,7 @@ class ClassificationTask(Section):
     def grammar(self, labels: Classes) -> Grammar:
         """One answer a label."""
         answers = [written({"label": name}) for name in sorted(labels.names)]
-        return Grammar(f"start: {either(answers)}", ending=max(map(len, answers)) + 1)
+        return Grammar(f"start: {either(answers)}", ending=max(len(answer.encode()) for answer in answers) + 1)
 
     def answer_fields(self, answer: str) -> dict[str, Any]:
         """The key "label"."""

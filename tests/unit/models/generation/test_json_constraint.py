@@ -25,6 +25,7 @@ SLURP = Schema.of(
 )
 COFFEE = Schema.of([SemanticFrame("orderDrink", (Entity("size", "small"), Entity("größe", "klein")))])
 BARE = Schema.of([SemanticFrame("yes"), SemanticFrame('no "really"')])
+KOREAN = Schema.of([SemanticFrame("날씨를 묻다 " * 9, (Entity("날짜와 시간", "내일"),))])
 MODEL = tiny(Qwen2Audio)
 END = MODEL.tokenizer.convert_tokens_to_ids(MODEL.chat.answer_end)
 
@@ -49,7 +50,7 @@ def written(held: Grammar, seed: int, limit: int) -> str:
     return MODEL.tokenizer.decode(tokens_of(held, seed, limit), skip_special_tokens=True)
 
 
-@pytest.mark.parametrize("schema", [SLURP, COFFEE, BARE], ids=["scenario", "intent", "bare"])
+@pytest.mark.parametrize("schema", [SLURP, COFFEE, BARE, KOREAN], ids=["scenario", "intent", "bare", "many bytes"])
 @pytest.mark.parametrize("limit", [0, 30, 150])
 @pytest.mark.parametrize("seed", range(4))
 def test_random_scores_write_answers_that_are_right_in_form(schema: Schema, limit: int, seed: int) -> None:
@@ -130,10 +131,10 @@ def test_labels_with_quotes_are_written_as_json() -> None:
 
 # --- grammars of other tasks -------------------------------------------------------------------------------------
 
-CLASSES = Classes(frozenset({"angry", "calm", 'calm "ish"', "wütend"}))
+CLASSES = Classes(frozenset({"angry", "calm", 'calm "ish"', "날씨를 묻다"}))
 MOODS = ClassificationTask().grammar(CLASSES)
 CODES = Grammar('start: "en" | "en-GB" | "de"', ending=6)
-ANYTHING = Grammar(r"start: /[^\x00-\x1f]+/", ending=1)
+ANYTHING = Grammar(r"start: /[^\x00-\x1f]+/", ending=4)  # the bytes of one character, and the end
 
 
 @pytest.mark.parametrize("limit", [0, 3, 150])
@@ -159,7 +160,7 @@ def test_answers_that_are_no_json_are_held_as_well(seed: int) -> None:
     assert allows(CODES, "en") and allows(CODES, "en-GB") and not allows(CODES, "e") and not allows(CODES, "fr")
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(12))
 def test_an_answer_that_may_end_is_ended_at_the_limit(seed: int) -> None:
     """Where any text is an answer, brackets would always be allowed and bring no end nearer."""
-    assert len(tokens_of(ANYTHING, seed, limit=4)) <= 5
+    assert len(tokens_of(ANYTHING, seed, limit=4)) <= 8
