@@ -43,6 +43,22 @@ RECIPE, LOG = "tests/unit/training/test_recipe.py", "tests/unit/training/test_ca
 SEEDS, TRAINER_TESTS = "tests/flow/test_seeds.py", "tests/unit/training/test_trainer.py"
 PROGRESS, PROGRESS_TESTS = "src/eartune/experiments/progress.py", "tests/unit/experiments/test_progress.py"
 DISK, DISK_TESTS = "src/eartune/training/disk_estimate.py", "tests/unit/training/test_disk_estimate.py"
+CLASSIFICATION, CLASSIFICATION_TESTS = (
+    "src/eartune/tasks/classification.py",
+    "tests/unit/tasks/test_classification.py",
+)
+COUNTS, EVALUATE = (
+    "src/eartune/evaluation/metrics/count_table.py",
+    "src/eartune/evaluation/metrics/evaluate.py",
+)
+CONFIDENCE = "src/eartune/evaluation/metrics/confidence.py"
+CONSTRAINT, CONSTRAINT_TESTS = (
+    "src/eartune/models/generation/json_constraint.py",
+    "tests/unit/models/generation/test_json_constraint.py",
+)
+UTTERANCE, UTTERANCE_TESTS = "src/eartune/data/utterance.py", "tests/unit/data/test_utterance.py"
+TASK_SETTINGS, TASK_TESTS = "src/eartune/tasks/settings.py", "tests/unit/tasks/test_task_of_ones_own.py"
+TASK_FLOW = "tests/flow/test_tasks.py"
 
 MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     # --- the training recipe
@@ -142,6 +158,135 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "for stage in stages for component",
         "for stage in stages[-1:] for component",
         DISK_TESTS,
+    ),
+    # --- tasks
+    (
+        "task: a label that the data does not have is OK",
+        CLASSIFICATION,
+        "ParseStatus.OK if label in labels.names else ParseStatus.UNKNOWN_LABEL",
+        "ParseStatus.OK",
+        CLASSIFICATION_TESTS,
+    ),
+    (
+        "task: keys beside the label forgiven",
+        CLASSIFICATION,
+        'set(value) != {"label"}',
+        '"label" not in value',
+        CLASSIFICATION_TESTS,
+    ),
+    (
+        "task: the intent before the label",
+        CLASSIFICATION,
+        "if utterance.label is not None:",
+        "if utterance.label is not None and utterance.frame is None:",
+        CLASSIFICATION_TESTS,
+    ),
+    ("task: declared classes ignored", CLASSIFICATION, "label not in self.classes", "False", CLASSIFICATION_TESTS),
+    (
+        "task: average recall over predicted labels too",
+        COUNTS,
+        "_mean_ratio(of_references[..., np.newaxis], ",
+        "_mean_ratio(counts, ",
+        CLASSIFICATION_TESTS,
+    ),
+    ("task: average recall is an F1", CLASSIFICATION, "        ratio=reference_recall,\n", "", CLASSIFICATION_TESTS),
+    (
+        "task: intervals ignore the ratio",
+        CONFIDENCE,
+        "[table.ratio(part) for",
+        "[Table(table.labels, part).ratio(part) for",
+        CLASSIFICATION_TESTS,
+    ),
+    (
+        "task: values ignore the ratio",
+        EVALUATE,
+        "table.ratio(table.counts.sum(axis=0))",
+        "Table(table.labels, table.counts).ratio(table.counts.sum(axis=0))",
+        CLASSIFICATION_TESTS,
+    ),
+    (
+        "task: the permutation test ignores the ratio",
+        COUNTS,
+        "replace(self, labels=labels, counts=counts)",
+        "Table(labels, counts)",
+        CLASSIFICATION_TESTS,
+    ),
+    (
+        "task: an answer that may end goes on at the limit",
+        CONSTRAINT,
+        "([answer_end], quotes, brackets)",
+        "(quotes, [answer_end, *brackets])",
+        CONSTRAINT_TESTS,
+    ),
+    (
+        "task: an answer takes a token a letter",
+        CLASSIFICATION,
+        "max(len(answer.encode()) for answer in answers)",
+        "max(len(answer) for answer in answers)",
+        CONSTRAINT_TESTS,
+    ),
+    (
+        "task: labels of a frame take a token a letter",
+        "src/eartune/tasks/slu.py",
+        "max(len(head.encode()) for head in heads)",
+        "max(len(head) for head in heads)",
+        CONSTRAINT_TESTS,
+    ),
+    (
+        "task: the label of a row is not written",
+        UTTERANCE,
+        '{} if utterance.label is None else {"label": utterance.label}',
+        "{}",
+        f"{UTTERANCE_TESTS} tests/unit/experiments/test_keys.py",
+    ),
+    (
+        "task: a row needs neither frame nor label",
+        UTTERANCE,
+        "if not has_frame and label is None:",
+        "if False:",
+        UTTERANCE_TESTS,
+    ),
+    (
+        "task: slu must be named",
+        TASK_SETTINGS,
+        'validate({"type": "slu"} | dict(value))',
+        "validate(dict(value))",
+        TASK_TESTS,
+    ),
+    (
+        "task: half a task is taken",
+        TASK_SETTINGS,
+        "if missing := missing_members(value):",
+        "if missing := []:",
+        TASK_TESTS,
+    ),
+    (
+        "task: a row without a frame is SLU",
+        "src/eartune/tasks/slu.py",
+        "        if utterance.frame is None:\n",
+        "        if utterance.frame is None and utterance.label is None:\n",
+        "tests/unit/tasks/test_task_settings.py",
+    ),
+    (
+        "task: a task from Python is not asked for again",
+        "src/eartune/experiments/finished_model.py",
+        'if task is None and read_task(settings["task"]) is None:',
+        "if False:",
+        TASK_FLOW,
+    ),
+    (
+        "task: what metrics mean is not kept",
+        "src/eartune/experiments/runner.py",
+        "definitions={name: metric.definition for name, metric in experiment.task.metrics(pools.labels).items()}",
+        "definitions={}",
+        TASK_FLOW,
+    ),
+    (
+        "task: the report is not given the task",
+        "src/eartune/experiments/runner.py",
+        "write_report(folder.path, experiment.task)",
+        "write_report(folder.path)",
+        TASK_FLOW,
     ),
 )
 

@@ -131,7 +131,9 @@ def _utterance(row: dict[str, Any], place: str, folder: Path, seconds_of: Callab
     label = row.get("label")
     if label is not None and (not isinstance(label, str) or not label.strip()):
         raise InputError(f'{place}: "label" must be text, and not empty')
-    has_frame = label is None or FRAME_KEYS & row.keys()
+    has_frame = FRAME_KEYS & row.keys()
+    if not has_frame and label is None:
+        raise InputError(f'{place}: needs "scenario" and "action", or "intent", or a "label", as text')
     frame = check_frame(read_frame(row, place), place) if has_frame else None
     return Utterance(row["id"], text, str(row.get("language", "und")), frame, recordings, label)
 

@@ -10,6 +10,7 @@ from eartune.inference.trained_model import TrainedModel
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.registry import load
 from eartune.run_folder import ModelFolder, RunFolder
+from eartune.tasks.settings import read_task
 from eartune.tasks.task import Labels, Task
 from eartune.training.trainer import load_weights
 
@@ -42,6 +43,8 @@ def read_finished_model(path: Path, task: Task | None = None) -> FinishedModel:
     if result.get("status") == "failed":
         raise InputError(f"{path}: failed ({result.get('error')}), so there is no model to use")
     settings = read_json(folder.settings)
+    if task is None and read_task(settings["task"]) is None:
+        raise InputError(f"{path}: its task was given from Python; give it again, as in load(..., task=MyTask())")
     experiment = Experiment.model_validate(settings if task is None else settings | {"task": task})
     plan = folder.read_plan()
     if plan.get("transcribed_by"):

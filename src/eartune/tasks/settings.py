@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import PlainSerializer, TypeAdapter, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import Field, PlainSerializer, TypeAdapter, ValidatorFunctionWrapHandler, WrapValidator
 
 from eartune.errors import InputError
 from eartune.settings import Section
+from eartune.tasks.classification import ClassificationTask
 from eartune.tasks.slu import SluTask
 from eartune.tasks.task import Task, missing_members
 
-TASKS = (SluTask,)
+TASKS = (SluTask, ClassificationTask)
 DEFAULT_TASK = SluTask()
 
 
@@ -20,6 +21,8 @@ def _task(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
         return validate({"type": "slu"} | dict(value))
     if isinstance(value, Section):
         return validate(value)
+    if value is None or isinstance(value, str | int | float | list):
+        raise InputError("a task is written as its settings, such as {type: slu}")
     if missing := missing_members(value):
         raise InputError(f"{type(value).__name__} is not a task: it has no {', '.join(missing)}")
     return value
@@ -34,4 +37,5 @@ def read_task(written: Mapping[str, Any]) -> Task | None:
 if TYPE_CHECKING:
     AnyTask = Task
 else:
-    AnyTask = Annotated[SluTask, WrapValidator(_task), PlainSerializer(lambda task: task.to_json())]
+    _Written = Annotated[SluTask | ClassificationTask, Field(discriminator="type")]
+    AnyTask = Annotated[_Written, WrapValidator(_task), PlainSerializer(lambda task: task.to_json())]

@@ -34,7 +34,7 @@ class Grammar:
     lark: str
     """In Lark's notation, with the rule `start`."""
     ending: int
-    """How many tokens may be needed, at most, to end an answer from any place in it; its characters are enough."""
+    """How many tokens may be needed, at most, to end an answer from any place in it; no more than its bytes."""
 
 
 class Labels(Protocol):

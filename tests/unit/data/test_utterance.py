@@ -23,7 +23,12 @@ recordings = st.builds(
     st.integers(100, 30_000).map(lambda milliseconds: milliseconds / 1000),
     st.none() | words,
 )
-utterances = st.builds(Utterance, words, words, st.sampled_from(["en", "de"]), frames, st.tuples(recordings))
+names = words.filter(str.strip)
+meanings = st.tuples(frames, st.none()) | st.tuples(frames, names) | st.tuples(st.none(), names)  # frame, label
+utterances = st.builds(
+    lambda id, text, language, meaning, spoken: Utterance(id, text, language, meaning[0], spoken, meaning[1]),
+    *(words, names, st.sampled_from(["en", "de"]), meanings, st.tuples(recordings)),
+)
 
 
 @given(written=st.lists(utterances, max_size=4, unique_by=lambda u: u.id))
@@ -45,6 +50,32 @@ def test_recordings_inside_the_folder_are_named_relative_to_it_and_others_in_ful
     write_manifest(tmp_path / "data" / "manifest.jsonl", [replace(utterance(), recordings=both)])
     row = json.loads((tmp_path / "data" / "manifest.jsonl").read_text())
     assert [recording["file"] for recording in row["recordings"]] == ["in.flac", str(tmp_path / "out.flac")]
+
+
+def test_a_row_may_have_a_label_instead_of_a_frame_or_beside_it(tmp_path: Path) -> None:
+    angry = Utterance("cd34", "where is my train", "en", None, (), "angry")
+    write_manifest(tmp_path / "manifest.jsonl", [angry, replace(utterance("u1"), label="calm")])
+    first, second = (tmp_path / "manifest.jsonl").read_text().splitlines()
+    assert first == '{"id":"cd34","text":"where is my train","language":"en","label":"angry","recordings":[]}'
+    assert json.loads(second).keys() >= {"scenario", "action", "entities", "label"}
+    assert read_manifest(tmp_path / "manifest.jsonl")[0] == angry
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({}, 'needs "scenario" and "action", or "intent", or a "label", as text'),
+        ({"label": 5}, '"label" must be text, and not empty'),
+        ({"label": " "}, '"label" must be text, and not empty'),
+        ({"label": "angry", "intent": 5}, 'needs "scenario" and "action", or "intent", as text'),
+        ({"label": "angry", "scenario": "alarm"}, 'needs "scenario" and "action", or "intent", as text'),
+    ],
+)
+def test_a_row_needs_a_frame_or_a_label(tmp_path: Path, row: dict[str, Any], said: str) -> None:
+    (tmp_path / "manifest.jsonl").write_text(json.dumps({"id": "u1", "text": "go"} | row))
+    with pytest.raises(InputError) as fault:
+        read_manifest(tmp_path / "manifest.jsonl")
+    assert str(fault.value) == f"{tmp_path / 'manifest.jsonl'}, row 1: {said}"
 
 
 def test_a_row_reads_as_the_module_shows_it(tmp_path: Path) -> None:

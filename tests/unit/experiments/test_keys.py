@@ -94,6 +94,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "text": {"of": pools(text=pool(5))},
     "words": {"of": pools(text=[replace(TEXT[0], text="other words"), *TEXT[1:]])},
     "labels": {"of": pools(text=[replace(TEXT[0], frame=frame("alarm.set")), *TEXT[1:]])},
+    "label of a row": {"of": pools(text=[replace(TEXT[0], label="calm"), *TEXT[1:]])},
     "recording": {"of": pools(speech=[replace(u, recordings=(Recording(Path("x.wav"), 1.0),)) for u in SPEECH])},
 }
 

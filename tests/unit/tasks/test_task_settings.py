@@ -3,6 +3,7 @@
 import pytest
 
 from builders import frame, utterance
+from eartune.data.utterance import Utterance
 from eartune.errors import InputError
 from eartune.tasks.slu import SluTask
 
@@ -15,6 +16,11 @@ def test_nothing_declared_allows_everything() -> None:
 
 def test_declared_labels_are_allowed_and_more_may_be_declared() -> None:
     SluTask(intents=("alarm_set", "music_play", "news_query"), entity_types=("date", "time")).check(DATA)
+
+
+def test_slu_needs_a_frame_in_every_row() -> None:
+    with pytest.raises(InputError, match=r"^c1: has no intent, nor scenario and action, which the task slu needs$"):
+        SluTask().check([*DATA, Utterance("c1", "hm", "en", None, (), "calm")])
 
 
 @pytest.mark.parametrize(

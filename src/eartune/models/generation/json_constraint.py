@@ -31,8 +31,10 @@ class Constraint:
         self.answer_end = answer_end
         written = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
         closing = [token for token, text in enumerate(written) if text and set(text) <= CLOSING]
-        self.quotes = torch.tensor([token for token in closing if written[token].startswith('"')])
-        self.brackets = torch.tensor([answer_end, *(token for token in closing if not written[token].startswith('"'))])
+        quotes = [token for token in closing if written[token].startswith('"')]
+        brackets = [token for token in closing if token not in quotes]
+        self.closing = [torch.tensor(tokens, dtype=torch.int64) for tokens in ([answer_end], quotes, brackets)]
+        """What brings the end nearer, the nearest first; a bracket inside quotes is a letter."""
         self.reserve = grammar.ending
         """Steps that a search may take beyond its limit; it does nothing there but end."""
 
@@ -89,8 +91,8 @@ class Held:
         return self._closing(allowed) if length >= self.closing_from else allowed
 
     def _closing(self, allowed: Tensor) -> Tensor:
-        """Those that bring the end nearer: quotes before brackets, as a bracket inside quotes is a letter."""
-        for tokens in (self.constraint.quotes, self.constraint.brackets):
+        """Those that bring the end nearer, if there are any."""
+        for tokens in self.constraint.closing:
             if allowed[tokens].any():
                 return torch.zeros_like(allowed).scatter_(0, tokens, allowed[tokens])
         return allowed

@@ -8,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eartune.data.frame import Entity, SemanticFrame
+from eartune.data.utterance import Utterance
 from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.models.generation.beam_search import Answer
 from eartune.models.generation.json_constraint import Constraint
+from eartune.tasks.classification import Classes, ClassificationTask
 from eartune.tasks.slu import Schema, grammar, parse, target
-from eartune.tasks.task import ParseStatus
+from eartune.tasks.task import Grammar, ParseStatus
 from tiny_models import tiny
 
 SLURP = Schema.of(
@@ -23,37 +25,42 @@ SLURP = Schema.of(
 )
 COFFEE = Schema.of([SemanticFrame("orderDrink", (Entity("size", "small"), Entity("größe", "klein")))])
 BARE = Schema.of([SemanticFrame("yes"), SemanticFrame('no "really"')])
+KOREAN = Schema.of([SemanticFrame("날씨를 묻다 " * 9, (Entity("날짜와 시간", "내일"),))])
 MODEL = tiny(Qwen2Audio)
 END = MODEL.tokenizer.convert_tokens_to_ids(MODEL.chat.answer_end)
 
 
-def held_to(schema: Schema) -> Constraint:
-    return Constraint(grammar(schema), MODEL.tokenizer, MODEL.model.config.get_text_config().vocab_size, END)
+def held_to(held: Grammar) -> Constraint:
+    return Constraint(held, MODEL.tokenizer, MODEL.model.config.get_text_config().vocab_size, END)
 
 
-def written(schema: Schema, seed: int, limit: int) -> str:
+def tokens_of(held: Grammar, seed: int, limit: int) -> Answer:
     """What scores drawn at random write, token by token."""
-    constraint = held_to(schema)
+    constraint = held_to(held)
     rules, draw = constraint.rules(limit), torch.Generator().manual_seed(seed)
     answer: Answer = ()
     while not answer or answer[-1] != END:
         scores = torch.randn(1, constraint.n_vocab, generator=draw)
         answer += (int(rules.mask([answer], scores).argmax()),)
         assert len(answer) <= rules.limit
-    return MODEL.tokenizer.decode(answer, skip_special_tokens=True)
+    return answer
 
 
-@pytest.mark.parametrize("schema", [SLURP, COFFEE, BARE], ids=["scenario", "intent", "bare"])
+def written(held: Grammar, seed: int, limit: int) -> str:
+    return MODEL.tokenizer.decode(tokens_of(held, seed, limit), skip_special_tokens=True)
+
+
+@pytest.mark.parametrize("schema", [SLURP, COFFEE, BARE, KOREAN], ids=["scenario", "intent", "bare", "many bytes"])
 @pytest.mark.parametrize("limit", [0, 30, 150])
 @pytest.mark.parametrize("seed", range(4))
 def test_random_scores_write_answers_that_are_right_in_form(schema: Schema, limit: int, seed: int) -> None:
-    answer = written(schema, seed, limit)
+    answer = written(grammar(schema), seed, limit)
     assert parse(answer, schema)[1] is ParseStatus.OK, answer
 
 
-def allows(schema: Schema, text: str) -> bool:
+def allows(held: Grammar, text: str) -> bool:
     """Whether a search may write the text, token by token, and end there."""
-    constraint = held_to(schema)
+    constraint = held_to(held)
     rules, answer = constraint.rules(10_000), Answer()
     for token in [*MODEL.tokenizer(text, add_special_tokens=False)["input_ids"], END]:
         scores = rules.mask([answer], torch.zeros(1, constraint.n_vocab))[0]
@@ -70,7 +77,7 @@ entities = st.lists(st.builds(Entity, st.sampled_from(sorted(SLURP.entity_types)
 @settings(max_examples=25, deadline=None)
 @given(st.sampled_from(sorted(SLURP.pairs)), entities)
 def test_every_answer_that_can_be_learned_can_be_written(pair: tuple[str, str], said: list[Entity]) -> None:
-    assert allows(SLURP, target(SemanticFrame.of(*pair, said)))
+    assert allows(grammar(SLURP), target(SemanticFrame.of(*pair, said)))
 
 
 @pytest.mark.parametrize(
@@ -86,11 +93,11 @@ def test_every_answer_that_can_be_learned_can_be_written(pair: tuple[str, str], 
     ],
 )
 def test_nothing_else_can_be_written(answer: str) -> None:
-    assert not allows(SLURP, answer)
+    assert not allows(grammar(SLURP), answer)
 
 
 def test_beams_that_share_a_beginning_go_their_own_ways() -> None:
-    constraint = held_to(SLURP)
+    constraint = held_to(grammar(SLURP))
     rules = constraint.rules(100)
     ids = tuple(MODEL.tokenizer('{"scenario":"a', add_special_tokens=False)["input_ids"])
     zeros = torch.zeros(2, constraint.n_vocab)
@@ -101,7 +108,7 @@ def test_beams_that_share_a_beginning_go_their_own_ways() -> None:
 
 
 def test_a_beam_that_was_never_an_answer_can_only_end() -> None:
-    constraint = held_to(SLURP)
+    constraint = held_to(grammar(SLURP))
     rules = constraint.rules(100)
     rules.mask([()], torch.zeros(1, constraint.n_vocab))
     after = rules.mask([(5,)], torch.zeros(1, constraint.n_vocab))[0]
@@ -109,7 +116,7 @@ def test_a_beam_that_was_never_an_answer_can_only_end() -> None:
 
 
 def test_what_the_grammar_leaves_no_choice_about_is_known_without_a_model() -> None:
-    rules = held_to(SLURP).rules(100)
+    rules = held_to(grammar(SLURP)).rules(100)
     ids = tuple(MODEL.tokenizer('{"scenario":"al', add_special_tokens=False)["input_ids"])
     rules.mask([ids], torch.zeros(1, rules.constraint.n_vocab))
     spelled = MODEL.tokenizer.decode(rules.forced(ids))
@@ -120,3 +127,40 @@ def test_what_the_grammar_leaves_no_choice_about_is_known_without_a_model() -> N
 
 def test_labels_with_quotes_are_written_as_json() -> None:
     assert json.dumps(json.dumps('no "really"'))[1:-1] in grammar(BARE).lark
+
+
+# --- grammars of other tasks -------------------------------------------------------------------------------------
+
+CLASSES = Classes(frozenset({"angry", "calm", 'calm "ish"', "날씨를 묻다"}))
+MOODS = ClassificationTask().grammar(CLASSES)
+CODES = Grammar('start: "en" | "en-GB" | "de"', ending=6)
+ANYTHING = Grammar(r"start: /[^\x00-\x1f]+/", ending=4)  # the bytes of one character, and the end
+
+
+@pytest.mark.parametrize("limit", [0, 3, 150])
+@pytest.mark.parametrize("seed", range(8))
+def test_random_scores_write_one_of_the_labels(limit: int, seed: int) -> None:
+    label, status = ClassificationTask().parse(written(MOODS, seed, limit), CLASSES)
+    assert status is ParseStatus.OK and label in CLASSES.names
+
+
+@pytest.mark.parametrize("name", sorted(CLASSES.names))
+def test_every_label_can_be_written(name: str) -> None:
+    assert allows(MOODS, ClassificationTask().target(Utterance("u1", None, "en", None, (), name)))
+
+
+@pytest.mark.parametrize("answer", ['{"label":"furious"}', '{"label":"ang"}', '{"label":"angry"} !', "angry", ""])
+def test_no_other_label_can_be_written(answer: str) -> None:
+    assert not allows(MOODS, answer)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_answers_that_are_no_json_are_held_as_well(seed: int) -> None:
+    assert written(CODES, seed, limit=1) in ("en", "en-GB", "de")
+    assert allows(CODES, "en") and allows(CODES, "en-GB") and not allows(CODES, "e") and not allows(CODES, "fr")
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_an_answer_that_may_end_is_ended_at_the_limit(seed: int) -> None:
+    """Where any text is an answer, brackets would always be allowed and bring no end nearer."""
+    assert len(tokens_of(ANYTHING, seed, limit=4)) <= 8
