@@ -142,7 +142,7 @@ SCORE_FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "cut predictions": (cut("predictions.jsonl"), "predictions.jsonl, row 2: is not JSON"),
     "other corpus": (
         lambda folder: write_predictions(folder, "coffee1", "coffee2"),
-        "predictions.jsonl: 'coffee1' is not in the reference; is it of another corpus or split?",
+        "predictions.jsonl: 'coffee1' is not in the reference; does it come from another corpus or split?",
     ),
     "missing reference": (remove("test.jsonl"), "test.jsonl: no such file"),
     "empty reference": (text("test.jsonl", ""), "test.jsonl: holds no references"),
@@ -153,11 +153,11 @@ SCORE_FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "bad reference": (edit("test.jsonl", scenario=None), 'test.jsonl, row 2: needs "scenario" and "action"'),
     "two kinds of frames": (
         edit("test.jsonl", scenario=None, intent="set"),
-        "test.jsonl: some rows have scenario and action, some an intent alone",
+        "test.jsonl: some rows have a scenario and an action, some only an intent",
     ),
-    "one name for two recordings": (
-        edit("test.jsonl", recordings=[{"file": f"{folder}/test0.wav", "seconds": 1} for folder in "ab"]),
-        "test.jsonl: two recordings of a sentence are called 'test1 test0.wav'",
+    "one recording twice": (
+        edit("test.jsonl", recordings=[{"file": "a/test0.wav", "seconds": 1}] * 2),
+        "a/test0.wav twice; name each recording once",
     ),
 }
 

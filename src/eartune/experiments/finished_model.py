@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from eartune.errors import InputError
 from eartune.experiments.experiment import Experiment
@@ -12,6 +13,7 @@ from eartune.models.registry import load
 from eartune.run_folder import ModelFolder, RunFolder
 from eartune.tasks.settings import read_task
 from eartune.tasks.task import Labels, Task
+from eartune.training.schemes import SCHEMES
 from eartune.training.trainer import load_weights
 
 
@@ -42,7 +44,7 @@ def read_finished_model(path: Path, task: Task | None = None) -> FinishedModel:
     result = read_json(folder.result)
     if result.get("status") == "failed":
         raise InputError(f"{path}: failed ({result.get('error')}), so there is no model to use")
-    settings = read_json(folder.settings)
+    settings = _without_schemes_from_python(read_json(folder.settings))
     if task is None and read_task(settings["task"]) is None:
         raise InputError(f"{path}: its task was given from Python; give it again, as in load(..., task=MyTask())")
     experiment = Experiment.model_validate(settings if task is None else settings | {"task": task})
@@ -52,6 +54,13 @@ def read_finished_model(path: Path, task: Task | None = None) -> FinishedModel:
     labels = experiment.task.read_labels(read_json(folder.labels))
     stages = folder.read_stage_folders()
     return FinishedModel(folder, experiment, stages[-1].weights if stages else None, labels, plan["preface"])
+
+
+def _without_schemes_from_python(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings without schemes that no YAML can name; to ask a trained model, its scheme need not be known."""
+    types = {scheme.model_fields["type"].default for scheme in SCHEMES}
+    known = [scheme for scheme in settings["grid"]["schemes"] if scheme["type"] in types]
+    return settings | {"grid": settings["grid"] | {"schemes": known or [{"type": "untuned"}]}}
 
 
 def load_audio_llm(finished: FinishedModel) -> AudioLLM:

@@ -17,8 +17,12 @@ def write_card(run: FinishedModel, chat: ChatFormat, path: Path, adapter: bool =
     """As Markdown with the hub's header; of a whole model, or of its adapter alone."""
     experiment, result = run.experiment, read_json(run.folder.result)
     data = experiment.model_dump(mode="json")["data"]
-    (scheme,) = (scheme for scheme in experiment.grid.schemes if scheme.label == result["scheme"])
-    learned = ("speech", "source_speech") * scheme.uses_speech + ("synthetic_speech",) * scheme.uses_synthetic
+    scheme = next((scheme for scheme in experiment.grid.schemes if scheme.label == result["scheme"]), None)
+    learned = []  # the pools that it learned from; of a scheme given from Python, all that there may have been
+    if scheme is None or scheme.uses_speech:
+        learned += ["speech", "source_speech"]
+    if scheme is None or scheme.uses_synthetic:
+        learned += ["synthetic_speech"]
     task, metrics = experiment.task, experiment.task.metrics(run.labels)
     prompt = render(chat, run.preface + task.instruction(run.labels), None, experiment.architecture.instruction)
     environment = Environment(

@@ -26,6 +26,11 @@ class ListeningCheck:
 
     swapped: float
     """The mean absolute change of the right answers' log-probability, in nats a token, when clips are swapped."""
+    muted: float
+    """The same when each clip is silence of its own length, which a model that gets no audio cannot tell from speech.
+
+    Swapping alone does not show that: clips of other lengths take other numbers of positions.
+    """
     silence: float
     """The main metric of answers to silence."""
     speech: float
@@ -33,14 +38,14 @@ class ListeningCheck:
 
     @property
     def listens(self) -> bool:
-        """Whether swapping changes anything, and silence scores clearly less than speech."""
-        return self.swapped > LEAST_CHANGE and (self.silence == 0 or self.silence < 0.8 * self.speech)
+        """Whether other clips and silence change anything, and silence scores clearly less than speech."""
+        return min(self.swapped, self.muted) > LEAST_CHANGE and (self.silence == 0 or self.silence < 0.8 * self.speech)
 
     @property
     def sentence(self) -> str:
         """The finding in words."""
         found = (
-            f"swapping clips changes its answers by {self.swapped:.2f} nats a token; "
+            f"swapping clips changes its answers by {self.swapped:.2f} nats a token, silence by {self.muted:.2f}; "
             f"silence scores {self.silence:.1%} where speech scores {self.speech:.1%}"
         )
         return f"It listens: {found}." if self.listens else f"IT DOES NOT LISTEN: {found}."
@@ -55,14 +60,13 @@ def check_listening(
         return None
     learned = [rows.to_learn(example) for example in chosen]
     swapped = [replace(row, clip=other.clip) for row, other in zip(learned, learned[1:] + learned[:1], strict=True)]
-    silent = [
-        replace(row, clip=_silence(rows, example), answer=None) for row, example in zip(learned, chosen, strict=True)
-    ]
-    own = [replace(row, answer=None) for row in learned]
-    change = (_log_probabilities(model, learned) - _log_probabilities(model, swapped)).abs().mean()
+    muted = [replace(row, clip=_silence(rows, example)) for row, example in zip(learned, chosen, strict=True)]
+    silent, own = ([replace(row, answer=None) for row in asked] for asked in (muted, learned))
+    right = _log_probabilities(model, learned)
     greedy = decoding.model_copy(update={"beams": 1})
     return ListeningCheck(
-        swapped=float(change),
+        swapped=float((right - _log_probabilities(model, swapped)).abs().mean()),
+        muted=float((right - _log_probabilities(model, muted)).abs().mean()),
         silence=_score(model, silent, chosen, rows, metric, greedy),
         speech=_score(model, own, chosen, rows, metric, greedy),
     )

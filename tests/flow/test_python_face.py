@@ -1,0 +1,156 @@
+"""The Python face end to end: load, predict in every form, run with a scheme of one's own, and what is exported."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from rich.console import Console
+
+import eartune
+from eartune.data.audio import write_audio
+from eartune.export.exporting import export_run
+from eartune.models.families.qwen2_audio import Qwen2Audio
+from eartune.models.transformers_version import transformers_is_at_least
+from tiny_models import tiny
+
+QUIET = Console(quiet=True)
+FRAMES = (eartune.SemanticFrame("stop"), eartune.SemanticFrame("go", (eartune.Entity("where", "home"),)))
+
+
+class RecordingsFirst(eartune.Scheme):
+    """A scheme of the user's own: one stage of recordings, then one of text."""
+
+    type: str = "recordings-first"
+    epochs: int = 1
+
+    def stages(self, text: Any, speech: Any, synthetic: Any = ()) -> list[eartune.Stage]:
+        """Recordings first."""
+        everything = tuple(eartune.Component)
+        return [
+            eartune.Stage("speech", eartune.as_speech(speech), self.epochs, 1e-3, 0.0, everything),
+            eartune.Stage("text", eartune.as_text(text), self.epochs, 1e-3, 0.0, (eartune.Component.LANGUAGE_MODEL,)),
+        ]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny checkpoint, three manifests and an experiment."""
+    folder = tmp_path_factory.mktemp("orders")
+    tiny(Qwen2Audio).save(folder / "tiny")
+    for name, count in (("text", 4), ("speech", 4), ("test", 3)):
+        rows = []
+        for number in range(count):
+            path = folder / "recordings" / f"{name}{number}.wav"
+            write_audio(path, np.random.default_rng(number).standard_normal(6000).astype(np.float32) * 0.2)
+            recordings = () if name == "text" else (eartune.Recording(path, 6000 / 16_000),)
+            frame = FRAMES[number % 2]
+            rows.append(eartune.Utterance(f"{name}{number}", f"say {number}", "en", frame, recordings))
+        eartune.write_manifest(folder / f"{name}.jsonl", rows)
+    (folder / "orders.yaml").write_text(
+        f"""
+name: orders
+question: Does a scheme of one's own run?
+data:
+  text:   [{{corpus: manifest, path: text.jsonl}}]
+  speech: [{{corpus: manifest, path: speech.jsonl}}]
+  test:   [{{corpus: manifest, path: test.jsonl}}]
+architecture: {{type: qwen2-audio, checkpoint: {folder / "tiny"}, precision: float32}}
+grid: {{schemes: [{{type: text-only, epochs: 1}}], budgets: [50%]}}
+training: {{batch_size: 2, micro_batch_size: 2}}
+decoding: {{beams: 1, max_new_tokens: 4, batch_size: 2}}
+"""
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def outcome(folder: Path) -> eartune.RunOutcome:
+    return eartune.run(
+        folder / "orders.yaml", data=folder, runs=folder / "runs", schemes=[RecordingsFirst()], console=QUIET
+    )
+
+
+def test_a_scheme_of_ones_own_runs_beside_those_of_the_yaml_and_is_in_the_report(outcome: eartune.RunOutcome) -> None:
+    assert outcome.failed == ()
+    names = [result.name for result in outcome.results]
+    assert names == ["recordings-first-50pct-seed0", "text-only-seed0"]
+    page = outcome.folder.markdown.read_text()
+    assert "recordings-first minus text-only" in page.replace("recordings-first 50%", "recordings-first")
+    (stages,) = (model.read_stage_folders() for model in [outcome.folder.model(names[0])])
+    assert [stage.path.name.split("-")[0] for stage in stages] == ["speech", "text"]
+
+
+def test_a_run_of_ones_own_scheme_resumes(outcome: eartune.RunOutcome, folder: Path) -> None:
+    before = outcome.folder.model("recordings-first-50pct-seed0").result.stat().st_mtime_ns
+    again = eartune.run(
+        folder / "orders.yaml", data=folder, runs=folder / "runs", schemes=[RecordingsFirst()], console=QUIET
+    )
+    assert again.folder.model("recordings-first-50pct-seed0").result.stat().st_mtime_ns == before
+
+
+def test_a_recording_is_answered_alike_in_every_form(outcome: eartune.RunOutcome, folder: Path) -> None:
+    """A path, a file's bytes, samples in floats or 16 bits with one channel or two, and all of them in one list."""
+    model = eartune.load(outcome.folder.model("text-only-seed0").path)
+    path = folder / "recordings" / "test0.wav"
+    samples, rate = soundfile.read(path, dtype="float32")
+    integers, _ = soundfile.read(path, dtype="int16")
+    forms = [path, str(path), path.read_bytes(), (samples, rate), (integers, rate), (np.stack([samples] * 2, 1), rate)]
+    texts = [prediction.text for prediction in model.stream(forms)]
+    assert len(texts) == len(forms) and len(set(texts)) == 1
+    assert model.predict(forms) == [model.predict(form) for form in forms]
+
+
+def test_predictions_come_batch_by_batch(outcome: eartune.RunOutcome, folder: Path) -> None:
+    model = eartune.load(outcome.folder.model("text-only-seed0").path)
+    read: list[int] = []
+
+    def recordings() -> Any:
+        for number in range(3):
+            read.append(number)
+            yield folder / "recordings" / f"test{number}.wav"
+
+    stream = model.stream(recordings())
+    first = next(stream)
+    assert read == [0, 1] and first.file == str(folder / "recordings" / "test0.wav")
+    assert len(list(stream)) == 2
+
+
+@pytest.mark.parametrize(
+    ("recording", "message"),
+    [
+        (b"no audio", "recording 0: not a readable wav, flac, ogg or mp3 file"),
+        ((np.zeros(100, np.float32), 16_000), r"recording 0: is 0\.01 s long"),
+        ("nowhere.wav", r"nowhere\.wav: no such recording"),
+    ],
+)
+def test_what_cannot_be_decoded_is_one_sentence(outcome: eartune.RunOutcome, recording: Any, message: str) -> None:
+    model = eartune.load(outcome.folder.model("text-only-seed0").path)
+    with pytest.raises(eartune.InputError, match=message):
+        model.predict(recording)
+
+
+def test_an_untuned_checkpoint_is_loaded_by_its_folder(folder: Path) -> None:
+    utterances = eartune.read_manifest(folder / "text.jsonl")
+    model = eartune.load(folder / "tiny", utterances=utterances)
+    assert model.architecture.type == "qwen2-audio" and model.labels.describe() == "2 intents, 1 entity type"
+    assert isinstance(next(model.stream([folder / "recordings" / "test0.wav"])).text, str)
+
+
+@pytest.mark.parametrize("place", ["runs/orders", "runs"])
+def test_what_is_no_model_is_one_sentence(outcome: eartune.RunOutcome, folder: Path, place: str) -> None:
+    with pytest.raises(eartune.InputError, match="is not the folder of a finished model"):
+        eartune.load(folder / place)
+
+
+@pytest.mark.skipif(
+    not transformers_is_at_least("5.23"), reason="transformers before 5.23 writes names that others cannot read"
+)
+def test_an_exported_model_answers_as_the_run_did(outcome: eartune.RunOutcome, folder: Path, tmp_path: Path) -> None:
+    trained = outcome.folder.model("text-only-seed0").path
+    export_run(trained, tmp_path / "exported", lambda line: None)
+    recordings = [folder / "recordings" / f"test{number}.wav" for number in range(3)]
+    here, there = eartune.load(trained), eartune.load(tmp_path / "exported")
+    assert [p.text for p in here.stream(recordings)] == [p.text for p in there.stream(recordings)]
+    assert there.labels == here.labels

@@ -1,0 +1,92 @@
+"""The listening check: a model that gets no audio is found, one that does is not, and one meaning cannot be checked."""
+
+from dataclasses import replace
+from pathlib import Path
+from types import MethodType
+
+import numpy as np
+import pytest
+import torch
+
+from builders import frame
+from eartune.data.audio import load_audio, write_audio
+from eartune.data.example import Example
+from eartune.data.utterance import Recording, Utterance
+from eartune.inference.listening_check import ListeningCheck, check_listening
+from eartune.models.architecture import Architecture
+from eartune.models.batch import Batch
+from eartune.models.families.qwen2_audio import Qwen2Audio
+from eartune.models.rows import RowMaker
+from eartune.settings import Decoding
+from eartune.tasks.slu import Schema, SluTask
+from tiny_models import tiny
+
+FRAMES = [frame("light.on"), frame("light.off"), frame("light.on"), frame("music.play")]
+
+
+@pytest.fixture
+def examples(tmp_path: Path) -> list[Example]:
+    """Four tones of other lengths and pitches, the first and the third of one meaning."""
+    found = []
+    for place, meaning in enumerate(FRAMES):
+        path = tmp_path / f"{place}.wav"
+        seconds = 0.5 + 0.3 * place
+        times = np.arange(round(16_000 * seconds)) / 16_000
+        write_audio(path, 0.3 * np.sin(2 * np.pi * 200 * 2**place * times).astype(np.float32))
+        recording = Recording(path, seconds)
+        found.append(Example(Utterance(f"u{place}", None, "en", meaning, (recording,)), recording))
+    return found
+
+
+def checked(model: Qwen2Audio, examples: list[Example]) -> ListeningCheck | None:
+    rows = RowMaker(model, SluTask(), Schema.of(FRAMES), Architecture(type="qwen2-audio", checkpoint="pocket"))
+    return check_listening(model, examples, rows, "slu_f1", Decoding(beams=1, max_new_tokens=3))
+
+
+def make_deaf(model: Qwen2Audio) -> None:
+    """Give the decoder zeros in place of every clip, as a bug in the prompt or in the encoder may do."""
+
+    def adapt(self: Qwen2Audio, states: torch.Tensor) -> torch.Tensor:
+        return torch.zeros_like(Qwen2Audio.adapt(self, states))
+
+    model.adapt = MethodType(adapt, model)  # type: ignore[method-assign]
+
+
+def test_a_model_that_gets_no_audio_is_said_not_to_listen(examples: list[Example]) -> None:
+    model = tiny(Qwen2Audio)
+    make_deaf(model)
+    found = checked(model, examples)
+    assert found is not None and found.muted == 0 and not found.listens
+    assert found.swapped > 1e-3  # clips of other lengths take other numbers of positions
+    assert found.sentence.startswith("IT DOES NOT LISTEN: ") and "silence by 0.00" in found.sentence
+
+
+def test_a_model_that_gets_its_audio_changes_with_it(examples: list[Example]) -> None:
+    found = checked(tiny(Qwen2Audio), examples)
+    assert found is not None and min(found.swapped, found.muted) > 1e-3 and found.listens
+
+
+@pytest.mark.parametrize(
+    ("silence", "speech", "listens"), [(0.0, 0.0, True), (0.1, 0.5, True), (0.41, 0.5, False), (0.5, 0.5, False)]
+)
+def test_silence_must_score_clearly_less_than_speech(silence: float, speech: float, listens: bool) -> None:
+    assert ListeningCheck(swapped=0.5, muted=0.5, silence=silence, speech=speech).listens is listens
+
+
+def test_a_test_with_one_meaning_cannot_be_checked(examples: list[Example]) -> None:
+    same = [replace(example, utterance=replace(example.utterance, frame=FRAMES[0])) for example in examples]
+    assert checked(tiny(Qwen2Audio), same) is None
+
+
+def test_the_first_recording_of_each_meaning_is_checked(
+    examples: list[Example], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Batch] = []
+    model = tiny(Qwen2Audio)
+    real = model.collate
+    monkeypatch.setattr(model, "collate", lambda rows: asked.append(rows) or real(rows))
+    checked(model, examples)
+    mels = [row.clip.mel for row in asked[0] if row.clip is not None]
+    first = [examples[place].recording for place in (0, 1, 3)]
+    expected = [model.features(load_audio(recording.path, False)).mel for recording in first if recording]
+    assert len(mels) == 3 and all(torch.equal(one, other) for one, other in zip(mels, expected, strict=True))
