@@ -42,12 +42,13 @@ class Model:
         return [f"{example.utterance.id} of {' '.join(self.asked[-1])}" for example in batch]
 
 
-def answers(path: Path, model: Model, shown: list[tuple[int, int]] | None = None, batch_size: int = 3) -> list[str]:
-    def row(example: Example, text: str) -> dict[str, Any]:
-        return {"id": example.utterance.id, "file": None, "text": text}
+def row_of(example: Example, text: str) -> dict[str, Any]:
+    return {"id": example.utterance.id, "file": None, "text": text}
 
+
+def answers(path: Path, model: Model, shown: list[tuple[int, int]] | None = None, batch_size: int = 3) -> list[str]:
     progress = [] if shown is None else shown
-    return answer_all(EXAMPLES, model, row, path, batch_size, lambda *counts: progress.append(counts))
+    return answer_all(EXAMPLES, model, row_of, path, batch_size, lambda *counts: progress.append(counts))
 
 
 def cut(path: Path, after: int, dropped_bytes: int = 0) -> None:
@@ -99,10 +100,23 @@ def test_half_a_row_does_not_spoil_the_row_that_is_written_after_it(tmp_path: Pa
 def test_nothing_is_left_beside_the_answers(tmp_path: Path, killed_before_the_removal: bool) -> None:
     path = tmp_path / "answers.jsonl"
     whole = answers(path, Model())
+    assert list(tmp_path.iterdir()) == [path]
     if killed_before_the_removal:
         partial(path).write_text('{"id":"u1","file":null,"text":"half')
     assert answers(path, Model(cut_after=0)) == whole
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_batch_is_on_disk_before_the_next_one_is_asked(tmp_path: Path) -> None:
+    """A killed process writes nothing more, not even what it had answered."""
+    path, model, on_disk = tmp_path / "answers.jsonl", Model(), []
+
+    def ask(batch: Sequence[Example]) -> list[str]:
+        on_disk.append(len(partial(path).read_text().splitlines()))
+        return model(batch)
+
+    answer_all(EXAMPLES, ask, row_of, path, 3, lambda done, total: None)
+    assert on_disk == [0, 3, 6]
 
 
 def test_answers_of_another_batch_size_are_kept(tmp_path: Path) -> None:
@@ -114,13 +128,6 @@ def test_answers_of_another_batch_size_are_kept(tmp_path: Path) -> None:
 
 
 def test_two_texts_of_one_length_keep_their_order(tmp_path: Path) -> None:
-    examples, model = as_text(pool(3)), Model()
-    answer_all(
-        examples,
-        model,
-        lambda example, text: {"id": example.utterance.id, "file": None, "text": text},
-        tmp_path / "a.jsonl",
-        2,
-        lambda done, total: None,
-    )
+    model = Model()
+    answer_all(as_text(pool(3)), model, row_of, tmp_path / "answers.jsonl", 2, lambda done, total: None)
     assert model.asked == [["u0", "u1"], ["u2"]]
