@@ -42,6 +42,10 @@ OPTIMIZER, RUNNER = "src/eartune/training/optimizer.py", "src/eartune/experiment
 RECIPE, LOG = "tests/unit/training/test_recipe.py", "tests/unit/training/test_callbacks.py"
 SEEDS, TRAINER_TESTS = "tests/flow/test_seeds.py", "tests/unit/training/test_trainer.py"
 PROGRESS, PROGRESS_TESTS = "src/eartune/experiments/progress.py", "tests/unit/experiments/test_progress.py"
+ANSWERS, ANSWERS_TESTS = "src/eartune/inference/answers.py", "tests/unit/inference/test_answers.py"
+FOLDER, FOLDER_TESTS = "src/eartune/run_folder.py", "tests/unit/test_run_folder.py"
+INDEX, INDEX_TESTS = "src/eartune/data/recording_index.py", "tests/unit/data/test_recording_index.py"
+KILLED = "tests/flow/test_kill_and_resume.py"
 DISK, DISK_TESTS = "src/eartune/training/disk_estimate.py", "tests/unit/training/test_disk_estimate.py"
 CLASSIFICATION, CLASSIFICATION_TESTS = (
     "src/eartune/tasks/classification.py",
@@ -136,6 +140,37 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         f"{TRAINER_TESTS}::test_a_row_is_tokenized_once",
     ),
     ("half a checkpoint is loaded", TRAINER, 'read_json(checkpoint / "trainer_state.json")', "pass", LOG),
+    # --- what a killed run leaves
+    ("half an answer kept", ANSWERS, "file.truncate(len(whole))", "pass", ANSWERS_TESTS),
+    ("everything asked again", ANSWERS, "if all(key in rows", "if None in (key in rows", ANSWERS_TESTS),
+    ("half a batch kept", ANSWERS, "if all(key in rows", "if any(key in rows", ANSWERS_TESTS),
+    ("answers written late", ANSWERS, "            file.flush()\n", "", ANSWERS_TESTS),
+    ("collected answers stay", ANSWERS, "    collected.unlink()\n", "", ANSWERS_TESTS),
+    (
+        "an old key stays until the end",
+        FOLDER,
+        "(self.fingerprint, *answers, self.scores, self.result)",
+        "(*answers, self.scores, self.result)",
+        FOLDER_TESTS,
+    ),
+    ("index written without its lock", INDEX, "with FileLock(", "if FileLock(", INDEX_TESTS),
+    ("half an index stays", INDEX, "seconds=0, stem", "seconds=1e9, stem", INDEX_TESTS),
+    (
+        "checkpoints of a finished stage stay",
+        "src/eartune/experiments/runner.py",
+        "            stage.remove_checkpoints()\n",
+        "            pass\n",
+        KILLED,
+    ),
+    ("half-written files stay", FOLDER, "seconds=0, recursive", "seconds=1e9, recursive", KILLED),
+    (
+        "random state not resumed",
+        TRAINER,
+        "    def _load_from_checkpoint(",
+        "    def _load_rng_state(self, checkpoint: str | None) -> None:\n        pass\n\n"
+        "    def _load_from_checkpoint(",
+        KILLED,
+    ),
     # --- progress and the disk estimate
     (
         "progress passes 100 %",

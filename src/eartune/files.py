@@ -36,12 +36,13 @@ def atomic(path: Path) -> Iterator[Path]:
         remove(half_written)
 
 
-def remove_leftovers(folder: Path, seconds: float = 3600, recursive: bool = False) -> None:
+def remove_leftovers(folder: Path, seconds: float = 3600, recursive: bool = False, stem: str = "*") -> None:
     """Remove temporary files that killed processes left in a folder; with `recursive`, also in those below it.
 
-    Files that were written to in the last `seconds` stay, as another process may be at work.
+    Files that were written to in the last `seconds` stay, as another process may be at work. With `stem`, only
+    temporary files of the file with this stem are removed.
     """
-    pattern = f".*{_HALF_WRITTEN}*"
+    pattern = f".{stem}{_HALF_WRITTEN}*"
     for path in folder.rglob(pattern) if recursive else folder.glob(pattern):
         if time.time() - path.lstat().st_mtime >= seconds:
             remove(path)

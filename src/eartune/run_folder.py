@@ -1,7 +1,7 @@
 """The layout of the folder for runs: every file that a run writes has its name and its meaning here, and nowhere else.
 
 runs/                                RunsFolder
-    recordings.jsonl                 what was found out about each recording
+    recordings.jsonl                 what was found out about each recording; .recordings.lock is held to write it
     speech/                          recordings that synthetic voices made
     orders/                          RunFolder, one experiment
         .lock                        held while a process works in the folder
@@ -14,7 +14,7 @@ runs/                                RunsFolder
             train.jsonl  checkpoint-N/  weights.safetensors  stage.json
         curriculum-5pct-seed0/       ModelFolder
             fingerprint.json  settings.json  labels.json  selection.json  plan.json
-            predictions.part.jsonl  predictions.jsonl  scores.json  result.json
+            predictions.part.jsonl  predictions.jsonl  decoding.json  scores.json  result.json
 
 A key is a digest of everything that the content follows from (experiments/keys.py).
 """
@@ -228,6 +228,11 @@ class ModelFolder:
         return self.path / "predictions.jsonl"
 
     @property
+    def decoding(self) -> Path:
+        """How long answering the test has taken, in seconds over all sessions."""
+        return self.path / "decoding.json"
+
+    @property
     def scores(self) -> Path:
         """All scores with their intervals."""
         return self.path / "scores.json"
@@ -256,11 +261,20 @@ class ModelFolder:
         return ModelState.DECODING if partial(self.predictions).is_file() else ModelState.NEW
 
     def begin(self, key: str) -> None:
-        """Remove the answers and scores of other settings under the same name, and record the key."""
+        """Remove the answers and scores of other settings under the same name, and record the key.
+
+        The key goes first and comes last: a folder of which a part is removed belongs to no settings.
+        """
         if self._recorded_key() != key:
-            for outdated in (self.predictions, partial(self.predictions), self.scores, self.result):
+            answers = self.predictions, partial(self.predictions), self.decoding
+            for outdated in (self.fingerprint, *answers, self.scores, self.result):
                 outdated.unlink(missing_ok=True)
             write_json(self.fingerprint, {"fingerprint": key})
+
+    @property
+    def decode_seconds(self) -> float:
+        """How long answering the test has taken, over all sessions."""
+        return float(read_json(self.decoding)["seconds"]) if self.decoding.is_file() else 0.0
 
     def read_stage_folders(self) -> tuple[StageFolder, ...]:
         """The folders of the model's stages, as its plan names them."""

@@ -173,6 +173,29 @@ def test_a_cut_run_goes_on_to_the_same_answers(
         assert answers[0] == answers[1]
 
 
+@pytest.mark.parametrize("decoded_again", [False, True])
+def test_the_time_of_decoding_counts_what_earlier_sessions_took(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decoded_again: bool
+) -> None:
+    """It was that of the last session alone: 0 where all answers were there when the run was cut."""
+
+    def cut(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(model_run, "score", cut)
+    settings = experiment(data, schemes=[{"type": "untuned"}], budgets=[])
+    with pytest.raises(KeyboardInterrupt):
+        run(settings, data, tmp_path, Console(quiet=True))
+    monkeypatch.undo()
+    cell = tmp_path / "tiny" / "untuned-seed0"
+    assert json.loads((cell / "decoding.json").read_text())["seconds"] > 0
+    (cell / "decoding.json").write_text('{"seconds": 100.0}')
+    if decoded_again:
+        (cell / "predictions.jsonl").unlink()
+    (result,) = read_results(run(settings, data, tmp_path, Console(quiet=True)))
+    assert result.seconds["decode"] > 100 if decoded_again else result.seconds["decode"] == 100
+
+
 def test_other_settings_under_the_same_name_are_run_anew(finished: Path, data: Path, tmp_path: Path) -> None:
     only = [{"type": "text-only", "epochs": 1, "learning_rate": 1e-3}]
     first = run(experiment(data, schemes=only), data, tmp_path, Console(quiet=True))

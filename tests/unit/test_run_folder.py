@@ -1,6 +1,10 @@
 """The run's folder: one owner of its names, states that survive a cut at any place, one process at a time."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +19,54 @@ def test_a_run_is_alone_in_its_folder_and_leaves_it_free(tmp_path: Path) -> None
         pass
     with run.lock():
         pass
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_process_that_reads_ahead_does_not_hold_the_lock_of_a_killed_run(tmp_path: Path) -> None:
+    """Workers notice after seconds that the run was killed; who runs it again at once was refused until then."""
+    program = (
+        "import os, sys, time; from pathlib import Path; from eartune.run_folder import RunFolder\n"
+        "with RunFolder(Path(sys.argv[1])).lock():\n"
+        "    if os.fork():\n        print('locked', flush=True)\n"
+        "    time.sleep(60)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as process:
+        try:
+            assert process.stdout is not None and process.stdout.readline() == b"locked\n"
+            process.kill()
+            process.wait()
+            with RunFolder(tmp_path).lock():
+                pass
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_a_folder_that_was_killed_on_its_way_to_other_settings_belongs_to_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody tries other settings, the process is killed at once, and the first settings are run again.
+
+    The result was still there and the answers were gone: the model counted as finished.
+    """
+    model = RunFolder(tmp_path).model("text-only-seed0")
+    model.begin("k1")
+    for path in (model.predictions, model.scores, model.result):
+        path.write_text('{"status": "finished"}')
+    removed: list[Path] = []
+    unlink = Path.unlink
+
+    def killed_at_the_third(path: Path, missing_ok: bool = False) -> None:
+        if len(removed) == 2:
+            raise KeyboardInterrupt
+        removed.append(path)
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", killed_at_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        model.begin("k2")
+    monkeypatch.undo()
+    assert not model.predictions.exists() and model.state("k1") is ModelState.NEW
 
 
 def test_what_a_killed_process_was_writing_is_removed(tmp_path: Path) -> None:

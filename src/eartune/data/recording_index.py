@@ -12,9 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from filelock import FileLock
+
 from eartune.data.audio import audio_seconds, read_audio
 from eartune.errors import InputError
-from eartune.files import read_lines, write_lines
+from eartune.files import read_lines, remove_leftovers, write_lines
 
 READ_AHEAD = 256  # recordings in the hands of the threads, so that little is lost when a run is interrupted
 SAVE_EVERY = 5_000  # recordings, after which the index is saved while it is being filled
@@ -91,12 +93,15 @@ class RecordingIndex:
     def save(self) -> None:
         """Write the file, if anything was learned since; what another process wrote there meanwhile is kept.
 
-        Of two processes that write in the same moment one may lose its rows, which costs reading recordings again.
+        Experiments share the file, so that one process at a time writes it. What a killed one left is removed.
         """
         if self.file is None or self._is_saved:
             return
-        self._facts = _read(self.file) | self._facts
-        write_lines(self.file, ({"file": name, **vars(facts)} for name, facts in sorted(self._facts.items())))
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.file.with_name(f".{self.file.stem}.lock")):
+            remove_leftovers(self.file.parent, seconds=0, stem=self.file.stem)
+            self._facts = _read(self.file) | self._facts
+            write_lines(self.file, ({"file": name, **vars(facts)} for name, facts in sorted(self._facts.items())))
         self._is_saved = True
 
     def _fresh_facts(self, path: Path) -> RecordingFacts:

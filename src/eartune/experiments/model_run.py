@@ -85,11 +85,10 @@ def make_model(context: RunContext, plan: CellPlan, keys: CellKeys, result: RunR
     model = train_model(context, plan, keys, len(plan.stages))
     encoded = context.encoder_cache().of_test(model, test, context.watch(f"{name}: encodes the test"))
     rows = context.rows(model, plan.preface, encoded)
-    started = time.monotonic()
     predictions = decode_test(context, model, test, rows, name)
     seconds = {
         "train": sum(folder.seconds for folder in stage_folders(context.folder, plan, keys)),
-        "decode": time.monotonic() - started,
+        "decode": folder.decode_seconds,
     }
     scores = score(context, predictions)
     write_json(folder.scores, {metric: value.to_json() for metric, value in scores.items()})
@@ -176,13 +175,19 @@ def stage_folders(folder: RunFolder, plan: CellPlan, keys: CellKeys) -> tuple[St
 def decode_test(
     context: RunContext, model: "AudioLLM", test: Sequence[Example], rows: "RowMaker", name: str
 ) -> tuple[Prediction, ...]:
-    """The model's answers to the test."""
+    """The model's answers to the test; how long they took is kept beside them, as a run may be cut."""
     from eartune.inference.decode import decode
 
-    units = decode_units(context.pools)
-    path, show = context.folder.model(name).predictions, context.watch(f"{name}: answers", units)
+    units, folder = decode_units(context.pools), context.folder.model(name)
+    show = context.watch(f"{name}: answers", units)
+    earlier, started = folder.decode_seconds, time.monotonic()
+
+    def note(done: int, total: int) -> None:
+        write_json(folder.decoding, {"seconds": earlier + time.monotonic() - started})
+        show(done, total)
+
     decoding = context.experiment.decoding
-    predictions = decode(model, test, rows, decoding, path, context.name_of, show)
+    predictions = decode(model, test, rows, decoding, folder.predictions, context.name_of, note)
     context.progress.done(units)
     return predictions
 

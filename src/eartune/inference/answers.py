@@ -1,4 +1,8 @@
-"""Examples in, answers out: sorted by length, answered in batches, each kept as it comes, so that a cut run resumes."""
+"""Examples in, answers out: sorted by length, answered in batches, each kept as it comes, so that a cut run resumes.
+
+Batches are the same after a resume: what an example is batched with may change the last digits of its scores, and so
+its answer.
+"""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,7 +29,7 @@ def answer_all(
     """The text that `ask` answers to each example, in the order of the examples.
 
     `row_of` makes an answer a row of the file `path`, with the keys id, file and text. Rows are collected in a file
-    beside it until all are there; those of an earlier, interrupted call are kept, and their examples not asked again.
+    beside it until all are there; a batch that an earlier, interrupted call has answered whole is not asked again.
     """
     keys = [_key(row_of(example, "")) for example in examples]
     collected = partial(path)
@@ -33,12 +37,13 @@ def answer_all(
         collected.unlink(missing_ok=True)
         return _in_order(keys, _texts(path))
     rows = {_key(row): row for row in _whole_rows(collected)}
-    open_ones = [example for example, key in zip(examples, keys, strict=True) if key not in rows]
-    open_ones.sort(key=_length)
+    keyed = sorted(zip(keys, examples, strict=True), key=lambda pair: _length(pair[1]))
     path.parent.mkdir(parents=True, exist_ok=True)
     with collected.open("a", encoding="utf-8") as file:
-        for start in range(0, len(open_ones), batch_size):
-            batch = open_ones[start : start + batch_size]
+        for start in range(0, len(keyed), batch_size):
+            if all(key in rows for key, _ in keyed[start : start + batch_size]):
+                continue
+            batch = [example for _, example in keyed[start : start + batch_size]]
             for row in map(row_of, batch, ask(batch)):
                 rows[_key(row)] = row
                 file.write(json_line(row))

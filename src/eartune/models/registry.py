@@ -8,7 +8,7 @@ from transformers import PreTrainedConfig
 from transformers.utils import logging
 
 from eartune.errors import InputError
-from eartune.files import atomic
+from eartune.files import atomic, remove_leftovers
 from eartune.models.architecture import POCKETS, Architecture, Family
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.families.audioflamingo3 import AudioFlamingo3
@@ -89,6 +89,7 @@ def pocket_folder(name: str) -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "eartune"
     folder = cache / f"pocket-{pocket_fingerprint(name)}"
     if not (folder / "config.json").exists():
+        remove_leftovers(cache)
         model = build_pocket(TRAINED[name])
         try:
             with atomic(folder) as half_written:

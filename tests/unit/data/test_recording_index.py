@@ -1,7 +1,11 @@
 """What is known of a recording is kept, and counts only for the file that it was found out about."""
 
 import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -103,6 +107,38 @@ def test_two_indices_of_one_file_keep_what_either_learned(recordings: list[Path]
     one.examine(recordings[:1])
     other.examine(recordings[1:])
     assert len((tmp_path / "recordings.jsonl").read_text().splitlines()) == 3
+
+
+def test_what_a_killed_process_left_of_an_index_is_removed_by_the_next_that_writes_it(
+    recordings: list[Path], tmp_path: Path
+) -> None:
+    """It lies in the folder that experiments share, which no run cleans; others' files there stay."""
+    for name in (".recordings.part-7-abcd.jsonl", ".model.part-7-abcd.json"):
+        (tmp_path / name).write_text('{"file":')
+    RecordingIndex(tmp_path / "recordings.jsonl").examine(recordings)
+    assert [path.name for path in tmp_path.glob(".*.part-*")] == [".model.part-7-abcd.json"]
+
+
+def test_two_processes_that_learn_at_once_lose_nothing(
+    recordings: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second reads what is there only when the first has written it."""
+    file = tmp_path / "recordings.jsonl"
+    one, other = RecordingIndex(file), RecordingIndex(file)
+    write, writing = recording_index.write_lines, threading.Event()
+
+    def slowly(path: Path, rows: Any) -> None:
+        writing.set()
+        time.sleep(0.2)
+        write(path, rows)
+
+    monkeypatch.setattr(recording_index, "write_lines", slowly)
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(one.examine, recordings[:1])
+        assert writing.wait(10)
+        other.examine(recordings[1:])
+        first.result()
+    assert len(file.read_text().splitlines()) == 3
 
 
 def test_a_file_that_is_no_index_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A pocket checkpoint is put together once, also by processes that start at the same time."""
 
 import multiprocessing
+import os
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,24 @@ def test_a_pocket_that_two_processes_build_at_once_is_whole_and_serves_both(
     folder = used.get()
     assert used.get() == folder and list((tmp_path / "eartune").iterdir()) == [folder]
     assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
+
+
+def test_half_a_pocket_that_a_killed_process_left_does_not_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is several hundred MB in the user's cache, which nothing else cleans."""
+
+    class Pocket:
+        def save(self, folder: Path) -> None:
+            folder.mkdir()
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(build, "build_pocket", lambda trained: Pocket())
+    left = tmp_path / "eartune" / ".pocket-abc.part-7-abcd"
+    left.mkdir(parents=True)
+    os.utime(left, (0, 0))
+    assert list((tmp_path / "eartune").iterdir()) == [left]
+    assert pocket_folder("pocket") in (tmp_path / "eartune").iterdir() and not left.exists()
 
 
 def test_a_pocket_that_cannot_be_written_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
