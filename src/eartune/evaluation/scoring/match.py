@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from os.path import basename  # a Path takes ten times as long, and there are thousands
 from pathlib import Path
 from typing import Literal
@@ -48,21 +49,28 @@ class Matched:
 
 
 def match(references: Sequence[Reference], predictions: Sequence[Prediction], path: Path, mode: Mode) -> Matched:
-    """Match by recording where a prediction names one, and by id otherwise; by both where recordings share a name.
+    """Match by recording where a prediction names one, and by id otherwise.
+
+    A recording is found by its file name, in whatever folder; where several share the name, by as much of the path as
+    the prediction names, and then by the sentence's id.
 
     In strict mode, none of several predictions for one recording counts; in official mode, the last one does. Raises
     InputError in strict mode if no prediction belongs to any reference, and in both for a prediction that could belong
     to either of two recordings.
     """
-    shared = _shared_names(references)
-    expected, aliases = _expected(references, by_id=all(prediction.file is None for prediction in predictions))
+    recordings = _recordings(references)
+    expected = _expected(references, recordings, by_id=all(prediction.file is None for prediction in predictions))
+    only = {r.reference.id: r.key for r in recordings if len(r.reference.files) == 1 and r.key in expected}
+    by_name: dict[str, list[_Recording]] = {}
+    for recording in recordings:
+        by_name.setdefault(recording.parts[-1], []).append(recording)
     found: dict[str, list[Prediction]] = {}
     unknown = []
     for prediction in predictions:
-        name = basename(prediction.file) if prediction.file else None
-        key = aliases.get(prediction.id, prediction.id) if name is None else _key(prediction.id, name, shared)
-        if name in shared and key not in expected:
-            raise InputError(f"{path}: two recordings are called {name!r}; add the id of the sentence")
+        if prediction.file is None:
+            key = only.get(prediction.id, prediction.id)
+        else:
+            key = _key_of_file(prediction, by_name.get(basename(prediction.file), []), path)
         if key in expected:
             found.setdefault(key, []).append(prediction)
         else:
@@ -97,32 +105,63 @@ def answers_to_score(
     ]
 
 
+@dataclass(frozen=True)
+class _Recording:
+    """A recording of the references: the key of its pair, and the parts of its path."""
+
+    key: str
+    reference: Reference
+    speaker: str | None
+    parts: tuple[str, ...]
+
+
+def _recordings(references: Sequence[Reference]) -> list[_Recording]:
+    """All recordings, each with the shortest key that no other has: its name, with its sentence's id, or its path."""
+    names = Counter(basename(file) for reference in references for file in reference.files)
+    named = Counter((reference.id, basename(file)) for reference in references for file in reference.files)
+    found = []
+    for reference in references:
+        for file, speaker in zip(reference.files, reference.speakers, strict=True):
+            key = name = basename(file)
+            if names[name] > 1:
+                key = f"{reference.id} {name if named[reference.id, name] == 1 else file}"
+            found.append(_Recording(key, reference, speaker, tuple(file.split("/"))))
+    return found
+
+
 def _expected(
-    references: Sequence[Reference], by_id: bool
-) -> tuple[dict[str, tuple[Reference, str | None]], dict[str, str]]:
-    """The references and speakers by their key, and for sentences with one recording its key by the sentence's id."""
-    shared = _shared_names(references)
+    references: Sequence[Reference], recordings: Sequence[_Recording], by_id: bool
+) -> dict[str, tuple[Reference, str | None]]:
+    """The references and speakers by the key of what should be answered: a recording, or a sentence."""
+    of_reference: dict[str, list[_Recording]] = {}
+    for recording in recordings:
+        of_reference.setdefault(recording.reference.id, []).append(recording)
     expected: dict[str, tuple[Reference, str | None]] = {}
-    aliases: dict[str, str] = {}
     for reference in references:
         if by_id or not reference.files:
             expected[reference.id] = (reference, reference.speakers[0] if len(reference.speakers) == 1 else None)
         else:
-            keys = [_key(reference.id, file, shared) for file in reference.files]
-            expected |= {key: (reference, speaker) for key, speaker in zip(keys, reference.speakers, strict=True)}
-        if len(reference.files) == 1:
-            aliases[reference.id] = reference.id if by_id else _key(reference.id, reference.files[0], shared)
-    return expected, aliases
+            expected |= {r.key: (reference, r.speaker) for r in of_reference[reference.id]}
+    return expected
 
 
-def _shared_names(references: Sequence[Reference]) -> frozenset[str]:
-    """The file names that recordings of several sentences share."""
-    times = Counter(file for reference in references for file in reference.files)
-    return frozenset(file for file, n in times.items() if n > 1)
+def _key_of_file(prediction: Prediction, candidates: Sequence[_Recording], path: Path) -> str:
+    """The key of the recording that a prediction names; raises InputError where two fit equally well."""
+    file = str(prediction.file)
+    parts = tuple(file.split("/"))
+    if len(candidates) > 1:
+        fit = [_common_ending(parts, candidate.parts) for candidate in candidates]
+        candidates = [candidate for candidate, n in zip(candidates, fit, strict=True) if n == max(fit)]
+    if len(candidates) > 1:
+        candidates = [candidate for candidate in candidates if candidate.reference.id == prediction.id]
+        if len(candidates) != 1:
+            raise InputError(f"{path}: two recordings are called {file!r}; add the id of the sentence, or the folder")
+    return candidates[0].key if candidates else basename(file)
 
 
-def _key(sentence: str, file: str, shared: frozenset[str]) -> str:
-    return f"{sentence} {file}" if file in shared else file
+def _common_ending(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many of the last parts of two paths are the same."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(reversed(one), reversed(other), strict=False)))
 
 
 def _cluster(pair: Pair, cluster: Cluster) -> str:

@@ -54,7 +54,7 @@ def _refuse_ambiguous(references: Sequence[Reference], path: Path) -> None:
         raise InputError(f"{path}: some rows have a scenario and an action, some only an intent; score them separately")
     for what, keys in (
         ("rows have the id", [reference.id for reference in references]),
-        ("recordings of a sentence are called", [f"{r.id} {file}" for r in references for file in r.files]),
+        ("recordings of a sentence are", [f"{r.id} {file}" for r in references for file in r.files]),
     ):
         key, times = (Counter(keys).most_common(1) or [("", 0)])[0]
         if times > 1:
@@ -66,7 +66,7 @@ def _refuse_ambiguous(references: Sequence[Reference], path: Path) -> None:
 
 def _manifest(path: Path) -> Iterator[Reference]:
     for utterance in read_manifest(path):
-        files = tuple(recording.path.name for recording in utterance.recordings)
+        files = tuple(recording.path.as_posix() for recording in utterance.recordings)
         speakers = tuple(recording.speaker for recording in utterance.recordings)
         if utterance.frame is None:
             raise InputError(f"{path}: {utterance.id!r} has a label alone; only rows with an intent are scored here")

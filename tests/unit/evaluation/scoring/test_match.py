@@ -65,6 +65,28 @@ def test_recordings_of_one_name_are_told_apart_by_their_sentence() -> None:
         match(twins, [said("a.wav")], Path("said.jsonl"), "strict")
 
 
+def near_and_far(name: str, file: str) -> Prediction:
+    return Prediction(name, file, "", ParseStatus.OK, SET)
+
+
+@pytest.mark.parametrize(
+    "files", [("near/1.wav", "far/1.wav"), ("/data/near/1.wav", "/data/far/1.wav"), ("x/near/1.wav", "y/far/1.wav")]
+)
+def test_two_recordings_of_one_name_and_one_sentence_are_told_apart_by_their_folder(files: tuple[str, str]) -> None:
+    both = Reference("s1", "wake me", "en", SET, ("/data/near/1.wav", "/data/far/1.wav"), (None, None))
+    found = match([both], [near_and_far("s1", file) for file in reversed(files)], Path("said.jsonl"), "strict")
+    answered = {pair.key: pair.prediction.file for pair in found.pairs if pair.prediction}
+    assert answered == {"s1 /data/near/1.wav": files[0], "s1 /data/far/1.wav": files[1]}
+
+
+def test_a_name_that_fits_two_folders_is_refused() -> None:
+    both = Reference("s1", "wake me", "en", SET, ("near/1.wav", "far/1.wav"), (None, None))
+    with pytest.raises(
+        InputError, match=r"two recordings are called '1\.wav'; add the id of the sentence, or the folder"
+    ):
+        match([both], [near_and_far("s1", "1.wav")], Path("said.jsonl"), "strict")
+
+
 def test_without_any_file_sentences_are_answered_once_each() -> None:
     found = matched(said("s1", SET), said("s2", QUERY), said("s3", PLAY))
     assert frames(found) == {"s1": SET, "s2": QUERY, "s3": PLAY} and faults(found) == (0, 0, 0, 0)

@@ -57,7 +57,8 @@ def massive_frame(*labels: str, intent: str = "alarm_set") -> SemanticFrame:
 def test_a_manifest_names_recordings_by_file_and_who_speaks(tmp_path: Path) -> None:
     said = [{"file": "deep/a.wav", "seconds": 1, "speaker": "ann"}, {"file": "b.wav", "seconds": 2}]
     (found,) = references(tmp_path, "manifest", MANIFEST | {"recordings": said})
-    assert (found.files, found.speakers, found.language) == (("a.wav", "b.wav"), ("ann", None), "en")
+    assert found.files == (f"{tmp_path}/deep/a.wav", f"{tmp_path}/b.wav")
+    assert (found.speakers, found.language) == (("ann", None), "en")
     assert (found.frame, found.text, found.tokens) == (frame("alarm.set"), "on friday", ())
 
 
@@ -95,7 +96,7 @@ REFERENCE_FAULTS: dict[str, tuple[Format, dict[str, Any] | None, str]] = {
     "an empty filler": (
         "slurp",
         {"entities": [{"type": "date", "span": []}]},
-        "'7' has an entity whose filler has no words",
+        "gold.jsonl, row 1: the entity 'date' has no words",
     ),
     "no labels": ("manifest", {"scenario": None}, 'gold.jsonl, row 1: needs "scenario" and "action"'),
 }
