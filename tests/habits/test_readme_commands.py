@@ -1,6 +1,8 @@
 """What README and docs show can be done: commands parse, files and tests exist, Python compiles, the own-data part runs."""
 
 import ast
+import doctest
+import inspect
 import re
 import shlex
 from pathlib import Path
@@ -110,6 +112,29 @@ def test_python_compiles_and_uses_public_names_alone(page: str, number: int, cod
             assert {alias.name for alias in node.names} <= set(eartune.__all__)
 
 
+def test_every_public_name_has_a_place_in_the_page_about_python() -> None:
+    text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    headings = " ".join(re.findall(r"^### (.+)$", text, flags=re.MULTILINE))
+    assert [name for name in eartune.__all__ if not re.search(rf"(?<!\w){name}(?!\w)", headings)] == []
+    assert f"There are {len(eartune.__all__)} names" in text
+
+
+def test_the_signatures_in_the_page_about_python_are_those_of_the_code() -> None:
+    text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    headings = " ".join(re.findall(r"^### (.+)$", text, flags=re.MULTILINE))
+    shown = dict(re.findall(r"`(\w+)\(([^`]*?)\)(?: -> [^`]*)?`", headings))
+    assert {"load", "run", "evaluate", "compare", "Stage", "Utterance", "SemanticFrame"} <= shown.keys()
+    for name, written in shown.items():
+        names = re.findall(r"(?:^|, )(\w+)", written)
+        assert names == list(inspect.signature(getattr(eartune, name)).parameters), name
+
+
+def test_the_dialogues_of_the_page_about_python_hold() -> None:
+    for code in blocks((ROOT / "docs" / "python.md").read_text(encoding="utf-8"), "pycon"):
+        dialogue = doctest.DocTestParser().get_doctest(code, {}, "python.md", None, None)
+        assert doctest.DocTestRunner().run(dialogue).failed == 0 and dialogue.examples
+
+
 def test_the_scheme_of_the_readme_makes_a_stage_of_speech() -> None:
     (code,) = blocks(README, "python")
     (scheme,) = (node for node in ast.parse(code).body if isinstance(node, ast.ClassDef))
@@ -129,9 +154,7 @@ def test_a_row_of_the_readme_is_a_manifest(tmp_path: Path) -> None:
     assert utterance.frame == eartune.SemanticFrame("order", (eartune.Entity("size", "small"),))
 
 
-def test_own_data_as_the_readme_has_it_is_prepared_and_checked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_own_data_as_the_readme_has_it_is_prepared_and_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """prepare, the YAML, check: word for word, in an empty folder with two CSV files and recordings."""
     monkeypatch.chdir(tmp_path)
     for split, number in (("train", 20), ("test", 4)):
