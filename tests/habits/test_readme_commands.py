@@ -1,4 +1,4 @@
-"""What README and docs show can be done: commands parse, files and tests exist, Python compiles, the own-data part runs."""
+"""README and docs hold true: commands parse, files and tests exist, Python compiles, the own-data part runs."""
 
 import ast
 import doctest
