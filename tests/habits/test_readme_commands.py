@@ -5,6 +5,7 @@ import doctest
 import inspect
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,12 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 import eartune
-from builders import sound_file
+from builders import pool, sound_file
 from eartune.cli.app import VERBS, app
 from eartune.data.utterance import read_manifest
 from eartune.experiments.experiment import Experiment
+from eartune.tasks.prediction import write_predictions
+from eartune.tasks.settings import DEFAULT_TASK
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -174,3 +177,21 @@ def test_own_data_as_the_readme_has_it_is_prepared_and_checked(tmp_path: Path, m
         assert done.exit_code == 0, done.output
     experiment = Experiment.model_validate(yaml.safe_load(written))
     assert f"{len(experiment.cells())} models" in done.output
+
+
+def test_commands_without_a_model_run_as_the_readme_has_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """list, report, score and compare: word for word, in a folder with files of these names."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "experiments", tmp_path / "experiments")
+    (tmp_path / "runs" / "NAME" / "text-only-seed0").mkdir(parents=True)
+    shutil.copy(ROOT / "results" / "coffee" / "text-only-seed0.json", "runs/NAME/text-only-seed0/result.json")
+    rows = pool(3)
+    eartune.write_manifest(tmp_path / "FILE", rows)
+    right = [eartune.Prediction(row.id, None, "", eartune.ParseStatus.OK, row.frame) for row in rows]
+    for name, n_right in (("PREDICTIONS", 3), ("A", 2), ("B", 3)):
+        write_predictions(tmp_path / name, right[:n_right], DEFAULT_TASK)
+    runnable = [c for c in commands(README) if c.split()[1] in ("list", "report", "score", "compare")]
+    assert len(runnable) == 4
+    for command in runnable:
+        done = CliRunner().invoke(app, shlex.split(command)[1:], catch_exceptions=False)
+        assert done.exit_code == 0 and done.output, command
