@@ -15,7 +15,8 @@ import torch
 from adapter import fit_adapter
 from align import align
 from eartune.models.families.qwen2_audio import Qwen2Audio
-from eartune.models.pocket.build import TRAINED, build_pocket
+from eartune.models.pocket.build import build_pocket
+from eartune.models.pocket.weights import TRAINED
 from hearing import Clips, encode_all, read_shards
 from sentences import Sentence, gather
 from wer import report_word_errors

@@ -10,7 +10,8 @@ import shutil
 from pathlib import Path
 
 from align import align
-from eartune.models.pocket.build import TRAINED, build_pocket
+from eartune.models.pocket.build import build_pocket
+from eartune.models.pocket.weights import TRAINED
 from foreign import LANGUAGES, gather_foreign
 from hearing import encode_all, read_shards
 from sentences import gather

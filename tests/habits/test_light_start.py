@@ -11,7 +11,7 @@ SRC = ROOT / "src"
 NEEDS_TORCH = (
     *("models.activation_memory", "models.audio_llm", "models.batch", "models.checkpoint_check", "models.collator"),
     *("models.components", "models.families", "models.generation", "models.lora", "models.nf4"),
-    *("models.packed_attention", "models.pocket", "models.registry", "models.rows", "models.size_from_config"),
+    *("models.packed_attention", "models.pocket.build", "models.registry", "models.rows", "models.size_from_config"),
     *("models.whisper_encoder",),
     *("training.callbacks", "training.encoder_cache", "training.optimizer", "training.trainer", "inference"),
     *("experiments.finished_model", "export"),

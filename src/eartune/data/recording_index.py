@@ -109,7 +109,9 @@ class RecordingIndex:
 
 
 def _name(path: Path) -> str:
-    return os.path.abspath(path)
+    """The absolute path; most are absolute already, and `abspath` takes as long as all the rest."""
+    name = str(path)
+    return name if path.is_absolute() and os.pardir not in name else os.path.abspath(name)
 
 
 def _identity(path: Path) -> tuple[str, int, int]:

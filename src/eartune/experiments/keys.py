@@ -10,10 +10,10 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from eartune.data.example import Example
-from eartune.data.utterance import Utterance, label_fields
+from eartune.data.example import Asked, Example
+from eartune.data.utterance import label_fields
 from eartune.experiments.experiment import Experiment
 from eartune.experiments.plan import CellPlan, Pools, steps_of
 from eartune.models.architecture import POCKETS, Architecture
@@ -54,8 +54,7 @@ class Keys:
         self.pools = pools
         self.base = base
         self.digest_of = digest_of
-        self._utterances: dict[int, tuple[Utterance, str]] = {}
-        self._recordings: dict[Path, str] = {}
+        self._shown: dict[tuple[int, int, Asked], _Shown] = {}
         asked = [experiment.architecture.model_dump(mode="json"), experiment.task.to_json()]
         self._labels = pools.labels.to_json()
         names = [name_of(example.recording.path) for example in pools.test if example.recording is not None]
@@ -91,25 +90,26 @@ class Keys:
         """A digest of what the examples show, in their order."""
         found = hashlib.sha256()
         for example in examples:
-            shown = self._utterance(example.utterance), self._recording(example), example.asked.value
-            found.update("\n".join(shown).encode())
+            shown = id(example.utterance), id(example.recording), example.asked
+            known = self._shown.get(shown)
+            if known is None:
+                known = self._shown[shown] = _Shown(example, self._digest(example))
+            found.update(known.digest)
         return found.hexdigest()
 
-    def _utterance(self, utterance: Utterance) -> str:
-        """A digest of the words and the right answer; many cells show the same utterance, so it is kept."""
-        known = self._utterances.get(id(utterance))
-        if known is None:
-            content = [utterance.id, utterance.text, label_fields(utterance)]
-            known = self._utterances[id(utterance)] = utterance, digest(content)  # the utterance keeps its id taken
-        return known[1]
+    def _digest(self, example: Example) -> bytes:
+        """A digest of the words, the right answer and the recording, by content."""
+        utterance, recording = example.utterance, example.recording
+        content = [utterance.id, utterance.text, label_fields(utterance)]
+        heard = None if recording is None else self.digest_of(recording.path)
+        return hashlib.sha256(json.dumps([content, heard, example.asked.value]).encode()).digest()
 
-    def _recording(self, example: Example) -> str:
-        if example.recording is None:
-            return ""
-        path = example.recording.path
-        if path not in self._recordings:
-            self._recordings[path] = self.digest_of(path)
-        return self._recordings[path]
+
+class _Shown(NamedTuple):
+    """An example, kept so that the identities by which its digest is found are not used again, and its digest."""
+
+    example: Example
+    digest: bytes
 
 
 def base_fingerprint(architecture: Architecture) -> str:
@@ -122,7 +122,7 @@ def base_fingerprint(architecture: Architecture) -> str:
         files = [(file.name, file.stat()) for file in sorted(folder.iterdir())] if folder.is_dir() else []
         sizes_and_times = [[name, stat.st_size, stat.st_mtime_ns] for name, stat in files]
         return digest([checkpoint, sizes_and_times]) if files else checkpoint
-    from eartune.models.pocket.build import pocket_fingerprint
+    from eartune.models.pocket.weights import pocket_fingerprint
 
     return pocket_fingerprint(checkpoint)
 

