@@ -45,6 +45,8 @@ PROGRESS, PROGRESS_TESTS = "src/eartune/experiments/progress.py", "tests/unit/ex
 ANSWERS, ANSWERS_TESTS = "src/eartune/inference/answers.py", "tests/unit/inference/test_answers.py"
 FOLDER, FOLDER_TESTS = "src/eartune/run_folder.py", "tests/unit/test_run_folder.py"
 INDEX, INDEX_TESTS = "src/eartune/data/recording_index.py", "tests/unit/data/test_recording_index.py"
+LISTENING, KEYS = "src/eartune/inference/listening_check.py", "src/eartune/experiments/keys.py"
+COMPONENTS, BEAMS = "src/eartune/models/components.py", "src/eartune/models/generation/beam_search.py"
 KILLED = "tests/flow/test_kill_and_resume.py"
 DISK, DISK_TESTS = "src/eartune/training/disk_estimate.py", "tests/unit/training/test_disk_estimate.py"
 CLASSIFICATION, CLASSIFICATION_TESTS = (
@@ -193,6 +195,122 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "for stage in stages for component",
         "for stage in stages[-1:] for component",
         DISK_TESTS,
+    ),
+    # --- what is reused between runs, and what models are told
+    (
+        "a hole is filled from a later stage",
+        RUNNER,
+        "folders = stage_folders(context.folder, plan, keys)[:n_stages]\n",
+        "folders = stage_folders(context.folder, plan, keys)[:n_stages]\n"
+        "    for found in [one for one in folders if one.is_finished][-1:]:\n"
+        "        load_weights(model, found.weights)\n",
+        "tests/flow/test_experiment.py -k hole",
+    ),
+    (
+        "first finished stage loaded",
+        RUNNER,
+        "elif place + 1 == n_stages or not folders[place + 1].is_finished:",
+        "elif place == 0:",
+        "tests/flow/test_experiment.py -k last_of_two",
+    ),
+    (
+        "labels are no part of a model's key",
+        KEYS,
+        "digest([asked, self._labels, names,",
+        "digest([asked, names,",
+        "tests/unit/experiments/test_keys.py",
+    ),
+    (
+        "recordings named without their folder",
+        "src/eartune/experiments/runner.py",
+        'return whole.removeprefix(root).replace(os.sep, "/")',
+        "return os.path.basename(whole)",
+        "tests/flow/test_experiment.py -k one_name",
+    ),
+    (
+        "a failed model ends the grid",
+        "src/eartune/experiments/runner.py",
+        "if isinstance(error, InputError):",
+        "if True:",
+        "tests/flow/test_experiment.py -k one_failed_model",
+    ),
+    (
+        "labels of the test told to prompted models",
+        "src/eartune/experiments/plan.py",
+        "known = (*pools.text, *pools.speech) if asking.labels",
+        "known = (*pools.text, *pools.speech, *(e.utterance for e in pools.test)) if asking.labels",
+        "tests/unit/experiments/test_plan.py",
+    ),
+    (
+        "the listening check always says yes",
+        LISTENING,
+        "return min(self.swapped, self.muted) > LEAST_CHANGE and",
+        "return True or",
+        "tests/unit/inference/test_listening_check.py",
+    ),
+    (
+        "the listening check trusts a swap alone",
+        LISTENING,
+        "min(self.swapped, self.muted)",
+        "self.swapped",
+        "tests/unit/inference/test_listening_check.py",
+    ),
+    (
+        "one meaning is checked all the same",
+        LISTENING,
+        "if len(chosen) < 2:",
+        "if len(chosen) < 1:",
+        "tests/unit/inference/test_listening_check.py",
+    ),
+    (
+        "a budget may exceed the pool by 5 %",
+        "src/eartune/data/budget.py",
+        "hours[-1] * 1.005",
+        "hours[-1] * 1.05",
+        "tests/unit/data/test_budget.py",
+    ),
+    (
+        "the cache may fill the disk",
+        "src/eartune/training/encoder_cache.py",
+        "FREE_SHARE = 0.5",
+        "FREE_SHARE = 1.0",
+        "tests/unit/training/test_encoder_cache.py",
+    ),
+    # --- models
+    (
+        "sinusoids are trained",
+        COMPONENTS,
+        " and not name.endswith(SINUSOIDS)",
+        "",
+        "tests/contract/test_audio_llm.py -k sinusoids",
+    ),
+    (
+        "batch normalisation left in train mode",
+        COMPONENTS,
+        "if isinstance(module, nn.BatchNorm1d):",
+        "if False:",
+        "tests/contract/test_audio_llm.py -k batch_normalisation",
+    ),
+    (
+        "beams: finished ones beyond the n best count",
+        BEAMS,
+        "for beam in candidates[:width] if not _is_open",
+        "for beam in candidates if not _is_open",
+        "tests/unit/models/generation/test_beam_search.py",
+    ),
+    (
+        "beams: stop at the best finished one",
+        BEAMS,
+        "worst = self.finished[-1][0]",
+        "worst = self.finished[0][0]",
+        "tests/unit/models/generation/test_beam_search.py",
+    ),
+    (
+        "beams: score not divided by length",
+        BEAMS,
+        "(beam.score / len(beam.answer), beam.answer)",
+        "(beam.score, beam.answer)",
+        "tests/unit/models/generation/test_beam_search.py",
     ),
     # --- tasks
     (
