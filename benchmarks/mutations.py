@@ -47,6 +47,7 @@ FOLDER, FOLDER_TESTS = "src/eartune/run_folder.py", "tests/unit/test_run_folder.
 INDEX, INDEX_TESTS = "src/eartune/data/recording_index.py", "tests/unit/data/test_recording_index.py"
 LISTENING, KEYS = "src/eartune/inference/listening_check.py", "src/eartune/experiments/keys.py"
 COMPONENTS, BEAMS = "src/eartune/models/components.py", "src/eartune/models/generation/beam_search.py"
+RUNS = "tests/flow/test_experiment.py"
 KILLED = "tests/flow/test_kill_and_resume.py"
 DISK, DISK_TESTS = "src/eartune/training/disk_estimate.py", "tests/unit/training/test_disk_estimate.py"
 CLASSIFICATION, CLASSIFICATION_TESTS = (
@@ -204,14 +205,14 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "folders = stage_folders(context.folder, plan, keys)[:n_stages]\n"
         "    for found in [one for one in folders if one.is_finished][-1:]:\n"
         "        load_weights(model, found.weights)\n",
-        "tests/flow/test_experiment.py -k hole",
+        f"{RUNS}::test_a_hole_in_the_stages_is_never_filled_from_the_weights_of_a_later_stage",
     ),
     (
         "first finished stage loaded",
         RUNNER,
         "elif place + 1 == n_stages or not folders[place + 1].is_finished:",
         "elif place == 0:",
-        "tests/flow/test_experiment.py -k last_of_two",
+        f"{RUNS}::test_the_last_of_two_finished_stages_is_loaded",
     ),
     (
         "labels are no part of a model's key",
@@ -225,14 +226,14 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "src/eartune/experiments/runner.py",
         'return whole.removeprefix(root).replace(os.sep, "/")',
         "return os.path.basename(whole)",
-        "tests/flow/test_experiment.py -k one_name",
+        f"{RUNS}::test_two_recordings_of_one_name_in_two_folders_each_get_their_own_answer",
     ),
     (
         "a failed model ends the grid",
         "src/eartune/experiments/runner.py",
         "if isinstance(error, InputError):",
         "if True:",
-        "tests/flow/test_experiment.py -k one_failed_model",
+        f"{RUNS}::test_one_failed_model_does_not_end_the_grid_and_the_report_is_written",
     ),
     (
         "labels of the test told to prompted models",
@@ -282,14 +283,14 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         COMPONENTS,
         " and not name.endswith(SINUSOIDS)",
         "",
-        "tests/contract/test_audio_llm.py -k sinusoids",
+        "tests/contract/test_audio_llm.py::test_sinusoids_and_what_lies_in_no_component_are_never_trained",
     ),
     (
         "batch normalisation left in train mode",
         COMPONENTS,
         "if isinstance(module, nn.BatchNorm1d):",
         "if False:",
-        "tests/contract/test_audio_llm.py -k batch_normalisation",
+        "tests/contract/test_audio_llm.py::test_batch_normalisation_never_learns_from_a_few_clips",
     ),
     (
         "beams: finished ones beyond the n best count",
