@@ -45,6 +45,9 @@ PROGRESS, PROGRESS_TESTS = "src/eartune/experiments/progress.py", "tests/unit/ex
 ANSWERS, ANSWERS_TESTS = "src/eartune/inference/answers.py", "tests/unit/inference/test_answers.py"
 FOLDER, FOLDER_TESTS = "src/eartune/run_folder.py", "tests/unit/test_run_folder.py"
 INDEX, INDEX_TESTS = "src/eartune/data/recording_index.py", "tests/unit/data/test_recording_index.py"
+LISTENING, KEYS = "src/eartune/inference/listening_check.py", "src/eartune/experiments/keys.py"
+COMPONENTS, BEAMS = "src/eartune/models/components.py", "src/eartune/models/generation/beam_search.py"
+RUNS = "tests/flow/test_experiment.py"
 KILLED = "tests/flow/test_kill_and_resume.py"
 DISK, DISK_TESTS = "src/eartune/training/disk_estimate.py", "tests/unit/training/test_disk_estimate.py"
 CLASSIFICATION, CLASSIFICATION_TESTS = (
@@ -193,6 +196,122 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "for stage in stages for component",
         "for stage in stages[-1:] for component",
         DISK_TESTS,
+    ),
+    # --- what is reused between runs, and what models are told
+    (
+        "a hole is filled from a later stage",
+        RUNNER,
+        "folders = stage_folders(context.folder, plan, keys)[:n_stages]\n",
+        "folders = stage_folders(context.folder, plan, keys)[:n_stages]\n"
+        "    for found in [one for one in folders if one.is_finished][-1:]:\n"
+        "        load_weights(model, found.weights)\n",
+        f"{RUNS}::test_a_hole_in_the_stages_is_never_filled_from_the_weights_of_a_later_stage",
+    ),
+    (
+        "first finished stage loaded",
+        RUNNER,
+        "elif place + 1 == n_stages or not folders[place + 1].is_finished:",
+        "elif place == 0:",
+        f"{RUNS}::test_the_last_of_two_finished_stages_is_loaded",
+    ),
+    (
+        "labels are no part of a model's key",
+        KEYS,
+        "digest([asked, self._labels, names,",
+        "digest([asked, names,",
+        "tests/unit/experiments/test_keys.py",
+    ),
+    (
+        "recordings named without their folder",
+        "src/eartune/experiments/runner.py",
+        'return whole.removeprefix(root).replace(os.sep, "/")',
+        "return os.path.basename(whole)",
+        f"{RUNS}::test_two_recordings_of_one_name_in_two_folders_each_get_their_own_answer",
+    ),
+    (
+        "a failed model ends the grid",
+        "src/eartune/experiments/runner.py",
+        "if isinstance(error, InputError):",
+        "if True:",
+        f"{RUNS}::test_one_failed_model_does_not_end_the_grid_and_the_report_is_written",
+    ),
+    (
+        "labels of the test told to prompted models",
+        "src/eartune/experiments/plan.py",
+        "known = (*pools.text, *pools.speech) if asking.labels",
+        "known = (*pools.text, *pools.speech, *(e.utterance for e in pools.test)) if asking.labels",
+        "tests/unit/experiments/test_plan.py",
+    ),
+    (
+        "the listening check always says yes",
+        LISTENING,
+        "return min(self.swapped, self.muted) > LEAST_CHANGE and",
+        "return True or",
+        "tests/unit/inference/test_listening_check.py",
+    ),
+    (
+        "the listening check trusts a swap alone",
+        LISTENING,
+        "min(self.swapped, self.muted)",
+        "self.swapped",
+        "tests/unit/inference/test_listening_check.py",
+    ),
+    (
+        "one meaning is checked all the same",
+        LISTENING,
+        "if len(chosen) < 2:",
+        "if len(chosen) < 1:",
+        "tests/unit/inference/test_listening_check.py",
+    ),
+    (
+        "a budget may exceed the pool by 5 %",
+        "src/eartune/data/budget.py",
+        "hours[-1] * 1.005",
+        "hours[-1] * 1.05",
+        "tests/unit/data/test_budget.py",
+    ),
+    (
+        "the cache may fill the disk",
+        "src/eartune/training/encoder_cache.py",
+        "FREE_SHARE = 0.5",
+        "FREE_SHARE = 1.0",
+        "tests/unit/training/test_encoder_cache.py",
+    ),
+    # --- models
+    (
+        "sinusoids are trained",
+        COMPONENTS,
+        " and not name.endswith(SINUSOIDS)",
+        "",
+        "tests/contract/test_audio_llm.py::test_sinusoids_and_what_lies_in_no_component_are_never_trained",
+    ),
+    (
+        "batch normalisation left in train mode",
+        COMPONENTS,
+        "if isinstance(module, nn.BatchNorm1d):",
+        "if False:",
+        "tests/contract/test_audio_llm.py::test_batch_normalisation_never_learns_from_a_few_clips",
+    ),
+    (
+        "beams: finished ones beyond the n best count",
+        BEAMS,
+        "for beam in candidates[:width] if not _is_open",
+        "for beam in candidates if not _is_open",
+        "tests/unit/models/generation/test_beam_search.py",
+    ),
+    (
+        "beams: stop at the best finished one",
+        BEAMS,
+        "worst = self.finished[-1][0]",
+        "worst = self.finished[0][0]",
+        "tests/unit/models/generation/test_beam_search.py",
+    ),
+    (
+        "beams: score not divided by length",
+        BEAMS,
+        "(beam.score / len(beam.answer), beam.answer)",
+        "(beam.score, beam.answer)",
+        "tests/unit/models/generation/test_beam_search.py",
     ),
     # --- tasks
     (
@@ -389,7 +508,7 @@ def verdict_of(path: Path, old: str, new: str, tests: Sequence[str], tree: Path)
 def run_tests(tree: Path, tests: Sequence[str]) -> subprocess.CompletedProcess[str]:
     """Run pytest in the copy up to the first failure; its exit code is 1 if a test failed."""
     environment = os.environ | {"PYTHONPATH": str(tree / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n0", "-p", "no:cacheprovider", *tests]
     return subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
 
 

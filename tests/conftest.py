@@ -7,6 +7,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+# Tiny models compute fastest on one thread, and every core has a process of tests.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parent))  # for `from builders import ...`
 
 # No deadline: on a busy machine it would fail tests at random. Derandomised: a suite that fails, fails again.

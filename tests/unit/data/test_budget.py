@@ -171,6 +171,14 @@ def test_nothing_can_be_taken_from_an_empty_pool(written: str) -> None:
         parse_budget(written).select((), 0)
 
 
+def test_hours_that_are_more_than_rounding_explains_are_refused() -> None:
+    """100 utterances of 36 s are 1 h: 1.004 h may be 1 h rounded up, 1.02 h is not."""
+    an_hour = pool(100, 36.0)
+    assert len(parse_budget("1.004h").select(an_hour, 0)) == 100
+    with pytest.raises(InputError, match=r"1\.02h is more than there is"):
+        parse_budget("1.02h").select(an_hour, 0)
+
+
 def test_all_the_hours_there_are_may_be_written_rounded() -> None:
     """100 recordings of 3.617 s are 0.10047 h: both 0.1h and 0.1005h are honest ways to say so."""
     assert len(parse_budget("0.1005h").select(pool(100, 3.617), 0)) == 100

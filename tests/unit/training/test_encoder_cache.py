@@ -177,6 +177,19 @@ def test_a_full_disk_is_left_alone(
     assert Counted(tmp_path / "kept").of(tiny(Qwen2Audio), examples) == (None, 0)
 
 
+def test_half_of_the_free_disk_is_left_to_others(
+    examples: tuple[Example, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What all six recordings take would fit on the disk, but not into half of it."""
+    kept = Counted(tmp_path / "kept")
+    kept.of(tiny(Qwen2Audio), examples)
+    needed = sum(map(len, kept.files().values()))
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1.5 * needed))
+    assert Counted(tmp_path / "again").of(tiny(Qwen2Audio), examples) == (None, 0)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=2.5 * needed))
+    assert Counted(tmp_path / "again").of(tiny(Qwen2Audio), examples)[1] == 6
+
+
 def test_nothing_is_kept_if_that_is_asked_for_or_nothing_is_heard(
     examples: tuple[Example, ...], tmp_path: Path
 ) -> None:
