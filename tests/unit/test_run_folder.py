@@ -81,6 +81,16 @@ def test_what_a_killed_process_was_writing_is_removed(tmp_path: Path) -> None:
         assert [path.name for path in sorted(tmp_path.rglob("*part*"))] == ["predictions.part.jsonl"]
 
 
+def test_weights_that_safetensors_had_half_written_are_removed(tmp_path: Path) -> None:
+    """They have a temporary name that eartune did not give, and take 15 GB for a model of 7B."""
+    stage = RunFolder(tmp_path).stage("mixed", "k1")
+    stage.path.mkdir(parents=True)
+    (stage.path / ".tmp8XNQii").write_text("half")
+    stage.weights.write_text("whole")
+    with RunFolder(tmp_path).lock():
+        assert list(stage.path.iterdir()) == [stage.weights]
+
+
 def test_a_stage_is_finished_when_its_note_and_its_weights_are_there(tmp_path: Path) -> None:
     stage = StageFolder(tmp_path)
     (tmp_path / "checkpoint-3").mkdir()
