@@ -27,7 +27,7 @@ def test_a_process_that_reads_ahead_does_not_hold_the_lock_of_a_killed_run(tmp_p
     program = (
         "import os, sys, time; from pathlib import Path; from eartune.run_folder import RunFolder\n"
         "with RunFolder(Path(sys.argv[1])).lock():\n"
-        "    if os.fork():\n        print('locked', flush=True)\n"
+        "    if not os.fork():\n        print('locked', flush=True)\n"
         "    time.sleep(60)"
     )
     command = [sys.executable, "-c", program, str(tmp_path)]
