@@ -157,6 +157,7 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         FOLDER_TESTS,
     ),
     ("index written without its lock", INDEX, "with FileLock(", "if FileLock(", INDEX_TESTS),
+    ("half of the weights stay", FOLDER, "                remove(half_written)", "                pass", FOLDER_TESTS),
     ("half an index stays", INDEX, "seconds=0, stem", "seconds=1e9, stem", INDEX_TESTS),
     (
         "checkpoints of a finished stage stay",

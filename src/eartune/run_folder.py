@@ -31,11 +31,13 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from eartune.errors import InputError
-from eartune.files import read_json, remove_leftovers, write_json
+from eartune.files import read_json, remove, remove_leftovers, write_json
 
 WEIGHTS = "weights.safetensors"
 RESULT = "result.json"
 CELLS = "cells.json"
+SAFETENSORS_TEMPORARY = ".tmp??????"
+"""What safetensors calls a file until it is whole, beside the name that it was given."""
 
 
 class ModelState(StrEnum):
@@ -149,6 +151,8 @@ class RunFolder:
             raise InputError(f"{self.path}: another eartune run is at work there; wait, or use another name") from error
         try:
             remove_leftovers(self.path, seconds=0, recursive=True)
+            for half_written in self.path.rglob(SAFETENSORS_TEMPORARY):
+                remove(half_written)
             yield
         finally:
             lock.release()
