@@ -383,9 +383,7 @@ def test_a_test_with_one_meaning_is_not_called_deaf(data: Path, tmp_path: Path) 
     settings = experiment(data, schemes=[{"type": "untuned"}], budgets=[])
     root = run(settings, folder, tmp_path / "runs", Console(quiet=True))
     (result,) = read_results(root)
-    assert result.listening == {
-        "reason": "all recordings of the test have one meaning, so that there is nothing to swap"
-    }
+    assert result.listening == {"reason": "all recordings of the test have one meaning, so there is nothing to swap"}
     assert "DOES NOT LISTEN" not in (root / "report.md").read_text()
 
 

@@ -88,7 +88,7 @@ class ClassificationTask(Section):
         return Classes(frozenset(written["labels"]))
 
     def instruction(self, labels: Classes) -> str:
-        """Return the instruction, which names no label: a model learns them in training, or finds them in the preface."""
+        """Return the instruction, which names no label: a model learns them, or finds them in the preface."""
         return INSTRUCTION
 
     def preface(self, known: Sequence[Utterance], shown: Sequence[Utterance]) -> str:
@@ -106,7 +106,7 @@ class ClassificationTask(Section):
         if utterance.label is not None:
             return utterance.label
         if utterance.frame is None:
-            raise InputError(f"{utterance.id}: has no label and no intent, one of which the task classification needs")
+            raise InputError(f"{utterance.id}: needs a label or an intent for the task classification")
         return utterance.frame.intent
 
     def target(self, utterance: Utterance) -> str:

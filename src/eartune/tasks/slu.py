@@ -123,7 +123,7 @@ class SluTask(Section):
     def reference(self, utterance: Utterance) -> SemanticFrame:
         """Return the frame of the utterance; raises InputError for a row that has none."""
         if utterance.frame is None:
-            raise InputError(f"{utterance.id}: has no intent, nor scenario and action, which the task slu needs")
+            raise InputError(f"{utterance.id}: needs an intent, or scenario and action, for the task slu")
         return utterance.frame
 
     def target(self, utterance: Utterance) -> str:
