@@ -501,12 +501,14 @@ def test_an_adapter_alone_is_what_peft_loads(data: Path, tmp_path: Path, mode: s
 
 @exports
 def test_an_adapter_that_is_not_all_that_was_trained_is_refused(finished: Path, data: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="has no LoRA; export it whole, without --adapter"):
+    with pytest.raises(InputError, match="has no LoRA; export the whole model, without --adapter"):
         export_run(finished / "text-only-seed0", tmp_path / "adapter", lambda line: None, adapter=True)
     settings = experiment(data, schemes=[{"type": "direct-mixing", "epochs": 1}], budgets=["100%"])
     mixed = settings.model_copy(update={"name": "mixed", "training": Training(batch_size=4, lora=Lora(rank=2))})
     cell = run(mixed, data, tmp_path, Console(quiet=True)) / "direct-mixing-100pct-seed0"
-    with pytest.raises(InputError, match="its audio-encoder was trained too, which no adapter holds; leave out"):
+    with pytest.raises(
+        InputError, match="its audio-encoder was trained too, which an adapter cannot hold; export without"
+    ):
         export_run(cell, tmp_path / "adapter", lambda line: None, adapter=True)
     assert not (tmp_path / "adapter").exists()
 
@@ -554,5 +556,5 @@ def test_nothing_is_left_of_an_export_on_which_transformers_disagrees(
 @exports
 def test_an_export_overwrites_nothing(finished: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("precious")
-    with pytest.raises(InputError, match="is there already; name a folder that is not, or is empty"):
+    with pytest.raises(InputError, match="exists already; name a new folder, or an empty one"):
         export_run(finished / "text-only-seed0", tmp_path, lambda line: None)
