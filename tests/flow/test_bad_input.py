@@ -123,9 +123,9 @@ CHECK_FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "test in the speech pool": (
         edit("test.jsonl", recordings=[{"file": "speech0.wav"}]),
-        "speech0.wav: stands in the test and in speech that is trained on",
+        "speech0.wav: is in the test and in the training speech",
     ),
-    "no test recordings": (text("test.jsonl", ""), "alarms: the test holds no recordings"),
+    "no test recordings": (text("test.jsonl", ""), "alarms: the test has no recordings"),
     "missing recording": (remove("speech1.wav"), "speech1.wav: no such recording"),
     "text for a recording": (text("speech1.wav", "no sound"), "speech1.wav: not a readable wav, flac, ogg or mp3 file"),
     "no bytes": (text("test0.wav", ""), "test0.wav: not a readable wav, flac, ogg or mp3 file"),

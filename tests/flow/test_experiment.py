@@ -385,9 +385,7 @@ def test_a_test_with_one_meaning_is_not_called_deaf(data: Path, tmp_path: Path) 
     settings = experiment(data, schemes=[{"type": "untuned"}], budgets=[])
     root = run(settings, folder, tmp_path / "runs", Console(quiet=True))
     (result,) = read_results(root)
-    assert result.listening == {
-        "reason": "all recordings of the test have one meaning, so that there is nothing to swap"
-    }
+    assert result.listening == {"reason": "all recordings of the test have one meaning, so there is nothing to swap"}
     assert "DOES NOT LISTEN" not in (root / "report.md").read_text()
 
 
@@ -505,12 +503,14 @@ def test_an_adapter_alone_is_what_peft_loads(data: Path, tmp_path: Path, mode: s
 
 @exports
 def test_an_adapter_that_is_not_all_that_was_trained_is_refused(finished: Path, data: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="has no LoRA; export it whole, without --adapter"):
+    with pytest.raises(InputError, match="has no LoRA; export the whole model, without --adapter"):
         export_run(finished / "text-only-seed0", tmp_path / "adapter", lambda line: None, adapter=True)
     settings = experiment(data, schemes=[{"type": "direct-mixing", "epochs": 1}], budgets=["100%"])
     mixed = settings.model_copy(update={"name": "mixed", "training": Training(batch_size=4, lora=Lora(rank=2))})
     cell = run(mixed, data, tmp_path, Console(quiet=True)) / "direct-mixing-100pct-seed0"
-    with pytest.raises(InputError, match="its audio-encoder was trained too, which no adapter holds; leave out"):
+    with pytest.raises(
+        InputError, match="its audio-encoder was trained too, which an adapter cannot hold; export without"
+    ):
         export_run(cell, tmp_path / "adapter", lambda line: None, adapter=True)
     assert not (tmp_path / "adapter").exists()
 
@@ -558,5 +558,5 @@ def test_nothing_is_left_of_an_export_on_which_transformers_disagrees(
 @exports
 def test_an_export_overwrites_nothing(finished: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("precious")
-    with pytest.raises(InputError, match="is there already; name a folder that is not, or is empty"):
+    with pytest.raises(InputError, match="exists already; name a new folder, or an empty one"):
         export_run(finished / "text-only-seed0", tmp_path, lambda line: None)

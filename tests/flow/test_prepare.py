@@ -120,7 +120,7 @@ def test_where_nothing_is_left_nothing_comes_next(run: Run, folder: Path) -> Non
     for n in range(8):
         (folder / "clips" / f"c{n}.wav").write_bytes(b"")
     shown = run(COMMAND).splitlines()
-    assert shown[-1] == "Nothing is left to train on or to test; prepared/quarantine.jsonl says why."
+    assert shown[-1] == "Nothing is left to train on or to test; prepared/quarantine.jsonl gives the reasons."
     assert "data:" not in shown and len(list(read_lines(Path("prepared/quarantine.jsonl")))) == 8
 
 

@@ -140,7 +140,7 @@ def test_the_card_of_an_exported_model_asks_for_its_label(classified: Path, tmp_
 
 
 def test_slu_refuses_rows_that_have_a_label_alone(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"^text0: has no intent, nor scenario and action, which the task slu needs$"):
+    with pytest.raises(InputError, match=r"^text0: needs an intent, or scenario and action, for the task slu$"):
         run(experiment(data, "slu", {"type": "slu"}, TEXT_ONLY), data, tmp_path)
 
 

@@ -1,1 +1,1 @@
-"""The commands: one file a verb."""
+"""The command line, with one module for each verb."""

@@ -1,6 +1,6 @@
-"""The `eartune` command: verbs, and faults of input as one sentence with exit code 2.
+"""The `eartune` command with its verbs; wrong input prints one sentence and exits with code 2.
 
-A verb's module is imported when the verb is called, so that help comes at once.
+The module of a verb is imported when the verb is called, so that help is fast.
 """
 
 import logging
@@ -13,8 +13,8 @@ from typer.core import TyperCommand, TyperGroup
 
 from eartune.errors import InputError
 
-VERBS = {  # where each is, and what the help of all says of it, which is the first line of its own
-    "list": ("listing.list_all", "Show the experiments, corpora, schemes and architectures there are."),
+VERBS = {  # module and function of each verb, and its line in `eartune --help`, the first of its docstring
+    "list": ("listing.list_all", "List the experiments, corpora, schemes and architectures."),
     "prepare": (
         "prepare.prepare_files",
         "Make manifests of your own files: faulty rows are set aside with reasons, and a profile describes the rest.",
@@ -41,24 +41,24 @@ VERBS = {  # where each is, and what the help of all says of it, which is the fi
     ),
     "predict": (
         "predict.predict",
-        "Answer recordings (wav, flac, ogg, mp3; any rate and channels) with a model that `run` made.",
+        "Decode recordings (wav, flac, ogg, mp3; any rate and channels) with a model that `run` made.",
     ),
     "export": (
         "export.export",
-        "Write a model in the hub's layout, merged, with a card; plain transformers must agree with it first.",
+        "Export a merged model in the hub's layout with a card, after plain transformers computed the same logits.",
     ),
     "doctor": (
         "doctor.doctor",
-        "Look at versions, packages, accelerator and disk, and at a model if one is given; say what to do.",
+        "Check versions, packages, accelerator and disk, and a model if one is given; print what to fix.",
     ),
 }
 
 
 class Verb(TyperCommand):
-    """A verb that is known by its help until it is called."""
+    """A verb whose module is imported only when it is called."""
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        """The context of the real command, which takes over from here."""
+        """Import the verb's module and return the context of its command."""
         module, function = VERBS[str(self.name)][0].split(".")
         alone = typer.Typer(add_completion=False)
         alone.command(self.name)(getattr(import_module(f"eartune.cli.{module}"), function))
@@ -66,14 +66,14 @@ class Verb(TyperCommand):
 
 
 class Verbs(TyperGroup):
-    """All verbs, none of them imported."""
+    """The group of all verbs, which imports none of them."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """In the order of their use."""
+        """Return the names of the verbs in the order of their use."""
         return list(VERBS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """A verb by its name."""
+        """Return the verb of this name, or None if there is none."""
         return Verb(cmd_name, help=VERBS[cmd_name][1]) if cmd_name in VERBS else None
 
 
@@ -86,9 +86,9 @@ def eartune() -> None:
 
 
 def main() -> None:
-    """Run a command; what is wrong with the input is said in one sentence."""
+    """Run a command; an InputError is printed without a traceback, with exit code 2."""
     for library in ("bitsandbytes", "torchao", "torch.utils._pytree"):
-        logging.getLogger(library).setLevel(logging.ERROR)  # they tell of kernels for machines other than this one
+        logging.getLogger(library).setLevel(logging.ERROR)  # they warn about kernels for other machines
     try:
         app()
     except InputError as error:

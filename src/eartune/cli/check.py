@@ -1,4 +1,4 @@
-"""`eartune check`: the plan, before any weight is loaded."""
+"""`eartune check`: print the plan of an experiment without loading any weights."""
 
 import shutil
 from contextlib import suppress
@@ -29,10 +29,10 @@ def check(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsR
     Example: eartune check experiments/demo.yaml
     """
     settings = read_experiment(experiment)
-    everything = RunsFolder(runs)
-    index = RecordingIndex(everything.recordings)
-    pools = read_pools(settings, Source(data, everything.speech, may_write=False, index=index))
-    if runs.is_dir():  # to check is to leave nothing behind
+    runs_folder = RunsFolder(runs)
+    index = RecordingIndex(runs_folder.recordings)
+    pools = read_pools(settings, Source(data, runs_folder.speech, may_write=False, index=index))
+    if runs.is_dir():  # a check creates no folder
         index.save()
     plans = plan_cells(settings, pools)
     console = terminal()
@@ -59,14 +59,14 @@ def check(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsR
     disk = disk_estimate(size, stages, pools.test, settings.architecture, settings.training)
     console.print(disk_sentence(disk, free_disk(runs / settings.name)), highlight=False)
     steps, shared = shared_steps(plans, keys)
-    saved = f"; {shared} of them fall away, as equal stages are trained once" if shared else ""
+    saved = f"; {shared} of them are skipped, as equal stages are trained once" if shared else ""
     console.print(
-        f"{len(plans)} models of {steps} steps in all{saved}. Next: eartune run {experiment}", highlight=False
+        f"{len(plans)} models with {steps} steps in all{saved}. Next: eartune run {experiment}", highlight=False
     )
 
 
 def more_speech(pools: Pools) -> str:
-    """The speech that no budget limits, if there is any."""
+    """Return the sizes of the speech pools that no budget limits, as text; empty if there are none."""
     named = (
         ("source speech", pools.source_speech),
         ("synthetic speech", pools.synthetic_speech),
@@ -76,18 +76,18 @@ def more_speech(pools: Pools) -> str:
 
 
 def resolution(pools: Pools) -> str:
-    """What the test set can tell at all, before anything is spent on it."""
+    """Return a sentence with the smallest difference that the test set probably detects."""
     clusters = [example.utterance.id for example in pools.test]
     difference = smallest_difference(len(clusters), design_effect(clusters))
     return (
-        f"The test tells two models apart that differ by {100 * difference:.1f} points of utterances right or more "
-        f"(paired test at 5 %, found in 80 of 100 tries, if {DISAGREEMENT:.1%} are right in one model alone); "
-        "a smaller difference needs a larger test."
+        f"This test set detects a difference of {100 * difference:.1f} points between two models in 80 of 100 "
+        f"comparisons (paired test at 5 %, if exactly one model is right on {DISAGREEMENT:.1%} of the utterances); "
+        "a smaller difference needs a larger test set."
     )
 
 
 def stage_table(plans: tuple[CellPlan, ...], found: dict[str, list[StageFigures]]) -> Table:
-    """A row a stage."""
+    """Return a table with one row for each stage of each model."""
     table = Table(box=None, pad_edge=False)
     for title in ("model", "stage", "text", "speech", "hours", "epochs", "steps", "trained", "memory"):
         table.add_column(title, justify="left" if title in ("model", "stage") else "right", no_wrap=True)
@@ -102,7 +102,7 @@ def stage_table(plans: tuple[CellPlan, ...], found: dict[str, list[StageFigures]
 
 
 def memory_table(footprint: Footprint) -> Table:
-    """A row a component, then what a micro-batch keeps and the sum."""
+    """Return a table of memory with a row for each component, for activations, and for the sum."""
     table = Table(box=None, pad_edge=False)
     for title in ("memory of the largest stage", "parameters", "trained", "weights", "gradients", "optimizer"):
         table.add_column(title, justify="left" if title.startswith("memory") else "right", no_wrap=True)
@@ -115,7 +115,7 @@ def memory_table(footprint: Footprint) -> Table:
 
 
 def disk_sentence(disk: DiskEstimate, free: float) -> str:
-    """Say which disk the run needs at most, and whether it has that; `free` is in bytes."""
+    """Return a sentence with the most disk that the run needs, and whether that is free; `free` is in bytes."""
     stages = counted(disk.stages, "stage")
     needed = (
         f"disk: at most {gigabytes(disk.total)}, of which {gigabytes(disk.weights)} are weights of {stages}, "
@@ -125,26 +125,24 @@ def disk_sentence(disk: DiskEstimate, free: float) -> str:
     if disk.total <= free:
         return needed
     missing = gigabytes(disk.total - free)
-    return (
-        f"{needed}\n[bold red]The disk lacks {missing}; lower training.encoded_gb, train with lora, or use another.[/]"
-    )
+    return f"{needed}\n[bold red]The disk lacks {missing}; lower training.encoded_gb, use lora or another disk.[/]"
 
 
 def free_disk(folder: Path) -> float:
-    """Return the bytes that a run may take in all: what is free, and the weights and states that it has saved."""
+    """Return the bytes that a run may take in all: free space, and the weights and states it has already saved."""
     existing = next(path for path in (folder, *folder.resolve().parents) if path.exists())
     saved = 0
     for file in folder.rglob("*.safetensors"):
-        with suppress(FileNotFoundError):  # of a run that is at work
+        with suppress(FileNotFoundError):  # a run in progress may remove it
             saved += file.stat().st_size
     return shutil.disk_usage(existing).free + saved
 
 
 def millions(parameters: int) -> str:
-    """Of parameters."""
+    """Return a number of parameters as text in millions: 7,000.0 M."""
     return f"{parameters / 1e6:,.1f} M"
 
 
 def gigabytes(size: float) -> str:
-    """Of bytes."""
+    """Return a number of bytes as text in GB (1e9 bytes): 15.20 GB."""
     return f"{size / 1e9:.2f} GB"

@@ -76,7 +76,7 @@ def compare_systems(
 
 
 def difference_table(differences: dict[str, Difference]) -> RichTable:
-    """One row for each metric; the difference is in points."""
+    """Return a table with one row for each metric; scores and differences are in percentage points."""
     table = RichTable(box=None, pad_edge=False)
     for title in ("metric", "A", "B", "B - A", "95 % interval", "p", "intervals of A and B"):
         table.add_column(title, justify="left" if title == "metric" else "right", no_wrap=True)
@@ -105,14 +105,14 @@ def show_rows(kind: str, pairs: Sequence[tuple[Pair, Pair]]) -> None:
 
 
 def frame_text(frame: SemanticFrame | None) -> str:
-    """A frame on one line."""
+    """Return a frame as text on one line."""
     if frame is None:
         return "no answer that could be parsed"
     return frame.intent + "".join(f" [{entity.type}: {entity.filler}]" for entity in frame.entities)
 
 
 def row_json(one: Pair, other: Pair) -> dict[str, Any]:
-    """A row with the answers of both systems, for JSON."""
+    """Return a row with the answers of both systems, for JSON."""
     frames = (one.reference.frame, *(pair.prediction.answer if pair.prediction else None for pair in (one, other)))
     return {"key": one.key, "text": one.reference.text} | dict(
         zip(("gold", "a", "b"), map(frame_text, frames), strict=True)

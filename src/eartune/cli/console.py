@@ -1,4 +1,4 @@
-"""The terminal; where there is none, lines are wide enough that no table is cut."""
+"""The console of all commands; without a terminal its lines are wide enough for every table."""
 
 import sys
 
@@ -6,5 +6,5 @@ from rich.console import Console
 
 
 def console() -> Console:
-    """For everything a command prints."""
+    """Return the console for everything that a command prints."""
     return Console(width=None if sys.stdout.isatty() else 140, highlight=False)

@@ -1,4 +1,4 @@
-"""`eartune doctor`: can this machine, these versions and this model do the work?"""
+"""`eartune doctor`: check that this machine, its packages and a model work."""
 
 import importlib.util
 import re
@@ -28,49 +28,49 @@ def doctor(
         Path | None, typer.Argument(metavar="[EXPERIMENT.yaml]", help="Also load its model and check it.")
     ] = None,
 ) -> None:
-    """Look at versions, packages, accelerator and disk, and at a model if one is given; say what to do.
+    """Check versions, packages, accelerator and disk, and a model if one is given; print what to fix.
 
     Example: eartune doctor experiments/demo.yaml
     """
     report = Report(terminal())
-    look_at_versions(report)
-    look_at_packages(report)
-    look_at_the_machine(report)
+    check_versions(report)
+    print_extras(report)
+    check_machine(report)
     if experiment is not None:
-        look_at_the_model(report, experiment)
+        check_experiment_model(report, experiment)
     report.conclude()
 
 
 class Report:
-    """Prints findings as they come, and a verdict at the end."""
+    """Prints each finding at once, and a verdict at the end."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
         self.remedies: list[str] = []
 
     def check(self, fine: bool, found: str, remedy: str) -> None:
-        """Print a finding; keep the remedy of one that is not fine for the verdict."""
-        self.console.print(f"[green]ok[/]    {found}" if fine else f"[red]look[/]  {found}", highlight=False)
+        """Print a finding; if it is not fine, keep its remedy for the verdict."""
+        self.console.print(f"[green]ok[/]    {found}" if fine else f"[red]fix[/]   {found}", highlight=False)
         if not fine:
             self.remedies.append(remedy)
 
     def note(self, found: str) -> None:
-        """Print what is good to know and cannot be wrong."""
+        """Print a finding that needs no verdict."""
         self.console.print(f"      {found}", highlight=False)
 
     def conclude(self) -> None:
-        """Print the verdict; exit with 1 if there is something to do."""
+        """Print the verdict; exit with code 1 if there is something to fix."""
         if not self.remedies:
             self.console.print("[bold green]ready[/]")
             return
-        self.console.print("[bold red]not ready[/]; what to do:")
+        self.console.print("[bold red]not ready[/]; to fix:")
         for remedy in self.remedies:
             self.console.print(f"- {remedy}", highlight=False, markup=False)
         raise typer.Exit(1)
 
 
-def look_at_versions(report: Report) -> None:
-    """Check the versions of Python and of the libraries on which numbers depend."""
+def check_versions(report: Report) -> None:
+    """Check the versions of Python and of the libraries on which results depend."""
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     report.check(python in ("3.11", "3.12"), f"Python {python}", "use Python 3.11 or 3.12")
     for package, (low, high) in TESTED.items():
@@ -84,17 +84,17 @@ def look_at_versions(report: Report) -> None:
         )
 
 
-def look_at_packages(report: Report) -> None:
-    """Print which packages of the extras are installed; none is needed for everything."""
+def print_extras(report: Report) -> None:
+    """Print which packages of the optional extras are installed."""
     import soundfile
 
     report.check(True, f"soundfile with libsndfile {soundfile.__libsndfile_version__}", "")
     for extra, modules in EXTRAS.items():
         missing = [module for module in modules if importlib.util.find_spec(module) is None]
-        report.note(f"extra {extra}: " + (f"not here are {', '.join(missing)}" if missing else "all here"))
+        report.note(f"extra {extra}: " + (f"missing {', '.join(missing)}" if missing else "installed"))
 
 
-def look_at_the_machine(report: Report) -> None:
+def check_machine(report: Report) -> None:
     """Check the accelerator and the free disk space."""
     import torch
 
@@ -111,7 +111,7 @@ def look_at_the_machine(report: Report) -> None:
     report.check(free > LEAST_FREE_GB, f"{free:.0f} GB free on this disk", f"free {LEAST_FREE_GB} GB for checkpoints")
 
 
-def look_at_the_model(report: Report, path: Path) -> None:
+def check_experiment_model(report: Report, path: Path) -> None:
     """Load the model of an experiment and check it."""
     from eartune.experiments.experiment import read_experiment
     from eartune.inference.model_check import check_model

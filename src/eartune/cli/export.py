@@ -1,4 +1,4 @@
-"""`eartune export`: a model that `run` made, for use without eartune."""
+"""`eartune export`: write a model that `run` made for use without eartune."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,12 +12,10 @@ def export(
     run_dir: Annotated[
         Path, typer.Argument(metavar="RUN_DIR", help="A model's folder, such as runs/demo/text-only-seed0.")
     ],
-    to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Where to write it; not there yet, or empty.")],
-    adapter: Annotated[
-        bool, typer.Option("--adapter", help="Only its LoRA, for peft, instead of a whole model.")
-    ] = False,
+    to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="The folder to write, new or empty.")],
+    adapter: Annotated[bool, typer.Option("--adapter", help="Write only its LoRA, for peft.")] = False,
 ) -> None:
-    """Write a model in the hub's layout, merged, with a card; plain transformers must agree with it first.
+    """Export a merged model in the hub's layout with a card, after plain transformers computed the same logits.
 
     Example: eartune export runs/demo/curriculum-100pct-seed0 --to my-model
     """

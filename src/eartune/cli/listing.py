@@ -1,4 +1,4 @@
-"""`eartune list`: what there is."""
+"""`eartune list`: list experiments, corpora, schemes and architectures."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,9 +15,9 @@ from eartune.training.schemes import SCHEMES
 
 
 def list_all(
-    folder: Annotated[Path, typer.Option(help="Where experiments lie.")] = Path("experiments"),
+    folder: Annotated[Path, typer.Option(help="Folder of the experiments.")] = Path("experiments"),
 ) -> None:
-    """Show the experiments, corpora, schemes and architectures there are.
+    """List the experiments, corpora, schemes and architectures.
 
     Example: eartune list
     """

@@ -1,4 +1,4 @@
-"""`eartune predict`: recordings in, one JSON line for each out, as soon as it is decoded."""
+"""`eartune predict`: decode recordings and write one JSON line for each as soon as it is decoded."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,16 +19,16 @@ def predict(
         Path, typer.Argument(metavar="MODEL", help="A model's folder, such as runs/demo/text-only-seed0.")
     ],
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Recordings, or folders of them.")],
-    out: Annotated[Path | None, typer.Option(help="Where to write; the terminal if left out.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The file to write; by default the terminal.")] = None,
 ) -> None:
-    """Answer recordings (wav, flac, ogg, mp3; any rate and channels) with a model that `run` made.
+    """Decode recordings (wav, flac, ogg, mp3; any rate and channels) with a model that `run` made.
 
     Example: eartune predict runs/demo/text-only-seed0 order.wav --out predictions.jsonl
     """
     from eartune.api import load
 
     recordings = list(find_recordings(paths))
-    RecordingIndex().examine(recordings)  # so that a bad one does not end the work in the middle
+    RecordingIndex().examine(recordings)  # so that a bad recording is found before any is decoded
     trained = load(model)
     with _output(out) as lines:
         for prediction in trained.stream(recordings):
@@ -39,14 +39,14 @@ def predict(
 
 
 def find_recordings(paths: Sequence[Path]) -> Iterator[Path]:
-    """Files as they are given, and for a folder the recordings in it, by name."""
+    """Yield the given files, and for each folder the recordings inside, by name; raises InputError if it has none."""
     for path in paths:
         if not path.is_dir():
             yield path
             continue
         inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in AUDIO_SUFFIXES)
         if not inside:
-            raise InputError(f"{path}: holds no recording ({', '.join(AUDIO_SUFFIXES)})")
+            raise InputError(f"{path}: has no recordings ({', '.join(AUDIO_SUFFIXES)})")
         yield from inside
 
 

@@ -89,7 +89,7 @@ def prepare_files(
 def next_steps(splits: Mapping[str, Sequence[Utterance]], to: Path) -> list[str]:
     """Return what the user can do now; the last line is a command to copy."""
     if not any(splits.values()):
-        return [f"Nothing is left to train on or to test; {to / QUARANTINE} says why."]
+        return [f"Nothing is left to train on or to test; {to / QUARANTINE} gives the reasons."]
     advice = "Next, with these lines in an experiment of your own (the README shows one), here mine.yaml:"
     return ["", *data_section(splits), advice, f"eartune check mine.yaml --data {shlex.quote(str(to))}"]
 
@@ -114,7 +114,7 @@ def _manifests(names: Iterable[str]) -> str:
 def _corpus(
     files: Sequence[Path], settings: Mapping[str, str], data: Path, is_download: bool, text_only: bool
 ) -> NamedCorpus | None:
-    """The corpus that is named; None if files are."""
+    """The corpus that the arguments name; None if they name files."""
     if len(files) == 1 and str(files[0]) in CATALOGUE and not files[0].is_file():
         return named_corpus(str(files[0]), settings, data, text_only)
     known = ", ".join(CATALOGUE)
@@ -160,7 +160,7 @@ def _check_inputs(inputs: Sequence[tuple[str, Path]], outputs: Collection[Path])
 def _read(
     inputs: Iterable[tuple[str, Path]], format: FileFormat | None, columns: Mapping[str, str], console: Console
 ) -> dict[str, Imported]:
-    """Read the files of each split, in their order, and print as what each was read."""
+    """Read the files of each split, in their order, and print how each was read."""
     splits: dict[str, list[Imported]] = {}
     for split, file in inputs:
         imported = read_utterances(file, format, columns)

@@ -42,12 +42,12 @@ class NamedCorpus:
 
     @property
     def keys(self) -> dict[str, Any]:
-        """Its settings; `split` is that of the first split."""
+        """The settings of the corpus; `split` is that of the first split."""
         return next(iter(self.splits.values())).model_dump()
 
     @property
     def folder(self) -> Path:
-        """The folder in which it lies."""
+        """The folder of the corpus in the data root."""
         return self.data / str(self.keys["folder"])
 
     def parts(self, splits: Iterable[str]) -> tuple[Part, ...]:
@@ -105,7 +105,7 @@ def _progress_bar(console: Console, what: str) -> Iterator[Progress]:
 
 
 def read_corpus(corpus: NamedCorpus, print_line: Print) -> dict[str, Imported]:
-    """Read the splits that are present; prints which are absent, and whose recordings are."""
+    """Read the splits that exist; print which splits, and which recordings, are missing."""
     patterns = {split: corpus.entry.pattern(one.model_dump()) for split, one in corpus.splits.items()}
     present = [s for s, one in corpus.splits.items() if corpus.entry.is_present(one.model_dump(), corpus.data)]
     if not present:

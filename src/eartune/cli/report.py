@@ -1,4 +1,4 @@
-"""`eartune report`: write the report of a run again from its results."""
+"""`eartune report`: write the report of a run from its results."""
 
 from pathlib import Path
 from typing import Annotated

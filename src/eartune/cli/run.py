@@ -1,4 +1,4 @@
-"""`eartune run`: make the models of an experiment, or what is missing of them."""
+"""`eartune run`: make the models of an experiment that are not finished."""
 
 from pathlib import Path
 
@@ -25,8 +25,8 @@ def run(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsRoo
     results = outcome.results
     console.print(terminal_table(results))
     console.print(f"report: {outcome.folder.html}")
-    can_listen = {scheme.label for scheme in settings.grid.schemes if scheme.asking.transcribed_by is None}
-    finished = [result for result in results if result.finished and result.scheme in can_listen]
+    takes_recordings = {scheme.label for scheme in settings.grid.schemes if scheme.asking.transcribed_by is None}
+    finished = [result for result in results if result.finished and result.scheme in takes_recordings]
     if finished:
         best = max(finished, key=lambda result: result.scores[result.main_metric].value)
         folder = outcome.folder.model(best.name).path

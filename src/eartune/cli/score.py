@@ -79,7 +79,7 @@ def score_predictions(
 
 
 def repaired_scores(matched: Matched, mode: Mode, average: Average) -> Scores:
-    """The scores with the forgiving parser; empty if it parses no answer that the strict one could not parse."""
+    """Return the scores with the lenient parser; empty if it parses no answer that the strict parser refuses."""
     pairs = repair_answers(matched.pairs)
     if [pair.is_answered for pair in pairs] == [pair.is_answered for pair in matched.pairs]:
         return {}
@@ -87,13 +87,13 @@ def repaired_scores(matched: Matched, mode: Mode, average: Average) -> Scores:
 
 
 def scores_json(scores: Scores) -> dict[str, Any]:
-    """The values by metric name, and their intervals under `intervals`."""
+    """Return the values by metric name, and their intervals under `intervals`."""
     intervals = {name: {"low": value.low, "high": value.high} for name, value in scores.items()}
     return {name: value.value for name, value in scores.items()} | {"intervals": intervals}
 
 
 def counts_json(matched: Matched) -> dict[str, int]:
-    """The number of rows, and of those that are missing, not parsable, there twice or without a reference."""
+    """Return the numbers of rows that are scored, missing, unparsable, duplicated, or without a reference."""
     return {
         "missing": matched.missing,
         "unparsable": matched.unparsable,
@@ -104,7 +104,7 @@ def counts_json(matched: Matched) -> dict[str, int]:
 
 
 def details_json(scores: Scores, labels: dict[str, Scores], quality: AnswerQuality, forgiven: Scores) -> dict[str, Any]:
-    """Precision, recall and counts of each metric, the quality of the answers, and scores by label."""
+    """Return precision, recall and counts of each metric, the quality of the answers, and scores by label."""
     found: dict[str, Any] = {"details": {name: value.to_json() for name, value in scores.items()}}
     found["answers"] = quality.to_json()
     if forgiven:
@@ -115,7 +115,7 @@ def details_json(scores: Scores, labels: dict[str, Scores], quality: AnswerQuali
 
 
 def score_table(scores: Scores, forgiven: Scores, definitions: dict[str, str]) -> RichTable:
-    """One row for each metric, with the score of the forgiving parser in a column of its own."""
+    """Return a table with one row for each metric, with a column for the lenient parser if its scores differ."""
     table = RichTable(box=None, pad_edge=False)
     titles = ("metric", "score", "95 % interval", *(("repaired",) if forgiven else ()), "definition")
     for title in titles:
@@ -127,7 +127,7 @@ def score_table(scores: Scores, forgiven: Scores, definitions: dict[str, str]) -
 
 
 def label_table(metric: str, scores: Scores) -> RichTable:
-    """One row for each label, the most frequent first."""
+    """Return a table with one row for each label, the most frequent first."""
     table = RichTable(title=metric, title_justify="left", box=None, pad_edge=False)
     for title in ("label", "F1", "95 % interval", "precision", "recall", "TP", "FP", "FN"):
         table.add_column(title, justify="left" if title == "label" else "right", no_wrap=True)
@@ -142,7 +142,7 @@ def label_table(metric: str, scores: Scores) -> RichTable:
 
 
 def quality_lines(quality: AnswerQuality) -> list[str]:
-    """The quality of the answers in words."""
+    """Return lines that describe the quality of the answers."""
     lines = ["answers: " + ", ".join(f"{count:,} {status}" for status, count in quality.statuses.items())]
     if quality.unknown_labels:
         named = ", ".join(f"{label} ({count})" for label, count in list(quality.unknown_labels.items())[:8])

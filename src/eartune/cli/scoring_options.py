@@ -38,7 +38,7 @@ def matched_answers(path: Path, references: tuple[Reference, ...], format: Forma
 
 
 def counts_text(matched: Matched) -> str:
-    """The number of rows and of everything that went wrong, on one line."""
+    """Return the number of rows and the numbers of each kind of failure, on one line."""
     counts = {
         "missing": matched.missing,
         "unparsable": matched.unparsable,

@@ -1,1 +1,1 @@
-"""Metrics with intervals, and prediction files scored against references."""
+"""Evaluation: metrics with intervals, and the scoring of prediction files against references."""

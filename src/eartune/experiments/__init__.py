@@ -1,1 +1,1 @@
-"""One YAML file is one experiment: its plan, its run folder, and the runner."""
+"""Experiments: the YAML file, the plan of its models, and the runner that makes them."""

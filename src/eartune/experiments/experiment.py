@@ -1,4 +1,4 @@
-"""One YAML is one experiment: data, architecture, and a grid of schemes, speech budgets and seeds."""
+"""The settings of an experiment, one YAML file: data, architecture, and a grid of schemes, budgets and seeds."""
 
 from dataclasses import dataclass
 from itertools import chain
@@ -18,52 +18,54 @@ from eartune.training.schemes import AnyScheme, Scheme
 
 
 class Data(Section):
-    """Pools of labelled text, labelled speech, and the recordings to be judged on."""
+    """The pools of labelled text and labelled speech to train on, and the recordings to test on."""
 
     text: tuple[Corpus, ...] = ()
     speech: tuple[Corpus, ...] = ()
-    """What budgets choose from."""
+    """The recordings from which budgets select."""
     source_speech: tuple[Corpus, ...] = ()
-    """Speech of other languages, which every scheme with speech uses whole; a budget of 0% adds nothing to it."""
+    """Speech of other languages; every scheme that uses speech trains on all of it, whatever the budget."""
     alignment: tuple[Corpus, ...] = ()
-    """Speech of any kind whose words are known, for a stage before all others; see `alignment` of the experiment."""
+    """Transcribed speech of any kind for the first stage; see `alignment` of the experiment."""
     synthetic_speech: tuple[Corpus, ...] = ()
-    """Text that voices speak, for schemes that say so; no budget limits it."""
+    """Text that synthetic voices speak, for the schemes that use it; no budget limits it."""
     test: tuple[Corpus, ...] = Field(min_length=1)
 
     @property
     def corpora(self) -> tuple[Corpus, ...]:
-        """Those of all pools."""
+        """The corpora of all pools."""
         return (*self.text, *self.speech, *self.source_speech, *self.alignment, *self.synthetic_speech, *self.test)
 
     @property
     def licences(self) -> dict[str, bool]:
-        """Each licence of the corpora, and whether it forbids commercial use."""
+        """The licences of the corpora, each with whether it forbids commercial use."""
         named = (getattr(corpus, "LICENCE", None) for corpus in self.corpora)
         return {name: "NON-COMMERCIAL" in name or "ACADEMIC" in name for name in named if name}
 
     @field_validator("synthetic_speech")
     @classmethod
-    def _voices_speak(cls, corpora: tuple[Corpus, ...]) -> tuple[Corpus, ...]:
+    def _synthetic_speech_has_voices(cls, corpora: tuple[Corpus, ...]) -> tuple[Corpus, ...]:
         for corpus in corpora:
             if not voices_of(corpus):
                 raise InputError(f"{corpus.corpus}: needs voices, such as [{{name: en-US}}], to be synthetic speech")
         return corpora
 
     @model_validator(mode="after")
-    def _other_voices_in_the_test(self) -> "Data":
+    def _voices_are_in_training_or_in_the_test(self) -> "Data":
         trained = (*self.speech, *self.source_speech, *self.alignment, *self.synthetic_speech)
-        heard = {voice.speaker for corpus in trained for voice in voices_of(corpus)}
+        training_voices = {voice.speaker for corpus in trained for voice in voices_of(corpus)}
         for voice in chain.from_iterable(map(voices_of, self.test)):
-            if voice.speaker in heard:
-                raise InputError(f"the voice {voice.speaker} speaks in training and in the test; give the test others")
+            if voice.speaker in training_voices:
+                raise InputError(
+                    f"the voice {voice.speaker} is in training and in the test; use other voices for the test"
+                )
         return self
 
 
 class Alignment(Section):
-    """The stage in which a new adapter learns to speak the decoder's language: data.alignment answered with its words.
+    """The settings of the alignment stage, in which a new modality adapter learns by transcribing data.alignment.
 
-    Every model of the grid goes on from it. Those that come with an adapter that can hear do not need it.
+    Every model of the grid starts from its weights. A checkpoint with a trained adapter does not need it.
     """
 
     epochs: int = Field(default=1, ge=1)
@@ -73,21 +75,21 @@ class Alignment(Section):
 
 
 class Grid(Section):
-    """Which models to make; schemes that do not use speech do not depend on the budget and run once per seed."""
+    """The models to make; a scheme that does not use speech is independent of the budget and runs once per seed."""
 
     schemes: tuple[AnyScheme, ...] = Field(min_length=1)
     budgets: tuple[SpeechBudget, ...] = ()
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
-    """Of training: order of batches, initial LoRA."""
+    """The seeds of training: the order of batches, and the initial weights of LoRA."""
     selection_seed: int = 0
-    """Of the choice of speech, which is the same for every training seed."""
+    """The seed of the selection of speech, which is the same for every training seed."""
 
     @model_validator(mode="after")
-    def _no_two_alike(self) -> "Grid":
+    def _labels_are_unique(self) -> "Grid":
         labels = [scheme.label for scheme in self.schemes]
         for label in labels:
             if labels.count(label) > 1:
-                raise InputError(f"the scheme {label!r} stands twice; give one of them a name of its own")
+                raise InputError(f"the scheme {label!r} is listed twice; give one of them another name")
         for scheme in self.schemes:
             if scheme.uses_speech and not self.budgets:
                 raise InputError(f"the scheme {scheme.label!r} needs budgets, such as [5%, 100%]")
@@ -95,7 +97,7 @@ class Grid(Section):
 
 
 class Experiment(Section):
-    """A question, and all that is needed to answer it."""
+    """All settings of an experiment, with the question that it answers."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     question: str
@@ -108,25 +110,27 @@ class Experiment(Section):
     decoding: Decoding = Decoding()
 
     @model_validator(mode="after")
-    def _some_speech(self) -> "Experiment":
+    def _a_budget_of_0_needs_source_speech(self) -> "Experiment":
         if not self.data.source_speech and any(budget.amount == 0 for budget in self.grid.budgets):
             raise InputError(
-                "a budget of 0% is no speech at all; that is what the text-only scheme is for, "
+                "a budget of 0% selects no speech; use the scheme text-only instead, "
                 "or list speech of other languages under data.source_speech"
             )
         return self
 
     @model_validator(mode="after")
-    def _some_synthetic_speech(self) -> "Experiment":
+    def _synthetic_schemes_have_synthetic_speech(self) -> "Experiment":
         for scheme in self.grid.schemes:
             if scheme.uses_synthetic and not self.data.synthetic_speech:
                 raise InputError(f"the scheme {scheme.label!r} needs corpora with voices under data.synthetic_speech")
         return self
 
     @model_validator(mode="after")
-    def _four_bits_do_not_train(self) -> "Experiment":
+    def _four_bits_need_lora(self) -> "Experiment":
         if self.architecture.precision == "nf4" and self.training.lora is None:
-            raise InputError("weights in 4 bits do not train; add training.lora, such as {rank: 16}, or use bfloat16")
+            raise InputError(
+                "weights in 4 bits cannot be trained; add training.lora, such as {rank: 16}, or use bfloat16"
+            )
         return self
 
     @model_validator(mode="after")
@@ -136,13 +140,13 @@ class Experiment(Section):
             other = models.setdefault(cell.name, cell)
             if other != cell:
                 raise InputError(
-                    f"{other.description} and {cell.description} would both be kept in the folder {cell.name!r}; "
+                    f"{other.description} and {cell.description} would both be written to the folder {cell.name!r}; "
                     "give one of the schemes another name"
                 )
         return self
 
     def cells(self) -> tuple["Cell", ...]:
-        """The models of the grid: by seed, then in the order of schemes and budgets."""
+        """Return the models of the grid, ordered by seed, then by scheme, then by budget."""
         cells = []
         for seed in self.grid.seeds:
             for scheme in self.grid.schemes:
@@ -153,7 +157,7 @@ class Experiment(Section):
 
 @dataclass(frozen=True)
 class Cell:
-    """One model of the grid."""
+    """One model of the grid: a scheme, a budget and a training seed."""
 
     scheme: Scheme
     budget: SpeechBudget | None
@@ -161,23 +165,23 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Its folder: curriculum-5pct-seed0."""
+        """The name of the model and of its folder, such as curriculum-5pct-seed0."""
         budget = [] if self.budget is None else [self.budget.slug]
         return "-".join([self.scheme.label, *budget, f"seed{self.seed}"])
 
     @property
     def description(self) -> str:
-        """The scheme and its budget in an error message: the scheme 'curriculum' at 5%."""
+        """The scheme and its budget for an error message, such as "the scheme 'curriculum' at 5%"."""
         return f"the scheme {self.scheme.label!r}" + ("" if self.budget is None else f" at {self.budget}")
 
 
 def voices_of(corpus: Corpus) -> tuple[Voice, ...]:
-    """The voices that speak a corpus; none where it has recordings of its own."""
+    """Return the voices that speak a corpus; none if it has recordings."""
     return getattr(corpus, "voices", ())
 
 
 def read_experiment(path: Path) -> Experiment:
-    """The experiment in a YAML file; raises InputError with one sentence that names the file and the place."""
+    """Return the experiment in a YAML file; raises InputError with the file and the place of every fault."""
     if not path.is_file():
         raise InputError(f"{path}: no such experiment")
     try:

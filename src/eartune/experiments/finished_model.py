@@ -19,21 +19,21 @@ from eartune.training.trainer import load_weights
 
 @dataclass(frozen=True)
 class FinishedModel:
-    """What the folder of a finished model says about it."""
+    """A finished model as its folder describes it, without its weights in memory."""
 
     folder: ModelFolder
     experiment: Experiment
     weights: Path | None
-    """The weights after its last stage; None for a model that was not trained."""
+    """The file of the weights after the last stage; None for a model that was not trained."""
     labels: Labels
     preface: str
     """The part of the prompt before the instruction."""
 
 
 def read_finished_model(path: Path, task: Task | None = None) -> FinishedModel:
-    """Read a model's folder; raises InputError naming the models in a folder that holds several.
+    """Read the folder of a finished model; raises InputError if it is not one, listing the models inside if any.
 
-    `task` is that of the run, if it was given from Python and so cannot be read from the settings.
+    `task` is the task of the run if it was given from Python, as the settings cannot hold such a task.
     """
     folder = ModelFolder(path)
     if not folder.result.is_file():
@@ -43,28 +43,28 @@ def read_finished_model(path: Path, task: Task | None = None) -> FinishedModel:
         )
     result = read_json(folder.result)
     if result.get("status") == "failed":
-        raise InputError(f"{path}: failed ({result.get('error')}), so there is no model to use")
+        raise InputError(f"{path}: failed ({result.get('error')}), so no model can be loaded")
     settings = _without_schemes_from_python(read_json(folder.settings))
     if task is None and read_task(settings["task"]) is None:
         raise InputError(f"{path}: its task was given from Python; give it again, as in load(..., task=MyTask())")
     experiment = Experiment.model_validate(settings if task is None else settings | {"task": task})
     plan = folder.read_plan()
     if plan.get("transcribed_by"):
-        raise InputError(f"{path}: is a cascade, which reads the transcripts of a recogniser; take another model")
+        raise InputError(f"{path}: is a cascade, which needs the transcripts of a recogniser; name another model")
     labels = experiment.task.read_labels(read_json(folder.labels))
     stages = folder.read_stage_folders()
     return FinishedModel(folder, experiment, stages[-1].weights if stages else None, labels, plan["preface"])
 
 
 def _without_schemes_from_python(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings without schemes that no YAML can name; to ask a trained model, its scheme need not be known."""
+    """The settings without schemes from Python, which a trained model does not need to answer."""
     types = {scheme.model_fields["type"].default for scheme in SCHEMES}
     known = [scheme for scheme in settings["grid"]["schemes"] if scheme["type"] in types]
     return settings | {"grid": settings["grid"] | {"schemes": known or [{"type": "untuned"}]}}
 
 
 def load_audio_llm(finished: FinishedModel) -> AudioLLM:
-    """Load the base weights and what was trained on top of them, in evaluation mode."""
+    """Load the base weights and the trained weights; return the model in evaluation mode."""
     model = load(finished.experiment.architecture)
     if finished.weights is not None:
         if finished.experiment.training.lora is not None:
@@ -75,7 +75,7 @@ def load_audio_llm(finished: FinishedModel) -> AudioLLM:
 
 
 def load_finished_model(path: Path, task: Task | None = None) -> TrainedModel:
-    """Load the model in a model's folder, ready to answer recordings."""
+    """Load the model in the folder of a finished model, ready to answer recordings."""
     finished = read_finished_model(path, task)
     experiment = finished.experiment
     model = load_audio_llm(finished)

@@ -1,8 +1,8 @@
-"""Keys: digests of everything that a stage's weights, or a model's scores, follow from. Equal work has equal keys.
+"""Keys: digests of everything that determines a stage's weights or a model's scores. Equal work has equal keys.
 
 base weights -> key of stage 1 -> key of stage 2 -> ... -> key of the model: with the test, its labels and the decoding
 
-What does not change an outcome is no part of its key: names, the micro-batch size, the number of workers.
+Settings that do not change an outcome are not in its key: names, the micro-batch size, the number of workers.
 """
 
 import hashlib
@@ -19,27 +19,27 @@ from eartune.experiments.plan import CellPlan, Pools, steps_of
 from eartune.models.architecture import POCKETS, Architecture
 from eartune.training.schemes import Stage
 
-NO_MATTER = {"micro_batch_size", "micro_batch_tokens", "workers", "encoded_gb", "recompute_activations"}
-"""Settings of training that change its speed and memory, and not its outcome."""
+WITHOUT_EFFECT = {"micro_batch_size", "micro_batch_tokens", "workers", "encoded_gb", "recompute_activations"}
+"""The settings of training that change its speed and memory, but not its outcome."""
 
 
 @dataclass(frozen=True)
 class CellKeys:
-    """The keys of one cell."""
+    """The keys of the work for one cell, 12 hexadecimal characters each."""
 
     stages: tuple[str, ...]
-    """One for each stage of the plan."""
+    """The key of each stage of the plan."""
     transcripts: str
-    """For the test's transcripts by the model as its alignment stage left it, or by another recogniser."""
+    """The key of the transcripts of the test by the recogniser, which may be the model after its alignment stage."""
     model: str
-    """For the answers and the scores."""
+    """The key of the answers and the scores."""
 
 
 class Keys:
-    """The keys of one experiment's cells; what examples show is digested once for all cells.
+    """Computes the keys of an experiment's cells; each example is digested once for all cells.
 
-    `base` identifies the weights before training, `digest_of` the content of a recording, and `name_of` is what
-    predictions call it.
+    `base` identifies the weights before training, `digest_of` returns a digest of a recording's content, and
+    `name_of` returns its name in predictions.
     """
 
     def __init__(
@@ -61,19 +61,19 @@ class Keys:
         self._test = digest([asked, self._labels, names, self._examples(pools.test)])
 
     def of(self, plan: CellPlan) -> CellKeys:
-        """The keys of one cell."""
+        """Return the keys of one cell."""
         stages: list[str] = []
         for stage in plan.stages:
             stages.append(self._stage(stage, plan.cell.seed, stages[-1] if stages else self.base))
         asking = plan.asking
-        heard_by = [self.base, *stages[: plan.n_alignment_stages], asking.transcribed_by]
-        transcripts = digest([heard_by, self._test])
+        recogniser = [self.base, *stages[: plan.n_alignment_stages], asking.transcribed_by]
+        transcripts = digest([recogniser, self._test])
         decoding = self.experiment.decoding.model_dump(mode="json", exclude={"batch_size"})
         asked = [plan.preface, asking.transcribed_by and [transcripts, asking.normalize_transcripts]]
         return CellKeys(tuple(stages), transcripts, digest([self.base, stages, decoding, self._test, asked]))
 
     def _stage(self, stage: Stage, seed: int, before: str) -> str:
-        training = self.experiment.training.model_dump(mode="json", exclude=NO_MATTER)
+        training = self.experiment.training.model_dump(mode="json", exclude=WITHOUT_EFFECT)
         content = {
             "before": before,
             "seed": seed,
@@ -87,7 +87,7 @@ class Keys:
         return digest(content)
 
     def _examples(self, examples: Iterable[Example]) -> str:
-        """A digest of what the examples show, in their order."""
+        """A digest of the content of the examples, in their order."""
         found = hashlib.sha256()
         for example in examples:
             shown = id(example.utterance), id(example.recording), example.asked
@@ -101,19 +101,19 @@ class Keys:
         """A digest of the words, the right answer and the recording, by content."""
         utterance, recording = example.utterance, example.recording
         content = [utterance.id, utterance.text, label_fields(utterance)]
-        heard = None if recording is None else self.digest_of(recording.path)
-        return hashlib.sha256(json.dumps([content, heard, example.asked.value]).encode()).digest()
+        recorded = None if recording is None else self.digest_of(recording.path)
+        return hashlib.sha256(json.dumps([content, recorded, example.asked.value]).encode()).digest()
 
 
 class _Shown(NamedTuple):
-    """An example, kept so that the identities by which its digest is found are not used again, and its digest."""
+    """An example and its digest; the example is kept so that no other object can get the same id()."""
 
     example: Example
     digest: bytes
 
 
 def base_fingerprint(architecture: Architecture) -> str:
-    """What identifies the weights before training: for pocket their hashes, for a checkpoint of the hub its name.
+    """Return what identifies the weights before training: for pocket their hashes, for a hub checkpoint its name.
 
     For a folder it is the sizes and times of its files, because reading all weights would take minutes.
     """
@@ -128,14 +128,14 @@ def base_fingerprint(architecture: Architecture) -> str:
 
 
 def shared_steps(plans: Sequence[CellPlan], keys: Keys) -> tuple[int, int]:
-    """The optimizer steps of all cells, and how many of them are spared because equal stages are trained once."""
+    """Return the optimizer steps of all cells, and how many of them are saved because equal stages are trained once."""
     batch_size = keys.experiment.training.batch_size
     everything = sum(steps_of(stage, batch_size) for plan in plans for stage in plan.stages)
     return everything, everything - sum(steps_of(stages[-1], batch_size) for stages in distinct_stages(plans, keys))
 
 
 def distinct_stages(plans: Sequence[CellPlan], keys: Keys) -> list[tuple[Stage, ...]]:
-    """Every stage that is trained, once, each after the stages that precede it."""
+    """Return each distinct stage once, as the tuple of stages that ends with it."""
     found = {}
     for plan in plans:
         for place, key in enumerate(keys.of(plan).stages, start=1):
@@ -144,5 +144,5 @@ def distinct_stages(plans: Sequence[CellPlan], keys: Keys) -> list[tuple[Stage, 
 
 
 def digest(content: Any) -> str:
-    """Twelve hexadecimal characters of the SHA-256 of the content as JSON."""
+    """Return the first 12 hexadecimal characters of the SHA-256 of the content as JSON."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""One model of a grid: trained, decoded, checked and scored; work that is there already is loaded.
+"""Train, decode, check and score one model of a grid; work that is finished already is loaded.
 
 plan + keys -> [transcripts of the test] -> stages -> predictions -> listening check -> scores -> RunResult
 """
@@ -36,39 +36,39 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunContext:
-    """What the models of a run share."""
+    """The experiment, data, folders and progress that all models of a run share."""
 
     experiment: Experiment
     pools: Pools
     folder: RunFolder
     index: RecordingIndex
     name_of: Callable[[Path], str]
-    """What predictions call a recording."""
+    """Returns the name of a recording in predictions."""
     progress: RunProgress
     counted: set[Path] = field(default_factory=set)
-    """The pieces of work that the progress has counted."""
+    """The folders of stages that the progress has counted."""
 
     def encoder_cache(self) -> "EncoderCache":
-        """The run's cache of encoder states."""
+        """Return the run's cache of encoder states."""
         from eartune.training.encoder_cache import EncoderCache
 
         most_gb, cut_silence = self.experiment.training.encoded_gb, self.experiment.architecture.cut_silence
         return EncoderCache(self.folder.encoded, most_gb, cut_silence, self.index, self.progress.console.print)
 
     def rows(self, model: "AudioLLM", preface: str = "", encoded: "Clips | None" = None) -> "RowMaker":
-        """The maker of this experiment's rows for a model."""
+        """Return the object that makes this experiment's rows for a model; `encoded` reads clips from the cache."""
         from eartune.models.rows import RowMaker
 
         return RowMaker(model, self.experiment.task, self.pools.labels, self.experiment.architecture, preface, encoded)
 
     def count(self, piece: Path, units: float, skipped: bool) -> None:
-        """Count a piece of work as done, once; `skipped` if it was there already."""
+        """Count a piece of work as done, once; `skipped` if it was finished before this run."""
         if piece not in self.counted:
             self.counted.add(piece)
             self.progress.done(units, skipped)
 
     def watch(self, what: str, units: float = 0) -> Callable[..., None]:
-        """A callback for a piece of work in parts: those done, all, the loss, and those done in earlier sessions."""
+        """Return a progress callback (done, total, loss, done in earlier sessions) for work of `units`."""
 
         def show(done: int, total: int, loss: float | None = None, earlier: int = 0) -> None:
             note = f" {done}/{total}" + ("" if loss is None else f", loss {loss:.2f}")
@@ -78,12 +78,12 @@ class RunContext:
 
 
 def make_model(context: RunContext, plan: CellPlan, keys: CellKeys, result: RunResult) -> RunResult:
-    """Train the stages, decode the test, check that the model listens, and score; return the finished result."""
+    """Train the stages, decode the test, score it, check that the model listens, and return the finished result."""
     name = plan.cell.name
     folder = context.folder.model(name)
     test = examples_to_decode(context, plan, keys)
     model = train_model(context, plan, keys, len(plan.stages))
-    encoded = context.encoder_cache().of_test(model, test, context.watch(f"{name}: encodes the test"))
+    encoded = context.encoder_cache().of_test(model, test, context.watch(f"{name}: encoding the test"))
     rows = context.rows(model, plan.preface, encoded)
     predictions = decode_test(context, model, test, rows, name)
     seconds = {
@@ -104,7 +104,7 @@ def make_model(context: RunContext, plan: CellPlan, keys: CellKeys, result: RunR
 
 
 def examples_to_decode(context: RunContext, plan: CellPlan, keys: CellKeys) -> tuple[Example, ...]:
-    """The test, with transcripts where the scheme has a recogniser listen for the model."""
+    """Return the examples of the test, with transcripts if the scheme lets a recogniser transcribe them."""
     from eartune.inference.asr import load_recogniser, model_as_recogniser, transcribe
 
     asking, test = plan.asking, context.pools.test
@@ -114,23 +114,24 @@ def examples_to_decode(context: RunContext, plan: CellPlan, keys: CellKeys) -> t
     def recogniser() -> Callable[[Sequence[Example]], Sequence[str]]:
         if asking.transcribed_by != SELF:
             return load_recogniser(str(asking.transcribed_by), context.experiment.architecture.cut_silence)
-        # Without the scheme's own stages: tuning for frames may unlearn transcription.
+        # Without the scheme's own stages: a model may forget transcription when it is tuned for the task.
         model = train_model(context, plan, keys, plan.n_alignment_stages)
-        encoded = context.encoder_cache().of_test(model, test, context.watch(f"{plan.cell.name}: encodes the test"))
+        encoded = context.encoder_cache().of_test(model, test, context.watch(f"{plan.cell.name}: encoding the test"))
         return model_as_recogniser(context.rows(model, encoded=encoded))
 
     path = context.folder.transcripts(keys.transcripts, asking.transcribed_by)
-    texts = transcribe(test, recogniser, path, context.name_of, context.watch(f"{plan.cell.name}: transcripts"))
+    texts = transcribe(
+        test, recogniser, path, context.name_of, context.watch(f"{plan.cell.name}: transcribing the test")
+    )
     give_memory_back()  # of the recogniser, before another model is loaded
     read = normalize_spoken_text if asking.normalize_transcripts else str
     return tuple(replace(example, transcript=read(text)) for example, text in zip(test, texts, strict=True))
 
 
 def train_model(context: RunContext, plan: CellPlan, keys: CellKeys, n_stages: int) -> "AudioLLM":
-    """The model after the first `n_stages` stages of the plan; stages that are finished are loaded.
+    """Return the model after the first `n_stages` stages of the plan; finished stages are loaded, others are trained.
 
-    Weights are taken from the last stage of the unbroken beginning of finished ones. A stage that is missing behind
-    them is trained from these, and a finished stage behind that one is loaded in its turn.
+    Of several finished stages in a row only the last is loaded, as its file holds the weights of those before it.
     """
     from eartune.models.registry import load
     from eartune.training.trainer import load_weights
@@ -151,14 +152,14 @@ def train_model(context: RunContext, plan: CellPlan, keys: CellKeys, n_stages: i
 
 
 def train_one_stage(context: RunContext, plan: CellPlan, model: "AudioLLM", stage: Stage, folder: StageFolder) -> None:
-    """Train a stage from its last checkpoint, if there is one, and write its weights and its note."""
+    """Train a stage, from its last checkpoint if there is one, and write its weights and its note."""
     from eartune.training.callbacks import TrainingLog
     from eartune.training.trainer import save_weights, train_stage
 
     title = f"{plan.cell.name}, {stage.name} stage"
     model.components.set_trainable(stage.trainable)
     context.progress.console.print(table_of_trained_parts(title, model.components.counts()))
-    encoded = context.encoder_cache().of_stage(model, stage, context.watch(f"{title}: encodes recordings"))
+    encoded = context.encoder_cache().of_stage(model, stage, context.watch(f"{title}: encoding recordings"))
     rows = context.rows(model, encoded=encoded)
     log = TrainingLog(folder.log, context.watch(title, train_units(stage)))
     seconds = train_stage(model, stage, rows.to_learn, context.experiment.training, plan.cell.seed, folder.path, log)
@@ -168,18 +169,18 @@ def train_one_stage(context: RunContext, plan: CellPlan, model: "AudioLLM", stag
 
 
 def stage_folders(folder: RunFolder, plan: CellPlan, keys: CellKeys) -> tuple[StageFolder, ...]:
-    """The folder of each stage; equal stages after equal stages share one, whatever cells they belong to."""
+    """Return the folder of each stage; cells with the same stages up to one share its folder."""
     return tuple(folder.stage(stage.name, key) for stage, key in zip(plan.stages, keys.stages, strict=True))
 
 
 def decode_test(
     context: RunContext, model: "AudioLLM", test: Sequence[Example], rows: "RowMaker", name: str
 ) -> tuple[Prediction, ...]:
-    """The model's answers to the test; how long they took is kept beside them, as a run may be cut."""
+    """Decode the test, resuming if it was interrupted; return the predictions. The time it takes is saved as well."""
     from eartune.inference.decode import decode
 
     units, folder = decode_units(context.pools), context.folder.model(name)
-    show = context.watch(f"{name}: answers", units)
+    show = context.watch(f"{name}: decoding the test", units)
     earlier, started = folder.decode_seconds, time.monotonic()
 
     def note(done: int, total: int) -> None:
@@ -193,7 +194,7 @@ def decode_test(
 
 
 def score(context: RunContext, predictions: Sequence[Prediction]) -> dict[str, Score]:
-    """All metrics of the task, strict: an answer that does not parse counts as wrong. Sentences are the clusters."""
+    """Return all metrics of the task: an answer that cannot be parsed is wrong, and sentences are the clusters."""
     task, pools = context.experiment.task, context.pools
     answered = [
         Answered(task.reference(example.utterance), prediction.answer, example.utterance.id)
@@ -205,7 +206,7 @@ def score(context: RunContext, predictions: Sequence[Prediction]) -> dict[str, S
 def check_listening(
     context: RunContext, plan: CellPlan, model: "AudioLLM", rows: "RowMaker", metric: str
 ) -> ListeningRecord | None:
-    """The finding of the listening check as a result keeps it; None for a model that reads transcripts."""
+    """Run the listening check; return its record, or None for a model that reads transcripts."""
     from eartune.inference.listening_check import ONE_MEANING, check_listening
 
     if plan.asking.transcribed_by is not None:
@@ -220,7 +221,7 @@ def check_listening(
 
 
 def table_of_trained_parts(title: str, counts: dict[Component, tuple[int, int]]) -> Table:
-    """What a stage trains and what it leaves frozen, by component."""
+    """Return a table of each component's parameters and how many of them the stage trains, in millions."""
     table = Table("component", "parameters", "trained", title=title, title_justify="left", box=None, pad_edge=False)
     for component, (total, trained) in counts.items():
         table.add_row(component, f"{total / 1e6:.1f} M", f"{trained / 1e6:.1f} M" if trained else "frozen")
@@ -228,17 +229,17 @@ def table_of_trained_parts(title: str, counts: dict[Component, tuple[int, int]])
 
 
 def cell_units(plan: CellPlan, pools: Pools) -> float:
-    """The cell's work, in about the tokens that pass forward and backward."""
+    """Return the estimated work for a cell, in tokens of training."""
     return sum(map(train_units, plan.stages)) + decode_units(pools)
 
 
 def train_units(stage: Stage) -> float:
-    """The stage's work: 120 tokens for each row, and 25 for each second of audio, in every epoch."""
+    """Return the estimated work for a stage in tokens: 120 for each row and 25 for each second, in every epoch."""
     spoken = [example.recording for example in stage.examples if example.modality is Modality.SPEECH]
     seconds = sum(recording.seconds for recording in spoken if recording is not None)
     return stage.epochs * (120 * len(stage.examples) + 25 * seconds)
 
 
 def decode_units(pools: Pools) -> float:
-    """An answer takes about as long as training on 180 tokens; loading and the listening check as long as on 9,000."""
+    """Return the estimated work for the test in tokens: 180 for each answer, 9,000 for loading and listening check."""
     return 9000 + 180 * len(pools.test)

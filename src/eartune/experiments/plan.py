@@ -1,4 +1,4 @@
-"""What an experiment will do, before any weight is loaded: pools, cells, stages, steps, parameters, memory."""
+"""The plan of an experiment, made before any weight is loaded: pools, cells, stages, steps, parameters, memory."""
 
 import hashlib
 import math
@@ -23,38 +23,38 @@ ALIGN = "align"
 
 @dataclass(frozen=True)
 class Pools:
-    """The data of an experiment, read and checked against each other."""
+    """The data of an experiment, loaded and checked."""
 
     text: tuple[Utterance, ...]
     speech: tuple[Utterance, ...]
     test: tuple[Example, ...]
     labels: Labels
     source_speech: tuple[Utterance, ...] = ()
-    """Of other languages, free of any budget."""
+    """Speech of other languages, which no budget limits."""
     synthetic_speech: tuple[Utterance, ...] = ()
-    """Spoken by voices."""
+    """Text that synthetic voices spoke."""
     alignment: tuple[Utterance, ...] = ()
-    """Whose words are learned before all else."""
+    """Transcribed speech for the alignment stage."""
 
 
 @dataclass(frozen=True)
 class CellPlan:
-    """One cell with the speech it may use and the stages it will be trained in."""
+    """One cell, the speech that its budget selects, and the stages in which it is trained."""
 
     cell: Cell
     speech: tuple[Utterance, ...]
     stages: tuple[Stage, ...]
     asking: Asking
-    """How the test is put to the model."""
+    """How the model is prompted for the test."""
     preface: str
     """The part of the prompt before the instruction: labels and examples."""
     n_alignment_stages: int
-    """How many of the first stages align a new adapter; what follows them is the scheme's own."""
+    """The number of alignment stages, 0 or 1, before the stages of the scheme."""
 
 
 @dataclass(frozen=True)
 class StageFigures:
-    """A stage in numbers."""
+    """The numbers of examples, hours, epochs and optimizer steps of a stage, and its memory."""
 
     text_examples: int
     speech_examples: int
@@ -65,22 +65,22 @@ class StageFigures:
 
 
 def read_pools(experiment: Experiment, source: Source) -> Pools:
-    """All data; raises InputError for labels outside the declared ones and for test recordings that are trained on."""
+    """Load all data; raises InputError for undeclared labels, and for a test recording that is also in training."""
     data = experiment.data
     text, speech, source_speech, synthetic, alignment, test = (
         _read(corpora, source)
         for corpora in (data.text, data.speech, data.source_speech, data.synthetic_speech, data.alignment, data.test)
     )
-    speech = tuple(utterance for utterance in speech if utterance.recordings)  # a budget counts what can be heard
+    speech = tuple(utterance for utterance in speech if utterance.recordings)  # a budget counts recordings
     everything = (*text, *speech, *source_speech, *synthetic, *test)
     experiment.task.check(everything)
-    heard = (*speech, *source_speech, *synthetic, *alignment)
-    trained_on = {_real(recording.path) for utterance in heard for recording in utterance.recordings}
+    training_speech = (*speech, *source_speech, *synthetic, *alignment)
+    trained_on = {_real(recording.path) for utterance in training_speech for recording in utterance.recordings}
     for example in (examples := as_speech(test)):
         if example.recording is not None and _real(example.recording.path) in trained_on:
-            raise InputError(f"{example.recording.path}: stands in the test and in speech that is trained on")
+            raise InputError(f"{example.recording.path}: is in the test and in the training speech")
     if not examples:
-        raise InputError(f"{experiment.name}: the test holds no recordings; add some, or voices that speak its text")
+        raise InputError(f"{experiment.name}: the test has no recordings; add some, or voices that speak its text")
     return Pools(
         text,
         speech,
@@ -93,12 +93,12 @@ def read_pools(experiment: Experiment, source: Source) -> Pools:
 
 
 def plan_cells(experiment: Experiment, pools: Pools) -> tuple[CellPlan, ...]:
-    """Each cell's speech and stages; raises InputError when a pool or a budget is empty or too large."""
+    """Return the plan of each cell; raises InputError if a pool or budget is empty, or a budget is too large."""
     return tuple(_plan_cell(experiment, pools, cell) for cell in experiment.cells())
 
 
 def figures(stage: Stage, experiment: Experiment) -> StageFigures:
-    """The numbers of one stage."""
+    """Compute the numbers of one stage."""
     size = size_of(experiment.architecture)
     speech = [example for example in stage.examples if example.modality is Modality.SPEECH]
     seconds = sum(example.recording.seconds for example in speech if example.recording is not None)
@@ -113,14 +113,14 @@ def figures(stage: Stage, experiment: Experiment) -> StageFigures:
 
 
 def steps_of(stage: Stage, batch_size: int) -> int:
-    """The number of optimizer steps of a stage; a global batch holds text alone, or speech alone."""
+    """Return the number of optimizer steps of a stage; each batch holds either text or speech."""
     n_speech = sum(example.modality is Modality.SPEECH for example in stage.examples)
     n_text = len(stage.examples) - n_speech
     return stage.epochs * (math.ceil(n_text / batch_size) + math.ceil(n_speech / batch_size))
 
 
 def _real(path: Path) -> str:
-    """The path without symbolic links among its folders; a link of the file itself is left, as to follow it is slow."""
+    """The path with symbolic links of its folders resolved; one of the file itself stays, as it is slow to resolve."""
     return f"{_real_folder(path.parent)}/{path.name}"
 
 
@@ -134,7 +134,7 @@ def _read(corpora: Sequence[Corpus], source: Source) -> tuple[Utterance, ...]:
     if len({utterance.id for utterance in utterances}) < len(utterances):
         seen: set[str] = set()
         twice = next(u.id for u in utterances if u.id in seen or seen.add(u.id))  # type: ignore[func-returns-value]
-        raise InputError(f"the id {twice!r} turns up twice in one pool")
+        raise InputError(f"the id {twice!r} occurs twice in one pool")
     return utterances
 
 
@@ -157,13 +157,15 @@ def _preface(scheme: str, asking: Asking, pools: Pools, experiment: Experiment) 
         return ""
     if asking.examples > len(pools.text):
         raise InputError(f"{scheme}: shows {asking.examples} examples, but the text pool has {len(pools.text)}")
-    as_text(chosen := in_turn(pools.text, experiment.task)[: asking.examples])  # refuses those without words
-    known = (*pools.text, *pools.speech) if asking.labels else ()  # never those of the test
+    as_text(
+        chosen := in_turn(pools.text, experiment.task)[: asking.examples]
+    )  # raises InputError for an utterance without text
+    known = (*pools.text, *pools.speech) if asking.labels else ()  # never labels of the test
     return experiment.task.preface(known, chosen)
 
 
 def in_turn(pool: Sequence[Utterance], task: Task) -> list[Utterance]:
-    """One utterance of each intent or label, then a second of each, and so on, in an order of their ids' hashes."""
+    """Return the pool ordered by turns: one utterance of each group, then a second of each; within it by hashed id."""
     turns: dict[str, int] = {}
     ranked: list[tuple[int, int, Utterance]] = []
     for utterance in sorted(pool, key=lambda u: hashlib.sha256(u.id.encode()).hexdigest()):
@@ -178,5 +180,5 @@ def _alignment(settings: Alignment, pools: Pools) -> tuple[Stage, ...]:
         return ()
     examples, trainable = as_words(pools.alignment), settings.trainable
     if not examples:
-        raise InputError("data.alignment holds no recordings; where is its audio?")
+        raise InputError("data.alignment has no recordings; is their folder where the corpus expects it?")
     return (Stage(ALIGN, examples, settings.epochs, settings.learning_rate, settings.warmup_ratio, trainable),)

@@ -21,6 +21,6 @@ def give_memory_back() -> None:
     """
     gc.collect()
     if "torch" in sys.modules:
-        sys.modules["torch"].cuda.empty_cache()  # nothing, where there is no GPU
+        sys.modules["torch"].cuda.empty_cache()  # does nothing without a GPU
     if platform.libc_ver()[0] == "glibc":
         ctypes.CDLL("libc.so.6").malloc_trim(0)

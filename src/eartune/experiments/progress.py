@@ -1,4 +1,4 @@
-"""How far a run is and how long it will take, as a bar in a terminal and as a line now and then elsewhere."""
+"""Progress of a run and the remaining time: a bar in a terminal, else a line every 20 seconds."""
 
 import time
 from types import TracebackType
@@ -10,7 +10,7 @@ SECONDS_BETWEEN_LINES = 20.0
 
 
 class RunProgress:
-    """Progress over work of known size; units are whatever the caller's `total` is in."""
+    """Shows progress over work of a known size; the caller chooses the unit of `total`."""
 
     def __init__(self, console: Console, total: float) -> None:
         self.console = console
@@ -36,8 +36,8 @@ class RunProgress:
             self._bar.stop()
 
     def within(self, what: str, units: float, part: float, earlier: float = 0.0) -> None:
-        """Show that a piece of `units` is done to the given part (0 to 1), of which an earlier run did `earlier`."""
-        done = min(self.finished + units * part, self.total)  # a total is an estimate, and may be too small
+        """Show that the fraction `part` (0 to 1) of a piece of `units` is done, `earlier` of it by an earlier run."""
+        done = min(self.finished + units * part, self.total)  # the total is an estimate and may be too small
         self._earlier = units * earlier
         worked = done - self.skipped - self._earlier
         elapsed = time.monotonic() - self.started

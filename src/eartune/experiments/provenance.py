@@ -1,4 +1,4 @@
-"""What a result was made with: date, versions, machine, and the commits of eartune and of the user's own repository."""
+"""The provenance of a result: date, versions, machine, and the commits of eartune and of the user's repository."""
 
 import os
 import platform
@@ -14,7 +14,7 @@ PACKAGES = ("eartune", "torch", "transformers", "peft", "accelerate", "numpy", "
 
 
 def made_with() -> dict[str, Any]:
-    """Return all that a reader would ask about where a number comes from, and no name of a machine or a person."""
+    """Return date, versions, machine, peak memory and commits, but no name of a machine or of a person."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "python": platform.python_version(),

@@ -1,4 +1,4 @@
-"""Run an experiment: every model that is not finished is made; one that fails is reported, and the others go on.
+"""Run an experiment: make every model that is not finished; a failed model is recorded and does not stop the others.
 
 experiment -> pools -> plans -> recordings examined -> keys -> [model -> result.json] ... -> report
 """
@@ -33,26 +33,26 @@ KeyedPlan = tuple[CellPlan, CellKeys]
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """What is there after a run."""
+    """The outcome of a run: its folder, its results, and the models that failed."""
 
     folder: RunFolder
     failed: tuple[str, ...]
-    """The models that failed in this run, by name."""
+    """The names of the models that failed in this run."""
 
     @property
     def results(self) -> tuple[RunResult, ...]:
-        """The result of every model of the grid, by name."""
+        """The results of the models of the grid."""
         return read_results(self.folder.path)
 
 
 def run(experiment: Experiment, data: Path, runs: Path, console: Console) -> RunOutcome:
-    """Make every model that is not finished, and write the report; safe to interrupt, and to call again.
+    """Make every model that is not finished, and write the report; to resume after an interruption, call it again.
 
     A model that fails is recorded as failed, and the next one is made. Raises InputError for a fault of the input.
     """
-    everything = RunsFolder(runs)
-    folder, index = everything.run(experiment.name), RecordingIndex(everything.recordings)
-    pools = read_pools_and_speak(experiment, Source(data, everything.speech, index=index), console)
+    runs_folder = RunsFolder(runs)
+    folder, index = runs_folder.run(experiment.name), RecordingIndex(runs_folder.recordings)
+    pools = read_pools_and_speak(experiment, Source(data, runs_folder.speech, index=index), console)
     plans = plan_cells(experiment, pools)
     examine_recordings(plans, pools, index, console)
     name_of = RecordingNames(data, runs)
@@ -77,15 +77,16 @@ def run(experiment: Experiment, data: Path, runs: Path, console: Console) -> Run
 
 
 def read_pools_and_speak(experiment: Experiment, source: Source, console: Console) -> Pools:
-    """The pools; synthetic voices speak what they have not spoken yet."""
+    """Load the pools; recordings of synthetic voices that do not exist yet are made."""
     with RunProgress(console, 1) as progress:
         return read_pools(
-            experiment, replace(source, progress=lambda done, of: progress.within("speaking", 1, done / of))
+            experiment,
+            replace(source, progress=lambda done, of: progress.within("making synthetic speech", 1, done / of)),
         )
 
 
 def examine_recordings(plans: Sequence[CellPlan], pools: Pools, index: RecordingIndex, console: Console) -> None:
-    """Decode every recording that will be used and is not known yet: a bad one should not end a run after hours."""
+    """Decode every recording that will be used and is not in the index, so that a bad one is found before training."""
     budgeted = chain.from_iterable(plan.speech for plan in plans)
     used = [*budgeted, *pools.source_speech, *pools.synthetic_speech, *pools.alignment]
     trained = (recording.path for utterance in used for recording in utterance.recordings)
@@ -93,18 +94,18 @@ def examine_recordings(plans: Sequence[CellPlan], pools: Pools, index: Recording
     with RunProgress(console, 1) as progress:
         index.examine(
             chain(trained, tested),
-            lambda done, of: progress.within(f"examines recordings {done}/{of}", 1, done / of),
+            lambda done, of: progress.within(f"checking recordings {done}/{of}", 1, done / of),
         )
 
 
 def write_references(folder: RunFolder, pools: Pools) -> None:
-    """The test as a manifest beside the models' predictions, for the report and for `score` and `compare`."""
+    """Write the test as a manifest beside the models' predictions, for the report and for `score` and `compare`."""
     tested = {example.utterance.id: example.utterance for example in pools.test}
     write_manifest(folder.references, tested.values())
 
 
 def unfinished(folder: RunFolder, keyed: Sequence[KeyedPlan]) -> list[KeyedPlan]:
-    """The models that are still to be made; checkpoints that an interrupted run left in finished stages are removed."""
+    """Return the plans of the models that are not finished; remove old checkpoints from finished stages."""
     for stage in {stage for plan, keys in keyed for stage in stage_folders(folder, plan, keys)}:
         if stage.is_finished:
             stage.remove_checkpoints()
@@ -113,7 +114,7 @@ def unfinished(folder: RunFolder, keyed: Sequence[KeyedPlan]) -> list[KeyedPlan]
 
 
 def run_cell(context: RunContext, plan: CellPlan, keys: CellKeys) -> bool:
-    """Make one model; whether it finished. A failure is recorded; a fault of the input is recorded and raised."""
+    """Make one model and return whether it finished; an error is recorded, and an InputError is raised as well."""
     folder = context.folder.model(plan.cell.name)
     folder.begin(keys.model)
     stages = stage_folders(context.folder, plan, keys)
@@ -135,7 +136,7 @@ def run_cell(context: RunContext, plan: CellPlan, keys: CellKeys) -> bool:
 def write_plan(
     folder: ModelFolder, experiment: Experiment, labels: Labels, plan: CellPlan, stages: Sequence[StageFolder]
 ) -> None:
-    """What the model was asked to do, as files that a person can read."""
+    """Write the settings, labels, selected utterances and stages of a model as JSON files."""
     write_json(folder.settings, experiment.model_dump(mode="json"))
     write_json(folder.labels, labels.to_json())
     selected = [{"id": utterance.id, "seconds": round(utterance.seconds, 3)} for utterance in plan.speech]
@@ -161,7 +162,7 @@ def write_plan(
 
 
 def unfinished_result(context: RunContext, plan: CellPlan, keys: CellKeys) -> RunResult:
-    """The result of a model as long as it has none: what was asked, and no score."""
+    """Return the result of a model before it is made, with its settings and without scores."""
     experiment, pools, cell = context.experiment, context.pools, plan.cell
     return RunResult(
         experiment=experiment.name,
@@ -192,23 +193,23 @@ def unfinished_result(context: RunContext, plan: CellPlan, keys: CellKeys) -> Ru
 
 
 def free_seconds(plan: CellPlan) -> float:
-    """The length of all recordings that training uses, without those of the budget."""
+    """Return the total length, in seconds, of the training recordings that no budget counts."""
     used = {example.recording for stage in plan.stages for example in stage.examples if example.recording}
     budgeted: set[Recording] = {recording for utterance in plan.speech for recording in utterance.recordings}
     return sum(recording.seconds for recording in used - budgeted)
 
 
 class RecordingNames:
-    """What predictions call a recording: its path relative to the data root, so that near/1.wav is not far/1.wav.
+    """Names recordings in predictions by their path relative to the data root, so that near/1.wav is not far/1.wav.
 
-    Recordings of synthetic voices are named relative to the folder for runs; others keep their whole path.
+    Recordings of synthetic voices are named relative to the folder for runs, and all others by their absolute path.
     """
 
     def __init__(self, data: Path, runs: Path) -> None:
         self.roots = [os.path.abspath(root) + os.sep for root in (data, runs)]
 
     def __call__(self, path: Path) -> str:
-        """The name of the recording at a path."""
+        """Return the name of the recording at a path."""
         whole = os.path.abspath(path)
         root = next((root for root in self.roots if whole.startswith(root)), "")
         return whole.removeprefix(root).replace(os.sep, "/")

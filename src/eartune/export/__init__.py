@@ -1,1 +1,1 @@
-"""Taking a model away: merged, in the hub's layout, checked by plain transformers, with a card."""
+"""Export of a trained model: merged, in the hub's layout, checked with plain transformers, with a model card."""

@@ -1,4 +1,4 @@
-"""A model's LoRA alone, as peft stores it."""
+"""Export of a model's LoRA weights alone, in peft's format."""
 
 import re
 from pathlib import Path
@@ -12,13 +12,15 @@ from eartune.models.audio_llm import AudioLLM
 
 
 def save_adapter(model: AudioLLM, run: FinishedModel, folder: Path) -> None:
-    """adapter_config.json and adapter_model.safetensors; raises InputError where more than LoRA was trained."""
+    """Write adapter_config.json and adapter_model.safetensors; raises InputError if more than LoRA was trained."""
     lora, components = run.experiment.training.lora, model.components
     if lora is None or run.weights is None:
-        raise InputError(f"{run.folder}: has no LoRA; export it whole, without --adapter")
+        raise InputError(f"{run.folder}: has no LoRA; export the whole model, without --adapter")
     if others := sorted(name for name, _ in components.trained() if "lora_" not in name):
         component = components.component_of(others[0])
-        raise InputError(f"{run.folder}: its {component} was trained too, which no adapter holds; leave out --adapter")
+        raise InputError(
+            f"{run.folder}: its {component} was trained too, which an adapter cannot hold; export without --adapter"
+        )
     folder.mkdir(parents=True)
     config = LoraConfig(
         r=lora.rank,

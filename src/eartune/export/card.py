@@ -1,4 +1,4 @@
-"""The card of an exported model: how to ask it, what it learned from, how good it is, who may use it."""
+"""The model card of an exported model: its prompt, training data, scores and licences."""
 
 import json
 from pathlib import Path
@@ -14,11 +14,11 @@ from eartune.report.notes import spoken_by
 
 
 def write_card(run: FinishedModel, chat: ChatFormat, path: Path, adapter: bool = False) -> None:
-    """As Markdown with the hub's header; of a whole model, or of its adapter alone."""
+    """Write the card as Markdown with the hub's header, for a whole model or for its adapter alone."""
     experiment, result = run.experiment, read_json(run.folder.result)
     data = experiment.model_dump(mode="json")["data"]
     scheme = next((scheme for scheme in experiment.grid.schemes if scheme.label == result["scheme"]), None)
-    learned = []  # the pools that it learned from; of a scheme given from Python, all that there may have been
+    learned = []  # the training pools; for a scheme from Python, all pools it may have used
     if scheme is None or scheme.uses_speech:
         learned += ["speech", "source_speech"]
     if scheme is None or scheme.uses_synthetic:

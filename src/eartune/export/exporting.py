@@ -1,4 +1,4 @@
-"""Export: trained model -> updates merged -> hub layout and card -> asked again by plain transformers -> there."""
+"""Export: trained model -> merged weights -> hub layout and card -> same logits in plain transformers -> renamed."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ from eartune.data.utterance import read_manifest
 from eartune.errors import InputError
 from eartune.experiments.finished_model import FinishedModel, load_audio_llm, read_finished_model
 from eartune.experiments.process_memory import give_memory_back
-from eartune.export import fresh
+from eartune.export import stock_logits
 from eartune.export.adapter import save_adapter
 from eartune.export.card import write_card
 from eartune.files import atomic, remove_leftovers, write_json
@@ -29,39 +29,40 @@ from eartune.models.transformers_version import transformers_is_at_least
 from eartune.run_folder import RunFolder
 
 ROWS = 8
-PRECISE_BELOW = 2_000_000_000  # parameters, up to which there is memory to compare in float32
-ALIKE = 0.98
-"""The least share of answer tokens for which both must find the same one most probable; rounding decides near ties."""
+FLOAT32_BELOW = 2_000_000_000  # parameters; a larger model is compared in its own precision, to save memory
+LEAST_AGREEMENT = 0.98
+"""The least fraction of answer tokens with the same most probable token in both; rounding decides near ties."""
 
-Say = Callable[[str], None]
+PrintLine = Callable[[str], None]
+"""Prints one line."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """A test recording with its right answer, as the stock forward takes it, and what our forward makes of it."""
+    """A test recording with its right answer, as inputs of the stock model, and the logits of eartune's model."""
 
     arguments: dict[str, Tensor]
-    answers: Tensor  # (tokens,) which logits foretell a token of the answer
+    answers: Tensor  # (answer tokens,), the positions whose logits predict a token of the answer
     logits: Tensor  # (answer tokens, vocabulary)
 
 
-def export_run(run_dir: Path, to: Path, say: Say, adapter: bool = False) -> None:
-    """Write a model of a run to `to`; nothing is there unless plain transformers, loading it anew, agrees with ours.
+def export_run(run_dir: Path, to: Path, print_line: PrintLine, adapter: bool = False) -> None:
+    """Write a model of a run to the folder `to`, which appears only if plain transformers computes the same logits.
 
-    With `adapter`, its LoRA alone, for peft. Raises InputError where there is something already, where no recording
-    of the test is left to ask about, where the two disagree, or where an adapter would not be all that was trained.
+    With `adapter`, only its LoRA is written, for peft. Raises InputError if `to` is not empty, if no recording of the
+    test exists any more, if the logits differ, or if more than LoRA was trained and only an adapter is requested.
     """
     if not transformers_is_at_least("5.23"):
         raise InputError(
-            "export needs transformers 5.23 or newer; 5.17 writes names of weights that others cannot read"
+            "export needs transformers 5.23 or newer; 5.17 writes weight names that other tools cannot read"
         )
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
-        raise InputError(f"{to}: is there already; name a folder that is not, or is empty")
+        raise InputError(f"{to}: exists already; name a new folder, or an empty one")
     run = read_finished_model(run_dir)
     examples = test_examples(run)
     model = load_audio_llm(run)
     stored = next(model.module.parameters()).dtype
-    if sum(parameter.numel() for parameter in model.module.parameters()) < PRECISE_BELOW:
+    if sum(parameter.numel() for parameter in model.module.parameters()) < FLOAT32_BELOW:
         model.module.float()
     precision = next(model.module.parameters()).dtype
     questions = [question(model, run, example) for example in examples]  # before anything is merged or rounded
@@ -75,15 +76,15 @@ def export_run(run_dir: Path, to: Path, say: Say, adapter: bool = False) -> None
             model.save(half_written)
             write_json(half_written / EXPORTED, exported_settings(run))
         write_card(run, model.chat, half_written / "README.md", adapter)
-        del model  # two of them may not fit
+        del model  # two models may not fit into memory
         give_memory_back()
-        say(f"written; {len(questions)} test recordings are asked again by plain transformers in a process of its own")
+        print_line(f"written; plain transformers now decodes {len(questions)} test recordings in another process")
         base = checkpoint_of(run.experiment.architecture) if adapter else ""
-        say(compare(questions, ask_anew(questions, half_written, precision, base), to))
+        print_line(compare(questions, run_stock_model(questions, half_written, precision, base), to))
 
 
 def exported_settings(run: FinishedModel) -> dict[str, Any]:
-    """What `eartune.load` needs beside the weights, to ask the exported model as the run did."""
+    """Return what `eartune.load` needs beside the weights to prompt and decode as the run did."""
     experiment = run.experiment
     return {
         "task": experiment.task.to_json(),
@@ -95,17 +96,17 @@ def exported_settings(run: FinishedModel) -> dict[str, Any]:
 
 
 def test_examples(run: FinishedModel) -> list[Example]:
-    """The first recordings of the test that are still there."""
+    """Return the first 8 examples of the test whose recordings still exist; raises InputError if none does."""
     manifest = RunFolder(run.folder.path.resolve().parent).references
     there = [e for e in as_speech(read_manifest(manifest)) if e.recording is not None and e.recording.path.is_file()]
     if not there:
-        raise InputError(f"{manifest}: no recording of the test is there any more to compare answers on")
+        raise InputError(f"{manifest}: no recording of the test exists any more, so answers cannot be compared")
     return there[:ROWS]
 
 
 @torch.no_grad()
 def question(model: AudioLLM, run: FinishedModel, example: Example) -> Question:
-    """Asked alone, as some stock models hear a clip differently beside a longer one."""
+    """Compute the logits of one example alone, as some stock models encode a clip differently beside a longer one."""
     rows = RowMaker(model, run.experiment.task, run.labels, run.experiment.architecture, run.preface)
     assert example.recording is not None
     batch = model.collate([rows.to_learn(example)])
@@ -120,14 +121,14 @@ def _stock_audio(model: AudioLLM, wave: Wave) -> dict[str, Tensor]:
     return {n: v.to(dtype) if v.is_floating_point() else v for n, v in model.stock_audio([wave]).items()}
 
 
-def ask_anew(questions: Sequence[Question], folder: Path, dtype: torch.dtype, base: str = "") -> list[Tensor]:
-    """The logits of plain transformers, each (tokens, vocabulary); `base` is what an adapter is for."""
+def run_stock_model(questions: Sequence[Question], folder: Path, dtype: torch.dtype, base: str = "") -> list[Tensor]:
+    """Return the logits of plain transformers, each (tokens, vocabulary); `base` is the base model of an adapter."""
     asked, answered = folder.with_suffix(".questions"), folder.with_suffix(".answers")
     named = {f"{i}/{name}": value for i, q in enumerate(questions) for name, value in q.arguments.items()}
     save_file({name: value.contiguous() for name, value in named.items()}, asked)
     command = [
         sys.executable,
-        str(fresh.__file__),
+        str(stock_logits.__file__),
         str(folder),
         str(asked),
         str(answered),
@@ -137,8 +138,8 @@ def ask_anew(questions: Sequence[Question], folder: Path, dtype: torch.dtype, ba
     try:
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-            raise InputError(f"plain transformers cannot run what was written ({last})")
+            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            raise InputError(f"plain transformers cannot run the exported model ({last})")
         found = load_file(answered)
         return [found[str(i)] for i in range(len(questions))]
     finally:
@@ -147,12 +148,14 @@ def ask_anew(questions: Sequence[Question], folder: Path, dtype: torch.dtype, ba
 
 
 def compare(questions: Sequence[Question], stock: Sequence[Tensor], folder: Path) -> str:
-    """Both in a sentence; raises InputError where they disagree, or either has numbers that are none."""
+    """Return a sentence about how well the logits agree; raises InputError if they differ or are not finite."""
     ours = torch.cat([q.logits for q in questions])
     theirs = torch.cat([logits[q.answers] for q, logits in zip(questions, stock, strict=True)])
     alike = (ours.argmax(-1) == theirs.argmax(-1)).float().mean().item()
     apart = (ours - theirs).abs().max().item()
-    said = f"the same most probable token for {alike:.1%} of {len(ours)} answer tokens, logits within {apart:.2g}"
-    if alike < ALIKE or not (torch.isfinite(ours).all() and torch.isfinite(theirs).all()):
-        raise InputError(f"{folder}: plain transformers answers differently from the model that was trained ({said})")
-    return f"plain transformers agrees: {said}"
+    agreement = f"the same most probable token for {alike:.1%} of {len(ours)} answer tokens, logits within {apart:.2g}"
+    if alike < LEAST_AGREEMENT or not (torch.isfinite(ours).all() and torch.isfinite(theirs).all()):
+        raise InputError(
+            f"{folder}: plain transformers answers differently from the model that was trained ({agreement})"
+        )
+    return f"plain transformers agrees: {agreement}"

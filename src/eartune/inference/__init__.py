@@ -1,1 +1,1 @@
-"""Trained models answer recordings; checks that they use the audio."""
+"""Decoding of recordings with trained models, and checks that a model uses the audio."""

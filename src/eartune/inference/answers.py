@@ -1,7 +1,7 @@
-"""Examples in, answers out: sorted by length, answered in batches, each kept as it comes, so that a cut run resumes.
+"""Decode examples in batches sorted by length; every answer is saved at once, so that an interrupted run resumes.
 
-Batches are the same after a resume: what an example is batched with may change the last digits of its scores, and so
-its answer.
+Batches are the same after a resume: the other rows of a batch may change the last digits of an example's scores, and
+so its answer.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,9 +13,9 @@ from eartune.files import json_line, read_lines, write_lines
 from eartune.run_folder import partial
 
 Key = tuple[str, str | None]
-"""What tells the answers of a file apart: the utterance's id, and the name of its recording."""
+"""The key of an answer in its file: the utterance's id, and the name of its recording."""
 Progress = Callable[[int, int], None]
-"""Called with the number of examples that are answered, and of all."""
+"""Called with the number of examples that are answered, and the number of all examples."""
 
 
 def answer_all(
@@ -26,10 +26,10 @@ def answer_all(
     batch_size: int,
     progress: Progress,
 ) -> list[str]:
-    """The text that `ask` answers to each example, in the order of the examples.
+    """Return the text with which `ask` answers each example, in the order of the examples.
 
-    `row_of` makes an answer a row of the file `path`, with the keys id, file and text. Rows are collected in a file
-    beside it until all are there; a batch that an earlier, interrupted call has answered whole is not asked again.
+    `row_of` converts an answer to a row of the file `path`, with the keys id, file and text. Rows are collected in
+    a file beside it until all are written; a batch that an interrupted call finished is not decoded again.
     """
     keys = [_key(row_of(example, "")) for example in examples]
     collected = partial(path)

@@ -1,4 +1,4 @@
-"""Transcripts of the test by the untuned model, or by another speech recogniser: the first half of a cascade."""
+"""Transcribe the test with the untuned model or with another speech recogniser: the first half of a cascade."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -15,7 +15,7 @@ from eartune.settings import Decoding
 WORDS = Decoding(beams=1, max_new_tokens=100, batch_size=8)
 
 Recogniser = Callable[[Sequence[Example]], Sequence[str]]
-"""The words of the recordings of some examples."""
+"""Transcribes the recordings of a batch of examples."""
 
 
 def transcribe(
@@ -25,7 +25,7 @@ def transcribe(
     name_of: Callable[[Path], str],
     progress: Progress,
 ) -> tuple[str, ...]:
-    """A transcript for each example, kept in `path`; the recogniser is loaded only if one is missing there."""
+    """Return a transcript for each example, saved in `path`; the recogniser is loaded only if one is missing."""
     loaded: list[Recogniser] = []
 
     def ask_recogniser(batch: Sequence[Example]) -> Sequence[str]:
@@ -41,7 +41,7 @@ def transcribe(
 
 
 def model_as_recogniser(rows: RowMaker) -> Recogniser:
-    """The audio LLM itself, asked for the words."""
+    """Return a recogniser that prompts the audio LLM itself for a transcript."""
     rows.model.module.eval()
 
     def recognise(batch: Sequence[Example]) -> Sequence[str]:
@@ -52,7 +52,7 @@ def model_as_recogniser(rows: RowMaker) -> Recogniser:
 
 
 def load_recogniser(name: str, cut_silence: bool) -> Recogniser:
-    """Any speech recogniser of transformers, by its name on the hub or its folder."""
+    """Load any speech recogniser of transformers by its name on the hub or its folder."""
     import torch
     from transformers import pipeline
 

@@ -1,4 +1,4 @@
-"""The test decoded by a model: examples in, predictions out."""
+"""Decode examples with a model and parse its answers."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ def decode(
     name_of: Callable[[Path], str],
     progress: Progress,
 ) -> tuple[Prediction, ...]:
-    """Predictions in the order of the examples, kept in `path`; `name_of` is what they call a recording."""
+    """Return predictions in the order of the examples, saved in `path`; `name_of` returns a recording's name."""
     model.module.eval()
 
     def predicted(example: Example, text: str) -> Prediction:
@@ -41,6 +41,6 @@ def decode(
 
 
 def ask(model: AudioLLM, examples: Sequence[Example], rows: RowMaker, decoding: Decoding) -> list[str]:
-    """The answers to one batch of examples, as text."""
+    """Return the model's answers to one batch of examples, as text."""
     batch = model.collate([rows.to_ask(example) for example in examples])
     return generate(model, batch.to(model.device), decoding, rows.task.grammar(rows.labels))

@@ -1,4 +1,4 @@
-"""The listening check: swapped clips must change a model's answers, and silence must score less than speech."""
+"""The listening check: swapped clips must change a model's probabilities, and silence must score below speech."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,34 +16,34 @@ from eartune.settings import Decoding
 from eartune.tasks.task import Answer, Task
 
 CLIPS = 8
-LEAST_CHANGE = 1e-3  # nats per token; a model that gets no audio changes by exactly 0
-ONE_MEANING = "all recordings of the test have one meaning, so that there is nothing to swap"
+LEAST_CHANGE = 1e-3  # nats per token; it is exactly 0 for a model that gets no audio
+ONE_MEANING = "all recordings of the test have one meaning, so there is nothing to swap"
 
 
 @dataclass(frozen=True)
 class ListeningCheck:
-    """What the check found out about one model."""
+    """The finding of the check for one model."""
 
     swapped: float
-    """The mean absolute change of the right answers' log-probability, in nats a token, when clips are swapped."""
+    """The mean absolute change of the right answers' log-probability, in nats per token, if clips are swapped."""
     muted: float
-    """The same when each clip is silence of its own length, which a model that gets no audio cannot tell from speech.
+    """The same change if each clip is replaced by silence of the same length, in nats per token.
 
-    Swapping alone does not show that: clips of other lengths take other numbers of positions.
+    Swapping alone cannot show that audio is used: clips of other lengths take other numbers of positions.
     """
     silence: float
-    """The main metric of answers to silence."""
+    """The main metric of the answers to silence, 0 to 1."""
     speech: float
-    """The main metric of answers to the same utterances' own clips."""
+    """The main metric of the answers to the same utterances' own clips, 0 to 1."""
 
     @property
     def listens(self) -> bool:
-        """Whether other clips and silence change anything, and silence scores clearly less than speech."""
+        """Whether swapped clips and silence change probabilities, and silence scores less than 80 % of speech."""
         return min(self.swapped, self.muted) > LEAST_CHANGE and (self.silence == 0 or self.silence < 0.8 * self.speech)
 
     @property
     def sentence(self) -> str:
-        """The finding in words."""
+        """The finding as a sentence with its numbers."""
         found = (
             f"swapping clips changes its answers by {self.swapped:.2f} nats a token, silence by {self.muted:.2f}; "
             f"silence scores {self.silence:.1%} where speech scores {self.speech:.1%}"
@@ -54,7 +54,7 @@ class ListeningCheck:
 def check_listening(
     model: AudioLLM, examples: Sequence[Example], rows: RowMaker, metric: str, decoding: Decoding
 ) -> ListeningCheck | None:
-    """The check on the first few spoken examples with different right answers; None if there are not two such."""
+    """Check a model on up to 8 spoken examples with different right answers; return None if there are not two."""
     chosen = _with_different_answers(examples, rows.task)[:CLIPS]
     if len(chosen) < 2:
         return None
@@ -87,7 +87,7 @@ def _silence(rows: RowMaker, example: Example) -> Clip:
 
 @torch.no_grad()
 def _log_probabilities(model: AudioLLM, rows: Sequence[Row]) -> Tensor:
-    """Log-probability of each answer token, of all rows one after another."""
+    """Log-probability of each answer token of all rows, shape (answer tokens)."""
     model.module.eval()
     batch = model.collate(rows).to(model.device)
     answers = batch.labels[:, 1:] != -100

@@ -14,12 +14,12 @@ from eartune.settings import Lora
 
 QUESTION = "Repeat what is said."
 ROUNDING = 0.03
-"""How far logits may differ, as a share of the largest, and still count as equal: bfloat16 has eight bits."""
+"""The largest difference of logits that counts as equal, as a fraction of the largest logit: bfloat16 has 8 bits."""
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What a check found, and what to do if that is not fine."""
+    """The finding of a check, whether it is fine, and what to do if it is not."""
 
     fine: bool
     found: str
@@ -27,7 +27,7 @@ class CheckResult:
 
 
 def check_model(model: AudioLLM) -> list[CheckResult]:
-    """Run all checks; the model has LoRA weights at random afterwards and is of no other use."""
+    """Run all checks; the model has random LoRA weights afterwards and cannot be used for anything else."""
     return [check_audio(model), check_batch(model), check_lora(model)]
 
 
@@ -40,7 +40,7 @@ def check_audio(model: AudioLLM) -> CheckResult:
     return CheckResult(
         change > 0.001,
         f"audio reaches the decoder: another sound, or silence, changes its logits by {change:.1%} or more",
-        "the recording does not reach the decoder; is the checkpoint of this type, and whole?",
+        "the recording does not reach the decoder; is the checkpoint complete, and of this type?",
     )
 
 
@@ -74,7 +74,7 @@ def check_lora(model: AudioLLM) -> CheckResult:
     return CheckResult(
         idle < ROUNDING < active,
         f"LoRA has effect: untrained it changes logits by {idle:.1%}, with random weights by {active:.1%}",
-        "LoRA does not reach the decoder; leave out training.lora, or use another version of peft",
+        "LoRA has no effect on the decoder; remove training.lora, or use another version of peft",
     )
 
 

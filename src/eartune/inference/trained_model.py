@@ -1,4 +1,4 @@
-"""A model that answers recordings: loaded once, asked as often as wanted."""
+"""A model that answers recordings; it is loaded once and answers any number of them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ EXPORTED = "eartune.json"
 """The file of an exported model that holds its task, labels, prompt and decoding."""
 
 Audio = str | Path | bytes | tuple[npt.ArrayLike, int]
-"""A recording: the path of a file, the bytes of one, or samples with their rate in Hz.
+"""A recording: the path of a file, the bytes of a file, or samples with their rate in Hz.
 
-Samples have the shape (samples,) or (samples, channels), as floats in [-1, 1] or as integers of 16 bits.
+Samples have the shape (samples,) or (samples, channels), as floats in [-1, 1] or as 16-bit integers.
 """
 
 
@@ -48,10 +48,10 @@ class TrainedModel:
     def predict(self, recordings: list[Any]) -> list[Answer | None]: ...
 
     def predict(self, recordings: Audio | list[Any]) -> Any:
-        """The answer to a recording, or a list of answers to a list of recordings, which are decoded in batches.
+        """Return the answer to a recording, or a list of answers to a list of recordings, which are decoded in batches.
 
-        An answer is what the task asks for, such as a `SemanticFrame`; None where what the model wrote cannot be
-        parsed. `stream` gives the text and the parse status too. Raises InputError for a recording that cannot be
+        An answer is what the task asks for, such as a `SemanticFrame`, or None if the model's text cannot be parsed.
+        `stream` yields the text and the parse status too. Raises InputError for a recording that cannot be
         decoded, or that is shorter than 0.1 s or longer than 30 s.
         """
         if isinstance(recordings, list):
@@ -60,9 +60,9 @@ class TrainedModel:
         return prediction.answer
 
     def stream(self, recordings: Iterable[Audio]) -> Iterator[Prediction]:
-        """A prediction for each recording, in their order, as soon as its batch is decoded.
+        """Yield a prediction for each recording, in order, as soon as its batch is decoded.
 
-        Recordings are read as they are needed. A prediction names the file of its recording, or its number.
+        Recordings are loaded when they are needed. A prediction has the path of its recording, or its number.
         """
         numbered = enumerate(recordings)
         while batch := list(islice(numbered, self.decoding.batch_size)):
@@ -73,10 +73,10 @@ class TrainedModel:
                 yield Prediction(name, name, text, status, answer)
 
     def _row(self, wave: Wave) -> Row:
-        heard = cut_silence(wave) if self.architecture.cut_silence else wave
+        wave = cut_silence(wave) if self.architecture.cut_silence else wave
         asked = self.preface + self.task.instruction(self.labels)
         prompt = render(self.model.chat, asked, None, self.architecture.instruction)
-        return Row(prompt, self.model.features(heard), None)
+        return Row(prompt, self.model.features(wave), None)
 
     def _generate(self, rows: Sequence[Row]) -> list[str]:
         self.model.module.eval()
@@ -85,7 +85,7 @@ class TrainedModel:
 
 
 def load(recording: Audio, name: str) -> Wave:
-    """The samples of a recording, shape (samples,) at 16 kHz; raises InputError, which starts with `name`."""
+    """Return the samples of a recording, shape (samples,) at 16 kHz; raises InputError, which starts with `name`."""
     if isinstance(recording, str | Path):
         return read_audio(Path(recording))
     if isinstance(recording, bytes):

@@ -1,1 +1,1 @@
-"""What is asked of a model, the answer to learn, and how an answer is read and scored."""
+"""Tasks: the prompt, the target that the model learns, and how an answer is parsed and scored."""

@@ -21,7 +21,7 @@ INSTRUCTION = 'Classify the utterance and return a single-line JSON: {"label": "
 
 
 def right_or_wrong(reference: str, predicted: str | None) -> Marks:
-    """Right or wrong, whichever label it is; no answer is as wrong as a wrong one."""
+    """Return marks that count the answer as right or wrong, whatever its label is; a missing answer is wrong."""
     return accuracy_marks(predicted == reference)
 
 
@@ -48,28 +48,28 @@ METRICS: Metrics = {
 
 @dataclass(frozen=True)
 class Classes:
-    """The labels among which a model is to choose."""
+    """The labels from which a model chooses one."""
 
     names: frozenset[str]
 
     def to_json(self) -> dict[str, Any]:
-        """A sorted list under "labels"."""
+        """Return the labels as a sorted list under the key "labels"."""
         return {"labels": sorted(self.names)}
 
     def describe(self) -> str:
-        """The number of classes."""
+        """Return the number of classes as text, such as "7 classes"."""
         return f"{len(self.names)} {'class' if len(self.names) == 1 else 'classes'}"
 
 
 class ClassificationTask(Section):
-    """One label for an utterance: its own, or the intent of its frame where it has no label."""
+    """One label for each utterance: its `label`, or the intent of its frame if it has no label."""
 
     type: Literal["classification"] = "classification"
     classes: tuple[str, ...] | None = None
     """If given, every label of the data must be among these."""
 
     def to_json(self) -> dict[str, Any]:
-        """All settings, also those left at their defaults."""
+        """Return all settings, including those with default values."""
         return self.model_dump(mode="json")
 
     def check(self, utterances: Iterable[Utterance]) -> None:
@@ -80,41 +80,41 @@ class ClassificationTask(Section):
                 raise InputError(f"{utterance.id}: the label {label!r} is not among task.classes")
 
     def labels(self, utterances: Iterable[Utterance]) -> Classes:
-        """The labels that occur."""
+        """Return the labels of the utterances."""
         return Classes(frozenset(map(self.reference, utterances)))
 
     def read_labels(self, written: dict[str, Any]) -> Classes:
-        """The labels that `Classes.to_json` wrote."""
+        """Return the labels that `Classes.to_json` wrote."""
         return Classes(frozenset(written["labels"]))
 
     def instruction(self, labels: Classes) -> str:
-        """The same for all labels, which the model learns from its answers, or is told before the instruction."""
+        """Return the instruction, which names no label: a model learns them, or finds them in the preface."""
         return INSTRUCTION
 
     def preface(self, known: Sequence[Utterance], shown: Sequence[Utterance]) -> str:
-        """The labels of the known rows, and typed examples with their answers."""
+        """Return the labels of the known rows, then the text of each example with its answer, one in each line."""
         lines = [f"Labels: {', '.join(sorted(set(map(self.reference, known))))}."] if known else []
         lines += [f"{utterance.text} -> {self.target(utterance)}" for utterance in shown]
         return "".join(f"{line}\n" for line in lines)
 
     def group(self, utterance: Utterance) -> str:
-        """The label."""
+        """Return the label of the utterance."""
         return self.reference(utterance)
 
     def reference(self, utterance: Utterance) -> str:
-        """The label, or else the intent; raises InputError for a row that has neither."""
+        """Return the label, or else the intent; raises InputError for a row that has neither."""
         if utterance.label is not None:
             return utterance.label
         if utterance.frame is None:
-            raise InputError(f"{utterance.id}: has no label and no intent, one of which the task classification needs")
+            raise InputError(f"{utterance.id}: needs a label or an intent for the task classification")
         return utterance.frame.intent
 
     def target(self, utterance: Utterance) -> str:
-        """The label as JSON."""
+        """Return the label as JSON: {"label":"angry"}."""
         return written({"label": self.reference(utterance)})
 
     def parse(self, text: str, labels: Classes) -> tuple[str | None, ParseStatus]:
-        """The label in an answer that has just this key; it may be one that the data does not have."""
+        """Return the label in an answer with exactly this key, and the status; a label may be unknown to the data."""
         value, status = parse_json(text)
         if status is not ParseStatus.OK:
             return None, status
@@ -124,25 +124,25 @@ class ClassificationTask(Section):
         return label, ParseStatus.OK if label in labels.names else ParseStatus.UNKNOWN_LABEL
 
     def grammar(self, labels: Classes) -> Grammar:
-        """One answer a label."""
+        """Return a grammar with one answer for each label."""
         answers = [written({"label": name}) for name in sorted(labels.names)]
         return Grammar(f"start: {either(answers)}", ending=max(len(answer.encode()) for answer in answers) + 1)
 
     def answer_fields(self, answer: str) -> dict[str, Any]:
-        """The key "label"."""
+        """Return the answer under the key "label"."""
         return {"label": answer}
 
     def read_answer(self, row: dict[str, Any], place: str) -> str | None:
-        """The label of a row that names one; raises InputError where it is no text."""
+        """Return the label of a row, None if it has none; raises InputError if the label is not text."""
         label = row.get("label")
         if label is not None and not isinstance(label, str):
             raise InputError(f'{place}: "label" must be text, not {label!r}')
         return label
 
     def metrics(self, labels: Classes) -> Metrics:
-        """Accuracy, and two means over the labels."""
+        """Return accuracy, macro F1 and unweighted average recall."""
         return METRICS
 
     def main_metric(self, labels: Classes) -> str:
-        """Accuracy, as most papers on classification report."""
+        """Return the name of accuracy, which most papers on classification report."""
         return "accuracy"

@@ -1,4 +1,4 @@
-"""Answers as compact single-line JSON: how they are written, read strictly, and spelled in a grammar."""
+"""Answers as compact single-line JSON: how they are written, parsed strictly, and written in a grammar."""
 
 import json
 import re
@@ -11,14 +11,14 @@ _CUT_ESCAPE = re.compile(r"(?<!\\)(\\\\)*\\u[0-9a-fA-F]{0,4}$")
 
 
 def written(value: Any) -> str:
-    """Compact single-line JSON without ASCII escapes."""
+    """Return a value as compact single-line JSON without ASCII escapes."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def parse_json(text: str) -> tuple[Any, ParseStatus]:
-    """The value and OK; None and the reason where the text is not JSON. Never raises.
+    """Return the value and OK, or None and the reason if the text is not JSON. Never raises.
 
-    Text around the JSON is not forgiven: an answer that a strict reader would refuse must show up as such.
+    Text around the JSON is an error too: an answer that a strict parser would refuse must be counted as such.
     """
     try:
         return json.loads(text), ParseStatus.OK
@@ -29,12 +29,12 @@ def parse_json(text: str) -> tuple[Any, ParseStatus]:
 
 
 def literal(text: str) -> str:
-    """A text as Lark's notation quotes it."""
+    """Return a text as a quoted string of Lark's notation."""
     return json.dumps(text, ensure_ascii=False)
 
 
 def either(texts: Sequence[str]) -> str:
-    """One of several texts, in Lark's notation."""
+    """Return an alternative of several texts in Lark's notation."""
     return " | ".join(map(literal, texts))
 
 

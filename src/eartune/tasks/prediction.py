@@ -1,4 +1,4 @@
-"""An answer of the model about one recording, with what could be read from it."""
+"""Predictions: what a model wrote about each recording, the parsed answer, and the files that hold them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,28 +12,31 @@ from eartune.tasks.task import Answer, ParseStatus, Task
 
 @dataclass(frozen=True)
 class Prediction:
-    """`id` names the utterance, `file` the recording that was heard (None where text was shown)."""
+    """The model's answer to one utterance, as text and parsed.
+
+    `id` is the utterance's; `file` names the recording, and is None if the model was given text.
+    """
 
     id: str
     file: str | None
     text: str
     status: ParseStatus
     answer: Answer | None
-    """What the task read in the text; None where it read nothing."""
+    """The answer that the task parsed from the text; None if it could not be parsed."""
 
     def to_json(self, task: Task) -> dict[str, Any]:
-        """The row of a predictions file: raw text, status, and the answer's keys if one was read."""
+        """Return the row of a predictions file: raw text, status, and the keys of the parsed answer if there is one."""
         head: dict[str, Any] = {"id": self.id, "file": self.file, "text": self.text, "status": self.status.value}
         return head | ({} if self.answer is None else task.answer_fields(self.answer))
 
 
 def write_predictions(path: Path, predictions: Iterable[Prediction], task: Task) -> None:
-    """One JSON object a line."""
+    """Write a predictions file: JSON lines, one object for each prediction."""
     write_lines(path, (prediction.to_json(task) for prediction in predictions))
 
 
 def read_predictions(path: Path, task: Task) -> tuple[Prediction, ...]:
-    """The predictions in a file; raises InputError naming file and row for anything that does not fit."""
+    """Return the predictions in a file; raises InputError with the file and the row for an invalid row or no rows."""
     predictions = tuple(_prediction(row, place, task) for place, row in read_lines(path))
     if not predictions:
         raise InputError(f"{path}: holds no predictions")
@@ -53,7 +56,7 @@ def _prediction(row: dict[str, Any], place: str, task: Task) -> Prediction:
 
 
 def read_status(row: dict[str, Any], place: str, has_answer: bool) -> ParseStatus:
-    """The status of a row; of rows that name none, whether they hold an answer."""
+    """Return the status of a row; a row without one counts as OK if it has an answer, and else as NOT_JSON."""
     status = row.get("status", "OK" if has_answer else "NOT_JSON")
     if not isinstance(status, str) or status not in ParseStatus.__members__:
         raise InputError(f"{place}: the status {status!r} is none of {', '.join(ParseStatus.__members__)}")

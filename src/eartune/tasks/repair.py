@@ -1,4 +1,4 @@
-"""A forgiving reading of answers that the strict parser refuses, for telling how much of a score is form alone."""
+"""A lenient parser for answers that the strict parser refuses; it shows how much of a score is lost to form alone."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ _BEGINNINGS = 8  # opening braces to try; prose rarely has one, and a hopeless a
 
 
 def repair(answer: str) -> SemanticFrame | None:
-    """The frame that a lenient reader would make of an answer: text around the JSON, cuts and stray keys forgiven.
+    """Return the frame that a lenient parser finds in an answer: text around JSON, cuts and unknown keys are ignored.
 
-    None where even that finds no scenario and action, and no intent. Never counted in a strict score.
+    None if it finds neither scenario and action nor an intent. It is never counted in a strict score.
     """
     start = -1
     for _ in range(_BEGINNINGS):
@@ -26,7 +26,7 @@ def repair(answer: str) -> SemanticFrame | None:
 
 
 def _mended(text: str) -> Any:
-    """What the library makes of a text that opens with a brace: its first object."""
+    """The first object that json_repair finds in a text that starts with a brace."""
     try:
         value: Any = repair_json(text, return_objects=True, skip_json_loads=True)
     except (ValueError, AssertionError, RecursionError):  # nesting by the thousand; a code fence inside a key
@@ -49,7 +49,7 @@ def _label(value: Any) -> str | None:
 
 
 def _entities(value: Any) -> list[Entity]:
-    """Whatever pairs of texts there are; both ways of writing an entity, {"date": "friday"} and {"type", "filler"}."""
+    """All pairs of texts, in both notations of an entity: {"date": "friday"}, and {"type": ..., "filler": ...}."""
     listed = value if isinstance(value, list) else [value]
     found: list[tuple[Any, Any]] = []
     for item in listed:

@@ -16,7 +16,7 @@ DEFAULT_TASK = SluTask()
 
 
 def _task(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
-    """A task as YAML has it, slu where it names no type; an object from Python is taken as it is."""
+    """Validate a task from YAML, slu if it names no type; an object from Python is kept unchanged."""
     if isinstance(value, Mapping):
         return validate({"type": "slu"} | dict(value))
     if isinstance(value, Section):
@@ -29,7 +29,7 @@ def _task(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
 
 
 def read_task(written: Mapping[str, Any]) -> Task | None:
-    """The task that a result's settings name; None for one that was given from Python, which they cannot hold."""
+    """Return the task that the settings of a result name; None for a task from Python, which settings cannot hold."""
     known = {kind.model_fields["type"].default for kind in TASKS}
     return TypeAdapter(AnyTask).validate_python(written) if written.get("type", "slu") in known else None
 

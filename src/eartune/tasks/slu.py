@@ -32,22 +32,22 @@ EntityOrder = Literal["said", "by-type"]
 ENTITIES = ',"entities":['
 FILLER = r'/"([^"\\\x00-\x1f\x7f]|\\["\\bfnrt])+"/'  # a JSON string with something in it
 LAST_STEPS = 16
-"""Tokens that end an answer, at most, once the name of an entity type is written: quotes, a letter, all that closes."""
+"""The most tokens that end an answer after the name of an entity type: quotes, a letter, and closing brackets."""
 
 
 @dataclass(frozen=True)
 class Schema:
-    """The labels that SLU knows. With scenarios and actions, or with intents alone."""
+    """The labels of SLU data, which has either scenarios and actions or intents alone."""
 
     intents: frozenset[str]
     entity_types: frozenset[str]
     has_scenario: bool
     pairs: frozenset[tuple[str, str]] = frozenset()
-    """The scenarios and actions that go together."""
+    """The (scenario, action) pairs that occur; empty for intents alone."""
 
     @classmethod
     def of(cls, frames: Iterable[SemanticFrame]) -> "Schema":
-        """The labels that occur in some frames; raises InputError when only some have a scenario."""
+        """Return the labels of some frames; raises InputError if only some of them have a scenario."""
         frames = tuple(frames)
         with_scenario = {frame.scenario is not None for frame in frames}
         if len(with_scenario) > 1:
@@ -60,16 +60,16 @@ class Schema:
         )
 
     def knows(self, frame: SemanticFrame) -> bool:
-        """Whether every label of the frame is one of these."""
+        """Return whether the schema has the frame's intent and all of its entity types."""
         return frame.intent in self.intents and all(entity.type in self.entity_types for entity in frame.entities)
 
     def to_json(self) -> dict[str, Any]:
-        """Sorted lists."""
+        """Return intents, entity types and pairs as sorted lists, and whether there are scenarios."""
         labels = {"intents": sorted(self.intents), "entity_types": sorted(self.entity_types)}
         return labels | {"has_scenario": self.has_scenario, "pairs": sorted(self.pairs)}
 
     def describe(self) -> str:
-        """The number of intents and of entity types."""
+        """Return the numbers of intents and of entity types as text: "18 intents, 5 entity types"."""
         return f"{counted(len(self.intents), 'intent')}, {counted(len(self.entity_types), 'entity type')}"
 
 
@@ -78,18 +78,18 @@ class SluTask(Section):
 
     type: Literal["slu"] = "slu"
     entity_order: EntityOrder = "said"
-    """The order of entities in the answer to learn; by-type where recordings have no transcript to tell it."""
+    """The order of entities in the target: as they are said, or by-type for recordings without a transcript."""
     intents: tuple[str, ...] | None = None
     """If given, every label of the data must be among these (scenario_action where a corpus has both)."""
     entity_types: tuple[str, ...] | None = None
     """If given, every entity type of the data must be among these."""
 
     def to_json(self) -> dict[str, Any]:
-        """All settings, also those left at their defaults."""
+        """Return all settings, including those with default values."""
         return self.model_dump(mode="json")
 
     def check(self, utterances: Iterable[Utterance]) -> None:
-        """Raise InputError for the first row without a frame, and for the first label outside the declared ones."""
+        """Raise InputError for the first row without a frame or with a label that the settings do not declare."""
         for utterance in utterances:
             frame = self.reference(utterance)
             if self.intents is not None and frame.intent not in self.intents:
@@ -99,66 +99,66 @@ class SluTask(Section):
                     raise InputError(f"{utterance.id}: the entity type {entity.type!r} is not among task.entity_types")
 
     def labels(self, utterances: Iterable[Utterance]) -> Schema:
-        """The intents and entity types that occur; raises InputError when only some rows have a scenario."""
+        """Return the intents and entity types of the rows; raises InputError if only some rows have a scenario."""
         return Schema.of(map(self.reference, utterances))
 
     def read_labels(self, written: dict[str, Any]) -> Schema:
-        """The schema that `Schema.to_json` wrote."""
+        """Return the schema that `Schema.to_json` wrote."""
         pairs = frozenset((scenario, action) for scenario, action in written.get("pairs", []))
         return Schema(frozenset(written["intents"]), frozenset(written["entity_types"]), written["has_scenario"], pairs)
 
     def instruction(self, labels: Schema) -> str:
-        """What the model is asked, for corpora with scenario and action or with an intent alone."""
+        """Return the instruction for data with scenario and action, or with an intent alone."""
         return instruction(labels.has_scenario)
 
     def preface(self, known: Sequence[Utterance], shown: Sequence[Utterance]) -> str:
-        """The labels of the known rows, and typed examples with their answers."""
+        """Return the labels of the known rows, then the text of each example with its answer, one in each line."""
         examples = [(str(utterance.text), self.reference(utterance)) for utterance in shown]
         return preface(map(self.reference, known), examples, self.entity_order)
 
     def group(self, utterance: Utterance) -> str:
-        """The intent."""
+        """Return the intent of the utterance."""
         return self.reference(utterance).intent
 
     def reference(self, utterance: Utterance) -> SemanticFrame:
-        """The frame; raises InputError for a row that has none."""
+        """Return the frame of the utterance; raises InputError for a row that has none."""
         if utterance.frame is None:
-            raise InputError(f"{utterance.id}: has no intent, nor scenario and action, which the task slu needs")
+            raise InputError(f"{utterance.id}: needs an intent, or scenario and action, for the task slu")
         return utterance.frame
 
     def target(self, utterance: Utterance) -> str:
-        """The frame as JSON, entities in the order that the settings ask for."""
+        """Return the frame as JSON, with the entities in the order of `entity_order`."""
         return target(self.reference(utterance), self.entity_order)
 
     def parse(self, text: str, labels: Schema) -> tuple[SemanticFrame | None, ParseStatus]:
-        """The frame in an answer, if it has just the keys asked for."""
+        """Return the frame in an answer with exactly the keys of the instruction, else None, and the status."""
         return parse(text, labels)
 
     def grammar(self, labels: Schema) -> Grammar:
-        """JSON with the schema's labels and any fillers."""
+        """Return a grammar of JSON answers with the labels of the schema and any fillers."""
         return grammar(labels)
 
     def answer_fields(self, answer: SemanticFrame) -> dict[str, Any]:
-        """The keys of a manifest's row."""
+        """Return the frame under the keys of a manifest's row."""
         return frame_fields(answer)
 
     def read_answer(self, row: dict[str, Any], place: str) -> SemanticFrame | None:
-        """The frame of a row that names an intent or a scenario."""
+        """Return the frame of a row with an intent or a scenario, else None; raises InputError for an invalid one."""
         return read_frame(row, place) if "intent" in row or "scenario" in row else None
 
     def metrics(self, labels: Schema) -> Metrics:
-        """SLURP's metrics where there are scenarios, slot F1 and accuracies where there are intents alone."""
+        """Return SLURP's metrics for data with scenarios; slot F1 and accuracies for data with intents alone."""
         return SCENARIO_METRICS if labels.has_scenario else INTENT_METRICS
 
     def main_metric(self, labels: Schema) -> str:
-        """SLU-F1 where there are scenarios, as the paper reports, and slot F1 where there are none."""
+        """Return the name of SLU-F1, as the paper reports, for data with scenarios, else that of slot F1."""
         return "slu_f1" if labels.has_scenario else "slot_f1"
 
 
 def preface(
     known: Iterable[SemanticFrame], shown: Iterable[tuple[str, SemanticFrame]], entity_order: EntityOrder = "said"
 ) -> str:
-    """What is said before the instruction: the labels of the known frames, and typed examples with their answers."""
+    """Return the prompt before the instruction: the labels of the known frames, then examples with their answers."""
     labels: dict[str, set[str]] = {}
     for frame in known:
         if frame.scenario is None:
@@ -173,19 +173,19 @@ def preface(
 
 
 def instruction(has_scenario: bool) -> str:
-    """What the model is asked, for corpora with scenario and action or with an intent alone."""
+    """Return the instruction for data with scenario and action, or with an intent alone."""
     return SCENARIO_ACTION_INSTRUCTION if has_scenario else INTENT_INSTRUCTION
 
 
 def target(frame: SemanticFrame, entity_order: EntityOrder = "said") -> str:
-    """The answer to learn: compact single-line JSON, no ASCII escapes, keys in the paper's order."""
+    """Return the target: compact single-line JSON without ASCII escapes, with keys in the paper's order."""
     ordered = frame.entities if entity_order == "said" else sorted(frame.entities, key=lambda e: (e.type, e.filler))
     label = {"intent": frame.intent} if frame.scenario is None else {"scenario": frame.scenario, "action": frame.action}
     return written(label | {"entities": [{entity.type: entity.filler} for entity in ordered]})
 
 
 def parse(answer: str, schema: Schema) -> tuple[SemanticFrame | None, ParseStatus]:
-    """Read an answer, whatever it is; never raises. The frame is None unless the status is OK or UNKNOWN_LABEL."""
+    """Parse any text as an answer; never raises. The frame is None unless the status is OK or UNKNOWN_LABEL."""
     value, status = parse_json(answer)
     if status is not ParseStatus.OK:
         return None, status
@@ -196,7 +196,7 @@ def parse(answer: str, schema: Schema) -> tuple[SemanticFrame | None, ParseStatu
 
 
 def _frame(value: Any, has_scenario: bool) -> SemanticFrame | None:
-    """The frame of a decoded answer with just the keys asked for, or None."""
+    """The frame in the JSON value of an answer with exactly the expected keys, or None."""
     keys = {"scenario", "action", "entities"} if has_scenario else {"intent", "entities"}
     if not isinstance(value, dict) or set(value) != keys or not isinstance(value["entities"], list):
         return None
@@ -213,7 +213,7 @@ def _frame(value: Any, has_scenario: bool) -> SemanticFrame | None:
 
 
 def grammar(schema: Schema) -> Grammar:
-    """All answers as `target` writes them."""
+    """Return the grammar of all answers that `target` can write with the labels of the schema."""
     heads, keys = _heads(schema), [literal(kind) + ":" for kind in sorted(schema.entity_types)]
     entities = '(entity ("," entity)*)?' if keys else ""
     lines = (
@@ -228,7 +228,7 @@ def grammar(schema: Schema) -> Grammar:
 
 
 def _heads(schema: Schema) -> list[str]:
-    """How answers begin, after the brace."""
+    """The beginnings of answers after the opening brace: scenario and action, or intent."""
     if schema.has_scenario:
         return [_inside({"scenario": scenario, "action": action}) for scenario, action in sorted(schema.pairs)]
     return [_inside({"intent": intent}) for intent in sorted(schema.intents)]

@@ -1,4 +1,4 @@
-"""What a task is: what the model is asked, the answer that it learns, how an answer is read, and how it is judged.
+"""What a task is: the prompt of the model, the target that it learns, and how an answer is parsed and scored.
 
 utterances -> labels -> instruction, grammar -> the model's text -> parse -> answer -> metrics
 """
@@ -14,11 +14,11 @@ from eartune.data.utterance import Utterance
 from eartune.evaluation.metrics import Metrics
 
 Answer = Any
-"""What a task asks for, as a hashable value: a SemanticFrame, a label."""
+"""A parsed answer, as a hashable value: a SemanticFrame for SLU, a label for classification."""
 
 
 class ParseStatus(StrEnum):
-    """What became of reading an answer. A bool would not tell a cut answer from a wrong one."""
+    """The outcome of parsing an answer. A bool could not tell a truncated answer from one of the wrong shape."""
 
     OK = "OK"
     NOT_JSON = "NOT_JSON"
@@ -29,77 +29,77 @@ class ParseStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Grammar:
-    """All texts that are answers, which a constrained search keeps to."""
+    """The set of all valid answers, to which constrained decoding is limited."""
 
     lark: str
-    """In Lark's notation, with the rule `start`."""
+    """The grammar in Lark's notation; its first rule is `start`."""
     ending: int
-    """How many tokens may be needed, at most, to end an answer from any place in it; no more than its bytes."""
+    """The most tokens that may be needed to end an answer from any place in it: at most its number of bytes."""
 
 
 class Labels(Protocol):
-    """What a task knows of its data: frozen and hashable."""
+    """The labels of some data, as a task collects them: a frozen and hashable value."""
 
     def to_json(self) -> dict[str, Any]:
-        """The labels as plain lists and values, which `Task.read_labels` reads back."""
+        """Return the labels as lists and plain values, which `Task.read_labels` can read."""
 
     def describe(self) -> str:
-        """How many there are of each kind, as in "18 intents, 5 entity types"."""
+        """Return the number of labels of each kind as text: "18 intents, 5 entity types"."""
 
 
 class Task(Protocol):
-    """One kind of question about an utterance. `labels` arguments are what the task's own `labels` returned."""
+    """One kind of question about an utterance; every `labels` argument is a value that the method `labels` returned."""
 
     @property
     def type(self) -> str:
-        """Its name in YAML and in results."""
+        """The name of the task in YAML and in results."""
 
     def to_json(self) -> dict[str, Any]:
-        """Its settings, the type among them, as they are written to files; what changes with them is trained anew."""
+        """Return the settings, including `type`, for files; a model is trained again if they change."""
 
     def check(self, utterances: Iterable[Utterance]) -> None:
-        """Raise InputError naming the first row that lacks what the task asks for, or has an undeclared label."""
+        """Raise InputError for the first row without a right answer, or with a label that is not declared."""
 
     def labels(self, utterances: Iterable[Utterance]) -> Labels:
-        """The labels that occur in some utterances."""
+        """Return the labels of some utterances."""
 
     def read_labels(self, written: dict[str, Any]) -> Labels:
-        """The labels that `Labels.to_json` wrote."""
+        """Return the labels that `Labels.to_json` wrote."""
 
     def instruction(self, labels: Any) -> str:
-        """What the model is asked beside the words or the recording."""
+        """Return the part of the prompt that states the task, beside the text or the recording."""
 
     def preface(self, known: Sequence[Utterance], shown: Sequence[Utterance]) -> str:
-        """What a prompted model is told before the instruction: labels of `known`, and `shown` with their answers."""
+        """Return the prompt before the instruction: the labels of `known`, then the utterances `shown` with answers."""
 
     def group(self, utterance: Utterance) -> str:
-        """The label by which examples for a prompt are chosen in turn."""
+        """Return the label by which examples for a prompt are balanced."""
 
     def reference(self, utterance: Utterance) -> Answer:
-        """The right answer; raises InputError where the utterance holds none."""
+        """Return the right answer; raises InputError if the utterance has none."""
 
     def target(self, utterance: Utterance) -> str:
-        """The right answer as the text that the model learns to write."""
+        """Return the right answer as the text that the model learns to write."""
 
     def parse(self, text: str, labels: Any) -> tuple[Answer | None, ParseStatus]:
-        """Read what a model wrote, whatever it is; never raises."""
+        """Return the answer in a model's text, None if there is none, and the status; never raises."""
 
     def grammar(self, labels: Any) -> Grammar | None:
-        """All texts that are answers; None if any text is one."""
+        """Return the grammar of all valid answers; None if any text is valid."""
 
     def answer_fields(self, answer: Answer) -> dict[str, Any]:
-        """The keys by which a row of predictions holds an answer."""
+        """Return an answer as keys and values of a row in a predictions file."""
 
     def read_answer(self, row: dict[str, Any], place: str) -> Answer | None:
-        """The answer in a row of predictions, None if it holds none; raises InputError, naming the place, if unfit."""
+        """Return the answer in a row of predictions, or None; raises InputError, with the place, if it is invalid."""
 
     def metrics(self, labels: Any) -> Metrics:
-        """The metrics that judge its answers, by name."""
+        """Return the metrics that score the answers, by name."""
 
     def main_metric(self, labels: Any) -> str:
-        """The name of the metric that reports are about."""
+        """Return the name of the metric that summaries and curves of reports show."""
 
 
 def missing_members(task: object) -> list[str]:
-    """The names that an object lacks to be a task."""
+    """Return the names of the members of a task that an object does not have."""
     return sorted(name for name in get_protocol_members(Task) if not hasattr(task, name))

@@ -1,3 +1,3 @@
-"""What a model is asked when its answer is to be the words themselves: for alignment and for cascades."""
+"""The instruction for transcription, which alignment and cascades use."""
 
-TRANSCRIBE = "Repeat the sentence."  # with which the pocket checkpoint was aligned, too
+TRANSCRIBE = "Repeat the sentence."  # the pocket checkpoint was aligned with it, too

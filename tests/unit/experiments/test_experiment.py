@@ -48,7 +48,7 @@ def test_two_models_of_one_folder_are_refused(tmp_path: Path) -> None:
     """Each run overwrote the other's results for ever."""
     schemes = [{"type": "text-only", "name": "curriculum-5pct"}, {"type": "curriculum"}]
     expected = (
-        "the scheme 'curriculum-5pct' and the scheme 'curriculum' at 5% would both be kept in the folder "
+        "the scheme 'curriculum-5pct' and the scheme 'curriculum' at 5% would both be written to the folder "
         "'curriculum-5pct-seed0'; give one of the schemes another name"
     )
     with pytest.raises(InputError, match=re.escape(expected)):
@@ -84,18 +84,18 @@ def test_settings_survive_their_json() -> None:
         ({"grid__schemes": []}, "grid.schemes: tuple should have at least 1 item"),
         (
             {"grid__schemes": [{"type": "untuned"}, {"type": "untuned"}]},
-            "grid: the scheme 'untuned' stands twice; give one of them a name of its own",
+            "grid: the scheme 'untuned' is listed twice; give one of them another name",
         ),
         (
             {"grid__schemes": [{"type": "untuned"}, {"type": "text-only", "name": "untuned"}]},
-            "grid: the scheme 'untuned' stands twice; give one of them a name of its own",
+            "grid: the scheme 'untuned' is listed twice; give one of them another name",
         ),
         ({"grid__budgets": []}, "grid: the scheme 'direct-mixing' needs budgets, such as [5%, 100%]"),
         ({"grid__budgets": None}, "grid: the scheme 'direct-mixing' needs budgets, such as [5%, 100%]"),
         ({"grid__budgets": ["5%", "much"]}, "grid.budgets.1: 'much' is no speech budget; write one as 5%, 2h or"),
         (
             {"grid__budgets": ["0%"]},
-            "a budget of 0% is no speech at all; that is what the text-only scheme is for, or list speech of other",
+            "a budget of 0% selects no speech; use the scheme text-only instead, or list speech of other",
         ),
         ({"grid__budgets": ["150%"]}, "grid.budgets.0: '150%' is more than all the speech"),
         ({"grid__seeds": []}, "grid.seeds: tuple should have at least 1 item"),
@@ -121,7 +121,7 @@ def test_settings_survive_their_json() -> None:
         ),
         (
             {"data__synthetic_speech": [spoken_by(speed=0.8)], "data__test": [spoken_by(pitch=1.2)]},
-            "data: the voice pico:en-US speaks in training and in the test; give the test others",
+            "data: the voice pico:en-US is in training and in the test; use other voices for the test",
         ),
         (
             {"data__synthetic_speech": [spoken_by(engine="espeek")]},
@@ -140,7 +140,10 @@ def test_settings_survive_their_json() -> None:
         ({"name": "two words"}, "name: string should match pattern"),
         ({"architecture__type": "qwen3"}, "architecture.type: input should be 'audioflamingo3', 'encoder-adapter-llm'"),
         ({"architecture__precision": "int8"}, "architecture.precision: input should be 'bfloat16', 'float32'"),
-        ({"architecture__precision": "nf4"}, "weights in 4 bits do not train; add training.lora, such as {rank: 16}"),
+        (
+            {"architecture__precision": "nf4"},
+            "weights in 4 bits cannot be trained; add training.lora, such as {rank: 16}",
+        ),
         ({"training__rate_factors": {"encoder": 2}}, "training.rate_factors.encoder: input should be 'audio-encoder'"),
     ],
     ids=str,

@@ -25,9 +25,7 @@ def test_the_reference_is_the_label_and_without_one_the_intent() -> None:
 
 
 def test_a_row_without_label_and_intent_is_named() -> None:
-    with pytest.raises(
-        InputError, match=r"^n1: has no label and no intent, one of which the task classification needs$"
-    ):
+    with pytest.raises(InputError, match=r"^n1: needs a label or an intent for the task classification$"):
         TASK.check([ANGRY, Utterance("n1", "hm", "en", None)])
 
 

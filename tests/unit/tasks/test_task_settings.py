@@ -19,7 +19,7 @@ def test_declared_labels_are_allowed_and_more_may_be_declared() -> None:
 
 
 def test_slu_needs_a_frame_in_every_row() -> None:
-    with pytest.raises(InputError, match=r"^c1: has no intent, nor scenario and action, which the task slu needs$"):
+    with pytest.raises(InputError, match=r"^c1: needs an intent, or scenario and action, for the task slu$"):
         SluTask().check([*DATA, Utterance("c1", "hm", "en", None, (), "calm")])
 
 

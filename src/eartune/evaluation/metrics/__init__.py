@@ -1,4 +1,4 @@
-"""How well predicted answers agree with the references: marks per utterance, scores with intervals per corpus."""
+"""Metrics: hits and errors of each utterance, and scores of a corpus with their intervals."""
 
 from eartune.evaluation.metrics.compare import Changes, Difference, changes, compare, holm
 from eartune.evaluation.metrics.confidence import over_seeds

@@ -1,7 +1,7 @@
-"""Two systems on the same test: by how much they differ, and whether chance alone would do that.
+"""Comparison of two systems on the same test: how much they differ, and whether chance alone explains it.
 
-Whether two intervals overlap does not answer this: both systems are asked the same utterances, and where they fail
-together the difference is far surer than either score. So the difference itself is resampled.
+The overlap of the two intervals does not answer this: both systems answer the same utterances, and where they fail
+together the difference is more certain than either score. So the difference itself is resampled.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eartune.evaluation.metrics.confidence import UNKNOWN, percentile_interval, scores_of_each
-from eartune.evaluation.metrics.count_table import Table
+from eartune.evaluation.metrics.count_table import CountTable
 from eartune.evaluation.metrics.evaluate import (
     Answered,
     Average,
@@ -29,7 +29,7 @@ from eartune.evaluation.metrics.metric import Metrics
 from eartune.evaluation.metrics.resampling import Clusters, drawn_sums, swapped_sums
 from eartune.evaluation.metrics.score import Score
 
-# A difference as large as the one seen, but for the last digits of a sum in another order.
+# Differences closer than this are equal: sums in another order differ in their last digits.
 _ROUNDING = 1e-12
 
 Drawn = NDArray[np.float64]
@@ -37,7 +37,7 @@ Drawn = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Difference:
-    """The second system's score less the first's, with its 95 % interval and the p of the sign-flip test."""
+    """The second system's score minus the first's, with its 95 % interval and the p-value of the permutation test."""
 
     value: float
     low: float
@@ -48,18 +48,18 @@ class Difference:
 
     @property
     def apart(self) -> bool:
-        """Whether the two systems' own intervals do not overlap: what papers ask for, and stricter than p < 0.05."""
+        """Whether the intervals of the two systems do not overlap, which is stricter than p < 0.05."""
         return self.first.high < self.second.low or self.second.high < self.first.low
 
     def to_json(self) -> dict[str, Any]:
-        """All fields, and whether the intervals are apart."""
+        """Return all fields, and whether the intervals do not overlap."""
         scores = {"first": self.first.to_json(), "second": self.second.to_json()}
         return asdict(self) | scores | {"intervals_apart": self.apart}
 
 
 @dataclass(frozen=True)
 class Changes:
-    """Places of the rows whose whole answer one system has right and the other wrong, or both wrong."""
+    """The numbers of the rows that the second system fixes or breaks, and of those that are wrong in both."""
 
     fixed: tuple[int, ...]
     broken: tuple[int, ...]
@@ -76,12 +76,12 @@ def compare(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> dict[str, Difference]:
-    """The difference in each metric between two systems' answers to the same rows in the same order.
+    """Return the difference in each metric between two systems' answers to the same rows in the same order.
 
-    `metrics` are those of semantic frames if none are given.
-    The interval is a paired bootstrap's: both systems are scored on the same draws of clusters. p is that of a
-    permutation test (Noreen 1989): the share of 1 + `resamples` ways to hand each cluster's answers to either system,
-    the real one among them, that part the systems at least as far. Raises ValueError when the rows differ.
+    `metrics` are those of semantic frames by default. The interval is that of a paired bootstrap: both systems are
+    scored on the same draws of clusters. p is that of a permutation test (Noreen 1989): each cluster's answers are
+    swapped between the systems or not, at random; p is the fraction of 1 + `resamples` such assignments, the real one
+    among them, whose difference is at least as large. Raises ValueError if the rows of the systems differ.
     """
     first, second = tuple(first), tuple(second)
     refuse_unknown(mode, average, resamples)
@@ -102,7 +102,7 @@ def compare(
 def changes(
     first: Sequence[Answered], second: Sequence[Answered], is_right: Callable[[Any, Any], bool] = is_exact
 ) -> Changes:
-    """What the second system has right that the first had wrong, and the other way round; frames by all they hold."""
+    """Return which rows the second system fixes, breaks, or leaves wrong; by default a frame must match exactly."""
     before, after = ([is_right(row.reference, row.predicted) for row in rows] for rows in (first, second))
     pairs = list(zip(before, after, strict=True))
 
@@ -113,9 +113,9 @@ def changes(
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values of many comparisons, adjusted so that the chance of even one false claim stays below the level.
+    """Return p-values of several comparisons, adjusted so that the chance of any false claim stays below the level.
 
-    Holm (1979): the k-th smallest of m is multiplied by m - k + 1, and none falls below a smaller one's.
+    Holm (1979): the k-th smallest of m is multiplied by m - k + 1, and no value gets below that of a smaller one.
     """
     adjusted = [0.0] * len(p_values)
     largest = 0.0
@@ -132,37 +132,37 @@ def _refuse_other_rows(first: Sequence[Answered], second: Sequence[Answered]) ->
 
 def _tables(
     rows: Sequence[Answered], clusters: Clusters, metrics: Metrics, mode: Mode, average: Average
-) -> dict[str, Table]:
-    """All clusters are kept, also those that a system left out, so that both systems have the same."""
+) -> dict[str, CountTable]:
+    """Counts of all clusters, including those that a system did not answer, so that both systems have the same."""
     scored = [place for place, row in enumerate(rows) if is_scored(row, mode)]
     kept = Clusters(clusters.of_row[scored], clusters.strata)
     return metric_tables([rows[place] for place in scored], kept, metrics, average)
 
 
 def _drawn_scores(
-    one: dict[str, Table], other: dict[str, Table], clusters: Clusters, resamples: int, seed: int
+    one: dict[str, CountTable], other: dict[str, CountTable], clusters: Clusters, resamples: int, seed: int
 ) -> Drawn:
-    """The score of each table of one system, then of each of the other, in the same draws: (tables, draws)."""
+    """The scores of one system's tables, then of the other's, in the same draws, shape (tables, draws)."""
     tables = [*one.values(), *other.values()]
     joined = np.concatenate([table.counts for table in tables], axis=1)
     drawn = [scores_of_each(sums, tables) for sums in drawn_sums(joined, clusters.strata, resamples, seed)]
     return np.concatenate(drawn, axis=1)
 
 
-def _difference(one: Table, other: Table, before: Drawn, after: Drawn, p: float, n: list[int]) -> Difference:
+def _difference(one: CountTable, other: CountTable, before: Drawn, after: Drawn, p: float, n: list[int]) -> Difference:
     first, second = _score(one, before, n[0]), _score(other, after, n[1])
     value = second.value - first.value
     low, high = percentile_interval(after - before, (-1.0, 1.0))
     return Difference(value, min(low, value), max(high, value), p, first, second)
 
 
-def _score(table: Table, drawn: Drawn, n: int) -> Score:
+def _score(table: CountTable, drawn: Drawn, n: int) -> Score:
     value = value_of(table)
     low, high = percentile_interval(drawn, UNKNOWN)
     return Score(value, min(low, value), max(high, value), n)
 
 
-def _permutation_p(one: dict[str, Table], other: dict[str, Table], resamples: int, seed: int) -> list[float]:
+def _permutation_p(one: dict[str, CountTable], other: dict[str, CountTable], resamples: int, seed: int) -> list[float]:
     same_labels = [_with_labels_of_both(one[name], other[name]) for name in one]
     before = np.concatenate([pair[0].counts for pair in same_labels], axis=1)
     after = np.concatenate([pair[1].counts for pair in same_labels], axis=1)
@@ -182,7 +182,7 @@ def _apart(before: Drawn, after: Drawn) -> Drawn:
     return apart
 
 
-def _with_labels_of_both(one: Table, other: Table) -> tuple[Table, Table]:
-    """Both tables over the union of their labels, so that counts can go from one to the other."""
+def _with_labels_of_both(one: CountTable, other: CountTable) -> tuple[CountTable, CountTable]:
+    """Both tables over the union of their labels, so that counts can be swapped between them."""
     labels = tuple(sorted({*one.labels, *other.labels}))
     return one.spread(labels), other.spread(labels)

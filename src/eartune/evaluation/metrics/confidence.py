@@ -1,4 +1,4 @@
-"""How sure a score is: a bootstrap over clusters within one run, and Student's t between seeds."""
+"""Confidence intervals of scores: a bootstrap over clusters within one run, and Student's t between seeds."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from eartune.evaluation.metrics.count_table import Counts, Table
+from eartune.evaluation.metrics.count_table import Counts, CountTable
 from eartune.evaluation.metrics.resampling import drawn_sums
 from eartune.evaluation.metrics.score import Score
 
@@ -21,11 +21,11 @@ _STUDENT_T = (
 )  # fmt: skip
 
 
-def score_intervals(tables: Sequence[Table], strata: Sequence[int], resamples: int, seed: int) -> list[Interval]:
-    """The 95 % percentile interval of each table's score, all tables from the same draws of clusters.
+def score_intervals(tables: Sequence[CountTable], strata: Sequence[int], resamples: int, seed: int) -> list[Interval]:
+    """Return the 95 % percentile interval of each table's score; all tables use the same draws of clusters.
 
-    A draw in which a table has nothing to count says nothing and is left out. Labels that a draw does not meet are
-    left out of its mean, since the macro average is one over the labels seen.
+    A draw in which a table has no counts is left out, and so are labels without counts from a draw's mean, since the
+    macro average is one over the labels that occur. Without resamples every interval is 0 to 1.
     """
     if not resamples:
         return [UNKNOWN] * len(tables)
@@ -34,14 +34,14 @@ def score_intervals(tables: Sequence[Table], strata: Sequence[int], resamples: i
     return [percentile_interval(values, UNKNOWN) for values in np.concatenate(drawn, axis=1)]
 
 
-def scores_of_each(sums: Counts, tables: Sequence[Table]) -> Counts:
-    """The score of each table, of sums joined along their labels: (draws, labels, 3) -> (tables, draws)."""
+def scores_of_each(sums: Counts, tables: Sequence[CountTable]) -> Counts:
+    """Return the score of each table, from sums joined along the labels: (draws, labels, 3) -> (tables, draws)."""
     borders = np.cumsum([len(table.labels) for table in tables])[:-1]
     return np.stack([table.ratio(part) for table, part in zip(tables, np.split(sums, borders, axis=1), strict=True)])
 
 
 def percentile_interval(values: NDArray[np.float64], unknown: Interval) -> Interval:
-    """The middle 95 % of the values that are numbers; `unknown` where none is."""
+    """Return the middle 95 % of the values without NaN; `unknown` if all are NaN."""
     known = values[~np.isnan(values)]
     if not len(known):
         return unknown
@@ -50,10 +50,10 @@ def percentile_interval(values: NDArray[np.float64], unknown: Interval) -> Inter
 
 
 def over_seeds(scores: Sequence[Score]) -> Score:
-    """The mean of one cell's runs; its interval holds what the test set and what the seed leaves uncertain.
+    """Return the mean score over seeds; its interval covers the uncertainty of the test set and of the seed.
 
-    The half-width is sqrt(h^2 + s^2): h is the mean half-width of the runs' own intervals, s is Student's t times the
-    standard error between the runs, 0 for a single one.
+    The half-width is sqrt(h^2 + s^2): h is the mean half-width of the runs' intervals, s is Student's t times the
+    standard error between the runs, 0 for a single run.
     """
     if not scores:
         raise ValueError("a mean over seeds needs the score of one run at least")
@@ -71,7 +71,7 @@ def over_seeds(scores: Sequence[Score]) -> Score:
 
 
 def between_seeds(values: Sequence[float]) -> float:
-    """The half-width that the spread of a few runs gives their mean: t times the standard error, 0 for one run."""
+    """Return the half-width of the mean of a few runs: Student's t times the standard error; 0 for one run."""
     freedom = len(values) - 1
     if not freedom:
         return 0.0

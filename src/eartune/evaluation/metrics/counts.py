@@ -1,11 +1,11 @@
-"""Hits and errors of one utterance, each under its label; the score of a corpus comes from their sums."""
+"""Marks: hits and errors of one utterance by label; the score of a corpus is computed from their sums."""
 
 from functools import lru_cache
 from typing import NamedTuple
 
 
 class Mark(NamedTuple):
-    """Floats, because a distance metric counts a filler that is half wrong as half an error."""
+    """Hits and errors under one label, as fractions, since distance metrics count parts of an error."""
 
     label: str
     true_positives: float
@@ -15,7 +15,7 @@ class Mark(NamedTuple):
 
 Marks = list[Mark]
 
-# One label for all utterances, where a metric asks only whether they are right.
+# The only label of a metric that counts whether whole utterances are right.
 UTTERANCE = "utterance"
 
 # A corpus has a few hundred labels and a hundred thousand marks, so equal ones are made once.
@@ -24,31 +24,31 @@ _made_once = lru_cache(maxsize=10_000)
 
 @_made_once
 def hit(label: str) -> Mark:
-    """Gold and predicted."""
+    """Return the mark of a label that is both gold and predicted."""
     return Mark(label, 1.0, 0.0, 0.0)
 
 
 @_made_once
 def spurious(label: str) -> Mark:
-    """Predicted but not gold."""
+    """Return the mark of a label that is predicted but not gold."""
     return Mark(label, 0.0, 1.0, 0.0)
 
 
 @_made_once
 def missed(label: str) -> Mark:
-    """Gold but not predicted."""
+    """Return the mark of a label that is gold but not predicted."""
     return Mark(label, 0.0, 0.0, 1.0)
 
 
 def class_marks(gold: str, predicted: str | None) -> Marks:
-    """A wrong label is missed under the gold one and spurious under the predicted one; None is missed alone."""
+    """Return a hit, or else a miss of the gold label and, unless the prediction is None, a spurious predicted one."""
     if predicted == gold:
         return [hit(gold)]
     return [missed(gold)] if predicted is None else [missed(gold), spurious(predicted)]
 
 
 def accuracy_marks(right: bool) -> Marks:
-    """An error on both sides if wrong, so that precision, recall and F1 are all the accuracy."""
+    """Return one mark; a wrong answer is both missed and spurious, so that F1 equals the accuracy."""
     return _RIGHT if right else _WRONG
 
 

@@ -1,4 +1,4 @@
-"""How far a predicted filler is from the true one, as SLURP's official scorer measures it.
+"""Distances between a predicted and a gold filler, as SLURP's official scorer computes them.
 
 Neither distance changes case, punctuation or Unicode form: "Friday" is not "friday", and an accent written as one
 code point is not the same accent written as two.
@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 _SPACE_RUN = re.compile(r"\s\s+")
-# The recordings of a sentence bring the same pairs again and again; 100,000 pairs take about 20 MB.
+# The recordings of a sentence repeat the same pairs; 100,000 pairs take about 20 MB.
 _remembered = lru_cache(maxsize=100_000)
 
 
 @_remembered
 def word_distance(gold: str, predicted: str) -> float:
-    """The word error rate: edits per gold word, 0 or more, and above 1 where the prediction is long enough."""
+    """Return the word error rate: edits per gold word, from 0; above 1 if the prediction is long enough."""
     gold_words = _words(gold)
     if not gold_words:
         raise ValueError(f"the gold filler {gold!r} has no words, so no word distance to it exists; mend the corpus")
@@ -24,14 +24,14 @@ def word_distance(gold: str, predicted: str) -> float:
 
 @_remembered
 def character_distance(gold: str, predicted: str) -> float:
-    """Edits per character of the longer filler, from 0 to 1; two empty fillers are 1 apart, as officially."""
+    """Return edits per character of the longer filler, 0 to 1; 1 for two empty ones, as in the official scorer."""
     longer = max(len(gold), len(predicted))
     return _edits(gold, predicted) / longer if longer else 1.0
 
 
 def _edits(gold: Sequence[str], predicted: Sequence[str]) -> int:
     """Insertions, deletions and replacements of characters or words."""
-    from rapidfuzz.distance import Levenshtein  # 30 ms, for which commands that score nothing need not wait
+    from rapidfuzz.distance import Levenshtein  # takes 30 ms, which commands that score nothing save
 
     return Levenshtein.distance(gold, predicted)
 

@@ -1,7 +1,7 @@
-"""Were the values understood? The entities of one utterance, by entity type.
+"""Marks of the entities of one utterance, by entity type.
 
-Span marks want the very same type and filler. Distance marks ask for the type only, and count as much of an error
-as the filler is far from the gold one. A prediction of None misses every gold entity.
+Span marks require the same type and the same filler. Distance marks require the same type, and count the distance
+between the fillers as a fraction of an error. A prediction of None misses every gold entity.
 """
 
 from collections.abc import Callable
@@ -12,12 +12,12 @@ from eartune.evaluation.metrics.distance import character_distance, word_distanc
 
 
 def span_marks(reference: SemanticFrame, predicted: SemanticFrame | None) -> Marks:
-    """Each gold entity can be found once; what is said once more than it is gold is spurious."""
+    """Return a hit for each gold entity that is predicted; repeated predictions beyond the gold number are spurious."""
     if predicted is not None and predicted.entities == reference.entities:
         return [hit(entity.type) for entity in reference.entities]
     remaining = list(reference.entities)
     marks: Marks = []
-    for entity in _said(predicted):
+    for entity in _predicted_entities(predicted):
         if entity in remaining:
             remaining.remove(entity)
             marks.append(hit(entity.type))
@@ -27,12 +27,12 @@ def span_marks(reference: SemanticFrame, predicted: SemanticFrame | None) -> Mar
 
 
 def word_marks(reference: SemanticFrame, predicted: SemanticFrame | None) -> Marks:
-    """Distance marks by words; one entity can bring more than one error, as word distance exceeds 1."""
+    """Return distance marks by words; one entity can count more than one error, as a word distance can exceed 1."""
     return _distance_marks(reference, predicted, word_distance)
 
 
 def char_marks(reference: SemanticFrame, predicted: SemanticFrame | None) -> Marks:
-    """Distance marks by characters."""
+    """Return distance marks by characters, at most one error for each entity."""
     return _distance_marks(reference, predicted, character_distance)
 
 
@@ -42,7 +42,7 @@ def _distance_marks(
     # Greedy in the order of the predictions, as the official scorer is: a best assignment would score higher.
     remaining = list(reference.entities)
     marks: Marks = []
-    for entity in _said(predicted):
+    for entity in _predicted_entities(predicted):
         rivals = [
             (distance(gold.filler, entity.filler), place)
             for place, gold in enumerate(remaining)
@@ -57,5 +57,5 @@ def _distance_marks(
     return marks + [missed(entity.type) for entity in remaining]
 
 
-def _said(predicted: SemanticFrame | None) -> tuple[Entity, ...]:
+def _predicted_entities(predicted: SemanticFrame | None) -> tuple[Entity, ...]:
     return predicted.entities if predicted else ()

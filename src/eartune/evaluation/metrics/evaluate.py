@@ -1,4 +1,4 @@
-"""All metrics of a set of predictions.
+"""Evaluation: all metrics of a set of predictions.
 
 references + predictions -> marks per utterance -> table per metric -> value, and interval by resampling -> Score
 """
@@ -12,7 +12,7 @@ import numpy as np
 
 from eartune.data.frame import SemanticFrame
 from eartune.evaluation.metrics.confidence import Interval, score_intervals
-from eartune.evaluation.metrics.count_table import Table, count_table, precision, recall, sum_tables
+from eartune.evaluation.metrics.count_table import CountTable, count_table, precision, recall, sum_tables
 from eartune.evaluation.metrics.counts import UTTERANCE
 from eartune.evaluation.metrics.frame_metrics import frame_metrics
 from eartune.evaluation.metrics.metric import Metrics
@@ -25,11 +25,11 @@ Average = Literal["micro", "macro"]
 
 @dataclass(frozen=True)
 class Answered:
-    """The right answer to an utterance and the one that was given; None where there was none, or none that parses.
+    """The right answer to an utterance and the predicted one, which is None if it is missing or cannot be parsed.
 
-    An answer is whatever the metrics count: a SemanticFrame, a label.
+    An answer is whatever the metrics count: a SemanticFrame or a label.
     Utterances of one `cluster` are not independent of each other: on SLURP, the recordings of one sentence.
-    Intervals of stratified tests draw clusters within their `stratum`.
+    Stratified intervals draw clusters within their `stratum`.
     """
 
     reference: Hashable
@@ -47,12 +47,12 @@ def evaluate(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> dict[str, Score]:
-    """The scores of a corpus by metric name; `metrics` are those of semantic frames if none are given.
+    """Return the scores of a corpus by metric name; `metrics` are those of semantic frames by default.
 
-    strict: an utterance without an answer is wrong, and all that it holds is missed. official: it is left out, as
-    SLURP's scorer does, which flatters a system that answers only what is easy. Of nothing at all the score is 0, as
-    the official scorer prints, with the interval 0 to 1. A macro average is one over the labels seen in references or
-    predictions; its resamples see fewer rare labels, so its interval is biased, and is stretched to hold the value.
+    strict: an utterance without an answer is wrong, and all of its labels are missed. official: it is left out, as in
+    SLURP's scorer, which favours a system that answers only easy utterances. If nothing is scored, the score is 0, as
+    in the official scorer, with the interval 0 to 1. A macro average is one over the labels of references and
+    predictions; its resamples have fewer rare labels, so its interval is biased, and is widened to include the value.
     Without resamples every interval is 0 to 1.
     """
     rows = tuple(rows)
@@ -67,9 +67,9 @@ def evaluate(
 def evaluate_by_label(
     rows: Iterable[Answered], *, mode: Mode = "strict", resamples: int = 10_000, seed: int = 0
 ) -> dict[str, dict[str, Score]]:
-    """The F1 of each label of semantic frames by metric name.
+    """Return the F1 of each label of semantic frames, by metric name and label.
 
-    Metrics that only ask whether an utterance is right have no labels.
+    Metrics that only count whether an utterance is right have no labels and are left out.
     """
     rows = tuple(rows)
     refuse_unknown(mode, "macro", resamples)
@@ -78,7 +78,7 @@ def evaluate_by_label(
     metrics, found = metrics_of(rows), {}
     for name, table in metric_tables(scored, clusters, metrics, "macro").items():
         alone = {
-            label: Table((label,), table.counts[:, [place]])
+            label: CountTable((label,), table.counts[:, [place]])
             for place, label in enumerate(table.labels)
             if table.counts[:, place].any()
         }
@@ -88,7 +88,7 @@ def evaluate_by_label(
 
 
 def refuse_unknown(mode: str, average: str, resamples: int) -> None:
-    """Raise ValueError for a choice that does not exist."""
+    """Raise ValueError for an unknown mode or average, or a negative number of resamples."""
     if mode not in get_args(Mode):
         raise ValueError(f"the mode {mode!r} is not known; use one of {', '.join(get_args(Mode))}")
     if average not in get_args(Average):
@@ -98,24 +98,26 @@ def refuse_unknown(mode: str, average: str, resamples: int) -> None:
 
 
 def metrics_of(rows: Sequence[Answered], metrics: Metrics | None = None) -> Metrics:
-    """Those that are given, or else those of the frames; raises ValueError where there are no rows."""
+    """Return the given metrics, or else those of the frames; raises ValueError if there are no rows."""
     if not rows:
         raise ValueError("there is nothing to evaluate: the list of utterances is empty")
     return frame_metrics([cast(SemanticFrame, row.reference) for row in rows]) if metrics is None else metrics
 
 
 def is_scored(row: Answered, mode: Mode) -> bool:
-    """Whether a row counts at all."""
+    """Return whether a row is scored: in official mode only rows with an answer are."""
     return mode == "strict" or row.predicted is not None
 
 
 def clusters_of(rows: Sequence[Answered]) -> Clusters:
-    """The clusters of the rows, within their strata."""
+    """Return the clusters of the rows, within their strata."""
     return Clusters.of((row.cluster, row.stratum) for row in rows)
 
 
-def metric_tables(rows: Sequence[Answered], clusters: Clusters, metrics: Metrics, average: Average) -> dict[str, Table]:
-    """Each metric's counts by cluster, and by label where the average wants labels apart."""
+def metric_tables(
+    rows: Sequence[Answered], clusters: Clusters, metrics: Metrics, average: Average
+) -> dict[str, CountTable]:
+    """Return each metric's counts by cluster, and by label for a macro average."""
     marks = {
         measure: [measure(row.reference, row.predicted) for row in rows]
         for measure in dict.fromkeys(chain.from_iterable(metric.measures for metric in metrics.values()))
@@ -128,17 +130,17 @@ def metric_tables(rows: Sequence[Answered], clusters: Clusters, metrics: Metrics
     return tables
 
 
-def value_of(table: Table) -> float:
-    """The score of all clusters together; 0 where nothing was counted."""
+def value_of(table: CountTable) -> float:
+    """Return the score of all clusters together; 0 if nothing was counted."""
     return float(np.nan_to_num(table.ratio(table.counts.sum(axis=0))))
 
 
-def _scores(tables: dict[str, Table], clusters: Clusters, n: int, resamples: int, seed: int) -> dict[str, Score]:
+def _scores(tables: dict[str, CountTable], clusters: Clusters, n: int, resamples: int, seed: int) -> dict[str, Score]:
     intervals = score_intervals(list(tables.values()), clusters.strata, resamples, seed)
     return {name: _score(table, i, n) for (name, table), i in zip(tables.items(), intervals, strict=True)}
 
 
-def _score(table: Table, interval: Interval, n: int) -> Score:
+def _score(table: CountTable, interval: Interval, n: int) -> Score:
     counts = table.counts.sum(axis=0)
     value = value_of(table)
     low, high = min(interval[0], value), max(interval[1], value)

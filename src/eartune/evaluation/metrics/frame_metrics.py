@@ -36,11 +36,11 @@ INTENT_METRICS: Metrics = {
 
 
 def frame_metrics(references: Sequence[SemanticFrame]) -> Metrics:
-    """The metrics that apply to these references; raises ValueError where some have a scenario and others have none."""
+    """Return the metrics for these references; raises ValueError if only some of them have a scenario."""
     with_scenario = sum(reference.scenario is not None for reference in references)
     if 0 < with_scenario < len(references):
         raise ValueError(
             f"{with_scenario} of {len(references)} references name a scenario and the others do not; "
-            "evaluate the two kinds of corpus apart"
+            "evaluate the two kinds of corpus separately"
         )
     return SCENARIO_METRICS if with_scenario else INTENT_METRICS

@@ -1,4 +1,4 @@
-"""What a metric is: what is counted of each answer, and which ratio of the summed counts is the score."""
+"""What a metric is: the counts of each answer, and the ratio of the summed counts that is the score."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,21 +8,22 @@ from eartune.evaluation.metrics.count_table import Ratio, f1
 from eartune.evaluation.metrics.counts import Marks
 
 Measure = Callable[[Any, Any], Marks]
-"""Counts of one answer: (reference, predicted) -> marks; `predicted` is None where no answer could be read."""
+"""A function (reference, predicted) -> marks of one answer; `predicted` is None if there is no parsed answer."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A score of a corpus, in [0, 1] and the higher the better; a task names those that judge its answers."""
+    """A metric of a corpus, from 0 to 1, where higher is better; a task lists the metrics of its answers."""
 
     definition: str
-    """One sentence for the reader of a report: what it means, and what it may be compared with."""
+    """The meaning of the metric, and the published figures it may be compared with, for the reader of a report."""
     measures: tuple[Measure, ...]
-    """Where there are several, their counts are added before the ratio is taken."""
+    """The functions whose counts are added before the ratio is computed."""
     macro: bool = False
-    """Whether labels are always counted apart, so that each weighs alike, whatever average is asked for."""
+    """Whether the metric is always a macro average, whatever average is requested."""
     ratio: Ratio = f1
+    """The ratio of the summed counts that is the score."""
 
 
 Metrics = Mapping[str, Metric]
-"""By name, in the order in which tables show them."""
+"""Metrics by name, in the order of tables."""

@@ -1,7 +1,7 @@
-"""Clusters drawn again, or swapped between two systems: what the scores would have been on another such test.
+"""Resampling of clusters: draws with replacement, and random swaps between two systems.
 
-Recordings of one sentence are right or wrong together, so whole sentences are drawn, not recordings; on SLURP that
-makes intervals about twice as wide as if every recording were news.
+Recordings of one sentence tend to be right or wrong together, so whole sentences are drawn, not recordings; on SLURP
+this makes intervals about twice as wide as if all recordings were independent.
 """
 
 import math
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from eartune.errors import InputError
 from eartune.evaluation.metrics.count_table import Counts
 
-# Draws are made in chunks, which bounds the memory: 128 x 13,078 clusters are 13 MB an array.
+# Draws are made in chunks to limit memory: 128 x 13,078 clusters are 13 MB for each array.
 _CHUNK = 128
-# Share of clusters above which a column is worth a matrix product.
+# A column with counts in a larger fraction of clusters than this is summed by a matrix product.
 _DENSE = 0.03
 
 Weights = NDArray[np.float64]
@@ -24,23 +24,24 @@ Weights = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Clusters:
-    """Which rows stand or fall together. Those of one stratum stand side by side and are drawn from each other."""
+    """The cluster of each row; clusters of one stratum have consecutive numbers and are drawn from that stratum."""
 
     of_row: NDArray[np.int64]
+    """The number of each row's cluster, shape (rows,)."""
     strata: tuple[int, ...]
-    """How many clusters each stratum holds."""
+    """The number of clusters in each stratum."""
 
     @classmethod
     def of(cls, rows: Iterable[tuple[str, str]]) -> "Clusters":
-        """Of each row's (cluster, stratum), numbered by name, so that no draw depends on the order of the rows.
+        """Return the clusters of rows (cluster, stratum), numbered by name, so that draws do not depend on their order.
 
-        Raises InputError for a cluster in two strata, which cannot be drawn within either.
+        Raises InputError for a cluster in two strata.
         """
         names = list(rows)
         stratum_of: dict[str, str] = {}
         for cluster, stratum in names:
             if stratum_of.setdefault(cluster, stratum) != stratum:
-                raise InputError(f"{cluster!r} lies in two strata, {stratum_of[cluster]!r} and {stratum!r}")
+                raise InputError(f"{cluster!r} is in two strata, {stratum_of[cluster]!r} and {stratum!r}")
         ordered = sorted(stratum_of, key=lambda cluster: (stratum_of[cluster], cluster))
         places = {cluster: place for place, cluster in enumerate(ordered)}
         in_order = [stratum_of[cluster] for cluster in ordered]
@@ -49,12 +50,12 @@ class Clusters:
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """The number of clusters."""
         return sum(self.strata)
 
 
 def drawn_sums(counts: Counts, strata: Sequence[int], resamples: int, seed: int) -> Iterator[Counts]:
-    """Sums over clusters drawn with replacement within their strata: (clusters, ...) -> chunks of (draws, ...)."""
+    """Yield sums over clusters drawn with replacement within strata: (clusters, ...) -> chunks of (draws, ...)."""
     random = np.random.default_rng(seed)
     weigh = _weighted_sums(counts.reshape(len(counts), math.prod(counts.shape[1:])))
     for draws in _chunks(resamples):
@@ -62,7 +63,7 @@ def drawn_sums(counts: Counts, strata: Sequence[int], resamples: int, seed: int)
 
 
 def swapped_sums(one: Counts, other: Counts, resamples: int, seed: int) -> Iterator[tuple[Counts, Counts]]:
-    """The sums of two systems after each cluster went to the other system or not, as a coin fell."""
+    """Yield the sums of two systems after each cluster is swapped between them with probability 1/2."""
     random = np.random.default_rng(seed)
     weigh = _weighted_sums((other - one).reshape(len(one), -1))
     for draws in _chunks(resamples):
@@ -75,7 +76,7 @@ def _chunks(resamples: int) -> list[int]:
 
 
 def _times_drawn(random: np.random.Generator, draws: int, strata: Sequence[int]) -> Weights:
-    """How often each cluster is in each draw, shape (draws, clusters); a row sums to the number of clusters."""
+    """The number of times each cluster is drawn, shape (draws, clusters); each row sums to the number of clusters."""
     total = sum(strata)
     ends = np.cumsum(strata)
     drawn = [random.integers(end - size, end, size=(draws, size)) for end, size in zip(ends, strata, strict=True)]
@@ -85,7 +86,7 @@ def _times_drawn(random: np.random.Generator, draws: int, strata: Sequence[int])
 
 
 def _coins(random: np.random.Generator, draws: int, clusters: int) -> Weights:
-    """Zeros and ones, alike often."""
+    """Zeros and ones with equal probability, shape (draws, clusters)."""
     bits = np.frombuffer(random.bytes(draws * (clusters // 8 + 1)), np.uint8).reshape(draws, -1)
     return np.unpackbits(bits, axis=1, count=clusters).astype(np.float64)
 

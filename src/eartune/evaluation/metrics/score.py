@@ -1,4 +1,4 @@
-"""What one metric says about one set of predictions."""
+"""Score: the value of one metric for one set of predictions."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -8,8 +8,8 @@ from typing import Any
 class Score:
     """A value with its 95 % interval, all fractions in [0, 1], low <= value <= high; `n` utterances were scored.
 
-    Precision, recall and the counts are None where the metric has none: accuracies, and means over seeds.
-    The counts need not be whole, since distance metrics give a part of an error for a part of a filler.
+    Precision, recall and the counts are None if the metric has none, as for accuracies and means over seeds. The
+    counts can be fractions, since distance metrics count a part of an error for a filler that is partly wrong.
     """
 
     value: float
@@ -23,12 +23,12 @@ class Score:
     false_negatives: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The fields that have a value."""
+        """Return the fields that have a value."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> "Score":
-        """The score that `to_json` wrote."""
+        """Return the score that `to_json` wrote."""
         return cls(**row)
 
     def __str__(self) -> str:

@@ -11,15 +11,15 @@ import pytest
 
 from eartune.evaluation.metrics import Score, over_seeds
 from eartune.evaluation.metrics.confidence import _STUDENT_T, Interval, score_intervals
-from eartune.evaluation.metrics.count_table import Table
+from eartune.evaluation.metrics.count_table import CountTable
 
 
-def table_of(clusters: int, labels: int = 1, seed: int = 0) -> Table:
+def table_of(clusters: int, labels: int = 1, seed: int = 0) -> CountTable:
     counts = np.random.default_rng(seed).integers(0, 6, size=(clusters, labels, 3)).astype(float)
-    return Table(tuple(f"label{place}" for place in range(labels)), counts)
+    return CountTable(tuple(f"label{place}" for place in range(labels)), counts)
 
 
-def intervals(*tables: Table, resamples: int = 300, seed: int = 0) -> list[Interval]:
+def intervals(*tables: CountTable, resamples: int = 300, seed: int = 0) -> list[Interval]:
     """Of tables whose clusters lie in one stratum."""
     return score_intervals(tables, [len(tables[0].counts)], resamples, seed)
 
@@ -52,14 +52,14 @@ def test_tables_side_by_side_get_the_intervals_they_get_alone() -> None:
 
 
 def test_draws_without_anything_to_count_are_left_out() -> None:
-    table = Table(("all",), np.zeros((5, 1, 3)))
+    table = CountTable(("all",), np.zeros((5, 1, 3)))
     table.counts[0, 0, 0] = 1  # a perfect answer in one cluster of five; a third of the draws miss it
     assert intervals(table) == [(1, 1)]
 
 
 @pytest.mark.parametrize(("clusters", "strata"), [(0, []), (4, [4]), (4, [1, 3])])
 def test_where_nothing_was_counted_nothing_is_known(clusters: int, strata: list[int]) -> None:
-    assert score_intervals([Table(("all",), np.zeros((clusters, 1, 3)))], strata, resamples=50, seed=0) == [(0, 1)]
+    assert score_intervals([CountTable(("all",), np.zeros((clusters, 1, 3)))], strata, resamples=50, seed=0) == [(0, 1)]
 
 
 def test_without_resamples_nothing_is_known() -> None:

@@ -39,7 +39,7 @@ def test_clusters_are_numbered_by_stratum_and_name_whatever_the_order_of_the_row
 
 
 def test_a_cluster_in_two_strata_is_refused() -> None:
-    with pytest.raises(ValueError, match="'s1' lies in two strata, 'alarm' and 'play'"):
+    with pytest.raises(ValueError, match="'s1' is in two strata, 'alarm' and 'play'"):
         Clusters.of([("s1", "alarm"), ("s2", "play"), ("s1", "play")])
 
 

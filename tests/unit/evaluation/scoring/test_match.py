@@ -173,5 +173,5 @@ def test_strata_are_those_of_the_reference(stratum: str, names: list[str]) -> No
 
 
 def test_a_speaker_of_two_intents_cannot_be_drawn_within_either() -> None:
-    with pytest.raises(InputError, match="'ann' lies in two strata, 'alarm_set' and 'alarm_query'"):
+    with pytest.raises(InputError, match="'ann' is in two strata, 'alarm_set' and 'alarm_query'"):
         evaluate(answers_to_score(EVERY.pairs[:3], "speaker", "intent"))

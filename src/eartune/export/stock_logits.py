@@ -1,9 +1,9 @@
-"""What plain transformers makes of an exported model: run in a process of its own, without eartune.
+"""Compute the logits of an exported model with plain transformers, in a process without eartune.
 
-python fresh.py FOLDER QUESTIONS.safetensors ANSWERS.safetensors PRECISION BASE
+python stock_logits.py FOLDER QUESTIONS.safetensors ANSWERS.safetensors PRECISION BASE
 
-BASE is empty for a whole model, and the model's name or folder where FOLDER holds an adapter for it.
-Questions are tensors named NUMBER/ARGUMENT of the stock forward; answers are its logits, NUMBER.
+BASE is empty for a whole model, or the base model's name or folder if FOLDER holds an adapter.
+Questions are tensors named NUMBER/ARGUMENT, the arguments of forward; answers are its logits, named NUMBER.
 """
 
 import sys
@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 
 def main(folder: str, questions: str, answers: str, precision: str, base: str) -> None:
-    """Load, ask, write down."""
+    """Load the model, compute the logits of every question and write them to the file `answers`."""
     torch.set_grad_enabled(False)
     model = load(base or folder, precision)
     if base:
@@ -35,7 +35,7 @@ def main(folder: str, questions: str, answers: str, precision: str, base: str) -
 
 
 def load(folder: str, precision: str) -> Any:
-    """The class that the configuration names."""
+    """Load the model, with the class that its configuration names, on the GPU if there is one."""
     (name,) = transformers.PreTrainedConfig.get_config_dict(folder)[0]["architectures"]
     model = getattr(transformers, name).from_pretrained(folder, dtype=precision).eval()
     return model.to("cuda" if torch.cuda.is_available() else "cpu")
