@@ -22,7 +22,7 @@ from eartune.models.chat_format import render
 from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.models.generation.beam_search import Answer, Rules, Unconstrained, search
 from eartune.models.generation.generate import StepScores, constraint_of, generate, prefill
-from eartune.models.generation.json_constraint import Held
+from eartune.models.generation.json_constraint import GrammarRules
 from eartune.settings import Decoding
 from eartune.tasks.slu import Schema, grammar, instruction, parse
 from eartune.tasks.task import ParseStatus
@@ -30,7 +30,7 @@ from eartune.tasks.task import ParseStatus
 ROUNDS, CLIPS, NEW_TOKENS = 7, 8, 24
 
 
-class StepByStep(Held):
+class StepByStep(GrammarRules):
     """Asks the model even where there is no choice."""
 
     def forced(self, answer: Answer) -> Answer:
@@ -56,12 +56,12 @@ def measured(model: Qwen2Audio, batch: Batch, schema: Schema, beams: int) -> dic
     """Milliseconds a token of each way of searching, and how many answers are valid."""
     free, held, skipping = [], [], []
     end = model.tokenizer.convert_tokens_to_ids(model.chat.answer_end)
-    constraint = constraint_of(schema, model.tokenizer, model.model.config.get_text_config().vocab_size, end)
+    constraint = constraint_of(grammar(schema), model.tokenizer, model.model.config.get_text_config().vocab_size, end)
     for number in range(ROUNDS + 1):
         times = (
             time_a_token(model, batch, beams, Unconstrained(-1, NEW_TOKENS, model.audio_token_id)),
             time_a_token(model, batch, beams, cut_off(StepByStep(constraint, NEW_TOKENS))),
-            time_a_token(model, batch, beams, cut_off(Held(constraint, NEW_TOKENS))),
+            time_a_token(model, batch, beams, cut_off(GrammarRules(constraint, NEW_TOKENS))),
         )
         if number:  # the first warms up
             for kept, taken in zip((free, held, skipping), times, strict=True):
@@ -78,7 +78,7 @@ def measured(model: Qwen2Audio, batch: Batch, schema: Schema, beams: int) -> dic
     return found | {"valid": f"{valid} of {len(answers)}"}
 
 
-def cut_off(rules: Held) -> Held:
+def cut_off(rules: GrammarRules) -> GrammarRules:
     """Without the steps in which an answer is closed, so that it is as long as a free one."""
     rules.limit = rules.closing_from
     return rules

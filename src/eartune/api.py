@@ -1,4 +1,4 @@
-"""What Python code calls: load a model, run an experiment, evaluate answers and compare two systems' answers."""
+"""The functions for Python code: load a model, run an experiment, evaluate answers and compare two systems."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
     from eartune.inference.trained_model import TrainedModel
 
 References = str | Path | Sequence[Utterance | SemanticFrame | str]
-"""A manifest's path, utterances with their right answers, or the right answers themselves: frames, or labels."""
+"""The path of a manifest, utterances with their right answers, or the right answers themselves: frames or labels."""
 Answers = str | Path | Sequence[Prediction] | Sequence[Answer | None]
-"""The path of a predictions file, predictions, or answers, None where there is none."""
+"""The path of a predictions file, predictions, or answers, where None is a missing answer."""
 
 
 def load(model: str | Path, *, task: Task | None = None, utterances: Sequence[Utterance] = ()) -> "TrainedModel":
-    """Load a model once, to ask it as often as wanted.
+    """Load a model, which can then decode any number of recordings.
 
     model: the folder of a finished model of a run, such as runs/orders/curriculum-20pct-seed0; a folder that
         `eartune export` wrote, or a repository of the hub with such files; or any untuned checkpoint of a supported
         family, as a folder or by its name on the hub.
-    task: the task of the run, if it was given from Python; for an untuned checkpoint, what to ask it (default: SLU).
-    utterances: for an untuned checkpoint, labelled examples that name the labels there are.
+    task: the task of the run, if it was given from Python; for an untuned checkpoint, its task (default: SLU).
+    utterances: for an untuned checkpoint, labelled utterances, from which the task collects its labels.
 
     Returns a `TrainedModel` in evaluation mode, on the GPU if there is one. Raises InputError for a folder that holds
     no model, and for a checkpoint of a family that is not supported.
@@ -72,14 +72,14 @@ def run(
     task: Task | None = None,
     console: Console | None = None,
 ) -> RunOutcome:
-    """Make every model of an experiment that is not finished, and write its report; resumes what was interrupted.
+    """Make every model of an experiment that is not finished, and write its report; an interrupted run is resumed.
 
     experiment: the path of a YAML file, or an `Experiment`.
     data: the folder that holds the corpora.
-    runs: the folder for what runs write.
-    schemes: schemes of your own, which are run beside those of the experiment.
+    runs: the folder to which runs write.
+    schemes: schemes of your own, which are run in addition to those of the experiment.
     task: a task of your own in place of the experiment's.
-    console: where progress is printed; the terminal by default, `Console(quiet=True)` prints nothing.
+    console: the rich console for progress, by default the terminal; `Console(quiet=True)` prints nothing.
 
     Returns the run's folder, its results and the names of the models that failed. Raises InputError for a fault in
     the experiment or its data, before anything is trained.
@@ -100,11 +100,11 @@ def evaluate(references: References, predictions: Answers, *, task: Task | None 
 
     references: the path of a manifest, utterances, or the right answers (for SLU `SemanticFrame`s).
     predictions: the path of a predictions file or `Prediction`s, which are matched by id and file; or answers in the
-        order of the references, None for a missing or unreadable one.
-    task: what was asked; SLU by default.
+        order of the references, None for an answer that is missing or cannot be parsed.
+    task: the task of the answers; SLU by default.
 
-    A missing answer counts as wrong. Recordings of one sentence are one cluster of the bootstrap over which intervals
-    are drawn. Raises InputError for a prediction of an unknown utterance, or lists of different lengths.
+    A missing answer counts as wrong. Intervals come from a bootstrap that draws sentences with all their recordings.
+    Raises InputError for a prediction of an unknown utterance, or lists of different lengths.
 
     >>> score = eartune.evaluate([SemanticFrame("stop")], [SemanticFrame("go")])["intent_accuracy"]
     >>> score.value, score.low, score.high, score.n
@@ -117,9 +117,9 @@ def evaluate(references: References, predictions: Answers, *, task: Task | None 
 def compare(
     references: References, first: Answers, second: Answers, *, task: Task | None = None
 ) -> dict[str, Difference]:
-    """Compare two systems' answers to the same test: each metric's difference, second minus first, with interval and p.
+    """Compare two systems on the same test: return each metric's difference, second minus first, with interval and p.
 
-    Arguments are those of `evaluate`. The interval is that of a paired bootstrap, p that of a permutation test.
+    Arguments are those of `evaluate`. The interval comes from a paired bootstrap, p from a permutation test.
 
     >>> frames = [SemanticFrame("stop"), SemanticFrame("go")]
     >>> eartune.compare(frames, [frames[0], None], frames)["intent_accuracy"].value
@@ -131,7 +131,7 @@ def compare(
 
 
 def _utterances(references: References) -> Sequence[Utterance]:
-    """The references as utterances, numbered where they are right answers alone."""
+    """The references as utterances; right answers without an utterance get their number as id."""
     if isinstance(references, str | Path):
         return read_manifest(Path(references))
     return [_utterance(number, reference) for number, reference in enumerate(references)]
@@ -150,7 +150,7 @@ def _metrics(references: References, task: Task) -> Metrics:
 
 
 def _answered(references: References, predictions: Answers, task: Task) -> list[Answered]:
-    """Each right answer with what was made of it, sentences as clusters."""
+    """Each right answer with the predicted one; sentences are the clusters."""
     utterances = _utterances(references)
     if isinstance(predictions, str | Path):
         predictions = read_predictions(Path(predictions), task)
@@ -158,19 +158,21 @@ def _answered(references: References, predictions: Answers, task: Task) -> list[
     if named:
         return _matched(utterances, named, task)
     if len(predictions) != len(utterances):
-        raise InputError(f"there are {len(predictions)} answers to {len(utterances)} references; give None for none")
+        raise InputError(
+            f"there are {len(predictions)} answers to {len(utterances)} references; give None for a missing answer"
+        )
     pairs = zip(utterances, predictions, strict=True)
     return [Answered(task.reference(utterance), answer, utterance.id) for utterance, answer in pairs]
 
 
 def _matched(utterances: Sequence[Utterance], predictions: Iterable[Prediction], task: Task) -> list[Answered]:
-    """Predictions joined to utterances by id; a recording that has none counts as not answered."""
+    """Predictions matched to utterances by id; a recording without a prediction has a missing answer."""
     by_id: dict[str, dict[str | None, Prediction]] = {utterance.id: {} for utterance in utterances}
     for prediction in predictions:
         if prediction.id not in by_id:
-            raise InputError(f"a prediction is of {prediction.id!r}, which is not among the references")
+            raise InputError(f"a prediction has the id {prediction.id!r}, which no reference has")
         if prediction.file in by_id[prediction.id]:
-            raise InputError(f"two predictions are of {prediction.id!r}, recording {prediction.file}")
+            raise InputError(f"two predictions have the id {prediction.id!r} and the recording {prediction.file}")
         by_id[prediction.id][prediction.file] = prediction
     rows = []
     for utterance in utterances:

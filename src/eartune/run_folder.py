@@ -1,11 +1,11 @@
-"""The layout of the folder for runs: every file that a run writes has its name and its meaning here, and nowhere else.
+"""The layout of the folder for runs: the names and meanings of all files that a run writes are defined only here.
 
 runs/                                RunsFolder
-    recordings.jsonl                 what was found out about each recording; .recordings.lock is held to write it
+    recordings.jsonl                 size, length, digest and faults of each recording; .recordings.lock guards it
     speech/                          recordings that synthetic voices made
     orders/                          RunFolder, one experiment
         .lock                        held while a process works in the folder
-        cells.json                   the models of the grid; models of earlier grids stay, and are not reported
+        cells.json                   the models of the grid; those of earlier grids stay but are not reported
         references.jsonl             the test with its right answers
         report.html  report.md  curve.svg
         encoded/<key>.safetensors    what a frozen encoder computed from one recording
@@ -16,7 +16,7 @@ runs/                                RunsFolder
             fingerprint.json  settings.json  labels.json  selection.json  plan.json
             predictions.part.jsonl  predictions.jsonl  decoding.json  scores.json  result.json
 
-A key is a digest of everything that the content follows from (experiments/keys.py).
+A key is a digest of everything that determines the content (experiments/keys.py).
 """
 
 import re
@@ -41,23 +41,23 @@ SAFETENSORS_TEMPORARY = ".tmp??????"
 
 
 class ModelState(StrEnum):
-    """How far a model has come."""
+    """The progress of one model."""
 
     NEW = "new"
-    """Nothing of these settings is there yet; its stages may be, as other models share them."""
+    """No answer with these settings exists yet; stages may exist, as other models share them."""
     DECODING = "decoding"
-    """Some of its answers are there."""
+    """Some answers to the test exist."""
     DECODED = "decoded"
-    """All of its answers are there."""
+    """All answers to the test exist."""
     FAILED = "failed"
     """The last attempt ended with an error."""
     FINISHED = "finished"
-    """Its result is there."""
+    """The result exists."""
 
 
 @dataclass(frozen=True)
 class RunsFolder:
-    """The folder for runs of all experiments, and what they share."""
+    """The folder for the runs of all experiments, with the files that they share."""
 
     path: Path
 
@@ -72,7 +72,7 @@ class RunsFolder:
         return self.path / "speech"
 
     def run(self, experiment: str) -> "RunFolder":
-        """The folder of the experiment with this name."""
+        """Return the folder of the experiment with this name."""
         return RunFolder(self.path / experiment)
 
 
@@ -89,7 +89,7 @@ class RunFolder:
 
     @property
     def references(self) -> Path:
-        """The test as a manifest."""
+        """The file of the test as a manifest."""
         return self.path / "references.jsonl"
 
     @property
@@ -99,56 +99,58 @@ class RunFolder:
 
     @property
     def html(self) -> Path:
-        """The report as a page for a browser."""
+        """The file of the report in HTML."""
         return self.path / "report.html"
 
     @property
     def markdown(self) -> Path:
-        """The report as text."""
+        """The file of the report in Markdown."""
         return self.path / "report.md"
 
     @property
     def curve(self) -> Path:
-        """The picture of scores by budget."""
+        """The file of the curve of scores by budget, in SVG."""
         return self.path / "curve.svg"
 
     def transcripts(self, key: str, recogniser: str) -> Path:
-        """The transcripts of the test by one recogniser, "self" or a name on the hub."""
+        """Return the file of the test's transcripts by one recogniser, "self" or a name on the hub."""
         return self.path / "transcripts" / key / f"{re.sub('[^A-Za-z0-9.-]+', '-', recogniser)}.jsonl"
 
     def stage(self, name: str, key: str) -> "StageFolder":
-        """The folder of the stage with this name and key."""
+        """Return the folder of the stage with this name and key."""
         return StageFolder(self.path / "stages" / f"{name}-{key}")
 
     def model(self, name: str) -> "ModelFolder":
-        """The folder of the model with this name, such as curriculum-5pct-seed0."""
+        """Return the folder of the model with this name, such as curriculum-5pct-seed0."""
         return ModelFolder(self.path / name)
 
     def write_model_names(self, names: Sequence[str]) -> None:
-        """Record which models the grid has now."""
+        """Write the names of the grid's models."""
         write_json(self.cells, {"cells": list(names)})
 
     def model_names(self) -> tuple[str, ...] | None:
-        """The models of the grid in its order; None for a folder that holds results alone, such as a committed one."""
+        """Return the names of the grid's models in order; None for a folder that holds only committed results."""
         return tuple(read_json(self.cells)["cells"]) if self.cells.is_file() else None
 
     def models_with_a_result(self) -> tuple["ModelFolder", ...]:
-        """The models of any grid that have a result, by name."""
+        """Return the folders of all models with a result, also of earlier grids, sorted by name."""
         return tuple(ModelFolder(path.parent) for path in sorted(self.path.glob(f"*/{RESULT}")))
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the folder, at most until this process ends; raises InputError where another process holds it.
+        """Lock the folder while the block or this process runs; raises InputError if another process has locked it.
 
-        Two processes in one folder would write the same checkpoints and answers. Files that a killed process was
-        writing under a temporary name are removed first.
+        Two processes in one folder would write the same checkpoints and answers. Temporary files of a killed process
+        are removed first.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path / ".lock")
         try:
             lock.acquire(blocking=False)
         except Timeout as error:
-            raise InputError(f"{self.path}: another eartune run is at work there; wait, or use another name") from error
+            raise InputError(
+                f"{self.path}: another eartune run uses this folder; wait, or give the experiment another name"
+            ) from error
         try:
             remove_leftovers(self.path, seconds=0, recursive=True)
             for half_written in self.path.rglob(SAFETENSORS_TEMPORARY):
@@ -160,23 +162,23 @@ class RunFolder:
 
 @dataclass(frozen=True)
 class StageFolder:
-    """The folder of a stage; its name holds the key of all that the stage's weights follow from."""
+    """The folder of a stage; its name contains the key of everything that determines the stage's weights."""
 
     path: Path
 
     @property
     def weights(self) -> Path:
-        """All parameters that were trained in this stage or in one before it."""
+        """The file of all parameters that were trained in this stage or in an earlier one."""
         return self.path / WEIGHTS
 
     @property
     def log(self) -> Path:
-        """One line of loss, gradient norm and learning rate for each step."""
+        """The file with loss, gradient norm and learning rate of each step, one JSON line for each."""
         return self.path / "train.jsonl"
 
     @property
     def note(self) -> Path:
-        """Seconds and trained parameters; written last, so that a stage with this file is finished."""
+        """The file with seconds and parameter counts; it is written last, so a stage with this file is finished."""
         return self.path / "stage.json"
 
     @property
@@ -186,11 +188,11 @@ class StageFolder:
 
     @property
     def seconds(self) -> float:
-        """How long training took, over all sessions."""
+        """The seconds of training over all sessions."""
         return float(read_json(self.note)["seconds"])
 
     def finish(self, seconds: float, components: dict[str, dict[str, int]]) -> None:
-        """Declare the stage finished, once its weights are written, and remove its checkpoints."""
+        """Mark the stage as finished, after its weights are written, and remove its checkpoints."""
         write_json(self.note, {"seconds": seconds, "components": components})
         self.remove_checkpoints()
 
@@ -200,7 +202,7 @@ class StageFolder:
         return sorted(found, key=lambda checkpoint: int(checkpoint.path.name.split("-")[1]))
 
     def remove_checkpoints(self) -> None:
-        """Remove what only an unfinished stage needs: several times the size of the weights."""
+        """Remove the checkpoints, which only an unfinished stage needs; they are larger than the weights."""
         for checkpoint in self.checkpoints():
             shutil.rmtree(checkpoint.path)
 
@@ -239,51 +241,51 @@ class ModelFolder:
 
     @property
     def settings(self) -> Path:
-        """The experiment that the model belongs to."""
+        """The file of the settings of the model's experiment."""
         return self.path / "settings.json"
 
     @property
     def labels(self) -> Path:
-        """The labels that the task knew."""
+        """The file of the task's labels."""
         return self.path / "labels.json"
 
     @property
     def selection(self) -> Path:
-        """The utterances that the budget chose."""
+        """The file of the utterances that the budget selected."""
         return self.path / "selection.json"
 
     @property
     def plan(self) -> Path:
-        """The stages, and how the test is asked."""
+        """The file of the stages, and of the prompt for the test."""
         return self.path / "plan.json"
 
     @property
     def predictions(self) -> Path:
-        """All answers to the test."""
+        """The file of all answers to the test."""
         return self.path / "predictions.jsonl"
 
     @property
     def decoding(self) -> Path:
-        """How long answering the test has taken, in seconds over all sessions."""
+        """The file of the seconds of decoding."""
         return self.path / "decoding.json"
 
     @property
     def scores(self) -> Path:
-        """All scores with their intervals."""
+        """The file of all scores with their intervals."""
         return self.path / "scores.json"
 
     @property
     def result(self) -> Path:
-        """The outcome: written last."""
+        """The file of the result, which is written last."""
         return self.path / RESULT
 
     @property
     def fingerprint(self) -> Path:
-        """The key that the other files belong to."""
+        """The file of the key to which the other files belong."""
         return self.path / "fingerprint.json"
 
     def state(self, key: str) -> ModelState:
-        """How far the model with this key has come; files of another key count as nothing."""
+        """Return the progress of the model with this key; files of another key are ignored."""
         if self._recorded_key() != key:
             return ModelState.NEW
         if self.result.is_file():
@@ -296,9 +298,9 @@ class ModelFolder:
         return ModelState.DECODING if partial(self.predictions).is_file() else ModelState.NEW
 
     def begin(self, key: str) -> None:
-        """Remove the answers and scores of other settings under the same name, and record the key.
+        """Remove answers and scores of another key, and write this key.
 
-        The key goes first and comes last: a folder of which a part is removed belongs to no settings.
+        The old key is removed first and the new one written last, so that a partly removed folder has no key.
         """
         if self._recorded_key() != key:
             answers = self.predictions, partial(self.predictions), self.decoding
@@ -308,15 +310,15 @@ class ModelFolder:
 
     @property
     def decode_seconds(self) -> float:
-        """How long answering the test has taken, over all sessions."""
+        """The seconds of decoding over all sessions."""
         return float(read_json(self.decoding)["seconds"]) if self.decoding.is_file() else 0.0
 
     def read_stage_folders(self) -> tuple[StageFolder, ...]:
-        """The folders of the model's stages, as its plan names them."""
+        """Return the folders of the model's stages from its plan."""
         return tuple(StageFolder(self.path / stage["folder"]) for stage in self.read_plan()["stages"])
 
     def read_plan(self) -> dict[str, Any]:
-        """The content of the plan."""
+        """Return the content of the plan."""
         return read_json(self.plan)
 
     def _recorded_key(self) -> str | None:
@@ -324,5 +326,5 @@ class ModelFolder:
 
 
 def partial(predictions: Path) -> Path:
-    """The file that collects predictions until all are there."""
+    """Return the file that collects predictions until all are written."""
     return predictions.with_suffix(".part.jsonl")

@@ -69,7 +69,7 @@ class Training(Section):
 
 
 class Decoding(Section):
-    """How answers are decoded."""
+    """The settings of decoding: beams, length, batches and constraints."""
 
     beams: int = Field(default=3, ge=1)
     """Beam size; 1 is greedy. 3 is REPORTED for the paper."""

@@ -70,7 +70,7 @@ def test_answers_are_scored_in_the_order_of_the_references_and_none_is_wrong() -
 
 
 def test_lists_of_different_lengths_are_refused() -> None:
-    with pytest.raises(InputError, match="there are 1 answers to 2 references; give None for none"):
+    with pytest.raises(InputError, match="there are 1 answers to 2 references; give None for a missing answer"):
         eartune.evaluate([STOP, GO], [STOP])
 
 
@@ -104,8 +104,8 @@ def test_predictions_are_matched_by_id_and_what_is_missing_is_wrong(
 @pytest.mark.parametrize(
     ("predictions", "message"),
     [
-        ([("c", None, STOP)], "a prediction is of 'c', which is not among the references"),
-        ([("b", "2.wav", GO)] * 2, r"two predictions are of 'b', recording 2\.wav"),
+        ([("c", None, STOP)], "a prediction has the id 'c', which no reference has"),
+        ([("b", "2.wav", GO)] * 2, r"two predictions have the id 'b' and the recording 2\.wav"),
     ],
 )
 def test_a_prediction_that_fits_nothing_is_refused(

@@ -51,7 +51,7 @@ class RecordingIndex:
         self._is_saved = True
 
     def seconds(self, path: Path) -> float:
-        """The length of a recording in seconds; raises InputError where there is no such file, or no audio in it."""
+        """Return the length of a recording in seconds; raises InputError if it is missing or not audio."""
         name, size, modified_ns = _identity(path)
         facts = self._facts.get(name)
         if facts is None or (facts.size, facts.modified_ns) != (size, modified_ns):
@@ -81,7 +81,7 @@ class RecordingIndex:
                 raise InputError(fault)
 
     def digest(self, path: Path) -> str:
-        """The SHA-256 of the bytes of a recording, in hexadecimal."""
+        """Return the SHA-256 of the bytes of a recording, in hexadecimal."""
         facts = self._fresh_facts(path)
         if facts.digest is None:
             digest, fault = _examine(path)

@@ -82,7 +82,7 @@ def frame_fields(frame: SemanticFrame) -> dict[str, Any]:
 
 
 def label_fields(utterance: Utterance) -> dict[str, Any]:
-    """The keys by which the frame and the label of an utterance are written in a manifest."""
+    """Return the keys by which the frame and the label of an utterance are written in a manifest."""
     label = {} if utterance.label is None else {"label": utterance.label}
     return ({} if utterance.frame is None else frame_fields(utterance.frame)) | label
 

@@ -83,7 +83,7 @@ def make_model(context: RunContext, plan: CellPlan, keys: CellKeys, result: RunR
     folder = context.folder.model(name)
     test = examples_to_decode(context, plan, keys)
     model = train_model(context, plan, keys, len(plan.stages))
-    encoded = context.encoder_cache().of_test(model, test, context.watch(f"{name}: encoding the test"))
+    encoded = context.encoder_cache().test_clips(model, test, context.watch(f"{name}: encoding the test"))
     rows = context.rows(model, plan.preface, encoded)
     predictions = decode_test(context, model, test, rows, name)
     seconds = {
@@ -116,7 +116,7 @@ def examples_to_decode(context: RunContext, plan: CellPlan, keys: CellKeys) -> t
             return load_recogniser(str(asking.transcribed_by), context.experiment.architecture.cut_silence)
         # Without the scheme's own stages: a model may forget transcription when it is tuned for the task.
         model = train_model(context, plan, keys, plan.n_alignment_stages)
-        encoded = context.encoder_cache().of_test(model, test, context.watch(f"{plan.cell.name}: encoding the test"))
+        encoded = context.encoder_cache().test_clips(model, test, context.watch(f"{plan.cell.name}: encoding the test"))
         return model_as_recogniser(context.rows(model, encoded=encoded))
 
     path = context.folder.transcripts(keys.transcripts, asking.transcribed_by)
@@ -159,7 +159,7 @@ def train_one_stage(context: RunContext, plan: CellPlan, model: "AudioLLM", stag
     title = f"{plan.cell.name}, {stage.name} stage"
     model.components.set_trainable(stage.trainable)
     context.progress.console.print(table_of_trained_parts(title, model.components.counts()))
-    encoded = context.encoder_cache().of_stage(model, stage, context.watch(f"{title}: encoding recordings"))
+    encoded = context.encoder_cache().stage_clips(model, stage, context.watch(f"{title}: encoding recordings"))
     rows = context.rows(model, encoded=encoded)
     log = TrainingLog(folder.log, context.watch(title, train_units(stage)))
     seconds = train_stage(model, stage, rows.to_learn, context.experiment.training, plan.cell.seed, folder.path, log)

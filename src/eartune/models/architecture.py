@@ -1,4 +1,4 @@
-"""Which architecture, which weights; known without loading any of it."""
+"""The settings of the architecture and its checkpoint; importing this module loads neither torch nor weights."""
 
 from typing import Literal
 
@@ -21,7 +21,7 @@ Family = Literal[
     "qwen3-omni",
     "voxtral",
 ]
-CHECKPOINTS: dict[Family, str] = {  # of each family, one that its authors publish
+CHECKPOINTS: dict[Family, str] = {  # a checkpoint of each family, published by its authors
     "audioflamingo3": "nvidia/audio-flamingo-3-hf",
     "encoder-adapter-llm": "openai/whisper-base + HuggingFaceTB/SmolLM2-135M-Instruct",
     "fun-asr-nano": "FunAudioLLM/Fun-ASR-Nano-2512-hf",
@@ -40,19 +40,19 @@ CHECKPOINTS: dict[Family, str] = {  # of each family, one that its authors publi
 
 
 POCKETS = ("pocket", "pocket-multilingual")
-"""Small checkpoints that are put together from packages; see pocket/README.md."""
+"""The names of small checkpoints that are built from packages; see pocket/README.md."""
 
 
 class Architecture(Section):
-    """A family of audio LLMs, and weights of it."""
+    """A family of audio LLMs, a checkpoint of it, and how its prompts and recordings are prepared."""
 
     type: Family
     checkpoint: str
     """A name on the hub, a folder in the hub's layout, or one of POCKETS, which are small qwen2-audios."""
     precision: Literal["bfloat16", "float32", "nf4"] = "bfloat16"
-    """Of weights and computation; the optimizer keeps float32 copies of what it trains. `nf4` keeps the decoder's
-    linear layers in 4 bits and computes in bfloat16; it needs training.lora, and pip install 'eartune[train]'."""
+    """The precision of weights and computation; the optimizer keeps float32 copies of trained weights. `nf4` stores
+    the decoder's linear layers in 4 bits and computes in bfloat16; it needs training.lora and eartune[train]."""
     instruction: InstructionPosition = "after"
-    """Where the instruction stands: after the content, as the paper's replication has it, or before."""
+    """The place of the instruction: after the content, as in the paper's replication, or before it."""
     cut_silence: bool = False
-    """Leave out the silence before the first and after the last sound of each recording, all but 0.2 s."""
+    """Trim leading and trailing silence of each recording to 0.2 s."""

@@ -164,7 +164,7 @@ class AudioLLM(ABC):
         (enable or decoder.gradient_checkpointing_enable)({"use_reentrant": False})
 
     def prepare(self) -> None:
-        """Change how the stock model attends, so that it takes packed rows; no weight changes."""
+        """Replace the stock model's attention by one that accepts packed rows; no weight changes."""
         if self.packs:
             attend_by_row(self.language_model.config)
 

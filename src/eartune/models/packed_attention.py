@@ -79,7 +79,7 @@ def has_sliding_windows(decoder: Any) -> bool:
 
 
 def attend_by_row(config: Any) -> None:
-    """Let the layers of the model with this configuration take packed rows beside what they took before.
+    """Let the layers of the model with this configuration accept packed rows as well.
 
     On a CPU the plain product is faster than the fused kernel, for rows of a second as for rows of half a minute.
     """

@@ -1,4 +1,4 @@
-"""Examples to rows: the prompt, the clip, and the answer if it is to be learned."""
+"""Rows of a batch made from examples: prompt, clip, and in training the target."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ from eartune.tasks.transcription import TRANSCRIBE
 
 
 class RowMaker:
-    """Examples to rows of one task for one model: prompt, clip, and the answer if it is to be learned."""
+    """Makes rows from examples, for one task and one model."""
 
     def __init__(
         self,
@@ -34,21 +34,21 @@ class RowMaker:
         self.cut_silence = architecture.cut_silence
 
     def to_learn(self, example: Example) -> Row:
-        """The example with its answer."""
+        """Return the row for training, with the target."""
         if example.asked is Asked.WORDS:
             return self._row(example, example.utterance.text)
         return self._row(example, self.task.target(example.utterance))
 
     def to_ask(self, example: Example) -> Row:
-        """The example with its answer left out."""
+        """Return the row for decoding, without the target."""
         return self._row(example, None)
 
     def wave(self, recording: Recording) -> Wave:
-        """What the model hears of a recording."""
+        """Load the samples of a recording, shape (samples,) at 16 kHz, trimmed if the settings ask for it."""
         return load_audio(recording.path, self.cut_silence)
 
     def clip(self, recording: Recording) -> Clip:
-        """What was kept of it encoded, or its mel."""
+        """Return the clip of a recording: its cached encoder states, or its mel if none are cached."""
         return self.model.features(self.wave(recording)) if self.encoded is None else self.encoded(recording)
 
     def _row(self, example: Example, answer: str | None) -> Row:

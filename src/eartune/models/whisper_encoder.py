@@ -56,7 +56,7 @@ class PooledWhisperModel(AudioLLM):
     """The stock encoder class with `TrueLength` in front."""
 
     def prepare(self) -> None:
-        """Let the encoder take clips at their true length, and compute none of their padding."""
+        """Let the encoder accept clips at their true length, so that no padding is computed."""
         super().prepare()
         self.model.model.audio_tower.__class__ = self.tower_class
         attend_by_row(self.model.model.audio_tower.config)

@@ -18,7 +18,7 @@ class Axis:
     logarithmic: bool = False
 
     def place(self, value: float) -> float:
-        """The pixel of a value, rounded to a tenth."""
+        """Return the pixel of a value, rounded to a tenth."""
         low, high, at = (math.log(v) if self.logarithmic else v for v in (self.low, self.high, value))
         return round(self.start + (at - low) / (high - low) * (self.end - self.start), 1)
 
@@ -33,7 +33,7 @@ class Tick:
 
 
 def round_bounds(values: Sequence[float], ticks: int = 6) -> tuple[float, float, float]:
-    """The round bounds of an axis that includes all values, which are 0 to 1, and the step between its ticks."""
+    """Return the round bounds of an axis that includes all values, which are 0 to 1, and the step between its ticks."""
     low, high = max(0.0, min(values)), min(1.0, max(values))
     step = next((step for step in STEPS if (high - low) / step <= ticks), STEPS[-1])
     bottom, top = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
@@ -41,7 +41,7 @@ def round_bounds(values: Sequence[float], ticks: int = 6) -> tuple[float, float,
 
 
 def spread(wanted: Sequence[float], gap: float, start: float, end: float) -> list[float]:
-    """Positions near the wanted ones, in the same order, at least `gap` apart and between start and end if possible."""
+    """Return positions near the wanted ones, in the same order, at least `gap` apart; from `start` to `end` if they fit."""
     order = sorted(range(len(wanted)), key=lambda index: wanted[index])
     placed = dict.fromkeys(order, 0.0)
     floor = start

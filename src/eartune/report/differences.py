@@ -70,7 +70,7 @@ def compare_schemes(
 
 
 def differences_table(compared: Sequence[Comparison]) -> Table:
-    """One row for each comparison, in points of the main metric."""
+    """Return a table with one row for each comparison, in points of the main metric."""
     lines = [
         (
             f"{_name(one.second)} minus {_name(one.first)}",
@@ -88,7 +88,7 @@ def differences_table(compared: Sequence[Comparison]) -> Table:
 
 
 def difference_notes(compared: Sequence[Comparison]) -> tuple[str, ...]:
-    """How to read that table, and which of its rows to doubt."""
+    """Return notes on how to read that table, and on which of its rows are uncertain."""
     if not compared:
         return ()
     notes = [
@@ -109,7 +109,7 @@ def difference_notes(compared: Sequence[Comparison]) -> tuple[str, ...]:
 
 
 def find_comparison(compared: Sequence[Comparison], first: SchemeResult, second: SchemeResult) -> Comparison | None:
-    """The comparison of these two rows; None if they were not compared."""
+    """Return the comparison of these two rows; None if they were not compared."""
     return next((one for one in compared if (one.first.key, one.second.key) == (first.key, second.key)), None)
 
 
@@ -176,7 +176,7 @@ def _p(value: float) -> str:
 
 
 def difference_sentence(one: Comparison) -> str:
-    """The comparison as the rest of a sentence that begins with a budget, such as "At 5 % "."""
+    """Return the comparison as the rest of a sentence that begins with a budget, such as "At 5 % "."""
     value, low, high = (100 * v for v in (one.difference.value, one.difference.low, one.difference.high))
     side = "above" if value >= 0 else "below"
     p = f"p {_p(one.adjusted_p)}" if one.adjusted_p < 0.001 else f"p = {_p(one.adjusted_p)}"

@@ -33,7 +33,7 @@ _SPARE_LOOKS = ("third", "fourth", "fifth")
 
 
 def build_curve(rows: Sequence[SchemeResult], metric: str) -> Curve | None:
-    """The curve of the rows; None if no finished model used speech, since there is nothing to draw then."""
+    """Return the curve of the rows; None if no finished model used speech, since there is nothing to draw then."""
     scored = [(row, score) for row in rows if (score := row.score(metric)) is not None]
     spoken = [(row, score) for row, score in scored if row.budget is not None and row.share > 0]
     if not spoken:

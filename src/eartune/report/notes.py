@@ -9,7 +9,7 @@ from eartune.wording import counted, duration, listed
 
 
 def warnings(results: Sequence[RunResult]) -> tuple[str, ...]:
-    """Models without numbers, and models whose numbers do not show that they understand speech."""
+    """Return warnings about models without results, and about models that do not seem to use the audio."""
     found = []
     for what, status in (("Failed", "failed"), ("Not finished yet", "unfinished")):
         names = [result.name for result in results if result.status == status]
@@ -24,7 +24,7 @@ def warnings(results: Sequence[RunResult]) -> tuple[str, ...]:
 
 
 def notes(rows: Sequence[SchemeResult], results: Sequence[RunResult]) -> tuple[str, ...]:
-    """How to read the table; `results` are those of all models that ran."""
+    """Return notes on how to read the table; `results` are those of all models that ran."""
     found = [
         "Scores are in percent, with the 95 % confidence interval in brackets; n is the number of test utterances that "
         "were scored."
@@ -66,7 +66,7 @@ def notes(rows: Sequence[SchemeResult], results: Sequence[RunResult]) -> tuple[s
 
 
 def spoken_by(data: Mapping[str, Any]) -> str:
-    """The pools that text-to-speech voices spoke, with the voices; pools are named as in an experiment's `data`."""
+    """Return the pools that text-to-speech voices spoke, with the voices, as text; empty if there are none."""
     voices: dict[str, list[str]] = {}
     for pool, corpora in data.items():
         for voice in (voice for corpus in corpora for voice in corpus.get("voices", ())):

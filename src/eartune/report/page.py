@@ -51,7 +51,7 @@ class Page:
 
     @property
     def finished(self) -> tuple[RunResult, ...]:
-        """The models with numbers."""
+        """The results of the finished models."""
         return tuple(result for result in self.results if result.finished)
 
     @property
@@ -83,7 +83,7 @@ def write_report(run_folder: Path, task: Task | None = None) -> Path:
 
 
 def build_page(results: Sequence[RunResult], compared: Sequence[Comparison] = ()) -> Page:
-    """The report's content; `results` are those of `read_results`, of models that are not finished yet too."""
+    """Return the report's content; `results` are those of `read_results`, including those of unfinished models."""
     rows = join_seeds(results)
     ran = [result for result in results if result.status != "unfinished"]
     metrics = metrics_of(results)[:METRICS_SHOWN]
@@ -110,12 +110,12 @@ def build_page(results: Sequence[RunResult], compared: Sequence[Comparison] = ()
 
 
 def html(page: Page) -> str:
-    """The report as one HTML file that refers to nothing outside it."""
+    """Return the report as one HTML file that refers to nothing outside it."""
     return html_template().render(page=page, statuses=STATUSES)
 
 
 def markdown(page: Page) -> str:
-    """The report in Markdown, with the curve as a link."""
+    """Return the report in Markdown, with the curve as a link."""
     tables = {
         "scores": page.table,
         "differences": page.differences or Table((), (), left=0),

@@ -92,7 +92,7 @@ def write_result(folder: Path, result: RunResult) -> None:
 
 
 def read_results(run_folder: Path) -> tuple[RunResult, ...]:
-    """The results of a run's cells, sorted by folder name; raises InputError naming the file that does not fit.
+    """Return the results of a run's cells, sorted by folder name; raises InputError naming the file that does not fit.
 
     Where the run has listed the cells of its grid, results of earlier grids are left out, and a cell that has no
     result yet is given as unfinished.

@@ -46,12 +46,12 @@ class SchemeResult:
         return scheme_in_prose(self.scheme) if self.scheme == self.scheme_type else self.scheme
 
     def score(self, metric: str) -> Score | None:
-        """The mean over the seeds that have this metric; None when none has."""
+        """Return the mean over the seeds that have this metric; None if no seed has it."""
         scores = [result.scores[metric] for result in self.finished if metric in result.scores]
         return over_seeds(scores) if len(scores) > 1 else scores[0] if scores else None
 
     def mean(self, number: Callable[[RunResult], float | None]) -> float | None:
-        """The mean over the seeds that have this number; None when none has."""
+        """Return the mean over the seeds that have this number; None if no seed has it."""
         numbers = [found for result in self.finished if (found := number(result)) is not None]
         return fmean(numbers) if numbers else None
 
@@ -70,7 +70,7 @@ class SchemeResult:
 
 
 def join_seeds(results: Sequence[RunResult]) -> tuple[SchemeResult, ...]:
-    """One row for each scheme and budget: schemes in the order of ROLES, budgets by the speech that they use."""
+    """Return one row for each scheme and budget: schemes in the order of ROLES, budgets by the speech that they use."""
     groups: dict[tuple[str, str | None], list[RunResult]] = {}
     for result in results:
         groups.setdefault((result.scheme, result.budget), []).append(result)
@@ -93,7 +93,7 @@ def join_seeds(results: Sequence[RunResult]) -> tuple[SchemeResult, ...]:
 
 
 def scheme_type(result: RunResult) -> str:
-    """The type of a result's scheme; results written before it was stored have it in their settings or as the label."""
+    """Return the type of a result's scheme; older results have it in their settings or as the label."""
     if result.scheme_type is not None:
         return result.scheme_type
     for scheme in result.settings.get("grid", {}).get("schemes", ()):
@@ -103,9 +103,9 @@ def scheme_type(result: RunResult) -> str:
 
 
 def baselines(results: Sequence[SchemeResult]) -> tuple[SchemeResult, ...]:
-    """What other schemes are compared with at a budget, in the order of the table.
+    """Return the rows with which other schemes are compared at a budget, in the order of the table.
 
-    These are the rows of the schemes that declare it; where there is none, those of the first scheme with budgets.
+    These are the rows of schemes whose role is baseline; if there are none, those of the first scheme with budgets.
     """
     spoken = [result for result in results if result.budget is not None]
     declared = [result for result in spoken if result.role == "baseline"]
@@ -113,6 +113,6 @@ def baselines(results: Sequence[SchemeResult]) -> tuple[SchemeResult, ...]:
 
 
 def parsed_share(result: RunResult) -> float | None:
-    """The part of the answers that could be parsed, 0 to 1; None when there is no answer."""
+    """Return the fraction of answers that could be parsed, 0 to 1; None if there are no answers."""
     answers = sum(result.answers.values())
     return sum(result.answers.get(status, 0) for status in PARSED) / answers if answers else None

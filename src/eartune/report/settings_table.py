@@ -8,7 +8,7 @@ from eartune.wording import counted
 
 
 def merge_settings(parts: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
-    """Dotted keys with their value; where models differ, each value with the number of models that have it."""
+    """Return dotted keys with their value; where models differ, each value with the number of models that have it."""
     flat = [dict(_flat(part)) for part in parts]
     merged = {}
     for key in dict.fromkeys(key for part in flat for key in part):

@@ -45,7 +45,7 @@ class _Scored:
 
 
 def summarize(rows: Sequence[SchemeResult], metric: str, comparisons: Sequence[Comparison] = ()) -> str:
-    """What schemes reach without speech, with all of it and at the smallest budgets, and from where on speech helps."""
+    """Return the scores without speech, with all speech and at the smallest budgets, and where speech helps."""
     scored = [_Scored(row, score) for row in rows if (score := row.score(metric)) is not None]
     if not scored:
         return "No model has finished, so there is no result yet."

@@ -25,7 +25,7 @@ class _Column:
 
 
 def build_table(rows: Sequence[SchemeResult], metrics: Sequence[str]) -> Table:
-    """The table with scores in percent and 95 % intervals; a row without a finished model says why."""
+    """Return the table with scores in percent and 95 % intervals; a row without a finished model gives the reason."""
     names = [_Column("scheme", lambda row: row.scheme), _Column("speech", lambda row: row.budget or ABSENT)]
     numbers = [
         _Column("seeds", _seeds),
@@ -50,14 +50,14 @@ def _free_hours(row: SchemeResult) -> str:
 
 
 def metrics_of(results: Sequence[RunResult]) -> tuple[str, ...]:
-    """The main metric, then those of WANTED_FIRST, then the others in the order of the results."""
+    """Return the main metric, then those of WANTED_FIRST, then the others in the order of the results."""
     written = dict.fromkeys(metric for result in results for metric in result.scores)
     wanted = [metric for metric in WANTED_FIRST if metric in written]
     return tuple(dict.fromkeys([results[0].main_metric, *wanted, *written]))
 
 
 def terminal_table(results: Sequence[RunResult]) -> Group:
-    """The table with as many metrics as fit in 100 columns, and below it the models that failed or are not finished."""
+    """Return the table with as many metrics as fit in 100 columns, and below it the unfinished models."""
     table = _widest(join_seeds(results), metrics_of(results))
     shown = RichTable(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), title=Text(results[0].experiment))
     for place, heading in enumerate(table.headings):
@@ -73,7 +73,7 @@ def terminal_table(results: Sequence[RunResult]) -> Group:
 
 
 def error_line(result: RunResult) -> str:
-    """The error of a failed model on one line."""
+    """Return the error of a failed model on one line."""
     return " ".join((result.error or "no error message was stored").split())
 
 

@@ -12,17 +12,17 @@ from eartune.wording import percent
 
 
 def svg_template() -> Template:
-    """The template of the curve."""
+    """Return the template of the curve."""
     return _environment(of_markup=True).get_template("curve.svg.j2")
 
 
 def html_template() -> Template:
-    """The template of the page as HTML."""
+    """Return the template of the page as HTML."""
     return _environment(of_markup=True).get_template("page.html.j2")
 
 
 def markdown_template() -> Template:
-    """The template of the page as Markdown."""
+    """Return the template of the page as Markdown."""
     return _environment(of_markup=False).get_template("page.md.j2")
 
 

@@ -18,15 +18,15 @@ _PROSE = {
 
 
 def with_interval(score: Score, unit: str = "") -> str:
-    """A score in percent with its interval, `84.3 [80.1, 88.0]`; the unit follows the value."""
+    """Return a score in percent with its interval, `84.3 [80.1, 88.0]`; the unit follows the value."""
     return f"{percent(score.value)}{unit} [{percent(score.low)}, {percent(score.high)}]"
 
 
 def metric_name(key: str) -> str:
-    """The name of a metric for readers: `slot F1` for `slot_f1`."""
+    """Return the name of a metric for readers: `slot F1` for `slot_f1`."""
     return " ".join(_ACRONYMS.get(word, word) for word in key.replace("-", "_").split("_"))
 
 
 def scheme_in_prose(scheme_type: str) -> str:
-    """The name of a type of scheme inside a sentence: `the curriculum`."""
+    """Return the name of a type of scheme inside a sentence: `the curriculum`."""
     return _PROSE.get(scheme_type, scheme_type)

@@ -1,6 +1,6 @@
-"""What a frozen encoder makes of each recording, kept on disk: epochs, models of a grid and their tests encode it once.
+"""Disk cache of frozen-encoder states, shared by the epochs, models and tests of a run.
 
-runs/coffee/encoded/<key>.safetensors     the states of one recording; the key says what is heard, and by which weights
+runs/coffee/encoded/<key>.safetensors     the states of one recording; the key is a digest of recording and weights
 """
 
 import hashlib
@@ -22,8 +22,8 @@ from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Clip
 from eartune.training.schemes import Stage
 
-HEADER_BYTES = 220  # of a file, beside the states
-FREE_SHARE = 0.5  # of what is free on the disk, which checkpoints need as well
+HEADER_BYTES = 220  # size of a file without its states
+FREE_SHARE = 0.5  # the fraction of the free disk that the cache may take, as checkpoints need space too
 
 Clips = Callable[[Recording], Clip]
 Progress = Callable[[int, int], None]
@@ -32,32 +32,33 @@ Progress = Callable[[int, int], None]
 class EncoderCache:
     """A folder of encoder states, of bounded size, shared by all models of a run.
 
-    Recordings are known by the digests of `index`; `tell` is called with a sentence when something does not fit.
+    Recordings are identified by the digests of `index`; `print_line` is called with a sentence if a stage or test does
+    not fit.
     """
 
     def __init__(
-        self, folder: Path, most_gb: float, cut_silence: bool, index: RecordingIndex, tell: Callable[[str], None]
+        self, folder: Path, most_gb: float, cut_silence: bool, index: RecordingIndex, print_line: Callable[[str], None]
     ) -> None:
         self.folder = folder
         self.most_gb = most_gb
         self.cut_silence = cut_silence
         self.index = index
-        self.tell = tell
+        self.print_line = print_line
 
-    def of_stage(self, model: AudioLLM, stage: Stage, progress: Progress) -> Clips | None:
-        """The clips of a stage; None where it trains what encodes them, or where they do not fit."""
+    def stage_clips(self, model: AudioLLM, stage: Stage, progress: Progress) -> Clips | None:
+        """Return the clips of a stage; None if it trains components that encode them, or if they do not fit."""
         if set(stage.trainable) & set(model.encoded_by):
             return None
-        return self.of(model, stage.examples, progress)
+        return self.clips(model, stage.examples, progress)
 
-    def of_test(self, model: AudioLLM, examples: Iterable[Example], progress: Progress) -> Clips | None:
-        """The clips of a test; None where a stage trained what encodes them, as no other model would hear them so."""
+    def test_clips(self, model: AudioLLM, examples: Iterable[Example], progress: Progress) -> Clips | None:
+        """Return the clips of a test; None if a stage trained what encodes them: no other model can share them."""
         if model.components.has_trained(model.encoded_by):
             return None
-        return self.of(model, examples, progress)
+        return self.clips(model, examples, progress)
 
-    def of(self, model: AudioLLM, examples: Iterable[Example], progress: Progress) -> Clips | None:
-        """All clips that are to be heard, encoded where they were not yet; None where they do not fit."""
+    def clips(self, model: AudioLLM, examples: Iterable[Example], progress: Progress) -> Clips | None:
+        """Encode recordings that are not cached; return a function from recording to clip, None if they do not fit."""
         spoken = (example.recording for example in examples if example.transcript is None)
         paths = {recording.path for recording in spoken if recording is not None}
         if not paths or not self.most_gb:
@@ -72,11 +73,11 @@ class EncoderCache:
             write_clip(file, encoded(model, load_audio(path, self.cut_silence)))
             progress(done, len(missing))
         for file in files.values():
-            file.touch()  # what was used last goes last
+            file.touch()  # files used most recently are deleted last
         return lambda recording: read_clip(files[recording.path])
 
     def _files(self, model: AudioLLM, paths: Iterable[Path]) -> dict[Path, Path]:
-        """Where the states of each recording are, or will be."""
+        """The file of each recording's states, which may not exist yet."""
         by = f"{type(model).__name__} {model.components.fingerprint(model.encoded_by)} {self.cut_silence}"
         found = {}
         for path in paths:
@@ -85,7 +86,7 @@ class EncoderCache:
         return found
 
     def _bytes_of(self, model: AudioLLM, paths: list[Path]) -> float:
-        """About how many bytes the states of some recordings take, from those of the longest."""
+        """The estimated bytes of the states of some recordings, from those of the longest."""
         if not paths:
             return 0.0
         longest = encoded(model, load_audio(max(paths, key=self.index.seconds), self.cut_silence))
@@ -94,16 +95,16 @@ class EncoderCache:
         return n_tokens * longest.states.nbytes / longest.n_tokens + HEADER_BYTES * len(paths)
 
     def _make_room(self, needed: set[Path], new_bytes: float) -> bool:
-        """Delete what was not used for longest until all that is needed fits; nothing, where it cannot."""
+        """Delete the least recently used files until the needed ones fit; if they cannot, return False."""
         there = {file: file.stat() for file in self.folder.glob("[!.]*.safetensors")}
         taken = sum(stat.st_size for stat in there.values())
         most = min(self.most_gb * 1e9, taken + FREE_SHARE * shutil.disk_usage(self.folder).free)
         others = sorted(there.keys() - needed, key=lambda file: there[file].st_mtime)
         others_bytes = sum(there[file].st_size for file in others)
         if (needed_bytes := taken - others_bytes + new_bytes) > most:
-            self.tell(
-                f"encoded, its recordings take about {needed_bytes / 1e9:.2g} GB, and {most / 1e9:.2g} GB may be kept "
-                "(training.encoded_gb, and half of the free disk), so that they are encoded each time they are heard"
+            self.print_line(
+                f"encoder cache off: it needs about {needed_bytes / 1e9:.2g} GB, and {most / 1e9:.2g} GB is allowed "
+                "(training.encoded_gb or half of the free disk); recordings will be re-encoded every epoch"
             )
             return False
         for file in others:
@@ -115,7 +116,7 @@ class EncoderCache:
 
 @torch.no_grad()
 def encoded(model: AudioLLM, wave: Wave) -> Clip:
-    """The clip with its states for its mel; encoded alone, so that nothing depends on what else was to be encoded."""
+    """Return the clip with its states instead of its mel; it is encoded alone, so that no other clip changes it."""
     model.module.eval()
     clip = model.features(wave)
     assert clip.mel is not None
@@ -124,7 +125,7 @@ def encoded(model: AudioLLM, wave: Wave) -> Clip:
 
 
 def write_clip(file: Path, clip: Clip) -> None:
-    """Written whole or not at all."""
+    """Write the states and lengths of a clip; the file is written whole or not at all."""
     assert clip.states is not None
     counts = {"n_frames": torch.tensor(clip.n_frames), "n_tokens": torch.tensor(clip.n_tokens)}
     with atomic(file) as half_written:
@@ -132,13 +133,13 @@ def write_clip(file: Path, clip: Clip) -> None:
 
 
 def read_clip(file: Path) -> Clip:
-    """A clip that was kept."""
+    """Return a clip from its file."""
     stored = load_file(file)
     return Clip(None, int(stored["n_frames"]), int(stored["n_tokens"]), stored["states"])
 
 
 def is_whole(file: Path) -> bool:
-    """Whether the file is there and as long as its header says."""
+    """Return whether the file exists and is complete according to its header."""
     try:
         with safe_open(file, "pt") as stored:
             return {"n_frames", "n_tokens", "states"} == set(stored.keys())

@@ -1,6 +1,6 @@
-"""Training schemes: each turns pools of text and speech into a list of stages, which is all a trainer sees.
+"""Training schemes: each one converts the pools of text and speech to a list of stages for the trainer.
 
-The defaults are those of arXiv 2509.15389 where known; docs/design.md says which are not.
+The defaults are those of arXiv 2509.15389 where they are known; docs/design.md lists the others.
 """
 
 import math
@@ -17,56 +17,60 @@ EVERYTHING = tuple(Component)
 LANGUAGE_MODEL_ONLY = (Component.LANGUAGE_MODEL,)
 
 Role = Literal["untuned", "text reference", "synthetic reference", "baseline", "other"]
-"""What the report compares a scheme with, so that it need not know the scheme's name or type.
+"""The role of a scheme in the comparisons of a report, which so needs no names or types of schemes.
 
-untuned: the model before it is trained; a score far below all others does not stretch the curve's axis.
-text reference: what text alone gives; every other trained scheme is compared with it.
-synthetic reference: what synthetic speech gives; every scheme with recordings is compared with it.
-baseline: the plain way to use recordings; every other scheme at the same budget is compared with it, and its score
-with all recordings is "what all speech gives".
-other: compared with those above; nothing is compared with it.
+untuned: the model before training; a score far below all others does not extend the axis of the curve.
+text reference: the score of text alone; every other trained scheme is compared with it.
+synthetic reference: the score of synthetic speech; every scheme with recordings is compared with it.
+baseline: the simplest use of recordings; every other scheme at the same budget is compared with it, and its score
+with all recordings is shown as the level of all speech.
+other: it is compared with those above, and nothing is compared with it.
 """
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What the trainer is given."""
+    """One stage of training: its examples, epochs, learning rate, warm-up and trainable components."""
 
     name: str
     examples: tuple[Example, ...]
     epochs: int
     learning_rate: float
     warmup_ratio: float
+    """The fraction of steps in which the learning rate rises to its maximum."""
     trainable: tuple[Component, ...]
 
 
 @dataclass(frozen=True)
 class Asking:
-    """How the test is put to a model: as it is, after labels and examples, or as the transcript of a recogniser."""
+    """How a model is prompted for the test: with labels and examples, or with a recogniser's transcript."""
 
     labels: bool = False
     """Whether the prompt names the labels of the text and the speech pools."""
     examples: int = 0
-    """How many utterances of the text pool the prompt shows with their answers."""
+    """The number of utterances of the text pool that the prompt shows with their answers."""
     transcribed_by: str | None = None
     """The recogniser whose transcript the model reads instead of the recording; SELF for the untuned model itself."""
     normalize_transcripts: bool = False
-    """Whether transcripts are read in lower case and without punctuation."""
+    """Whether transcripts are put in lower case and without punctuation."""
 
 
 SELF = "self"
-"""The name of the untuned model itself as a recogniser."""
+"""The name of the untuned model as a recogniser."""
 
 
 def mixed(text: Pool, speech: Pool, synthetic: Pool, least_speech: float) -> tuple[Example, ...]:
-    """Every text once, every recording as many times as give speech that share beside text, then what voices said."""
+    """Return every text once, then every recording as often as `least_speech` requires, then synthetic speech.
+
+    `least_speech` is the least fraction of recordings among texts and recordings, 0 to below 1.
+    """
     typed, spoken = as_text(text), as_speech(speech)
     times = math.ceil(least_speech / (1 - least_speech) * len(typed) / len(spoken)) if spoken else 1
     return typed + spoken * max(1, times) + as_speech(synthetic)
 
 
 class Scheme(Section, ABC):
-    """A way of fine-tuning: the stages that a model is trained in, and how the test is put to it afterwards.
+    """A way of fine-tuning: the stages in which a model is trained, and how it is prompted for the test.
 
     A scheme of your own is a subclass with a `type` and `stages`; its fields are its settings. Give it to
     `eartune.run(..., schemes=[MyScheme()])`.
@@ -77,36 +81,36 @@ class Scheme(Section, ABC):
     type: str
     role: ClassVar[Role] = "other"
     uses_text: ClassVar[bool] = True
-    """Whether it trains on the text pool; one that trains on nothing is run once, whatever the number of seeds."""
+    """Whether the scheme trains on the text pool; one that does not is run once, whatever the number of seeds."""
     uses_speech: ClassVar[bool] = True
-    """Whether it uses the budget's speech, and so is run at every budget of the grid."""
+    """Whether the scheme uses the budget's speech, and so is run at every budget of the grid."""
 
     @property
     def label(self) -> str:
-        """What tables and folders call the scheme."""
+        """The name of the scheme in tables and folders."""
         return self.name or self.type
 
     @property
     def uses_synthetic(self) -> bool:
-        """Whether it learns from data.synthetic_speech, all of it; some schemes make this a setting."""
+        """Whether the scheme trains on all of data.synthetic_speech."""
         return False
 
     @abstractmethod
     def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
-        """The stages, in their order: the trainer sees nothing else.
+        """Return the stages in their order.
 
-        `text` is the text pool, `speech` the speech of other languages and the budget's, and `synthetic` the speech
-        of voices, empty unless the scheme `uses_synthetic`.
+        `text` is the text pool, `speech` the speech of other languages and that of the budget, and `synthetic` the
+        synthetic speech, which is empty unless the scheme `uses_synthetic`.
         """
 
     @property
     def asking(self) -> Asking:
-        """How the test is put to the model after its last stage."""
+        """How the model is prompted for the test after its last stage."""
         return Asking()
 
 
 class Untuned(Scheme):
-    """The model as it is, or as its alignment left it."""
+    """The model without training, except for the alignment stage if there is one."""
 
     type: Literal["untuned"] = "untuned"
     role: ClassVar[Role] = "untuned"
@@ -114,33 +118,33 @@ class Untuned(Scheme):
     uses_speech: ClassVar[bool] = False
 
     def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
-        """No stage at all."""
+        """Return no stages."""
         return []
 
 
 class Prompted(Scheme):
-    """The untuned model, told the labels, and shown some typed examples with their answers."""
+    """The untuned model, prompted with the labels and with some examples and their answers."""
 
     type: Literal["prompted"] = "prompted"
     labels: bool = True
-    """Whether the instruction names all intents and entity types."""
+    """Whether the prompt names all labels."""
     examples: int = Field(default=0, ge=0)
-    """How many of data.text it shows, of as many intents as there are."""
+    """The number of utterances of data.text in the prompt, of as many different intents as possible."""
     uses_text: ClassVar[bool] = False
     uses_speech: ClassVar[bool] = False
 
     @property
     def asking(self) -> Asking:
-        """The labels and the examples stand before the instruction."""
+        """The prompt with the labels and the examples before the instruction."""
         return Asking(labels=self.labels, examples=self.examples)
 
     def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
-        """No stage at all."""
+        """Return no stages."""
         return []
 
 
 class TextOnly(Scheme):
-    """Labelled text alone, audio parts frozen."""
+    """Training on labelled text alone, with frozen audio components."""
 
     type: Literal["text-only"] = "text-only"
     role: ClassVar[Role] = "text reference"
@@ -150,28 +154,28 @@ class TextOnly(Scheme):
     uses_speech: ClassVar[bool] = False
 
     def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
-        """One stage of text."""
+        """Return one stage of text."""
         return [_text_stage(text, self.epochs, self.learning_rate, self.warmup_ratio)]
 
 
 class Cascade(TextOnly):
-    """An ASR's transcript, read by the model after text-only tuning: what most products do today."""
+    """A recogniser's transcript as input of the model after text-only training, as most products do today."""
 
     type: Literal["cascade"] = "cascade"  # type: ignore[assignment]
     role: ClassVar[Role] = "other"
     asr: str = SELF
-    """A speech recogniser on the hub or in a folder, or the model itself before it is tuned."""
+    """A speech recogniser on the hub or in a folder, or `self`, the model before its training."""
     as_heard: bool = True
-    """Read its words in lower case and without punctuation, as most corpora write them; the file keeps both."""
+    """Whether the model reads transcripts in lower case and without punctuation; their file is unchanged."""
 
     @property
     def asking(self) -> Asking:
-        """Transcripts are read instead of recordings."""
+        """The prompt with transcripts instead of recordings."""
         return Asking(transcribed_by=self.asr, normalize_transcripts=self.as_heard)
 
 
 class DirectMixing(Scheme):
-    """All text and the budget's speech in one shuffled stream."""
+    """Training on all text and the budget's speech in one stage."""
 
     type: Literal["direct-mixing"] = "direct-mixing"
     role: ClassVar[Role] = "baseline"
@@ -179,25 +183,25 @@ class DirectMixing(Scheme):
     learning_rate: float = Field(default=5e-6, gt=0)
     warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
     trainable: tuple[Component, ...] = Field(default=EVERYTHING, min_length=1)
-    """What the stage trains; sources on the paper disagree between everything and the language model alone."""
+    """The trained components; sources on the paper disagree: all of them, or the language model alone."""
     least_speech: float = Field(default=0, ge=0, lt=1)
-    """The least share of speech in an epoch. Fewer recordings are shown several times; 0, as in the paper, once."""
+    """The least fraction of speech in an epoch; recordings are repeated to reach it. 0, as in the paper: never."""
     synthetic: bool = False
-    """Also learn from data.synthetic_speech, all of it."""
+    """Whether the scheme also trains on all of data.synthetic_speech."""
 
     @property
     def uses_synthetic(self) -> bool:
-        """As the setting `synthetic` states."""
+        """Whether the setting `synthetic` is on."""
         return self.synthetic
 
     def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
-        """One stage of both."""
+        """Return one stage of text and speech."""
         examples = mixed(text, speech, synthetic, self.least_speech)
         return [Stage("mixed", examples, self.epochs, self.learning_rate, self.warmup_ratio, self.trainable)]
 
 
 class Curriculum(Scheme):
-    """Text first, then text and speech together at a lower rate."""
+    """Training on text first, then on text and speech together at a lower learning rate."""
 
     type: Literal["curriculum"] = "curriculum"
     text_epochs: int = Field(default=2, ge=1)
@@ -207,19 +211,19 @@ class Curriculum(Scheme):
     speech_learning_rate: float = Field(default=3e-6, gt=0)
     speech_warmup_ratio: float = Field(default=0.02, ge=0, lt=1)
     trainable: tuple[Component, ...] = Field(default=EVERYTHING, min_length=1)
-    """What the speech stage trains; the text stage trains the language model."""
+    """The components trained in the speech stage; the text stage trains the language model."""
     least_speech: float = Field(default=0, ge=0, lt=1)
-    """The least share of speech in an epoch. Fewer recordings are shown several times; 0, as in the paper, once."""
+    """The least fraction of speech in an epoch; recordings are repeated to reach it. 0, as in the paper: never."""
     synthetic: bool = False
-    """Also learn from data.synthetic_speech, all of it."""
+    """Whether the scheme also trains on all of data.synthetic_speech."""
 
     @property
     def uses_synthetic(self) -> bool:
-        """As the setting `synthetic` states."""
+        """Whether the setting `synthetic` is on."""
         return self.synthetic
 
     def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
-        """A stage of text, then one of both."""
+        """Return a stage of text, then a stage of text and speech."""
         both = mixed(text, speech, synthetic, self.least_speech)
         return [
             _text_stage(text, self.text_epochs, self.text_learning_rate, self.text_warmup_ratio),
@@ -230,7 +234,7 @@ class Curriculum(Scheme):
 
 
 class SyntheticSpeech(Scheme):
-    """All text, and all of data.synthetic_speech: no recording is needed, and no budget is asked about."""
+    """Training on all text and all of data.synthetic_speech; it needs no recordings and no budget."""
 
     type: Literal["synthetic-speech"] = "synthetic-speech"
     role: ClassVar[Role] = "synthetic reference"
@@ -242,11 +246,11 @@ class SyntheticSpeech(Scheme):
 
     @property
     def uses_synthetic(self) -> bool:
-        """Synthetic speech is the only speech it learns from."""
+        """Always true: synthetic speech is the only speech of this scheme."""
         return True
 
     def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
-        """One stage of typed and spoken text."""
+        """Return one stage of text and synthetic speech."""
         examples = mixed(text, (), synthetic, 0)
         return [Stage("mixed", examples, self.epochs, self.learning_rate, self.warmup_ratio, self.trainable)]
 
@@ -256,7 +260,7 @@ def _text_stage(text: Pool, epochs: int, learning_rate: float, warmup_ratio: flo
 
 
 def _scheme(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
-    """A scheme as YAML has it; an object from Python is taken as it is."""
+    """Validate a scheme from YAML; an object from Python is kept unchanged."""
     return value if isinstance(value, Scheme) else validate(value)
 
 
@@ -266,6 +270,6 @@ AnyScheme = Annotated[
     WrapValidator(_scheme),
     PlainSerializer(lambda scheme: scheme.model_dump(mode="json")),
 ]
-"""A scheme that a YAML names by its type, or one of the user's own from Python."""
+"""A scheme that YAML names by its type, or an object from Python."""
 SCHEMES = (Untuned, Prompted, Cascade, TextOnly, SyntheticSpeech, DirectMixing, Curriculum)
 """All schemes that a YAML can name, in the order in which reports list them."""

@@ -47,17 +47,17 @@ def examples(tmp_path: Path) -> tuple[Example, ...]:
 
 
 class Counted:
-    """How many clips were encoded, and what was told."""
+    """Counts the clips that are encoded, and keeps the messages."""
 
     def __init__(self, folder: Path, most_gb: float = 1.0) -> None:
         self.folder = folder
-        self.told: list[str] = []
-        self.store = EncoderCache(folder, most_gb, False, RecordingIndex(), self.told.append)
+        self.messages: list[str] = []
+        self.store = EncoderCache(folder, most_gb, False, RecordingIndex(), self.messages.append)
 
     def of(self, model: Qwen2Audio, examples: tuple[Example, ...]) -> tuple[Clips | None, int]:
         """The clips, and how many of them were encoded for it."""
         calls: list[int] = []
-        clips = self.store.of(model, examples, lambda done, total: calls.append(done))
+        clips = self.store.clips(model, examples, lambda done, total: calls.append(done))
         return clips, len(calls)
 
     def files(self) -> dict[str, bytes]:
@@ -157,7 +157,7 @@ def test_what_was_used_last_stays_when_room_is_needed(examples: tuple[Example, .
     clips, encoded = kept.of(model, examples[6:])
     assert clips is not None and encoded == 2
     assert sum(map(len, kept.files().values())) <= 0.9 * whole
-    assert kept.of(model, examples[2:3])[1] == 0 and kept.told == []
+    assert kept.of(model, examples[2:3])[1] == 0 and kept.messages == []
     assert kept.of(model, examples[3:6])[1] > 0  # of three that were used before it
 
 
@@ -167,7 +167,7 @@ def test_what_does_not_fit_alone_is_not_kept_at_all(examples: tuple[Example, ...
     before = kept.files()
     assert kept.of(tiny(Qwen2Audio), examples) == (None, 0)
     assert kept.files() == before
-    assert len(kept.told) == 1 and "encoded, its recordings take about" in kept.told[0]
+    assert len(kept.messages) == 1 and "encoder cache off: it needs about" in kept.messages[0]
 
 
 def test_a_full_disk_is_left_alone(

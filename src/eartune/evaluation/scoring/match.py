@@ -93,7 +93,7 @@ def match(references: Sequence[Reference], predictions: Sequence[Prediction], pa
 def answers_to_score(
     pairs: Sequence[Pair], cluster: Cluster = "sentence", stratum: Stratum | None = None
 ) -> list[Answered]:
-    """The pairs as the metrics take them; raises InputError if speakers are to be the clusters and one is unknown."""
+    """Return the pairs as rows for the metrics; raises InputError if clusters are speakers and one is unknown."""
     return [
         Answered(
             pair.reference.frame,

@@ -11,7 +11,7 @@ from eartune.data.frame import Entity
 
 
 def entities_by_position(labels: Sequence[str], tokens: Sequence[str]) -> tuple[Entity, ...]:
-    """The entities in token labels: one for each run of a label, as MASSIVE's labels cannot separate two that touch."""
+    """Return the entities in token labels: one for each run of a label, as MASSIVE cannot separate adjacent ones."""
     found: list[Entity] = []
     start = 0
     for end in range(1, len(labels) + 1):

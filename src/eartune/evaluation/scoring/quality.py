@@ -32,7 +32,7 @@ class AnswerQuality:
         return self.invented / self.checked if self.checked else 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """The shares and counts for a JSON file."""
+        """Return the shares and counts for a JSON file."""
         return {
             "statuses": {status: count / self.answers for status, count in self.statuses.items()},
             "unknown_labels": self.unknown_labels,
@@ -41,7 +41,7 @@ class AnswerQuality:
 
 
 def answer_quality(pairs: Sequence[Pair]) -> AnswerQuality:
-    """The quality of the answers to these references."""
+    """Return the quality of the answers to these references."""
     schema = Schema.of(pair.reference.frame for pair in pairs)
     statuses: Counter[ParseStatus] = Counter()
     unknown: Counter[str] = Counter()

@@ -45,13 +45,13 @@ def prefill(model: AudioLLM, batch: Batch) -> tuple[CachedDecoder, Tensor]:
 
 
 def rules_of(model: AudioLLM, decoding: Decoding, grammar: Grammar | None) -> Rules:
-    """What the answers of one search must keep to."""
+    """Return the rules that the answers of one search must follow."""
     end = model.tokenizer.convert_tokens_to_ids(model.chat.answer_end)
     if grammar is None or decoding.constrain == "nothing":
         return Unconstrained(end, decoding.max_new_tokens, model.audio_token_id)
     constraint = constraint_of(grammar, model.tokenizer, model.model.config.get_text_config().vocab_size, end)
     # Rows that skip more or fewer tokens than others are padded in between, which sliding windows would count.
-    return constraint.rules(decoding.max_new_tokens, skips=not has_sliding_windows(model.language_model))
+    return constraint.rules(decoding.max_new_tokens, skip_forced=not has_sliding_windows(model.language_model))
 
 
 @lru_cache(maxsize=2)  # for a large vocabulary, one takes seconds to make

@@ -1,6 +1,6 @@
-"""Answers held to a task's grammar: at every step of a search only such tokens as lead to an answer of the task.
+"""Constrained decoding: at every step only tokens that can lead to a valid answer of the task are allowed.
 
-labels -> grammar of all answers -> a matcher for each beam -> which tokens may come next
+labels -> grammar of all answers -> a matcher for each beam -> mask of the allowed next tokens
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ CLOSING = frozenset('"}]')
 
 
 class Constraint:
-    """The answers of one grammar, for one tokenizer; what a search has written so far is known by its tokens."""
+    """A grammar compiled for one tokenizer."""
 
     def __init__(self, grammar: Grammar, tokenizer: PreTrainedTokenizerFast, n_vocab: int, answer_end: int) -> None:
         self.tokenizer: LLTokenizer = llguidance.hf.from_tokenizer(tokenizer, n_vocab=n_vocab, eos_token=answer_end)
@@ -34,42 +34,46 @@ class Constraint:
         quotes = [token for token in closing if written[token].startswith('"')]
         brackets = [token for token in closing if token not in quotes]
         self.closing = [torch.tensor(tokens, dtype=torch.int64) for tokens in ([answer_end], quotes, brackets)]
-        """What brings the end nearer, the nearest first; a bracket inside quotes is a letter."""
+        """Tokens that close an answer, in order of preference: its end, quotes, brackets (letters if inside quotes)."""
         self.reserve = grammar.ending
-        """Steps that a search may take beyond its limit; it does nothing there but end."""
+        """The most tokens that a search may add after its limit to close an answer."""
 
-    def rules(self, limit: int, skips: bool = True) -> "Held":
-        """For one search, which `skips` what is forced or not; from `limit` tokens on, answers are closed."""
-        return Held(self, limit, skips)
+    def rules(self, limit: int, skip_forced: bool = True) -> "GrammarRules":
+        """Return the rules of one search.
+
+        With `skip_forced`, tokens that the grammar forces are written without running the model. After `limit` tokens
+        an answer is closed.
+        """
+        return GrammarRules(self, limit, skip_forced)
 
 
-class Held:
-    """Forbids in every row all tokens that its answer cannot go on with."""
+class GrammarRules:
+    """The rules of one search: every answer matches the grammar, and is closed after `closing_from` tokens."""
 
-    def __init__(self, constraint: Constraint, closing_from: int, skips: bool = True) -> None:
+    def __init__(self, constraint: Constraint, closing_from: int, skip_forced: bool = True) -> None:
         self.constraint = constraint
-        self.skips = skips
+        self.skip_forced = skip_forced
         self.closing_from = closing_from
         self.end = constraint.answer_end
         self.limit = closing_from + constraint.reserve
         self.matchers: dict[Answer, LLMatcher | None] = {(): constraint.matcher.deep_copy()}
 
     def mask(self, answers: Sequence[Answer], scores: Tensor) -> Tensor:
-        """Scores (rows, vocabulary), minus infinity where a token is forbidden."""
+        """Return the scores (rows, vocabulary), with minus infinity for tokens that the grammar does not allow next."""
         self.matchers = {answer: self._advanced(answer) for answer in dict.fromkeys(answers)}
         allowed = {answer: self._allowed(matcher, len(answer)) for answer, matcher in self.matchers.items()}
         masks = torch.stack([allowed[answer] for answer in answers]).to(scores.device)
         return scores.masked_fill(~masks[:, : scores.shape[1]], -torch.inf)
 
     def forced(self, answer: Answer) -> Answer:
-        """The tokens that spell what the grammar leaves no choice about, as the tokenizer would write it."""
-        if not self.skips:
+        """Return the tokens that the grammar forces next, as the tokenizer would write them; often none."""
+        if not self.skip_forced:
             return ()
         matcher = self.matchers[answer] = self._advanced(answer)
         return () if matcher is None or matcher.is_stopped() else tuple(matcher.compute_ff_tokens())
 
     def _advanced(self, answer: Answer) -> LLMatcher | None:
-        """The matcher of an answer whose beginning has one; None for what has ended, or never was an answer."""
+        """The matcher after an answer, advanced from that of its longest known beginning; None if it is not valid."""
         known = next(n for n in range(len(answer), -1, -1) if answer[:n] in self.matchers or n == 0)
         before = self.matchers.get(answer[:known])
         if before is None or known == len(answer):
@@ -78,7 +82,7 @@ class Held:
         return matcher if matcher.try_consume_tokens(further) == len(further) else None
 
     def _allowed(self, matcher: LLMatcher | None, length: int) -> Tensor:
-        """Which tokens may come next, (vocabulary)."""
+        """A mask (vocabulary,) of the tokens allowed after an answer of `length` tokens."""
         only_end = torch.zeros(self.constraint.n_vocab, dtype=torch.bool)
         only_end[self.constraint.answer_end] = True
         if matcher is None or matcher.is_stopped():
@@ -91,7 +95,7 @@ class Held:
         return self._closing(allowed) if length >= self.closing_from else allowed
 
     def _closing(self, allowed: Tensor) -> Tensor:
-        """Those that bring the end nearer, if there are any."""
+        """The mask reduced to tokens that close the answer, if any of them is allowed."""
         for tokens in self.constraint.closing:
             if allowed[tokens].any():
                 return torch.zeros_like(allowed).scatter_(0, tokens, allowed[tokens])

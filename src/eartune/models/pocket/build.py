@@ -1,11 +1,11 @@
-"""The pocket checkpoint: Whisper base + SmolLM2-135M-Instruct as one Qwen2-Audio, put together from packages.
+"""The pocket checkpoint: Whisper base and SmolLM2-135M-Instruct as one Qwen2-Audio, built from packages.
 
     base weights (packages with checked hashes, or the hub) + pocket.safetensors (ours) -> a Qwen2-Audio
 
-`pocket-multilingual` is the same with other weights of ours, which also learned to hear German and Italian.
+`pocket-multilingual` is built in the same way from other weights of ours, trained on German and Italian as well.
 
-The packages hold Whisper in float16 and SmolLM2 in 4 bits; ours was trained on these. Only what eartune trained
-ships with it, the modality adapter and a LoRA of the language model, and is merged here.
+The packages hold Whisper in float16 and SmolLM2 in 4 bits; our weights were trained on top of these. eartune ships
+only the weights that it trained, the modality adapter and a LoRA of the language model, which are merged here.
 """
 
 import struct
@@ -39,7 +39,7 @@ HUB_SMOLLM2 = "HuggingFaceTB/SmolLM2-135M-Instruct"
 
 
 def build_pocket(trained: Path | None = TRAINED["pocket"]) -> Qwen2Audio:
-    """The pocket model in bfloat16; `trained` None leaves the adapter and language model untrained."""
+    """Build the pocket model in bfloat16; with `trained` None, adapter and language model stay untrained."""
     language_model, tokenizer = with_audio_tokens(*read_smollm2())
     model = empty_pocket(language_model.config, len(tokenizer), tokenizer.convert_tokens_to_ids(AUDIO_TOKEN))
     model.model.language_model.load_state_dict(language_model.model.state_dict())
@@ -53,7 +53,7 @@ def build_pocket(trained: Path | None = TRAINED["pocket"]) -> Qwen2Audio:
 
 
 def read_smollm2() -> tuple[Any, PreTrainedTokenizerFast]:
-    """The language model with float32 weights and its tokenizer: from the package, else from the hub."""
+    """Load the language model with float32 weights, and its tokenizer, from the package, else from the hub."""
     if not is_installed(SMOLLM2):
         return AutoModelForCausalLM.from_pretrained(HUB_SMOLLM2), AutoTokenizer.from_pretrained(HUB_SMOLLM2)
     path = check_file(SMOLLM2)
@@ -64,7 +64,7 @@ def read_smollm2() -> tuple[Any, PreTrainedTokenizerFast]:
 
 
 def read_whisper_encoder() -> dict[str, Tensor]:
-    """The tower's state: from the packages, else from the hub."""
+    """Load the state dict of the audio encoder from the packages, else from the hub."""
     if not all(is_installed(part) for part in WHISPER_PARTS):
         whisper: Any = WhisperModel.from_pretrained(HUB_WHISPER)
         state: dict[str, Tensor] = whisper.encoder.state_dict()
@@ -74,7 +74,7 @@ def read_whisper_encoder() -> dict[str, Tensor]:
 
 
 def with_audio_tokens(model: Any, tokenizer: PreTrainedTokenizerFast) -> tuple[Any, PreTrainedTokenizerFast]:
-    """The vocabulary three tokens longer; each starts as the mean of all embeddings."""
+    """Add three audio tokens to the vocabulary; each embedding starts as the mean of all others."""
     tokenizer.add_special_tokens({"additional_special_tokens": list(AUDIO_SPECIALS)})
     tokenizer.padding_side = "left"
     known = model.get_input_embeddings().weight.data.clone()
@@ -86,7 +86,7 @@ def with_audio_tokens(model: Any, tokenizer: PreTrainedTokenizerFast) -> tuple[A
 
 
 def empty_pocket(text_config: Any, vocab_size: int, audio_token_id: int) -> Qwen2AudioForConditionalGeneration:
-    """The model at pocket size, with weights still to be filled in."""
+    """Return the model at pocket size with random weights."""
     audio_config = Qwen2AudioEncoderConfig(
         d_model=512, encoder_layers=6, encoder_attention_heads=8, encoder_ffn_dim=2048, num_mel_bins=80
     )
@@ -97,10 +97,10 @@ def empty_pocket(text_config: Any, vocab_size: int, audio_token_id: int) -> Qwen
 
 
 def read_ctranslate2(data: bytes) -> dict[str, Tensor]:
-    """The variables of a CTranslate2 model file (binary version 6) that are stored as float16.
+    """Return the float16 variables of a CTranslate2 model file (binary version 6), as float32, by name.
 
     Layout: version, spec name, revision, count; then per variable its name, rank, dimensions, type, byte count
-    and data, all little-endian, strings with a 16-bit length that counts a closing zero.
+    and data, all little-endian, strings with a 16-bit length that includes a final zero.
     """
     offset = 0
 
@@ -130,7 +130,7 @@ def read_ctranslate2(data: bytes) -> dict[str, Tensor]:
 
 
 def whisper_encoder_state(variables: dict[str, Tensor]) -> dict[str, Tensor]:
-    """CTranslate2's names to the tower's; its fused query-key-value matrix is cut in three (keys have no bias)."""
+    """Return CTranslate2's variables under transformers' names; fused query-key-value matrices are split in three."""
     state = {
         f"{conv}.{kind}": variables[f"encoder/{conv}/{kind}"]
         for conv in ("conv1", "conv2")
@@ -145,7 +145,7 @@ def whisper_encoder_state(variables: dict[str, Tensor]) -> dict[str, Tensor]:
         for kind in ("weight", "bias"):
             fused = variables[f"{theirs}/self_attention/linear_0/{kind}"].chunk(3)
             for name, part in zip("qkv", fused, strict=True):
-                if (name, kind) != ("k", "bias"):
+                if (name, kind) != ("k", "bias"):  # keys have no bias
                     state[f"{ours}.self_attn.{name}_proj.{kind}"] = part
             state[f"{ours}.self_attn.out_proj.{kind}"] = variables[f"{theirs}/self_attention/linear_1/{kind}"]
             state[f"{ours}.fc1.{kind}"] = variables[f"{theirs}/ffn/linear_0/{kind}"]
@@ -159,7 +159,7 @@ def _put_norm(state: dict[str, Tensor], ours: str, variables: dict[str, Tensor],
 
 
 def add_trained(pocket: Qwen2Audio, trained: dict[str, Tensor]) -> None:
-    """Load the adapter and the LoRA, and merge the LoRA in the precision of the model."""
+    """Load trained weights of the adapter and the LoRA into the model, and merge the LoRA in the model's precision."""
     rank = next(len(value) for name, value in trained.items() if name.endswith(".lora_A"))
     pocket.lora.add(Lora(rank=rank, alpha=LORA_ALPHA_OVER_RANK * rank), seed=0)
     parameters = dict(pocket.module.named_parameters())

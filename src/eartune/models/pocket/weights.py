@@ -1,4 +1,4 @@
-"""The files that hold the pocket checkpoint's weights, with their hashes; known without loading any of them."""
+"""The files of the pocket checkpoint's weights with their hashes; importing this module loads none of them."""
 
 import hashlib
 import importlib.util
@@ -12,7 +12,7 @@ TRAINED = {name: Path(__file__).with_name(f"{name}.safetensors") for name in POC
 
 
 class PackageFile(NamedTuple):
-    """A file inside an installed package, and what it must hash to."""
+    """A file inside an installed package, with its expected SHA-256."""
 
     package: str
     module: str
@@ -45,19 +45,19 @@ SMOLLM2 = PackageFile(
 
 
 def pocket_fingerprint(name: str) -> str:
-    """Twelve characters that change with any weight of the checkpoint of this name."""
+    """Return 12 hexadecimal characters that change with any weight of the checkpoint of this name."""
     ours = hashlib.sha256(TRAINED[name].read_bytes()).hexdigest()
     parts = [part.sha256 for part in (*WHISPER_PARTS, SMOLLM2)] + [ours]
     return hashlib.sha256("".join(parts).encode()).hexdigest()[:12]
 
 
 def is_installed(file: PackageFile) -> bool:
-    """Whether the file's package is there."""
+    """Return whether the package of the file is installed."""
     return importlib.util.find_spec(file.module) is not None
 
 
 def check_file(file: PackageFile) -> Path:
-    """Where the file lies; raises InputError if it is not the known one."""
+    """Return the path of the file; raises InputError if its package is not installed or its hash is wrong."""
     spec = importlib.util.find_spec(file.module)
     if spec is None or not spec.submodule_search_locations:
         raise InputError(f"the package {file.package} is not installed: pip install 'eartune[pocket]'")
