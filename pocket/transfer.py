@@ -1,7 +1,7 @@
-"""How much of what is learned from typed text carries over to speech: python pocket/transfer.py
+"""Measure how much of the learning from text transfers to speech: python pocket/transfer.py
 
-Takes the demo's text-only model (training it if `eartune run experiments/demo.yaml` has not), asks it the same
-held-out requests typed and spoken in the held-out voice, and writes results/pocket/transfer.json.
+Takes the demo's text-only model (training it if `eartune run experiments/demo.yaml` has not), prompts it with the same
+held-out requests as text and as speech of the held-out voice, and writes results/pocket/transfer.json.
 """
 
 from pathlib import Path
@@ -24,7 +24,7 @@ RUNS = Path("runs")
 
 
 def main() -> None:
-    """Score speech over score typed."""
+    """Print and write the scores on speech and on text, and their ratio."""
     experiment = read_experiment(Path("experiments/demo.yaml"))
     pools = read_pools(experiment, Source(Path("data"), RUNS / "speech"))
     plan = next(plan for plan in plan_cells(experiment, pools) if plan.cell.scheme.type == "text-only")
