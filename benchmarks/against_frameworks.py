@@ -1,10 +1,10 @@
-"""Training steps against a framework installed on its own: python benchmarks/against_frameworks.py llama-factory PYTHON
+"""Compare training speed with another framework: python benchmarks/against_frameworks.py llama-factory PYTHON
 
 PYTHON is that of an environment with `pip install llamafactory==0.9.5` and torch, torchaudio and torchvision that fit
 each other (2.11.0, 2.11.0, 0.26.0 do), or, for ms-swift, `pip install ms-swift==4.6.0 transformers==4.48.3 librosa`.
-It tunes all weights of the same model on the same requests, with the same micro-batches, in turns with ours, in
-float32, as LLaMA-Factory knows no other on a CPU. Their own defaults stay, but that activations need not be computed
-twice. Writes benchmarks/against_frameworks.json: examples a second (medians of the rounds), ratios.
+Both train all weights of the same model on the same requests, with the same micro-batches, in turns, in float32, which
+is all that LLaMA-Factory supports on a CPU. Other settings are the framework's defaults, except that activations are
+not recomputed. Writes benchmarks/against_frameworks.json: examples per second (medians of the rounds), ratios.
 """
 
 import json
@@ -34,7 +34,7 @@ RESULTS = Path(__file__).with_suffix(".json")
 
 
 def main(framework: str, python: Path) -> None:
-    """Speech and text."""
+    """Compare the speed of training on speech and on text."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         our_model().save(folder / "model")
@@ -55,7 +55,7 @@ Command = Callable[[Path, str, bool, Path], tuple[Sequence[str | Path], Path]]
 def compare(
     what: str, framework: str, examples: tuple[Example, ...], folder: Path, python: Path, command: Command
 ) -> dict[str, Any]:
-    """Examples a second of both, round by round; how far losses are apart is not asked, as prompts differ."""
+    """Measure examples per second of both in turns; losses are not compared, as prompts differ."""
     theirs, ours = [], []
     spoken = examples[0].recording is not None
     for number in range(ROUNDS):
@@ -68,7 +68,7 @@ def compare(
 
 
 def write_chats(examples: tuple[Example, ...], path: Path) -> None:
-    """A chat an example, in the shape that both frameworks read."""
+    """Write one chat for each example, in the format that both frameworks read."""
     maker = row_maker(pocket(), "after")
     rows = [
         {
@@ -84,12 +84,12 @@ def write_chats(examples: tuple[Example, ...], path: Path) -> None:
 
 
 def shown(example: Example) -> str | None:
-    """The placeholder of a recording, or the words."""
+    """Return the placeholder of a recording, or the text of an example without one."""
     return example.utterance.text if example.recording is None else "<audio>"
 
 
 def rate(command: Sequence[str | Path], log: Path, folder: Path) -> float:
-    """Examples a second from the end of the first step to that of the last; a step is a line more in the log."""
+    """Return examples per second between the ends of the first and last step; each step adds a line to the log."""
     process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(folder)})
     times: list[float] = []
     while process.poll() is None and len(times) < STEPS:
@@ -112,12 +112,12 @@ torchaudio.load = load
 
 
 def prepare_llama_factory(folder: Path) -> None:
-    """Recordings are read by soundfile."""
+    """Prepare LLaMA-Factory so that soundfile reads the recordings."""
     (folder / "sitecustomize.py").write_text(READ_BY_SOUNDFILE, encoding="utf-8")
 
 
 def llama_factory(folder: Path, name: str, spoken: bool, python: Path) -> tuple[Sequence[str | Path], Path]:
-    """A YAML of its own, and an entry in its list of data sets."""
+    """Write the framework's YAML and its list of data sets; return the command and its log file."""
     roles = {"role_tag": "role", "content_tag": "content", "user_tag": "user", "assistant_tag": "assistant"}
     columns = {"messages": "messages"} | ({"audios": "audios"} if spoken else {})
     entry = {"file_name": f"{name}.json", "formatting": "sharegpt", "columns": columns, "tags": roles}
@@ -154,7 +154,7 @@ def llama_factory(folder: Path, name: str, spoken: bool, python: Path) -> tuple[
 
 
 def prepare_ms_swift(folder: Path) -> None:
-    """The model as transformers 4.48 reads it, whose tokenizers and processors are called and set otherwise."""
+    """Change the model's files to those of transformers 4.48, whose tokenizers and processors differ."""
     (folder / "model" / "processor_config.json").unlink()  # it finds the extractor in its own file
     config = folder / "model" / "config.json"
     write_json(config, read_json(config) | {"ignore_index": -100})
@@ -165,7 +165,7 @@ def prepare_ms_swift(folder: Path) -> None:
 
 
 def ms_swift(folder: Path, name: str, spoken: bool, python: Path) -> tuple[Sequence[str | Path], Path]:
-    """All of it on the command line."""
+    """Return the command, which holds all settings, and its log file."""
     frozen = "false" if spoken else "true"
     options = {
         "model": str(folder / "model"),

@@ -1,9 +1,9 @@
-"""Ours against the stock recipe, same weights and data, in turns, in one run: python benchmarks/against_stock.py
+"""Compare eartune with the stock recipe, on the same weights and data, in turns: python benchmarks/against_stock.py
 
 The stock recipe is transformers' Trainer with the model's own processor (sound padded to 30 s), forward and loss, and
 its `generate`; both get the same prompts, with the instruction after the content or before it. Writes
-benchmarks/against_stock.json: examples a second (medians of the rounds), ratios with their range, and how far losses of
-some steps of training, or answers, are apart in float32.
+benchmarks/against_stock.json: examples per second (medians of the rounds), ratios with their range, and the differences
+of losses of some training steps, or of answers, in float32.
 """
 
 import statistics
@@ -47,7 +47,7 @@ RATE = 1e-5
 
 
 def main() -> None:
-    """Train on speech, train on text, answer greedily and with beams."""
+    """Compare training on speech and on text, and greedy and beam search."""
     with tempfile.TemporaryDirectory() as folder:
         speech = spoken(requests(SPEECH_BATCH * STEPS), Path(folder))
         text = as_text(requests(TEXT_BATCH * STEPS))
@@ -74,7 +74,7 @@ def main() -> None:
 def training_row(
     name: str, examples: Sequence[Example], instructed: InstructionPosition, folder: Path
 ) -> dict[str, Any]:
-    """Examples a second of both, round by round."""
+    """Measure examples per second of both in turns."""
     stock, ours, batch = [], [], len(examples) // STEPS
     for number in range(ROUNDS):
         stock.append(train_stock(examples, instructed, batch, folder / f"stock-{name}-{instructed}-{number}"))
@@ -83,30 +83,30 @@ def training_row(
 
 
 class Clock(TrainerCallback):
-    """When each step was through."""
+    """A callback that records the time at the end of each step."""
 
     def __init__(self, batch: int) -> None:
         self.batch = batch
         self.times: list[float] = []
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """The time now."""
+        """Record the time."""
         self.times.append(time.perf_counter())
 
     def rate(self) -> float:
-        """Examples a second from the end of the first step to the end of the last, data and all."""
+        """Return examples per second between the ends of the first and last step, with the loading of data."""
         return self.batch * (len(self.times) - 1) / (self.times[-1] - self.times[0])
 
 
 class TimedLog(TrainingLog):
-    """Ours, with a clock."""
+    """eartune's training log, which also records the times of steps."""
 
     def __init__(self, path: Path, steps: Clock) -> None:
         super().__init__(path, lambda *_: None)
         self.steps = steps
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """The time now."""
+        """Record the time."""
         self.steps.on_step_end(args, state, control)
 
 
@@ -117,7 +117,7 @@ def train_ours(
     folder: Path,
     dtype: torch.dtype = torch.bfloat16,
 ) -> float:
-    """A stage as `eartune run` trains it; examples a second."""
+    """Train a stage as `eartune run` does; return examples per second."""
     clock = Clock(batch)
     trainable = EVERYTHING if examples[0].modality is Modality.SPEECH else LANGUAGE_MODEL_ONLY
     stage = Stage("one", tuple(examples), 1, RATE, 0, trainable)
@@ -129,7 +129,7 @@ def train_ours(
 
 
 def train_stock(examples: Sequence[Example], instructed: InstructionPosition, batch: int, folder: Path) -> float:
-    """The library's Trainer on its own class; examples a second."""
+    """Train the stock model with transformers' Trainer; return examples per second."""
     clock = Clock(batch)
     model = stock_model()
     if examples[0].modality is Modality.TEXT:
@@ -165,7 +165,7 @@ def stock_batch(
     examples: Sequence[Example],
     dtype: torch.dtype = torch.bfloat16,
 ) -> dict[str, Tensor]:
-    """What the processor makes of prompts, answers and sounds; labels on answers alone."""
+    """Return the processor's batch of prompts, answers and sounds, with labels on answers alone."""
     processor = Qwen2AudioProcessor(ours.extractor, ours.tokenizer)
     maker = row_maker(ours, instructed)
     texts, answers, waves = [], [], []
@@ -189,13 +189,13 @@ def stock_batch(
 
 
 def row_maker(model: Qwen2Audio, instructed: InstructionPosition) -> RowMaker:
-    """The task as `eartune run` asks it."""
+    """Return the maker of rows with the prompts of `eartune run`."""
     architecture = Architecture(type="qwen2-audio", checkpoint="pocket", instruction=instructed)
     return RowMaker(model, SluTask(), Schema.of([SemanticFrame.of("any", "scenario")]), architecture)
 
 
 def loss_difference(examples: Sequence[Example], instructed: InstructionPosition) -> float:
-    """The largest between both losses over some steps of training in float32, the same rows in each step."""
+    """Return the largest difference between both losses over some steps in float32, with the same rows in each."""
     ours, stock = our_model(torch.float32).model, stock_model(torch.float32)
     face = Qwen2Audio(ours, pocket().tokenizer, pocket().extractor)
     rows = row_maker(face, instructed)
@@ -220,7 +220,7 @@ def loss_difference(examples: Sequence[Example], instructed: InstructionPosition
 
 
 def decoding_row(name: str, beams: int, instructed: InstructionPosition) -> dict[str, Any]:
-    """Clips a second of both, round by round; no weights end an answer, so that all are equally long."""
+    """Measure clips per second of both in turns; random weights never end an answer, so all are equally long."""
     ours, stock = our_model(), stock_model().eval()
     ours.module.eval()
     stock_rates, our_rates = [], []
@@ -237,7 +237,7 @@ def decoding_row(name: str, beams: int, instructed: InstructionPosition) -> dict
 
 @torch.no_grad()
 def answers_of_ours(model: Qwen2Audio, beams: int, instructed: InstructionPosition) -> list[str]:
-    """From waves to text."""
+    """Decode waves to text with eartune."""
     rows = [
         Row(asked(model, instructed), model.features(noise(SECONDS_TO_DECODE, seed)), None) for seed in range(CLIPS)
     ]
@@ -247,7 +247,7 @@ def answers_of_ours(model: Qwen2Audio, beams: int, instructed: InstructionPositi
 
 @torch.no_grad()
 def answers_of_stock(stock: Any, ours: Qwen2Audio, beams: int, instructed: InstructionPosition) -> list[str]:
-    """The same with the processor and the library's `generate`."""
+    """Decode waves to text with the processor and transformers' `generate`."""
     processor = Qwen2AudioProcessor(ours.extractor, ours.tokenizer)
     placeholder = ours.tokenizer.convert_ids_to_tokens(ours.audio_token_id)
     prompt = asked(ours, instructed)
@@ -269,7 +269,7 @@ def answers_of_stock(stock: Any, ours: Qwen2Audio, beams: int, instructed: Instr
 
 
 def asked(model: Qwen2Audio, instructed: InstructionPosition) -> Prompt:
-    """What is asked about a clip."""
+    """Return the instruction for a clip."""
     return render(model.chat, instruction(True), None, instructed)
 
 
@@ -277,7 +277,7 @@ def asked(model: Qwen2Audio, instructed: InstructionPosition) -> Prompt:
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Seconds."""
+    """Return the seconds that a call takes."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
@@ -286,7 +286,7 @@ def timed(work: Callable[[], object]) -> float:
 def row_of(
     name: str, instructed: InstructionPosition, stock: Sequence[float], ours: Sequence[float], apart: float
 ) -> dict[str, Any]:
-    """Rates of the rounds in numbers."""
+    """Return the medians and ratios of the rounds' rates."""
     ratios = [our / their for our, their in zip(ours, stock, strict=True)]
     return {
         "what": name,

@@ -1,8 +1,7 @@
-"""What holding answers to a schema costs a token, in turns, in one run: python benchmarks/constraint.py
+"""Measure the cost of constrained decoding for each token, in turns: python benchmarks/constraint.py
 
-Writes benchmarks/constraint.json: milliseconds a token of searches as long as each other, free, held, and held with
-forced tokens skipped (greedy alone does that); median ratios and their range; how many answers of random weights are
-valid.
+Writes benchmarks/constraint.json: milliseconds per token of equally long searches, free, held to the grammar, and held
+with forced tokens skipped; median ratios and their range; how many answers of random weights are valid.
 """
 
 import statistics
@@ -31,15 +30,15 @@ ROUNDS, CLIPS, NEW_TOKENS = 7, 8, 24
 
 
 class StepByStep(GrammarRules):
-    """Asks the model even where there is no choice."""
+    """Rules that run the model even for tokens that the grammar forces."""
 
     def forced(self, answer: Answer) -> Answer:
-        """No tokens."""
+        """Return no tokens, so that none is skipped."""
         return ()
 
 
 def main() -> None:
-    """Greedy and with beams."""
+    """Measure greedy search and beam search, print a table and write the results."""
     model = our_model()
     model.module.eval()
     schema = Schema.of(utterance.frame for utterance in requests(500))
@@ -53,7 +52,7 @@ def main() -> None:
 
 
 def measured(model: Qwen2Audio, batch: Batch, schema: Schema, beams: int) -> dict[str, Any]:
-    """Milliseconds a token of each way of searching, and how many answers are valid."""
+    """Return milliseconds per token of each kind of search, and how many answers are valid."""
     free, held, skipping = [], [], []
     end = model.tokenizer.convert_tokens_to_ids(model.chat.answer_end)
     constraint = constraint_of(grammar(schema), model.tokenizer, model.model.config.get_text_config().vocab_size, end)
@@ -79,13 +78,13 @@ def measured(model: Qwen2Audio, batch: Batch, schema: Schema, beams: int) -> dic
 
 
 def cut_off(rules: GrammarRules) -> GrammarRules:
-    """Without the steps in which an answer is closed, so that it is as long as a free one."""
+    """Remove the steps that close an answer, so that it is as long as an unconstrained one."""
     rules.limit = rules.closing_from
     return rules
 
 
 def time_a_token(model: Qwen2Audio, batch: Batch, beams: int, rules: Rules) -> float:
-    """Milliseconds of a search after its prompts are read, divided by the tokens of its longest answer."""
+    """Return the milliseconds of a search after its prefill, divided by the tokens of its longest answer."""
     decoder, states = prefill(model, batch)
     scores = model.head(states[:, -1]).float()
     start = time.perf_counter()

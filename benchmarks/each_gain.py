@@ -1,7 +1,7 @@
-"""What each thing left out of a step or a search is worth alone, in turns, in one run: python benchmarks/each_gain.py
+"""Measure the gain of each optimisation of a step or a search on its own, in turns: python benchmarks/each_gain.py
 
-Ours against ours without it, on the model and the requests of the other benchmarks, in bfloat16. Writes
-benchmarks/each_gain.json: median seconds of both, and the ratio's median and range.
+eartune is compared with itself without the optimisation, on the model and the requests of the other benchmarks, in
+bfloat16. Writes benchmarks/each_gain.json: median seconds of both, and the ratio's median and range.
 """
 
 import statistics
@@ -40,7 +40,7 @@ Work = Callable[[], object]
 
 
 def main() -> None:
-    """Training first, then answers."""
+    """Measure the optimisations of training, then those of decoding."""
     model = our_model()
     model.module.eval()
     model.components.set_trainable(LANGUAGE_MODEL_ONLY)
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def rows_of(model: Qwen2Audio, examples: Sequence[Example], instructed: InstructionPosition) -> list[Row]:
-    """With their answers."""
+    """Return rows with targets."""
     return [row_maker(model, instructed).to_learn(example) for example in examples]
 
 
@@ -71,7 +71,7 @@ def rows_of(model: Qwen2Audio, examples: Sequence[Example], instructed: Instruct
 
 
 def training_rows(model: Qwen2Audio, kind: str, examples: Sequence[Example]) -> list[dict[str, Any]]:
-    """Logits of answers alone; no padding, with like lengths together; an instruction that stands first read once."""
+    """Measure logits of answers only, packing without padding, and the shared prefix computed once."""
     rows, first = (sorted(rows_of(model, examples, place), key=model.n_positions) for place in ("after", "before"))
     ours, stock = Learner(model).eval(), whole(model)
     tried: dict[str, tuple[Work, Work]] = {
@@ -83,7 +83,7 @@ def training_rows(model: Qwen2Audio, kind: str, examples: Sequence[Example]) -> 
 
 
 def whole(model: Qwen2Audio) -> Callable[[Batch], Tensor]:
-    """The loss from logits of every position, as stock forwards take it."""
+    """Return the loss from the logits of every position, as stock models compute it."""
 
     def loss(batch: Batch) -> Tensor:
         logits = model.head(model.hidden(batch))[:, :-1].float()
@@ -99,7 +99,7 @@ def step(
     shares: bool = True,
     packs: bool = True,
 ) -> None:
-    """Forward and backward of all micro-batches."""
+    """Run forward and backward of all micro-batches."""
     model.packs = packs
     model.collator = replace(model.collator, shares_prefix="always" if shares else "never")
     for first in range(0, len(rows), MICRO_BATCH):
@@ -109,7 +109,7 @@ def step(
 
 
 def kept_states_row(model: Qwen2Audio, rows: Sequence[Row], examples: Sequence[Example]) -> dict[str, Any]:
-    """What a frozen encoder made of recordings, read from memory."""
+    """Measure cached states of a frozen encoder, which are read from memory."""
     clips = [encoded(model, read_audio(example.recording.path)) for example in examples if example.recording]
     kept = [replace(row, clip=clip) for row, clip in zip(rows, clips, strict=True)]
     ours = Learner(model).eval()
@@ -117,7 +117,7 @@ def kept_states_row(model: Qwen2Audio, rows: Sequence[Row], examples: Sequence[E
 
 
 def activations_row(model: Qwen2Audio, rows: Sequence[Row]) -> dict[str, Any]:
-    """The decoder's activations kept, not computed again."""
+    """Measure kept activations of the decoder against recomputed ones."""
     again = our_model()
     again.components.set_trainable(LANGUAGE_MODEL_ONLY)
     again.recompute_activations()
@@ -128,20 +128,20 @@ def activations_row(model: Qwen2Audio, rows: Sequence[Row]) -> dict[str, Any]:
 # --- answers -------------------------------------------------------------------------------------------------------
 
 
-class AlreadySpread(StepScores):
-    """Has read every prompt once a beam, so that a search need not spread them."""
+class OncePerBeam(StepScores):
+    """Scores of a cache that read every prompt once for each beam."""
 
     searching = False
 
     def select(self, rows: Sequence[int]) -> None:
-        """The first time, nothing is left to do."""
+        """Select rows, except the first time, as beams exist already."""
         if self.searching:
             super().select(rows)
         self.searching = True
 
 
 def beams_row(model: Qwen2Audio, rows: Sequence[Row]) -> dict[str, Any]:
-    """Prompts read once, before beams are spread."""
+    """Measure a prefill that reads each prompt once for all beams."""
     asked = [Row(row.prompt, row.clip, None) for row in rows]
     return measured(
         f"prompts read once, {BEAMS} beams", lambda: answer(model, asked), lambda: answer(model, asked, spread=True)
@@ -150,27 +150,27 @@ def beams_row(model: Qwen2Audio, rows: Sequence[Row]) -> dict[str, Any]:
 
 @torch.no_grad()
 def answer(model: Qwen2Audio, rows: Sequence[Row], spread: bool = False) -> None:
-    """A search of some tokens, from mels on."""
+    """Decode some tokens, including the encoder."""
     times = BEAMS if spread else 1
     decoder, states = prefill(model, model.collate([row for row in rows for _ in range(times)]))
     scores = model.head(states[::times, -1]).float()
-    writer = (AlreadySpread if spread else StepScores)(model, decoder)
+    writer = (OncePerBeam if spread else StepScores)(model, decoder)
     beam_search(writer, scores, BEAMS, Unconstrained(-1, NEW_TOKENS, model.audio_token_id))
 
 
 class EndInTurn(Unconstrained):
-    """The first row ends after 18 tokens, and another one every two tokens; for greedy search."""
+    """Rules of a greedy search whose first row ends after 18 tokens, and another row every two tokens."""
 
     def mask(self, answers: Sequence[Answer], scores: Tensor) -> Tensor:
-        """The end alone, for the first open row, when it is its turn."""
+        """Allow only the end for the first unfinished row when it is its turn."""
         if len(answers[0]) + 1 == NEW_TOKENS - 2 * (len(answers) - 1):
             scores = scores.clone()
             scores[0, self.end] = torch.inf
         return super().mask(answers, scores)
 
 
-class LetsNobodyGo(StepScores):
-    """Reads padding for rows that have ended, as the library's own search does."""
+class KeepsFinishedRows(StepScores):
+    """Scores that also compute padding for finished rows, as transformers' search does."""
 
     def __init__(self, model: Qwen2Audio, decoder: CachedDecoder) -> None:
         super().__init__(model, decoder)
@@ -178,28 +178,28 @@ class LetsNobodyGo(StepScores):
         self.n_rows = len(self.open_rows)
 
     def select(self, rows: Sequence[int]) -> None:
-        """Note who is left."""
+        """Record which rows are unfinished."""
         self.open_rows = [self.open_rows[row] for row in rows]
 
     def extend(self, tokens: Sequence[Answer]) -> Tensor:
-        """Scores of those who are left."""
+        """Append tokens to all rows, padding to finished ones, and return the scores of unfinished rows."""
         given = dict(zip(self.open_rows, tokens, strict=True))
         return super().extend([given.get(row, (0,)) for row in range(self.n_rows)])[self.open_rows]
 
 
 def ended_row(model: Qwen2Audio, rows: Sequence[Row]) -> dict[str, Any]:
-    """Answers of 18 to 32 tokens, greedily."""
+    """Measure greedy search with answers of 18 to 32 tokens, with and without finished rows."""
     asked = [Row(row.prompt, row.clip, None) for row in rows]
     return measured(
         "ended rows let go, greedy",
         lambda: answer_in_turn(model, asked, StepScores),
-        lambda: answer_in_turn(model, asked, LetsNobodyGo),
+        lambda: answer_in_turn(model, asked, KeepsFinishedRows),
     )
 
 
 @torch.no_grad()
 def answer_in_turn(model: Qwen2Audio, rows: Sequence[Row], writing: type[StepScores]) -> None:
-    """A search from mels on."""
+    """Decode, including the encoder, with rows that end in turn."""
     decoder, states = prefill(model, model.collate(rows))
     scores = model.head(states[:, -1]).float()
     greedy(writing(model, decoder), scores, EndInTurn(END, NEW_TOKENS, model.audio_token_id))
@@ -209,7 +209,7 @@ def answer_in_turn(model: Qwen2Audio, rows: Sequence[Row], writing: type[StepSco
 
 
 def measured(what: str, ours: Work, without: Work) -> dict[str, Any]:
-    """Seconds of both, in turns; the first round warms up."""
+    """Return seconds of both, measured in turns; the first round is a warm-up."""
     rounds = [(timed(ours), timed(without)) for _ in range(ROUNDS + 1)][1:]
     ratios = sorted(b / a for a, b in rounds)
     return {
@@ -223,7 +223,7 @@ def measured(what: str, ours: Work, without: Work) -> dict[str, Any]:
 
 
 def timed(work: Work) -> float:
-    """Seconds."""
+    """Return the seconds that a call takes."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start

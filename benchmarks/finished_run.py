@@ -1,4 +1,4 @@
-"""How long `eartune run` takes to find that a finished experiment of many recordings leaves nothing to do.
+"""Measure how long `eartune run` takes for a finished experiment with many recordings.
 
 python benchmarks/finished_run.py [--recordings 50000]
 
@@ -35,7 +35,7 @@ GRID = {
 
 
 def main() -> None:
-    """Make the data, the finished experiment, and time runs of it."""
+    """Make the data and the finished experiment, and measure runs of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recordings", type=int, default=50_000)
     asked = parser.parse_args()
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def make_data(folder: Path, count: int) -> None:
-    """Nine in ten recordings for speech, the others for the test, as many texts as recordings, and the experiment."""
+    """Write nine in ten recordings for speech, the others for the test, as many texts, and the experiment."""
     n_test = count // 10
     noise = np.random.default_rng(0)
     for name, first, last in (("test", 0, n_test), ("speech", n_test, count), ("text", 0, count)):
@@ -76,7 +76,7 @@ def make_data(folder: Path, count: int) -> None:
 
 
 def timed_run(folder: Path) -> float:
-    """The seconds of one run from the reading of the YAML on, without the time to train: models are not made."""
+    """Return the seconds of one run, starting with the reading of the YAML; no model is trained."""
     started = time.perf_counter()
     with patch.object(runner, "make_model", pretend):
         runner.run(read_experiment(folder / "large.yaml"), folder, folder / "runs", Console())
@@ -84,7 +84,7 @@ def timed_run(folder: Path) -> float:
 
 
 def pretend(context: Any, plan: Any, keys: Any, result: Any) -> Any:
-    """A finished result in place of a model."""
+    """Return a finished result instead of making a model."""
     score = Score(0.5, 0.4, 0.6, 100)
     scores = {name: score for name in context.experiment.task.metrics(context.pools.labels)}
     return replace(result, status="finished", scores=scores, seconds={"train": 1.0, "decode": 1.0})

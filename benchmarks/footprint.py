@@ -1,4 +1,4 @@
-"""The memory that `eartune check` foretells, against what tensors take in one training step: no GPU is needed.
+"""Compare the memory that `eartune check` estimates with the tensors of one training step; no GPU is needed.
 
     python benchmarks/footprint.py
 
@@ -65,7 +65,7 @@ MODES: dict[str, Mode] = {
 
 
 def main() -> None:
-    """A row a mode; beside it, what the 7B model is foretold to take."""
+    """Measure each mode of training; print and write it beside the estimate for the 7B model."""
     table = Table("mode", "foretold MB", "measured MB", "ratio", "7B, foretold GB", "on", box=None)
     rows = []
     for name, mode in MODES.items():
@@ -87,7 +87,7 @@ def main() -> None:
 
 
 def stage_of(mode: Mode, folder: Path) -> Stage:
-    """A micro-batch of rows all alike."""
+    """Return a stage of one micro-batch with equal rows."""
     recording = Recording(folder / "noise.wav", SECONDS)
     utterance = Utterance(id="u", text=WORDS, frame=FRAME, language="en", recordings=(recording,))
     example = Example(utterance, recording if mode[3] else None)
@@ -95,13 +95,13 @@ def stage_of(mode: Mode, folder: Path) -> Stage:
 
 
 def foretell(mode: Mode, size: Size) -> Footprint:
-    """As `eartune check` has it."""
+    """Return the estimate of `eartune check`."""
     architecture = Architecture(type="qwen2-audio", checkpoint="pocket", precision=mode[1])
     return footprint(size, stage_of(mode, Path()), architecture, mode[0], SluTask())
 
 
 def measure(mode: Mode) -> float:
-    """Bytes of all tensors at the worst moment of the second step."""
+    """Return the peak bytes of all tensors in the second step."""
     training, precision, trainable, _ = mode
     model = our_model()
     model.collator = replace(model.collator, shares_prefix="never")  # rows all alike would share all
@@ -139,7 +139,7 @@ def measure(mode: Mode) -> float:
 
 
 class Tally(TorchDispatchMode):
-    """The bytes of all storages that are alive, and the most there ever were."""
+    """Counts the bytes of all living storages, and their maximum."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -147,14 +147,14 @@ class Tally(TorchDispatchMode):
         self.now = self.peak = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Run the operation and look at what came out."""
+        """Run the operation and count the storages of its results."""
         found = func(*args, **(kwargs or {}))
         for tensor in tree_leaves(found):
             self.count(tensor)
         return found
 
     def count(self, tensor: Any) -> None:
-        """Once, until it is released."""
+        """Count a storage once, until it is released."""
         if isinstance(tensor, torch.Tensor) and (storage := tensor.untyped_storage()) not in self.known:
             self.known[storage] = True
             self.now += storage.nbytes()
@@ -162,12 +162,12 @@ class Tally(TorchDispatchMode):
             weakref.finalize(storage, self.release, storage.nbytes())
 
     def release(self, size: int) -> None:
-        """A storage is gone."""
+        """Subtract a storage that is released."""
         self.now -= size
 
 
 def micro_batch(model: Qwen2Audio, mode: Mode) -> Batch:
-    """The rows as the trainer has them."""
+    """Return the rows as the trainer makes them."""
     with tempfile.TemporaryDirectory() as folder:
         stage = stage_of(mode, Path(folder))
         noise = np.random.default_rng(0).standard_normal(round(SECONDS * SAMPLE_RATE)) * 0.1

@@ -28,7 +28,7 @@ FOUND = Path(__file__).with_suffix(".json")
 
 
 def main(first: int, n_trials: int, seed: int) -> int:
-    """Run the trials, print a line for each, and write what was found; return the exit code."""
+    """Run the trials, print a line for each, and write the results; return the exit code."""
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         make_data(root / "data")
@@ -69,14 +69,14 @@ def run_trial(number: int, variant: str, draw: random.Random, whole: tuple[int, 
 
 
 def draw_kill(number: int, draw: random.Random, n_operations: int, seconds: float) -> Kill:
-    """Where a trial is killed: at a moment if its number is odd, else at an operation or in a write."""
+    """Draw where a trial is killed: at a moment if its number is odd, else at an operation or in a write."""
     if number % 2:
         return Kill(seconds=draw.uniform(0, seconds))
     return Kill(number=draw.randrange(n_operations), most_bytes=draw.choice((1, 50, 150, 2000)) if number % 4 else None)
 
 
 def place_of(kill: Kill, operations: list[str]) -> str:
-    """Where a run was killed, in words."""
+    """Return a description of where a run was killed."""
     last = f"operation {len(operations)}, {operations[-1]}" if operations else "the first operation"
     if kill.seconds is not None:
         return f"{kill.seconds:.2f} s after its start, after {last}"

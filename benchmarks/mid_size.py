@@ -1,4 +1,4 @@
-"""What the benchmarks run on: a Qwen2-Audio of middle size with random weights, and requests of an assistant."""
+"""The model and data of the benchmarks: a middle-sized Qwen2-Audio with random weights, and assistant requests."""
 
 import tempfile
 from copy import deepcopy
@@ -19,7 +19,7 @@ from eartune.models.registry import pocket_folder
 
 
 def config() -> Qwen2AudioConfig:
-    """A tower of Whisper base's size, and 8 layers of 1024 (103 M) with the pocket vocabulary."""
+    """Return the configuration: an encoder like Whisper base, 8 layers of width 1024 (103 M), pocket's vocabulary."""
     return Qwen2AudioConfig(
         audio_config={"d_model": 512, "encoder_layers": 6, "encoder_ffn_dim": 2048, "num_mel_bins": 80}
         | {"encoder_attention_heads": 8},
@@ -30,13 +30,13 @@ def config() -> Qwen2AudioConfig:
 
 
 def stock_model(dtype: torch.dtype = torch.bfloat16) -> Qwen2AudioForConditionalGeneration:
-    """The library's class with weights that are the same every time."""
+    """Return transformers' model with random weights that are the same every time."""
     return deepcopy(drawn()).to(dtype)
 
 
 @cache
 def drawn() -> Qwen2AudioForConditionalGeneration:
-    """Drawn once, which takes longer than a copy."""
+    """Return the state dict, which is drawn once, as that takes longer than a copy."""
     torch.manual_seed(0)
     settings = config()
     settings._attn_implementation = "sdpa"
@@ -44,25 +44,25 @@ def drawn() -> Qwen2AudioForConditionalGeneration:
 
 
 def our_model(dtype: torch.dtype = torch.bfloat16) -> Qwen2Audio:
-    """The same weights behind our face, with the tokenizer and the extractor of the pocket checkpoint."""
+    """Return eartune's model with the same weights, and pocket's tokenizer and feature extractor."""
     return Qwen2Audio(stock_model(dtype), pocket().tokenizer, pocket().extractor)
 
 
 @cache
 def pocket() -> Qwen2Audio:
-    """Loaded once, for its tokenizer and its extractor."""
+    """Return the pocket checkpoint, loaded once for its tokenizer and feature extractor."""
     return Qwen2Audio.load(str(pocket_folder("pocket")), torch.bfloat16)
 
 
 def requests(count: int) -> tuple[Utterance, ...]:
-    """Typed requests with their frames."""
+    """Return requests as text with their frames."""
     corpus = GrammarCorpus(corpus="grammar", grammar="home", sentences=count)
     with tempfile.TemporaryDirectory() as nothing:
         return corpus.load(Source(Path(nothing), Path(nothing)))
 
 
 def spoken(utterances: tuple[Utterance, ...], folder: Path) -> tuple[Example, ...]:
-    """Each as noise of the length that its words would take at 12 letters a second and 1 s of silence."""
+    """Return each request as noise of its spoken length: 12 letters per second and 1 s of silence."""
     examples = []
     for number, utterance in enumerate(utterances):
         path = folder / f"{number}.wav"
@@ -73,6 +73,6 @@ def spoken(utterances: tuple[Utterance, ...], folder: Path) -> tuple[Example, ..
 
 
 def noise(seconds: float, seed: int = 0) -> Wave:
-    """What takes as long to hear as speech."""
+    """Return noise, which takes as long to encode as speech."""
     draw = np.random.default_rng(seed)
     return (draw.standard_normal(round(seconds * SAMPLE_RATE)) * 0.1).astype(np.float32)

@@ -1,7 +1,7 @@
-"""SLURP's scoring as its official scorer is described to work, in plain loops on the libraries that it names.
+"""SLURP's scoring, in plain loops as its official scorer is described, with the libraries that it names.
 
-The official code has no licence and is not here. This stands in for it as a baseline of speed, and as a second
-opinion on the numbers. It needs an environment with textdistance 4.1.5 and jiwer 2.0.0.
+The official code has no licence and is not included. This replaces it as a baseline of speed, and as a check of the
+numbers. It needs an environment with textdistance 4.1.5 and jiwer 2.0.0.
 """
 
 import json
@@ -15,7 +15,7 @@ import textdistance
 
 
 def main(gold_file: str, predictions_file: str) -> None:
-    """Print the micro F1s and the seconds they took, reading included."""
+    """Print the micro F1 scores and the seconds of reading and scoring."""
     started = time.perf_counter()
     gold = {}
     for row in map(json.loads, Path(gold_file).read_text(encoding="utf-8").splitlines()):
@@ -34,14 +34,14 @@ def main(gold_file: str, predictions_file: str) -> None:
 
 
 def gold_of(row: dict) -> dict:
-    """Scenario, action and entities; fillers are lower-cased tokens."""
+    """Return scenario, action and entities; fillers are lower-cased tokens."""
     words = [token["surface"].lower() for token in row["tokens"]]
     entities = [{"type": e["type"], "filler": " ".join(words[place] for place in e["span"])} for e in row["entities"]]
     return {"scenario": row["scenario"], "action": row["action"], "entities": entities}
 
 
 def add(sums: dict, gold: dict, said: dict) -> None:
-    """One recording's hits and errors."""
+    """Add one recording's hits and errors."""
     pairs = {name: (gold[name], said[name]) for name in ("scenario", "action")}
     pairs["intent"] = tuple(f"{row['scenario']}_{row['action']}" for row in (gold, said))
     for name, (right, answer) in pairs.items():
@@ -52,7 +52,7 @@ def add(sums: dict, gold: dict, said: dict) -> None:
 
 
 def spans(sums: Counter, gold: list, said: list) -> None:
-    """Exact entities."""
+    """Count entities with the exact filler."""
     left = list(gold)
     for entity in said:
         if entity in left:
@@ -64,7 +64,7 @@ def spans(sums: Counter, gold: list, said: list) -> None:
 
 
 def distances(sums: Counter, gold: list, said: list, distance) -> None:
-    """Entities of the right type, with as much error as their fillers are apart."""
+    """Count entities of the right type, with the distance of their fillers as error."""
     left = list(gold)
     for entity in said:
         rivals = [

@@ -1,4 +1,4 @@
-"""Audio at its true length against the 30 s pad, same weights, in one run: python benchmarks/trimmed_audio.py
+"""Compare audio at its true length with audio padded to 30 s, with the same weights: python benchmarks/trimmed_audio.py
 
 Writes benchmarks/trimmed_audio.json: for clips of some lengths, milliseconds of mel and encoder either way (median of
 several calls, taken in turns), their ratio, and the largest difference of hidden states and logits in float32.
@@ -29,7 +29,7 @@ ROUNDS = 7
 
 
 def main() -> None:
-    """Measure the pocket checkpoint, whose tower is Whisper base."""
+    """Measure the pocket checkpoint, whose encoder is Whisper base."""
     pocket = build_pocket()
     pocket.model.float()
     rows = [compare(pocket, seconds) for seconds in SECONDS]
@@ -40,7 +40,7 @@ def main() -> None:
 
 @torch.no_grad()
 def compare(pocket: Qwen2Audio, seconds: float) -> dict[str, float]:
-    """One clip of noise, trimmed and padded."""
+    """Measure one clip of noise, trimmed and padded."""
     wave = (np.random.default_rng(0).standard_normal(round(seconds * SAMPLE_RATE)) * 0.1).astype(np.float32)
     row = Row(render(pocket.chat, "Repeat the sentence.", None), pocket.features(wave), None)
     batch = pocket.collate([row])
@@ -70,7 +70,7 @@ def compare(pocket: Qwen2Audio, seconds: float) -> dict[str, float]:
 
 
 def states_of_stock(pocket: Qwen2Audio, mel: Tensor, n_frames: Tensor) -> Tensor:
-    """What the library's tower makes of one mel of 30 s, attending as it chooses by itself."""
+    """Return the states of transformers' encoder for one mel of 30 s, with its default attention."""
     tower = pocket.model.model.audio_tower
     tower.__class__ = Qwen2AudioEncoder
     tower.config._attn_implementation = "sdpa"
@@ -83,7 +83,7 @@ def states_of_stock(pocket: Qwen2Audio, mel: Tensor, n_frames: Tensor) -> Tensor
 
 
 def in_turns(*calls: Callable[[], object]) -> list[float]:
-    """Median seconds of each call, measured in turns so that a busy moment hits all of them."""
+    """Return median seconds of each call, measured in turns so that other load affects all of them."""
     taken: list[list[float]] = [[] for _ in calls]
     for round_number in range(ROUNDS + 1):
         for call, times in zip(calls, taken, strict=True):

@@ -1,4 +1,4 @@
-"""Rooms, microphones and noise: what stands between a synthetic voice and a recording of a real person."""
+"""Simulation of rooms, microphones and noise, which make synthetic speech more like real recordings."""
 
 import numpy as np
 import soxr
@@ -9,7 +9,7 @@ LONGEST_SECONDS = 18.0
 
 
 def record(wave: Wave, draw: np.random.Generator) -> Wave:
-    """The wave as some microphone in some room might hear it; every step happens only sometimes."""
+    """Return the wave as a random microphone in a random room would record it; every step is applied at random."""
     wave = wave / (np.abs(wave).max() + 1e-6) * 0.5
     if draw.random() < 0.5:
         wave = resample(wave, draw.uniform(0.9, 1.12))
@@ -25,18 +25,18 @@ def record(wave: Wave, draw: np.random.Generator) -> Wave:
 
 
 def resample(wave: Wave, factor: float) -> Wave:
-    """Faster and higher, or slower and lower: another vocal tract."""
+    """Return the wave faster and higher, or slower and lower, as from another vocal tract."""
     return np.asarray(soxr.resample(wave, SAMPLE_RATE * factor, SAMPLE_RATE))
 
 
 def pause(wave: Wave, draw: np.random.Generator) -> Wave:
-    """Silence before and after, as long as people take to begin and to find the button."""
+    """Add silence before and after the speech, of the lengths that users leave."""
     before, after = (int(draw.exponential(mean) * SAMPLE_RATE) for mean in (0.35, 0.35))
     return np.pad(wave, (min(before, 2 * SAMPLE_RATE), min(after, 2 * SAMPLE_RATE)))
 
 
 def reverberate(wave: Wave, draw: np.random.Generator) -> Wave:
-    """A room: noise under an exponential decay of 0.1 to 0.6 s, after the direct sound."""
+    """Add the reverberation of a room: noise with an exponential decay of 0.1 to 0.6 s after the direct sound."""
     seconds = draw.uniform(0.1, 0.6)
     tail = draw.standard_normal(int(seconds * SAMPLE_RATE)) * np.exp(
         -6.9 * np.linspace(0, 1, int(seconds * SAMPLE_RATE))
@@ -49,7 +49,7 @@ def reverberate(wave: Wave, draw: np.random.Generator) -> Wave:
 
 
 def colour(wave: Wave, draw: np.random.Generator) -> Wave:
-    """A microphone: a high and a low end, and a slow wave over the spectrum, 6 dB either way."""
+    """Apply a microphone's frequency response: a high-pass, a low-pass, and a slow wave of up to 6 dB."""
     spectrum = np.fft.rfft(wave)
     hertz = np.fft.rfftfreq(len(wave), 1 / SAMPLE_RATE)
     gain = 10 ** (draw.uniform(0, 6) * np.sin(2 * np.pi * (hertz / draw.uniform(2000, 9000) + draw.random())) / 20)
@@ -59,7 +59,7 @@ def colour(wave: Wave, draw: np.random.Generator) -> Wave:
 
 
 def noise(length: int, draw: np.random.Generator) -> Wave:
-    """Noise of unit power between white and brown."""
+    """Return noise of unit power between white and brown."""
     spectrum = np.fft.rfft(draw.standard_normal(length))
     spectrum /= np.maximum(np.arange(len(spectrum)), 1) ** draw.uniform(0, 1)
     shaped = np.fft.irfft(spectrum, length)

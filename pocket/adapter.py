@@ -1,4 +1,4 @@
-"""The modality adapter in closed form: frames aligned to tokens, then one ridge regression onto their embeddings."""
+"""The modality adapter in closed form: frames are aligned to tokens, then mapped by ridge regression."""
 
 from collections.abc import Sequence
 
@@ -13,9 +13,10 @@ SILENCE_THRESHOLD = 0.4  # a frame less than this far along its token, relative 
 
 
 def fit_adapter(states: Sequence[Tensor], tokens: Sequence[Sequence[int]], embeddings: Tensor) -> tuple[Tensor, Tensor]:
-    """Weight (width, features) and bias (width,) that map a frame to the embedding of the token it is part of.
+    """Return weight (width, features) and bias (width,) that map a frame to the embedding of its token.
 
-    states: (frames, features) a clip; tokens: its text; embeddings: (vocabulary, width) of the language model.
+    states: (frames, features) for each clip; tokens: those of its text; embeddings: (vocabulary, width) of the language
+    model.
     Frames between words are mapped to the mean embedding. Each round aligns every clip's frames to its tokens
     (monotone, Viterbi) under the current map and solves for the next; the first alignment is uniform.
     """
@@ -50,16 +51,16 @@ def fit_adapter(states: Sequence[Tensor], tokens: Sequence[Sequence[int]], embed
 
 
 def uniform(n_frames: int, path: Sequence[int]) -> np.ndarray:
-    """An eighth of the clip silent at either end, the tokens spread evenly between."""
+    """Return the first alignment: an eighth of the clip is silence at either end, with tokens spread evenly between."""
     edge = n_frames // 8
     inner = np.linspace(0, len(path) // 2, n_frames - 2 * edge, endpoint=False).astype(int)
     return np.asarray(path)[np.concatenate([np.zeros(edge, int), 2 * inner + 1, np.full(edge, len(path) - 1)])]
 
 
 def viterbi(scores: np.ndarray) -> np.ndarray:
-    """The best state for each frame, scores (frames, states); states alternate silence, token, ..., silence.
+    """Return the best state for each frame from scores (frames, states); states are silence, token, ..., silence.
 
-    A path starts in the first two states and ends in the last two, and goes on by 0, 1 or (over a silence) 2.
+    A path starts in one of the first two states, ends in one of the last two, and advances by 0, 1 or, over silence, 2.
     """
     n_frames, n_states = scores.shape
     best = np.full(n_states, -np.inf)
@@ -84,7 +85,7 @@ def viterbi(scores: np.ndarray) -> np.ndarray:
 
 
 def ridge(features: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """Weighted least squares (targets, features) with a small penalty; both sides are centred already."""
+    """Return the weights (targets, features) of a weighted ridge regression; both sides are centred already."""
     weighted = features * (weights / weights.mean())
     gram = weighted.T @ features / len(features)
     gram += RIDGE * torch.eye(len(gram)) * gram.diagonal().mean()

@@ -1,4 +1,4 @@
-"""Adapter and LoRA learn together to answer speech as they answer text; saved every few minutes, resumed exactly."""
+"""Train adapter and LoRA together to answer speech as text is answered; saved every few minutes, resumed exactly."""
 
 import math
 import random
@@ -32,7 +32,7 @@ SAVE_SECONDS = 240
 
 
 class Example(NamedTuple):
-    """A planned example: the sentence, a clip of it (None: typed), what is asked."""
+    """A planned example: the sentence, its clip (None for text), the instruction and the answer."""
 
     sentence: Sentence
     clip: Clip | None
@@ -49,7 +49,7 @@ def align(
     work: Path,
     shipped: Path | None,
 ) -> None:
-    """Train up to `n_examples` in all and leave `pocket.safetensors` in the work folder."""
+    """Train on `n_examples` in total and write `pocket.safetensors` to the work folder."""
     prepare(pocket)
     if shipped is not None:
         put_back(pocket, load_file(shipped))
@@ -83,7 +83,7 @@ def align(
 
 
 def prepare(pocket: Qwen2Audio) -> None:
-    """LoRA on the language model, adapter trainable, everything else frozen."""
+    """Add LoRA to the language model, make the adapter trainable, and freeze everything else."""
     pattern = r"model\.language_model\.layers\..*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
     lora = LoraConfig(r=RANK, lora_alpha=int(RANK * LORA_ALPHA_OVER_RANK), target_modules=pattern)
     torch.manual_seed(0)
@@ -92,14 +92,14 @@ def prepare(pocket: Qwen2Audio) -> None:
 
 
 def put_back(pocket: Qwen2Audio, shipped: dict[str, Tensor]) -> None:
-    """Adapter and LoRA as an earlier alignment left them."""
+    """Load the adapter and LoRA weights of an earlier alignment."""
     with torch.no_grad():
         for name, parameter in trained_parameters(pocket):
             parameter.copy_(shipped[name.replace(".default.weight", "")])
 
 
 def plan(sentences: list[Sentence], clips: Clips, n_examples: int) -> list[list[Example]]:
-    """Batches of examples of like length; the n-th example is the same whatever comes after it."""
+    """Return batches of examples of similar length; the n-th example does not depend on `n_examples`."""
     draw = random.Random(7)
     known = {sentence.text: sentence for sentence in sentences if not sentence.held_out}
     spoken = sorted(key for key in clips if key[1] in known)
@@ -134,13 +134,13 @@ def bucket(examples: list[Example], draw: random.Random) -> list[list[Example]]:
 
 
 def make_row(example: Example) -> Row:
-    """The example as the model sees it."""
+    """Return the example as a row of a batch."""
     text = example.sentence.text if example.clip is None else None
     return Row(render(CHAT, example.instruction, text), example.clip, example.answer)
 
 
 def take_step(pocket: Qwen2Audio, rows: list[Row], optimizer: MasterAdamW) -> float:
-    """One step on one batch; the loss is the mean over the tokens of the answers."""
+    """Train one step on one batch; return the mean loss over the tokens of the answers."""
     batch = pocket.collate(rows)
     answers = batch.labels[:, 1:] != -100
     logits = pocket.head(pocket.hidden(batch)[:, :-1][answers]).float()
@@ -153,12 +153,12 @@ def take_step(pocket: Qwen2Audio, rows: list[Row], optimizer: MasterAdamW) -> fl
 
 
 def schedule(step: int, total: int) -> float:
-    """Linear warm-up, a plateau, a linear way down."""
+    """Return the factor of the learning rate: linear warm-up, a plateau, and linear decay."""
     return min((step + 1) / WARM_UP_STEPS, (total - step) / math.ceil(total * DECAY_SHARE), 1.0)
 
 
 def trained_tensors(pocket: Qwen2Audio) -> dict[str, Tensor]:
-    """What ships, under the names of the merged model: `<module>.lora_A`, `.lora_B`, and the adapter whole."""
+    """Return the weights to ship under the names of the merged model: `<module>.lora_A`, `.lora_B`, and the adapter."""
     tensors = {}
     for name, parameter in trained_parameters(pocket):
         tensors[name.replace(".default.weight", "")] = parameter.detach().to(torch.bfloat16).contiguous()
@@ -166,5 +166,5 @@ def trained_tensors(pocket: Qwen2Audio) -> dict[str, Tensor]:
 
 
 def trained_parameters(pocket: Qwen2Audio) -> Iterator[tuple[str, Tensor]]:
-    """The trainable parameters of the wrapped model."""
+    """Return the trainable parameters of the wrapped model by name."""
     return ((name, value) for name, value in pocket.model.named_parameters() if value.requires_grad)

@@ -1,8 +1,7 @@
-"""What the multilingual pocket checkpoint learns to hear beside English: German and Italian, without any label.
+"""Unlabelled German and Italian sentences for the multilingual pocket checkpoint.
 
-Commands to a house, written out of the templates of the Home Assistant project (package home-assistant-intents,
-Apache-2.0), and rows of words from everyday ones to rare ones (package wordfreq), long and impossible to guess. None
-is from xSID, on which the checkpoint is tried.
+The sentences are commands from templates of the Home Assistant project (package home-assistant-intents, Apache-2.0),
+and sequences of frequent and rare words (package wordfreq), which cannot be guessed. None is from xSID, the test.
 """
 
 import hashlib
@@ -25,7 +24,7 @@ _INNERMOST = re.compile(r"\[([^][()]*)\]|\(([^][()]*)\)")
 
 
 def gather_foreign(language: str, commands: int = 3000, rows: int = 3000) -> list[Sentence]:
-    """Sentences of a language without duplicates, in an order that depends on nothing but their words."""
+    """Return the sentences of a language without duplicates, in an order that depends only on their words."""
     draw = random.Random(0)
     words = everyday_words(language)
     found: dict[str, str] = {}
@@ -41,13 +40,13 @@ def gather_foreign(language: str, commands: int = 3000, rows: int = 3000) -> lis
 
 
 def everyday_words(language: str) -> Callable[[random.Random], str]:
-    """Draws a word: half of them among the 1,500 most frequent ones, half among the next 14,000."""
+    """Return a function that draws a word: half of the time of the 1,500 most frequent, else of the next 14,000."""
     known = [word for word in wordfreq.top_n_list(language, 15_500) if SPEAKABLE.fullmatch(word) and len(word) > 1]
     return lambda draw: draw.choice(known[:1500] if draw.random() < 0.5 else known[1500:])
 
 
 def from_words(word: Callable[[random.Random], str], count: int, draw: random.Random) -> Iterator[tuple[str, str]]:
-    """Three to eight words in a row."""
+    """Yield `count` sequences of three to eight words."""
     for _ in range(count):
         yield " ".join(word(draw) for _ in range(draw.randint(3, 8))), "words"
 
@@ -55,7 +54,7 @@ def from_words(word: Callable[[random.Random], str], count: int, draw: random.Ra
 def from_home_assistant(
     language: str, word: Callable[[random.Random], str], count: int, draw: random.Random
 ) -> Iterator[tuple[str, str]]:
-    """As many commands, intents in even turns; names that a house would know are words, numbers are said."""
+    """Yield `count` commands, with all intents in turn; names are replaced by words, and numbers are spelled out."""
     path = Path(home_assistant_intents.__file__).parent / "data" / f"{language}.json"
     content = json.loads(path.read_text(encoding="utf-8"))
     rules = content["expansion_rules"]
@@ -75,12 +74,12 @@ def from_home_assistant(
 
 
 def said(value: Any) -> str:
-    """A value of a list: its words, or an object that holds them under `in`."""
+    """Return the words of a list's value, which is text or an object with the key `in`."""
     return str(value["in"] if isinstance(value, dict) else value)
 
 
 def expand(template: str, rules: dict[str, str], draw: random.Random) -> str:
-    """One sentence of a template: <rule> stands for another one, [a] may be left out, (a|b) is one of the two."""
+    """Return one sentence of a template: <rule> is another template, [a] is optional, (a|b) is one of two."""
     while "<" in template:
         template = re.sub(r"<([^<>]*)>", lambda rule: f"({rules[rule[1]]})", template)
 

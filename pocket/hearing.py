@@ -1,4 +1,4 @@
-"""Sentences spoken, recorded and encoded once: shards of the frozen encoder's states, safe to interrupt.
+"""Speak, record and encode sentences once, into shards of the frozen encoder's states; an interrupted run resumes.
 
 sentence -> voice -> room -> mel -> encoder -> shard-NNNN.safetensors, one tensor (audio tokens, 512) a clip
 """
@@ -27,7 +27,7 @@ Clips = dict[tuple[int, str], Clip]  # by take and text
 
 
 def encode_all(sentences: list[Sentence], folder: Path, take: int, workers: int) -> None:
-    """Write the shards of one take of every sentence that are not there yet."""
+    """Write the missing shards of one take of every sentence."""
     folder.mkdir(parents=True, exist_ok=True)
     shards = [sentences[start : start + SHARD] for start in range(0, len(sentences), SHARD)]
     jobs = [(shard, take, path) for shard in shards if not (path := shard_path(folder, take, shard)).exists()]
@@ -37,13 +37,13 @@ def encode_all(sentences: list[Sentence], folder: Path, take: int, workers: int)
 
 
 def shard_path(folder: Path, take: int, shard: list[Sentence]) -> Path:
-    """Where a shard of one take lies; its name changes with its sentences."""
+    """Return the path of a shard of one take; its name changes with its sentences."""
     content = hashlib.sha256("\n".join(sentence.text for sentence in shard).encode()).hexdigest()
     return folder / f"take{take}-{content[:16]}.safetensors"
 
 
 def read_shards(sentences: list[Sentence], folder: Path, takes: int) -> Clips:
-    """All encoded clips."""
+    """Return all encoded clips by take and text."""
     clips = {}
     for take in range(takes):
         for start in range(0, len(sentences), SHARD):
@@ -53,7 +53,7 @@ def read_shards(sentences: list[Sentence], folder: Path, takes: int) -> Clips:
 
 
 def take_of(sentence: Sentence, take: int) -> Take:
-    """How a sentence is spoken in one take: always the same."""
+    """Return how a sentence is spoken in one take, which is always the same."""
     return draw_take(random.Random(f"{sentence.text}/{take}"), sentence.held_out, sentence.language)
 
 
@@ -71,7 +71,7 @@ def _encode_shard(job: tuple[list[Sentence], int, Path]) -> None:
 
 
 def hear(listener: Qwen2Audio, sentence: Sentence, take: int) -> torch.Tensor:
-    """One take of one sentence as the encoder's states, (audio tokens, 512) float16."""
+    """Return one take of one sentence as encoder states, shape (audio tokens, 512), in float16."""
     spoken = speak(sentence.text, take_of(sentence, take))
     seed = int(hashlib.sha256(f"{sentence.text}/{take}".encode()).hexdigest()[:8], 16)
     clip = listener.features(record(spoken, np.random.default_rng(seed)))

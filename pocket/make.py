@@ -2,7 +2,7 @@
 
     sentences -> speech -> encoder states -> adapter in closed form -> alignment -> pocket.safetensors -> errors
 
-Interrupted anywhere, the same command goes on; with more examples asked for, a finished alignment goes on too.
+After an interruption the same command resumes; with a larger number of examples, a finished alignment continues.
 """
 
 import argparse
@@ -25,7 +25,7 @@ ADAPTER_CLIPS = 3000
 
 
 def main() -> None:
-    """Run every step that is not done."""
+    """Run every step that is not finished."""
     options = read_options()
     sentences = gather(options.data)[: options.sentences]
     for take in range(options.takes):
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def read_options() -> argparse.Namespace:
-    """Where things are, and how long to train."""
+    """Return the command line's options: folders, and how long to train."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("EARTUNE_DATA", "data")))
     parser.add_argument("--work", type=Path, default=Path.home() / ".cache/eartune/making-pocket")
@@ -52,7 +52,7 @@ def read_options() -> argparse.Namespace:
 
 
 def start_adapter(pocket: Qwen2Audio, sentences: list[Sentence], clips: Clips, path: Path) -> None:
-    """Put the closed-form adapter into the model; solved once, then kept."""
+    """Load the closed-form adapter into the model; it is computed once and saved."""
     if not path.exists():
         chosen = [sentence.text for sentence in sentences if not sentence.held_out][:ADAPTER_CLIPS]
         states = [clip.states for text in chosen if (clip := clips[0, text]).states is not None]

@@ -1,7 +1,7 @@
-"""Teach the pocket checkpoint German and Italian too: python pocket/make_multilingual.py [--examples N] (README.md).
+"""Train the pocket checkpoint on German and Italian too: python pocket/make_multilingual.py [--examples N] (README.md).
 
-It goes on from the English weights that are shipped, with English among what is heard, so that it is not forgotten.
-Interrupted anywhere, the same command goes on.
+It starts from the English weights that are shipped, and keeps English in training, so that it is not forgotten.
+After an interruption the same command resumes.
 """
 
 import argparse
@@ -22,7 +22,7 @@ ENGLISH_SENTENCES = 11_600  # those that the English weights were made with
 
 
 def main() -> None:
-    """Run every step that is not done."""
+    """Run every step that is not finished."""
     options = read_options()
     languages = {"en": gather(options.data)[:ENGLISH_SENTENCES]} | {name: gather_foreign(name) for name in LANGUAGES}
     clips = {}
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def read_options() -> argparse.Namespace:
-    """Where things are, and how long to train."""
+    """Return the command line's options: folders, and how long to train."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("EARTUNE_DATA", "data")))
     parser.add_argument("--work", type=Path, default=Path.home() / ".cache/eartune/making-pocket")

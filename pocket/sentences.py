@@ -1,7 +1,7 @@
-"""What the pocket checkpoint learns to hear: sentences of nlu_eval, SNIPS and grammars, each said once.
+"""The training sentences of the pocket checkpoint: from nlu_eval, SNIPS and grammars, without duplicates.
 
-No sentence of the domains that eartune is tested on (coffee orders, the demo's home and car) carries a label, and
-none of the demo's own is among them.
+No sentence of the domains on which eartune is tested (coffee orders, the demo's home and car) has a label, and none
+is from the demo's data.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ HELD_OUT_SHARE = 0.03
 
 
 class Sentence(NamedTuple):
-    """A sentence, where it is from, and its meaning if it is one of our own labelled domains."""
+    """A sentence, its source, and its frame if it is from one of our own labelled domains."""
 
     text: str
     source: str
@@ -32,7 +32,7 @@ class Sentence(NamedTuple):
 
 
 def gather(data: Path) -> list[Sentence]:
-    """All sentences without duplicates, about 19,000, in an order that new ones would not disturb."""
+    """Return all sentences without duplicates, about 19,000, in an order that new ones do not change."""
     draw = random.Random(0)
     found: dict[str, tuple[str, SemanticFrame | None]] = {}
     for text, source, frame in [
@@ -53,14 +53,14 @@ def gather(data: Path) -> list[Sentence]:
 
 
 def from_grammars() -> Iterator[tuple[str, str, SemanticFrame | None]]:
-    """450 labelled sentences of each of our twelve training domains."""
+    """Yield 450 labelled sentences of each of our twelve training domains."""
     for path in sorted(GRAMMARS.glob("*.yaml")):
         for text, frame in islice(read_grammar(path).sentences(seed=1), 450):
             yield text, path.stem, frame
 
 
 def from_tested_domains(data: Path) -> Iterator[tuple[str, str, None]]:
-    """Sentences that people might say there, without labels: an audio LLM has heard of coffee before it is tuned."""
+    """Yield unlabelled sentences of the tested domains, as a large audio LLM knows such words before it is tuned."""
     coffee = read_grammar(data / "picovoice_sti" / "coffee_maker.yaml").sentences(seed=1)
     home = read_grammar(BUNDLED / "home.yaml")
     of_the_demo = {text for text, _ in islice(home.sentences(seed=0), 1000)}
@@ -72,7 +72,7 @@ def from_tested_domains(data: Path) -> Iterator[tuple[str, str, None]]:
 
 
 def from_nlu_eval(data: Path) -> Iterator[tuple[str, str, None]]:
-    """Sentences that are not in SLURP's devel or test; their labels are left behind."""
+    """Yield sentences that are not in SLURP's devel or test, without their labels."""
     for line in (data / "nlu_eval" / "nlu_eval_annotated.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         if row["in_slurp"] is None:
@@ -80,7 +80,7 @@ def from_nlu_eval(data: Path) -> Iterator[tuple[str, str, None]]:
 
 
 def from_snips(data: Path, draw: random.Random) -> Iterator[tuple[str, str, None]]:
-    """450 sentences of each SNIPS intent, full of names; their labels are left behind."""
+    """Yield 450 sentences of each SNIPS intent, which contain many names, without their labels."""
     for path in sorted((data / "snips_cc0").glob("train_*_full.json")):
         encoding = "latin-1" if "PlayMusic" in path.name else "utf-8"
         (rows,) = json.loads(path.read_text(encoding=encoding)).values()
@@ -89,10 +89,10 @@ def from_snips(data: Path, draw: random.Random) -> Iterator[tuple[str, str, None
 
 
 def from_things(draw: random.Random) -> Iterator[tuple[str, str, None]]:
-    """Lists of three to eight everyday things, long and impossible to guess; every second list is of the kitchen.
+    """Yield lists of three to eight everyday things, which cannot be guessed; every second list is of the kitchen.
 
-    The kitchen's words are those that people order food and drink with, coffee among them: a large audio LLM has
-    heard them, and what pocket has not heard it cannot learn from text.
+    The kitchen's words are those of orders of food and drink, such as coffee: a large audio LLM knows their sound, and
+    pocket could not learn it from text.
     """
     lists = [(GRAMMARS / name).read_text(encoding="utf-8").splitlines() for name in ("things.txt", "kitchen.txt")]
     for number in range(5000):

@@ -1,4 +1,4 @@
-"""What is asked of a sentence during alignment, typed and spoken alike: an answer never tells which it was."""
+"""The instructions of the alignment, the same for text and speech, so that an answer never depends on which it was."""
 
 import json
 import random
@@ -11,7 +11,7 @@ Question = tuple[str, str]  # instruction, answer
 
 
 def draw_question(sentence: Sentence, spoken: bool, draw: random.Random) -> Question:
-    """An instruction and its answer. Speech is mostly repeated, which teaches hearing; text is mostly not."""
+    """Return an instruction and its answer; speech is mostly transcribed, text mostly not."""
     roll = draw.random()
     if sentence.frame is not None and roll < (0.5 if spoken else 0.75):
         return instruction(has_scenario=True), target(sentence.frame)

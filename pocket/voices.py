@@ -1,6 +1,6 @@
-"""The voices that speak to the pocket checkpoint, from four free engines, and how a take of each is varied.
+"""The voices of the pocket checkpoint's training speech, from four free engines, and the variation of each take.
 
-Those that are held out are never used in training: word error rate is reported on them.
+Held-out voices are never used in training; the word error rate is reported on them.
 """
 
 import random
@@ -43,7 +43,7 @@ ESPEAK_VARIANTS = ("", "+f2", "+f3", "+f4", "+m1", "+m3", "+m7")
 
 
 class Take(NamedTuple):
-    """One reading of a sentence: the engine's voice and how it is set."""
+    """One reading of a sentence: the voice of an engine and its settings."""
 
     voice: str
     speed: float
@@ -51,7 +51,7 @@ class Take(NamedTuple):
 
 
 def draw_take(draw: random.Random, held_out: bool, language: str) -> Take:
-    """A voice, a speaking rate and a pitch, the latter two relative to the voice's own."""
+    """Draw a voice, a speaking rate and a pitch; the latter two are relative to the voice's own."""
     shares = SHARES[language]
     voice = draw.choice(HELD_OUT[language]) if held_out else draw.choices(list(shares), list(shares.values()))[0]
     if voice == "espeak":
@@ -60,7 +60,7 @@ def draw_take(draw: random.Random, held_out: bool, language: str) -> Take:
 
 
 def speak(text: str, take: Take) -> Wave:
-    """The sentence as a 16 kHz wave."""
+    """Return the spoken sentence, shape (samples,) at 16 kHz."""
     engine, _, name = take.voice.partition(":")
     return ENGINES[engine](text, name, take)
 

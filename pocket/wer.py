@@ -1,4 +1,4 @@
-"""Word error rate of the pocket checkpoint on sentences and voices it never met, by voice."""
+"""Word error rate of the pocket checkpoint by voice, on sentences and voices that are not in its training."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from sentences import Sentence
 def report_word_errors(
     pocket: Qwen2Audio, sentences: list[Sentence], clips: Clips, path: Path, most: int = 300
 ) -> None:
-    """Greedy transcripts of held-out sentences; errors and words by voice and by source, as JSON and printed."""
+    """Transcribe held-out sentences greedily; print and write errors and words by voice and by source."""
     held_out = [sentence for sentence in sentences if sentence.held_out][:most]
     held_out.sort(key=lambda sentence: clips[0, sentence.text].n_tokens)
     totals: dict[str, list[int]] = {}

@@ -10,8 +10,9 @@ import pytest
 SRC = Path(__file__).parents[2] / "src" / "eartune"
 FILES = {".".join(path.relative_to(SRC).with_suffix("").parts): path for path in SRC.rglob("*.py")}
 ORDER = (
-    *("errors", "files", "wording", "tables", "settings", "run_folder", "data", "evaluation.metrics", "tasks"),
-    *("evaluation", "models", "training", "inference", "report", "experiments", "prepare", "export", "api", "cli"),
+    *("errors", "files", "progress", "wording", "tables", "settings", "run_folder", "data"),
+    *("evaluation.metrics", "tasks", "evaluation", "models", "training", "inference", "report"),
+    *("experiments", "prepare", "export", "api", "cli"),
 )
 
 

@@ -14,7 +14,7 @@ from eartune.data.utterance import Utterance
 from eartune.errors import InputError
 from eartune.experiments.progress import RunProgress
 from eartune.prepare.download.catalogue import CATALOGUE, Entry, Part, download_parts
-from eartune.prepare.download.http import Progress
+from eartune.prepare.download.http import FractionDone
 from eartune.prepare.importers.import_result import Imported
 from eartune.settings import explain
 
@@ -90,7 +90,7 @@ def download(corpus: NamedCorpus, console: Console, print_line: Print) -> None:
 
 
 @contextmanager
-def _progress_bar(console: Console, what: str) -> Iterator[Progress]:
+def _progress_bar(console: Console, what: str) -> Iterator[FractionDone]:
     first = True
 
     def show(share: float) -> None:

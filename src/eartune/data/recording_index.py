@@ -7,7 +7,7 @@ A row counts as long as the file's size and time of change are those that it was
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,12 +17,10 @@ from filelock import FileLock
 from eartune.data.audio import audio_seconds, read_audio
 from eartune.errors import InputError
 from eartune.files import read_lines, remove_leftovers, write_lines
+from eartune.progress import Progress
 
 READ_AHEAD = 256  # recordings in the hands of the threads, so that little is lost when a run is interrupted
 SAVE_EVERY = 5_000  # recordings, after which the index is saved while it is being filled
-
-Progress = Callable[[int, int], None]
-"""Called with the number of recordings that are examined, and of all that are to be examined."""
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,11 @@ from typing import Any
 
 from eartune.data.example import Example
 from eartune.files import json_line, read_lines, write_lines
+from eartune.progress import Progress
 from eartune.run_folder import partial
 
 Key = tuple[str, str | None]
 """The key of an answer in its file: the utterance's id, and the name of its recording."""
-Progress = Callable[[int, int], None]
-"""Called with the number of examples that are answered, and the number of all examples."""
 
 
 def answer_all(

@@ -7,9 +7,10 @@ from typing import Any
 
 from eartune.data.audio import SAMPLE_RATE, load_audio
 from eartune.data.example import Asked, Example
-from eartune.inference.answers import Progress, answer_all
+from eartune.inference.answers import answer_all
 from eartune.inference.decode import ask
 from eartune.models.rows import RowMaker
+from eartune.progress import Progress
 from eartune.settings import Decoding
 
 WORDS = Decoding(beams=1, max_new_tokens=100, batch_size=8)

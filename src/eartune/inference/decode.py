@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from eartune.data.example import Example
-from eartune.inference.answers import Progress, answer_all
+from eartune.inference.answers import answer_all
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.generation.generate import generate
 from eartune.models.rows import RowMaker
+from eartune.progress import Progress
 from eartune.settings import Decoding
 from eartune.tasks.prediction import Prediction
 

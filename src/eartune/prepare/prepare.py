@@ -19,7 +19,6 @@ from eartune.errors import InputError
 from eartune.files import write_text
 from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.profile import Profile, build_profile, markdown_profile
-from eartune.prepare.validation.audio_faults import Progress
 from eartune.prepare.validation.fault import Fault, escaped
 from eartune.prepare.validation.quarantine import Quarantined, write_quarantine
 from eartune.prepare.validation.quarantine_rows import (
@@ -31,6 +30,7 @@ from eartune.prepare.validation.quarantine_rows import (
     warnings_of_kept,
 )
 from eartune.prepare.validation.text_faults import check_rows, check_splits
+from eartune.progress import Progress
 from eartune.wording import counted, listed
 
 QUARANTINE, PROFILE = "quarantine.jsonl", "profile.md"

@@ -41,7 +41,7 @@ def round_bounds(values: Sequence[float], ticks: int = 6) -> tuple[float, float,
 
 
 def spread(wanted: Sequence[float], gap: float, start: float, end: float) -> list[float]:
-    """Return positions near the wanted ones, in the same order, at least `gap` apart; from `start` to `end` if they fit."""
+    """Return positions near the wanted ones, in their order, at least `gap` apart; inside the axis if they fit."""
     order = sorted(range(len(wanted)), key=lambda index: wanted[index])
     placed = dict.fromkeys(order, 0.0)
     floor = start

@@ -20,13 +20,13 @@ from eartune.data.utterance import Recording
 from eartune.files import atomic, remove_leftovers
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Clip
+from eartune.progress import Progress
 from eartune.training.schemes import Stage
 
 HEADER_BYTES = 220  # size of a file without its states
 FREE_SHARE = 0.5  # the fraction of the free disk that the cache may take, as checkpoints need space too
 
 Clips = Callable[[Recording], Clip]
-Progress = Callable[[int, int], None]
 
 
 class EncoderCache:

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from eartune.data.recording_index import RecordingIndex
-from eartune.data.tts.synthesis import Progress, synthesize
+from eartune.data.tts.synthesis import synthesize
 from eartune.data.tts.voices import Voice
 from eartune.data.utterance import Recording, Utterance
+from eartune.progress import Progress
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,9 @@ from eartune.data.tts.voices import SpeakingVoice
 from eartune.data.utterance import Recording, Utterance
 from eartune.errors import InputError
 from eartune.files import remove_leftovers
+from eartune.progress import Progress
 
 CHARACTERS_A_SECOND = 15  # Pico's rate over English sentences
-
-Progress = Callable[[int, int], None]
-"""Called with the number of sentences spoken so far, and of all that must be spoken."""
 
 
 def synthesize(

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from eartune.errors import InputError
-from eartune.prepare.download.http import Progress, check_space
+from eartune.prepare.download.http import FractionDone, check_space
 
 SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
 _DAMAGED = (
@@ -20,7 +20,7 @@ _DAMAGED = (
 )
 
 
-def unpack(archive: Path, folder: str, progress: Progress) -> None:
+def unpack(archive: Path, folder: str, progress: FractionDone) -> None:
     """Unpack an archive so that its folder of this name, and all that lies beside that, come to lie beside the archive.
 
     The folder may lie anywhere in the archive. It is moved last, so whoever finds it finds everything. What lay in a
@@ -50,7 +50,7 @@ def unpack(archive: Path, folder: str, progress: Progress) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _extract_tar(archive: Path, folder: Path, progress: Progress) -> None:
+def _extract_tar(archive: Path, folder: Path, progress: FractionDone) -> None:
     with tarfile.open(archive, "r:" if archive.name.lower().endswith(".tar") else "r:gz") as tar:
         members = tar.getmembers()
         # tarfile takes a cut or damaged header for the end, which is zeros; gzip compares its checksum there.
@@ -66,7 +66,7 @@ def _extract_tar(archive: Path, folder: Path, progress: Progress) -> None:
             progress(done / len(members))
 
 
-def _extract_zip(archive: Path, folder: Path, progress: Progress) -> None:
+def _extract_zip(archive: Path, folder: Path, progress: FractionDone) -> None:
     with zipfile.ZipFile(archive) as opened:
         members = opened.infolist()
         _check_room(archive, (member.file_size for member in members))

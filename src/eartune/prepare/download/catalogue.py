@@ -16,10 +16,10 @@ from filelock import FileLock
 from eartune.data.corpora.snips import INTENTS
 from eartune.errors import InputError
 from eartune.prepare.download.archives import SUFFIXES, unpack
-from eartune.prepare.download.http import Progress, RemoteFile, check_space, download, is_complete
+from eartune.prepare.download.http import FractionDone, RemoteFile, check_space, download, is_complete
 from eartune.prepare.download.servers import github_files, hub_files, zenodo_files
 
-Watch = Callable[[str], AbstractContextManager[Progress]]
+Watch = Callable[[str], AbstractContextManager[FractionDone]]
 """Shows a piece of work under this name, and yields the function that takes its progress."""
 Keys = Mapping[str, Any]
 """The settings of a corpus, as its YAML names them."""
@@ -105,7 +105,7 @@ def _download_all(files: Sequence[RemoteFile], folder: Path, watch: Watch) -> No
             download(file, folder, partial(_report, progress, sizes, place))
 
 
-def _report(progress: Progress, sizes: Sequence[int], place: int, share: float) -> None:
+def _report(progress: FractionDone, sizes: Sequence[int], place: int, share: float) -> None:
     progress((sum(sizes[:place]) + share * sizes[place]) / sum(sizes))
 
 

@@ -21,8 +21,8 @@ TRIES = 5  # in a row that bring nothing new; the pauses between them are 2, 4, 
 SILENCE_SECONDS = 30.0  # without a byte, after which a connection counts as lost
 BLOCK_BYTES = 1 << 16
 
-Progress = Callable[[float], None]
-"""Is called with the share of the work that is done, from 0 to 1."""
+FractionDone = Callable[[float], None]
+"""Called with the fraction of the work that is done, 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def is_complete(file: RemoteFile, folder: Path) -> bool:
     return (folder / file.name).is_file() and not _fault(file, folder / file.name)
 
 
-def download(file: RemoteFile, folder: Path, progress: Progress) -> None:
+def download(file: RemoteFile, folder: Path, progress: FractionDone) -> None:
     """Download a file into a folder, replacing what lies there under its name.
 
     Whatever interrupts it, what has come of the file stays beside it as NAME.part, and the next call resumes there.
@@ -96,7 +96,7 @@ def _fault(file: RemoteFile, path: Path) -> str:
     return ""
 
 
-def _complete(file: RemoteFile, part: Path, progress: Progress) -> None:
+def _complete(file: RemoteFile, part: Path, progress: FractionDone) -> None:
     """Append what is missing to the part, connecting again where the connection breaks off."""
     failures = 0
     try:
@@ -116,7 +116,7 @@ def _complete(file: RemoteFile, part: Path, progress: Progress) -> None:
         raise InputError(f"{part}: cannot be written ({error.strerror}); run the same command to resume") from error
 
 
-def _append(file: RemoteFile, out: BinaryIO, progress: Progress) -> None:
+def _append(file: RemoteFile, out: BinaryIO, progress: FractionDone) -> None:
     """Send one request for the rest of the file, and append what comes."""
     # Only a checksum tells whether the rest fits what came before; a file that has none begins anew.
     start = out.tell() if file.n_bytes and file.checksum else 0

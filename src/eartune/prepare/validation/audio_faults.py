@@ -5,7 +5,7 @@ recordings -> files, each once -> chunks -> threads -> AudioMeasurements -> comp
 
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -18,9 +18,7 @@ from eartune.data.audio import MAX_SECONDS, MIN_SECONDS, Wave
 from eartune.data.utterance import Recording
 from eartune.files import is_lfs_pointer
 from eartune.prepare.validation.fault import Rule, Treatment
-
-Progress = Callable[[int, int], None]
-"""Is called with the number of files that are done, and the number of all files."""
+from eartune.progress import Progress
 
 # Two limits on purpose: from MIN_SECONDS on a model can process a recording, so `eartune run` accepts it; but no word
 # is that short, so nothing of that length belongs into a corpus.

@@ -8,12 +8,12 @@ from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.validation.audio_faults import (
     AUDIO_RULES,
     AudioMeasurements,
-    Progress,
     explain,
     measure_recordings,
 )
 from eartune.prepare.validation.fault import Fault, Treatment
 from eartune.prepare.validation.quarantine import Quarantined, rejected_row, unusable_recording, unusable_row
+from eartune.progress import Progress
 
 Rows = Mapping[str, Sequence[Utterance]]
 """The utterances of each split."""

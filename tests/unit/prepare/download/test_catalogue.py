@@ -13,7 +13,7 @@ from eartune.data.corpora import CORPORA
 from eartune.errors import InputError
 from eartune.prepare.download import catalogue, servers
 from eartune.prepare.download.catalogue import CATALOGUE, Part, download_parts
-from eartune.prepare.download.http import Progress, RemoteFile
+from eartune.prepare.download.http import FractionDone, RemoteFile
 from eartune.prepare.download.servers import github_files, hub_files, zenodo_files
 from file_server import FileServer, serving
 
@@ -35,7 +35,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
 
 
 @contextmanager
-def unwatched(what: str) -> Iterator[Progress]:
+def unwatched(what: str) -> Iterator[FractionDone]:
     yield lambda share: None
 
 
