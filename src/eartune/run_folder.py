@@ -42,15 +42,15 @@ class ModelState(StrEnum):
     """How far a model has come."""
 
     NEW = "new"
-    """Nothing of these settings is there yet; its stages may be, as other models share them."""
+    """Nothing with these settings exists yet; its stages may exist, as other models share them."""
     DECODING = "decoding"
-    """Some of its answers are there."""
+    """Some of its answers exist."""
     DECODED = "decoded"
-    """All of its answers are there."""
+    """All of its answers exist."""
     FAILED = "failed"
     """The last attempt ended with an error."""
     FINISHED = "finished"
-    """Its result is there."""
+    """Its result exists."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class RunFolder:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the folder, at most until this process ends; raises InputError where another process holds it.
+        """Lock the folder, at most until this process ends; raises InputError where another process has locked it.
 
         Two processes in one folder would write the same checkpoints and answers. Files that a killed process was
         writing under a temporary name are removed first.
@@ -146,7 +146,9 @@ class RunFolder:
         try:
             lock.acquire(blocking=False)
         except Timeout as error:
-            raise InputError(f"{self.path}: another eartune run is at work there; wait, or use another name") from error
+            raise InputError(
+                f"{self.path}: another eartune process is running there; wait for it, or use another name"
+            ) from error
         try:
             remove_leftovers(self.path, seconds=0, recursive=True)
             yield

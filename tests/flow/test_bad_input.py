@@ -123,7 +123,7 @@ CHECK_FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "test in the speech pool": (
         edit("test.jsonl", recordings=[{"file": "speech0.wav"}]),
-        "speech0.wav: stands in the test and in speech that is trained on",
+        "speech0.wav: is in the test and also in speech that is trained on",
     ),
     "no test recordings": (text("test.jsonl", ""), "alarms: the test holds no recordings"),
     "missing recording": (remove("speech1.wav"), "speech1.wav: no such recording"),

@@ -25,7 +25,7 @@ def test_an_untested_version_is_named_with_one_that_was(monkeypatch: pytest.Monk
     monkeypatch.setattr(doctor, "installed_version", versions.get)
     shown = CliRunner().invoke(app, ["doctor"])
     assert shown.exit_code == 1
-    assert "look  transformers 4.57.1 (tested with 5.17 and 5.23)" in shown.output
+    assert "fault transformers 4.57.1 (tested with 5.17 and 5.23)" in shown.output
     assert "- pip install 'transformers==5.23.*', or run `make test`" in shown.output
     assert "- pip install 'peft==0.21.*'" in shown.output
 

@@ -556,5 +556,5 @@ def test_nothing_is_left_of_an_export_on_which_transformers_disagrees(
 @exports
 def test_an_export_overwrites_nothing(finished: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("precious")
-    with pytest.raises(InputError, match="is there already; name a folder that is not, or is empty"):
+    with pytest.raises(InputError, match="exists already; name a new folder, or an empty one"):
         export_run(finished / "text-only-seed0", tmp_path, lambda line: None)

@@ -15,7 +15,7 @@ from eartune.run_folder import ModelState, RunFolder, RunsFolder, StageFolder, p
 
 def test_a_run_is_alone_in_its_folder_and_leaves_it_free(tmp_path: Path) -> None:
     run = RunsFolder(tmp_path).run("alarms")
-    with run.lock(), pytest.raises(InputError, match="another eartune run is at work there"), run.lock():
+    with run.lock(), pytest.raises(InputError, match="another eartune process is running there"), run.lock():
         pass
     with run.lock():
         pass

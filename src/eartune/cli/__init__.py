@@ -1,1 +1,1 @@
-"""The commands: one file a verb."""
+"""The commands, with one file for each."""

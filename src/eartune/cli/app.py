@@ -1,4 +1,4 @@
-"""The `eartune` command: verbs, and faults of input as one sentence with exit code 2.
+"""The `eartune` program: its commands; for wrong input it prints one sentence and exits with code 2.
 
 A verb's module is imported when the verb is called, so that help comes at once.
 """
@@ -49,13 +49,13 @@ VERBS = {  # where each is, and what the help of all says of it, which is the fi
     ),
     "doctor": (
         "doctor.doctor",
-        "Look at versions, packages, accelerator and disk, and at a model if one is given; say what to do.",
+        "Check versions, packages, accelerator and disk, and a model if one is given; print what to do.",
     ),
 }
 
 
 class Verb(TyperCommand):
-    """A verb that is known by its help until it is called."""
+    """A command of which only name and help are known until it is called."""
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """The context of the real command, which takes over from here."""
@@ -66,14 +66,14 @@ class Verb(TyperCommand):
 
 
 class Verbs(TyperGroup):
-    """All verbs, none of them imported."""
+    """All commands; none of their modules is imported yet."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """In the order of their use."""
+        """Return the names of the commands, in the order of their use."""
         return list(VERBS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """A verb by its name."""
+        """Return the command of this name."""
         return Verb(cmd_name, help=VERBS[cmd_name][1]) if cmd_name in VERBS else None
 
 
@@ -86,7 +86,7 @@ def eartune() -> None:
 
 
 def main() -> None:
-    """Run a command; what is wrong with the input is said in one sentence."""
+    """Run a command; print one sentence where the input is wrong."""
     for library in ("bitsandbytes", "torchao", "torch.utils._pytree"):
         logging.getLogger(library).setLevel(logging.ERROR)  # they tell of kernels for machines other than this one
     try:

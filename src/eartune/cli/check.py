@@ -76,18 +76,21 @@ def more_speech(pools: Pools) -> str:
 
 
 def resolution(pools: Pools) -> str:
-    """What the test set can tell at all, before anything is spent on it."""
+    """Return which difference between two models the test set can show, before anything is trained."""
     clusters = [example.utterance.id for example in pools.test]
     difference = smallest_difference(len(clusters), design_effect(clusters))
+    condition = f"if exactly one of the two answers {DISAGREEMENT:.1%} of the utterances correctly"
+    if difference >= DISAGREEMENT:
+        return f"The test is too small to tell two models apart, {condition}."
     return (
-        f"The test tells two models apart that differ by {100 * difference:.1f} points of utterances right or more "
-        f"(paired test at 5 %, found in 80 of 100 tries, if {DISAGREEMENT:.1%} are right in one model alone); "
-        "a smaller difference needs a larger test."
+        f"The test can tell two models apart whose accuracy differs by at least {100 * difference:.1f} points: "
+        f"a paired test at 5 % finds such a difference in 80 of 100 tries, {condition}. "
+        "A smaller one needs a larger test."
     )
 
 
 def stage_table(plans: tuple[CellPlan, ...], found: dict[str, list[StageFigures]]) -> Table:
-    """A row a stage."""
+    """The table of stages, with one row for each."""
     table = Table(box=None, pad_edge=False)
     for title in ("model", "stage", "text", "speech", "hours", "epochs", "steps", "trained", "memory"):
         table.add_column(title, justify="left" if title in ("model", "stage") else "right", no_wrap=True)
@@ -102,7 +105,7 @@ def stage_table(plans: tuple[CellPlan, ...], found: dict[str, list[StageFigures]
 
 
 def memory_table(footprint: Footprint) -> Table:
-    """A row a component, then what a micro-batch keeps and the sum."""
+    """The table of memory: a row for each component, one for a micro-batch's activations, and the sum."""
     table = Table(box=None, pad_edge=False)
     for title in ("memory of the largest stage", "parameters", "trained", "weights", "gradients", "optimizer"):
         table.add_column(title, justify="left" if title.startswith("memory") else "right", no_wrap=True)
@@ -115,7 +118,7 @@ def memory_table(footprint: Footprint) -> Table:
 
 
 def disk_sentence(disk: DiskEstimate, free: float) -> str:
-    """Say which disk the run needs at most, and whether it has that; `free` is in bytes."""
+    """Return how much disk the run needs at most, and whether so much is free; `free` is in bytes."""
     stages = counted(disk.stages, "stage")
     needed = (
         f"disk: at most {gigabytes(disk.total)}, of which {gigabytes(disk.weights)} are weights of {stages}, "
@@ -141,10 +144,10 @@ def free_disk(folder: Path) -> float:
 
 
 def millions(parameters: int) -> str:
-    """Of parameters."""
+    """Return a number of parameters in millions, as text."""
     return f"{parameters / 1e6:,.1f} M"
 
 
 def gigabytes(size: float) -> str:
-    """Of bytes."""
+    """Return a number of bytes in gigabytes, as text."""
     return f"{size / 1e9:.2f} GB"

@@ -28,7 +28,7 @@ def doctor(
         Path | None, typer.Argument(metavar="[EXPERIMENT.yaml]", help="Also load its model and check it.")
     ] = None,
 ) -> None:
-    """Look at versions, packages, accelerator and disk, and at a model if one is given; say what to do.
+    """Check versions, packages, accelerator and disk, and a model if one is given; print what to do.
 
     Example: eartune doctor experiments/demo.yaml
     """
@@ -50,7 +50,7 @@ class Report:
 
     def check(self, fine: bool, found: str, remedy: str) -> None:
         """Print a finding; keep the remedy of one that is not fine for the verdict."""
-        self.console.print(f"[green]ok[/]    {found}" if fine else f"[red]look[/]  {found}", highlight=False)
+        self.console.print(f"[green]ok[/]    {found}" if fine else f"[red]fault[/] {found}", highlight=False)
         if not fine:
             self.remedies.append(remedy)
 
@@ -91,7 +91,7 @@ def look_at_packages(report: Report) -> None:
     report.check(True, f"soundfile with libsndfile {soundfile.__libsndfile_version__}", "")
     for extra, modules in EXTRAS.items():
         missing = [module for module in modules if importlib.util.find_spec(module) is None]
-        report.note(f"extra {extra}: " + (f"not here are {', '.join(missing)}" if missing else "all here"))
+        report.note(f"extra {extra}: " + (f"not installed: {', '.join(missing)}" if missing else "installed"))
 
 
 def look_at_the_machine(report: Report) -> None:

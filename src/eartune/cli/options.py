@@ -1,4 +1,4 @@
-"""Options that several verbs share. They state where things are on this machine, never the science."""
+"""Options that several commands share: where things are on this machine, never what an experiment computes."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,4 +7,4 @@ import typer
 
 ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT.yaml", help="The experiment.")]
 DataRoot = Annotated[Path, typer.Option("--data", envvar="EARTUNE_DATA", help="Folder that holds the corpora.")]
-RunsRoot = Annotated[Path, typer.Option("--runs", envvar="EARTUNE_RUNS", help="Folder for what runs leave.")]
+RunsRoot = Annotated[Path, typer.Option("--runs", envvar="EARTUNE_RUNS", help="Folder for what runs write.")]

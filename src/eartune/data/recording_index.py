@@ -27,10 +27,10 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class RecordingFacts:
-    """What is known of one file."""
+    """What is known about one file."""
 
     size: int
-    """In bytes."""
+    """The size of the file in bytes."""
     modified_ns: int
     """When the file was last changed, in nanoseconds since 1970."""
     seconds: float

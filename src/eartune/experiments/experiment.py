@@ -22,7 +22,7 @@ class Data(Section):
 
     text: tuple[Corpus, ...] = ()
     speech: tuple[Corpus, ...] = ()
-    """What budgets choose from."""
+    """The speech from which budgets choose."""
     source_speech: tuple[Corpus, ...] = ()
     """Speech of other languages, which every scheme with speech uses whole; a budget of 0% adds nothing to it."""
     alignment: tuple[Corpus, ...] = ()
@@ -33,7 +33,7 @@ class Data(Section):
 
     @property
     def corpora(self) -> tuple[Corpus, ...]:
-        """Those of all pools."""
+        """The corpora of all pools."""
         return (*self.text, *self.speech, *self.source_speech, *self.alignment, *self.synthetic_speech, *self.test)
 
     @property
@@ -78,16 +78,16 @@ class Grid(Section):
     schemes: tuple[AnyScheme, ...] = Field(min_length=1)
     budgets: tuple[SpeechBudget, ...] = ()
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
-    """Of training: order of batches, initial LoRA."""
+    """The seeds of training, which set the order of batches and the initial LoRA."""
     selection_seed: int = 0
-    """Of the choice of speech, which is the same for every training seed."""
+    """The seed of the choice of speech, which is the same for every training seed."""
 
     @model_validator(mode="after")
     def _no_two_alike(self) -> "Grid":
         labels = [scheme.label for scheme in self.schemes]
         for label in labels:
             if labels.count(label) > 1:
-                raise InputError(f"the scheme {label!r} stands twice; give one of them a name of its own")
+                raise InputError(f"the scheme {label!r} is listed twice; give one of them a name of its own")
         for scheme in self.schemes:
             if scheme.uses_speech and not self.budgets:
                 raise InputError(f"the scheme {scheme.label!r} needs budgets, such as [5%, 100%]")
@@ -176,8 +176,9 @@ def voices_of(corpus: Corpus) -> tuple[Voice, ...]:
     return getattr(corpus, "voices", ())
 
 
-def read_experiment(path: Path) -> Experiment:
+def read_experiment(path: str | Path) -> Experiment:
     """The experiment in a YAML file; raises InputError with one sentence that names the file and the place."""
+    path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such experiment")
     try:

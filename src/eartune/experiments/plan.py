@@ -30,11 +30,11 @@ class Pools:
     test: tuple[Example, ...]
     labels: Labels
     source_speech: tuple[Utterance, ...] = ()
-    """Of other languages, free of any budget."""
+    """Speech of other languages, which no budget limits."""
     synthetic_speech: tuple[Utterance, ...] = ()
-    """Spoken by voices."""
+    """Utterances that text-to-speech voices speak."""
     alignment: tuple[Utterance, ...] = ()
-    """Whose words are learned before all else."""
+    """Utterances whose words a new adapter learns before all else."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def read_pools(experiment: Experiment, source: Source) -> Pools:
     trained_on = {_real(recording.path) for utterance in heard for recording in utterance.recordings}
     for example in (examples := as_speech(test)):
         if example.recording is not None and _real(example.recording.path) in trained_on:
-            raise InputError(f"{example.recording.path}: stands in the test and in speech that is trained on")
+            raise InputError(f"{example.recording.path}: is in the test and also in speech that is trained on")
     if not examples:
         raise InputError(f"{experiment.name}: the test holds no recordings; add some, or voices that speak its text")
     return Pools(
@@ -134,7 +134,7 @@ def _read(corpora: Sequence[Corpus], source: Source) -> tuple[Utterance, ...]:
     if len({utterance.id for utterance in utterances}) < len(utterances):
         seen: set[str] = set()
         twice = next(u.id for u in utterances if u.id in seen or seen.add(u.id))  # type: ignore[func-returns-value]
-        raise InputError(f"the id {twice!r} turns up twice in one pool")
+        raise InputError(f"the id {twice!r} occurs twice in one pool")
     return utterances
 
 
@@ -178,5 +178,5 @@ def _alignment(settings: Alignment, pools: Pools) -> tuple[Stage, ...]:
         return ()
     examples, trainable = as_words(pools.alignment), settings.trainable
     if not examples:
-        raise InputError("data.alignment holds no recordings; where is its audio?")
+        raise InputError("data.alignment holds no recordings; list corpora with recordings there")
     return (Stage(ALIGN, examples, settings.epochs, settings.learning_rate, settings.warmup_ratio, trainable),)

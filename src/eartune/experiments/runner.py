@@ -33,7 +33,7 @@ KeyedPlan = tuple[CellPlan, CellKeys]
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """What is there after a run."""
+    """The outcome of a run: its folder, its results and the models that failed."""
 
     folder: RunFolder
     failed: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""The card of an exported model: how to ask it, what it learned from, how good it is, who may use it."""
+"""The card of an exported model: how to use it, which data it was trained on, how good it is, who may use it."""
 
 import json
 from pathlib import Path

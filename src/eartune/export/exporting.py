@@ -56,7 +56,7 @@ def export_run(run_dir: Path, to: Path, say: Say, adapter: bool = False) -> None
             "export needs transformers 5.23 or newer; 5.17 writes names of weights that others cannot read"
         )
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
-        raise InputError(f"{to}: is there already; name a folder that is not, or is empty")
+        raise InputError(f"{to}: exists already; name a new folder, or an empty one")
     run = read_finished_model(run_dir)
     examples = test_examples(run)
     model = load_audio_llm(run)
@@ -99,13 +99,13 @@ def test_examples(run: FinishedModel) -> list[Example]:
     manifest = RunFolder(run.folder.path.resolve().parent).references
     there = [e for e in as_speech(read_manifest(manifest)) if e.recording is not None and e.recording.path.is_file()]
     if not there:
-        raise InputError(f"{manifest}: no recording of the test is there any more to compare answers on")
+        raise InputError(f"{manifest}: the recordings of the test are gone, so there is nothing to compare answers on")
     return there[:ROWS]
 
 
 @torch.no_grad()
 def question(model: AudioLLM, run: FinishedModel, example: Example) -> Question:
-    """Asked alone, as some stock models hear a clip differently beside a longer one."""
+    """Each question in a batch of its own, as some stock models encode a clip differently beside a longer one."""
     rows = RowMaker(model, run.experiment.task, run.labels, run.experiment.architecture, run.preface)
     assert example.recording is not None
     batch = model.collate([rows.to_learn(example)])

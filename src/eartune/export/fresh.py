@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 
 def main(folder: str, questions: str, answers: str, precision: str, base: str) -> None:
-    """Load, ask, write down."""
+    """Load the model, compute its logits for the questions, and write them to a file."""
     torch.set_grad_enabled(False)
     model = load(base or folder, precision)
     if base:

@@ -1,4 +1,4 @@
-"""A model that answers recordings: loaded once, asked as often as wanted."""
+"""A model that answers recordings: it is loaded once and answers any number of them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

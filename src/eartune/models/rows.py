@@ -44,11 +44,11 @@ class RowMaker:
         return self._row(example, None)
 
     def wave(self, recording: Recording) -> Wave:
-        """What the model hears of a recording."""
+        """The samples of a recording that the model gets, with or without the silence around them."""
         return load_audio(recording.path, self.cut_silence)
 
     def clip(self, recording: Recording) -> Clip:
-        """What was kept of it encoded, or its mel."""
+        """The recording's cached encoder states, or else its mel spectrogram."""
         return self.model.features(self.wave(recording)) if self.encoded is None else self.encoded(recording)
 
     def _row(self, example: Example, answer: str | None) -> Row:

@@ -21,7 +21,7 @@ INSTRUCTION = 'Classify the utterance and return a single-line JSON: {"label": "
 
 
 def right_or_wrong(reference: str, predicted: str | None) -> Marks:
-    """Right or wrong, whichever label it is; no answer is as wrong as a wrong one."""
+    """Right or wrong, whichever label it is; a missing answer counts like a wrong one."""
     return accuracy_marks(predicted == reference)
 
 
@@ -88,7 +88,7 @@ class ClassificationTask(Section):
         return Classes(frozenset(written["labels"]))
 
     def instruction(self, labels: Classes) -> str:
-        """The same for all labels, which the model learns from its answers, or is told before the instruction."""
+        """The question, which names no labels: the model learns them from the answers, or reads them in the preface."""
         return INSTRUCTION
 
     def preface(self, known: Sequence[Utterance], shown: Sequence[Utterance]) -> str:
@@ -124,7 +124,7 @@ class ClassificationTask(Section):
         return label, ParseStatus.OK if label in labels.names else ParseStatus.UNKNOWN_LABEL
 
     def grammar(self, labels: Classes) -> Grammar:
-        """One answer a label."""
+        """One answer for each label."""
         answers = [written({"label": name}) for name in sorted(labels.names)]
         return Grammar(f"start: {either(answers)}", ending=max(len(answer.encode()) for answer in answers) + 1)
 
@@ -144,5 +144,5 @@ class ClassificationTask(Section):
         return METRICS
 
     def main_metric(self, labels: Classes) -> str:
-        """Accuracy, as most papers on classification report."""
+        """The main metric is accuracy, as in most papers on classification."""
         return "accuracy"

@@ -12,7 +12,7 @@ from eartune.tasks.task import Answer, ParseStatus, Task
 
 @dataclass(frozen=True)
 class Prediction:
-    """`id` names the utterance, `file` the recording that was heard (None where text was shown)."""
+    """One answer: `id` names the utterance, `file` the recording (None where text was shown)."""
 
     id: str
     file: str | None

@@ -64,7 +64,7 @@ class Schema:
         return frame.intent in self.intents and all(entity.type in self.entity_types for entity in frame.entities)
 
     def to_json(self) -> dict[str, Any]:
-        """Sorted lists."""
+        """All labels as sorted lists."""
         labels = {"intents": sorted(self.intents), "entity_types": sorted(self.entity_types)}
         return labels | {"has_scenario": self.has_scenario, "pairs": sorted(self.pairs)}
 
@@ -151,14 +151,16 @@ class SluTask(Section):
         return SCENARIO_METRICS if labels.has_scenario else INTENT_METRICS
 
     def main_metric(self, labels: Schema) -> str:
-        """SLU-F1 where there are scenarios, as the paper reports, and slot F1 where there are none."""
+        """SLU-F1 where there are scenarios, as the paper reports; else slot F1, or intent accuracy without entities."""
+        if not labels.has_scenario and not labels.entity_types:
+            return "intent_accuracy"  # there is no slot to count
         return "slu_f1" if labels.has_scenario else "slot_f1"
 
 
 def preface(
     known: Iterable[SemanticFrame], shown: Iterable[tuple[str, SemanticFrame]], entity_order: EntityOrder = "said"
 ) -> str:
-    """What is said before the instruction: the labels of the known frames, and typed examples with their answers."""
+    """The part of the prompt before the instruction: labels of the known frames, and typed examples with answers."""
     labels: dict[str, set[str]] = {}
     for frame in known:
         if frame.scenario is None:

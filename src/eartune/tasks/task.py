@@ -18,7 +18,7 @@ Answer = Any
 
 
 class ParseStatus(StrEnum):
-    """What became of reading an answer. A bool would not tell a cut answer from a wrong one."""
+    """The outcome of parsing an answer. A bool could not tell a truncated answer from a wrong one."""
 
     OK = "OK"
     NOT_JSON = "NOT_JSON"
@@ -70,7 +70,7 @@ class Task(Protocol):
         """What the model is asked beside the words or the recording."""
 
     def preface(self, known: Sequence[Utterance], shown: Sequence[Utterance]) -> str:
-        """What a prompted model is told before the instruction: labels of `known`, and `shown` with their answers."""
+        """The part of the prompt before the instruction: the labels of `known`, and `shown` with their answers."""
 
     def group(self, utterance: Utterance) -> str:
         """The label by which examples for a prompt are chosen in turn."""

@@ -45,19 +45,19 @@ class EncoderCache:
         self.tell = tell
 
     def of_stage(self, model: AudioLLM, stage: Stage, progress: Progress) -> Clips | None:
-        """The clips of a stage; None where it trains what encodes them, or where they do not fit."""
+        """The clips of a stage; None where it trains their encoder, or where they do not fit on the disk."""
         if set(stage.trainable) & set(model.encoded_by):
             return None
         return self.of(model, stage.examples, progress)
 
     def of_test(self, model: AudioLLM, examples: Iterable[Example], progress: Progress) -> Clips | None:
-        """The clips of a test; None where a stage trained what encodes them, as no other model would hear them so."""
+        """The clips of a test; None where a stage trained their encoder, as no other model could use their states."""
         if model.components.has_trained(model.encoded_by):
             return None
         return self.of(model, examples, progress)
 
     def of(self, model: AudioLLM, examples: Iterable[Example], progress: Progress) -> Clips | None:
-        """All clips that are to be heard, encoded where they were not yet; None where they do not fit."""
+        """All clips of spoken examples, encoded where they were not yet; None where they do not fit on the disk."""
         spoken = (example.recording for example in examples if example.transcript is None)
         paths = {recording.path for recording in spoken if recording is not None}
         if not paths or not self.most_gb:
@@ -94,7 +94,7 @@ class EncoderCache:
         return n_tokens * longest.states.nbytes / longest.n_tokens + HEADER_BYTES * len(paths)
 
     def _make_room(self, needed: set[Path], new_bytes: float) -> bool:
-        """Delete what was not used for longest until all that is needed fits; nothing, where it cannot."""
+        """Delete the least recently used files until all that is needed fits; delete nothing where it cannot fit."""
         there = {file: file.stat() for file in self.folder.glob("[!.]*.safetensors")}
         taken = sum(stat.st_size for stat in there.values())
         most = min(self.most_gb * 1e9, taken + FREE_SHARE * shutil.disk_usage(self.folder).free)
@@ -124,7 +124,7 @@ def encoded(model: AudioLLM, wave: Wave) -> Clip:
 
 
 def write_clip(file: Path, clip: Clip) -> None:
-    """Written whole or not at all."""
+    """Write a clip to a file, whole or not at all."""
     assert clip.states is not None
     counts = {"n_frames": torch.tensor(clip.n_frames), "n_tokens": torch.tensor(clip.n_tokens)}
     with atomic(file) as half_written:
@@ -132,7 +132,7 @@ def write_clip(file: Path, clip: Clip) -> None:
 
 
 def read_clip(file: Path) -> Clip:
-    """A clip that was kept."""
+    """Load a clip from the cache."""
     stored = load_file(file)
     return Clip(None, int(stored["n_frames"]), int(stored["n_tokens"]), stored["states"])
 

@@ -51,7 +51,7 @@ class Asking:
     transcribed_by: str | None = None
     """The recogniser whose transcript the model reads instead of the recording; SELF for the untuned model itself."""
     normalize_transcripts: bool = False
-    """Whether transcripts are read in lower case and without punctuation."""
+    """Whether the model gets transcripts in lower case and without punctuation."""
 
 
 SELF = "self"
@@ -59,7 +59,7 @@ SELF = "self"
 
 
 def mixed(text: Pool, speech: Pool, synthetic: Pool, least_speech: float) -> tuple[Example, ...]:
-    """Every text once, every recording as many times as give speech that share beside text, then what voices said."""
+    """Every text once, every recording so many times that speech has at least this share, then synthetic speech."""
     typed, spoken = as_text(text), as_speech(speech)
     times = math.ceil(least_speech / (1 - least_speech) * len(typed) / len(spoken)) if spoken else 1
     return typed + spoken * max(1, times) + as_speech(synthetic)
@@ -119,7 +119,7 @@ class Untuned(Scheme):
 
 
 class Prompted(Scheme):
-    """The untuned model, told the labels, and shown some typed examples with their answers."""
+    """The untuned model, with the labels and some typed examples with their answers in its prompt."""
 
     type: Literal["prompted"] = "prompted"
     labels: bool = True

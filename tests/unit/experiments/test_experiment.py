@@ -84,11 +84,11 @@ def test_settings_survive_their_json() -> None:
         ({"grid__schemes": []}, "grid.schemes: tuple should have at least 1 item"),
         (
             {"grid__schemes": [{"type": "untuned"}, {"type": "untuned"}]},
-            "grid: the scheme 'untuned' stands twice; give one of them a name of its own",
+            "grid: the scheme 'untuned' is listed twice; give one of them a name of its own",
         ),
         (
             {"grid__schemes": [{"type": "untuned"}, {"type": "text-only", "name": "untuned"}]},
-            "grid: the scheme 'untuned' stands twice; give one of them a name of its own",
+            "grid: the scheme 'untuned' is listed twice; give one of them a name of its own",
         ),
         ({"grid__budgets": []}, "grid: the scheme 'direct-mixing' needs budgets, such as [5%, 100%]"),
         ({"grid__budgets": None}, "grid: the scheme 'direct-mixing' needs budgets, such as [5%, 100%]"),
@@ -129,7 +129,7 @@ def test_settings_survive_their_json() -> None:
         ),
         (
             {"data__synthetic_speech": [spoken_by(engine="command", command="say {text}")]},
-            "data.synthetic_speech.0.manifest.voices.0.command.command: the command 'say {text}' must say {out} where",
+            "data.synthetic_speech.0.manifest.voices.0.command.command: the command 'say {text}' must contain {out} in",
         ),
         (
             {"data__synthetic_speech": [spoken_by(engine="command", command="say 'a {out}")]},

@@ -51,7 +51,7 @@ def test_the_speech_pool_holds_only_what_can_be_heard(tmp_path: Path) -> None:
 def test_a_test_recording_in_the_speech_pool_is_refused(tmp_path: Path) -> None:
     speech = recorded(tmp_path, *pool(2, prefix="s"))
     source = write_data(tmp_path, speech=speech, test=(replace(speech[1], id="t1"),))
-    with pytest.raises(InputError, match=r"s1\.wav: stands in the test and in speech that is trained on$"):
+    with pytest.raises(InputError, match=r"s1\.wav: is in the test and also in speech that is trained on$"):
         read_pools(experiment(), source)
 
 
@@ -62,7 +62,7 @@ def test_a_test_recording_under_another_path_is_still_the_same(tmp_path: Path) -
     (tmp_path / "test.jsonl").write_text(
         '{"id":"t1","intent":"a","scenario":"alarm","action":"set","recordings":[{"file":"link/s0.wav","seconds":0.5}]}'
     )
-    with pytest.raises(InputError, match=r"s0\.wav: stands in the test and in speech that is trained on$"):
+    with pytest.raises(InputError, match=r"s0\.wav: is in the test and also in speech that is trained on$"):
         read_pools(experiment(), source)
 
 
@@ -73,7 +73,7 @@ def test_a_test_without_recordings_is_refused(tmp_path: Path) -> None:
 
 def test_an_id_twice_in_one_pool_is_refused(tmp_path: Path) -> None:
     twice = [{"corpus": "manifest", "path": "text.jsonl"}] * 2
-    with pytest.raises(InputError, match=r"^the id 'u0' turns up twice in one pool$"):
+    with pytest.raises(InputError, match=r"^the id 'u0' occurs twice in one pool$"):
         read_pools(experiment(data__text=twice), write_data(tmp_path))
 
 
@@ -240,7 +240,7 @@ def test_more_examples_than_there_are_texts_are_refused() -> None:
 
 
 def test_alignment_needs_recordings() -> None:
-    with pytest.raises(InputError, match=r"data\.alignment holds no recordings; where is its audio"):
+    with pytest.raises(InputError, match=r"data\.alignment holds no recordings; list corpora with recordings"):
         plan_cells(experiment(), replace(in_memory(), alignment=pool(2, prefix="silent")))
 
 

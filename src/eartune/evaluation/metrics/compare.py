@@ -37,7 +37,7 @@ Drawn = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Difference:
-    """The second system's score less the first's, with its 95 % interval and the p of the sign-flip test."""
+    """The second system's score minus the first's, with its 95 % interval and the p of the permutation test."""
 
     value: float
     low: float
@@ -102,7 +102,7 @@ def compare(
 def changes(
     first: Sequence[Answered], second: Sequence[Answered], is_right: Callable[[Any, Any], bool] = is_exact
 ) -> Changes:
-    """What the second system has right that the first had wrong, and the other way round; frames by all they hold."""
+    """The rows that the second system has right and the first wrong, and the reverse; by default, whole frames."""
     before, after = ([is_right(row.reference, row.predicted) for row in rows] for rows in (first, second))
     pairs = list(zip(before, after, strict=True))
 
@@ -133,7 +133,7 @@ def _refuse_other_rows(first: Sequence[Answered], second: Sequence[Answered]) ->
 def _tables(
     rows: Sequence[Answered], clusters: Clusters, metrics: Metrics, mode: Mode, average: Average
 ) -> dict[str, Table]:
-    """All clusters are kept, also those that a system left out, so that both systems have the same."""
+    """The tables of both systems over the same clusters, including those that one system left out."""
     scored = [place for place, row in enumerate(rows) if is_scored(row, mode)]
     kept = Clusters(clusters.of_row[scored], clusters.strata)
     return metric_tables([rows[place] for place in scored], kept, metrics, average)

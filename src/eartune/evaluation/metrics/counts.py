@@ -24,19 +24,19 @@ _made_once = lru_cache(maxsize=10_000)
 
 @_made_once
 def hit(label: str) -> Mark:
-    """Gold and predicted."""
+    """A label that is gold and was predicted."""
     return Mark(label, 1.0, 0.0, 0.0)
 
 
 @_made_once
 def spurious(label: str) -> Mark:
-    """Predicted but not gold."""
+    """A label that was predicted but is not gold."""
     return Mark(label, 0.0, 1.0, 0.0)
 
 
 @_made_once
 def missed(label: str) -> Mark:
-    """Gold but not predicted."""
+    """A label that is gold but was not predicted."""
     return Mark(label, 0.0, 0.0, 1.0)
 
 
@@ -48,7 +48,7 @@ def class_marks(gold: str, predicted: str | None) -> Marks:
 
 
 def accuracy_marks(right: bool) -> Marks:
-    """An error on both sides if wrong, so that precision, recall and F1 are all the accuracy."""
+    """A wrong answer is both a false positive and a false negative, so precision, recall and F1 equal the accuracy."""
     return _RIGHT if right else _WRONG
 
 

@@ -12,7 +12,7 @@ from eartune.evaluation.metrics.distance import character_distance, word_distanc
 
 
 def span_marks(reference: SemanticFrame, predicted: SemanticFrame | None) -> Marks:
-    """Each gold entity can be found once; what is said once more than it is gold is spurious."""
+    """Each gold entity counts as found once; an entity that is predicted more often than it is gold is spurious."""
     if predicted is not None and predicted.entities == reference.entities:
         return [hit(entity.type) for entity in reference.entities]
     remaining = list(reference.entities)

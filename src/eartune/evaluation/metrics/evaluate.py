@@ -105,7 +105,7 @@ def metrics_of(rows: Sequence[Answered], metrics: Metrics | None = None) -> Metr
 
 
 def is_scored(row: Answered, mode: Mode) -> bool:
-    """Whether a row counts at all."""
+    """Whether a row is scored: in strict mode always, in official mode if it has an answer."""
     return mode == "strict" or row.predicted is not None
 
 

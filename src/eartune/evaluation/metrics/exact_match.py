@@ -7,7 +7,7 @@ from eartune.evaluation.metrics.counts import Marks, accuracy_marks
 
 
 def is_exact(reference: SemanticFrame, predicted: SemanticFrame | None) -> bool:
-    """Whether the intent is right, and each (type, filler) is said as often as it is gold, in any order."""
+    """Whether the intent is right, and each (type, filler) is predicted as often as it is gold, in any order."""
     if predicted is None or predicted.intent != reference.intent:
         return False
     said, gold = predicted.entities, reference.entities

@@ -23,5 +23,5 @@ def intent_marks(reference: SemanticFrame, predicted: SemanticFrame | None) -> M
 
 
 def intent_accuracy_marks(reference: SemanticFrame, predicted: SemanticFrame | None) -> Marks:
-    """Right or wrong, whichever label it is; unlike `intent_marks`, no answer is as wrong as a wrong one."""
+    """Right or wrong, whichever label it is; unlike in `intent_marks`, a missing answer counts like a wrong one."""
     return accuracy_marks(predicted is not None and predicted.intent == reference.intent)

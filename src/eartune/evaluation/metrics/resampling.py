@@ -49,7 +49,7 @@ class Clusters:
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """The number of clusters in all strata."""
         return sum(self.strata)
 
 
@@ -62,7 +62,7 @@ def drawn_sums(counts: Counts, strata: Sequence[int], resamples: int, seed: int)
 
 
 def swapped_sums(one: Counts, other: Counts, resamples: int, seed: int) -> Iterator[tuple[Counts, Counts]]:
-    """The sums of two systems after each cluster went to the other system or not, as a coin fell."""
+    """The sums of two systems after each cluster's answers were swapped between them, or not, by the toss of a coin."""
     random = np.random.default_rng(seed)
     weigh = _weighted_sums((other - one).reshape(len(one), -1))
     for draws in _chunks(resamples):
@@ -85,7 +85,7 @@ def _times_drawn(random: np.random.Generator, draws: int, strata: Sequence[int])
 
 
 def _coins(random: np.random.Generator, draws: int, clusters: int) -> Weights:
-    """Zeros and ones, alike often."""
+    """Zeros and ones with equal probability, shape (draws, clusters)."""
     bits = np.frombuffer(random.bytes(draws * (clusters // 8 + 1)), np.uint8).reshape(draws, -1)
     return np.unpackbits(bits, axis=1, count=clusters).astype(np.float64)
 

@@ -1,1 +1,1 @@
-"""The pocket checkpoint, which everything can be tried with on a CPU."""
+"""The pocket checkpoint, a small model with which everything can be tried on a CPU."""

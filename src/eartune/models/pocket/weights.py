@@ -52,7 +52,7 @@ def pocket_fingerprint(name: str) -> str:
 
 
 def is_installed(file: PackageFile) -> bool:
-    """Whether the file's package is there."""
+    """Whether the file's package is installed."""
     return importlib.util.find_spec(file.module) is not None
 
 
