@@ -142,7 +142,7 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "self.make_row(example)",
         f"{TRAINER_TESTS}::test_a_row_is_tokenized_once",
     ),
-    ("half a checkpoint is loaded", TRAINER, 'read_json(checkpoint / "trainer_state.json")', "pass", LOG),
+    ("half a checkpoint is loaded", FOLDER, 'read_json(self.path / "trainer_state.json")', "pass", LOG),
     # --- what a killed run leaves
     ("half an answer kept", ANSWERS, "file.truncate(len(whole))", "pass", ANSWERS_TESTS),
     ("everything asked again", ANSWERS, "if all(key in rows", "if None in (key in rows", ANSWERS_TESTS),
@@ -157,6 +157,7 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         FOLDER_TESTS,
     ),
     ("index written without its lock", INDEX, "with FileLock(", "if FileLock(", INDEX_TESTS),
+    ("half of the weights stay", FOLDER, "                remove(half_written)", "                pass", FOLDER_TESTS),
     ("half an index stays", INDEX, "seconds=0, stem", "seconds=1e9, stem", INDEX_TESTS),
     (
         "checkpoints of a finished stage stay",

@@ -1,44 +1,45 @@
 """Measure how much of the learning from text transfers to speech: python pocket/transfer.py
 
-Takes the demo's text-only model (training it if `eartune run experiments/demo.yaml` has not), prompts it with the same
-held-out requests as text and as speech of the held-out voice, and writes results/pocket/transfer.json.
+Trains the demo's text-only model if it is not finished, decodes the same held-out requests as text and as speech of the
+held-out voices, and writes results/pocket/transfer.json.
 """
 
 from pathlib import Path
 
-from eartune.experiments.run_folder import base_fingerprint, stage_folders
-from rich.console import Console
-
+import eartune
 from eartune.data.corpora import Source
 from eartune.data.example import Example
 from eartune.experiments.experiment import read_experiment
-from eartune.experiments.plan import plan_cells, read_pools
-from eartune.experiments.progress import RunProgress
+from eartune.experiments.plan import read_pools
 from eartune.experiments.provenance import made_with
-from eartune.experiments.runner import encoded_clips, score, trained_model
 from eartune.files import write_json
-from eartune.inference.decode import decode
+from eartune.inference.decode import ask
 from eartune.models.rows import RowMaker
+from eartune.run_folder import RunsFolder
 
 RUNS = Path("runs")
+NAME = "text-only-seed0"
 
 
 def main() -> None:
-    """Print and write the scores on speech and on text, and their ratio."""
-    experiment = read_experiment(Path("experiments/demo.yaml"))
-    pools = read_pools(experiment, Source(Path("data"), RUNS / "speech"))
-    plan = next(plan for plan in plan_cells(experiment, pools) if plan.cell.scheme.type == "text-only")
-    stages = stage_folders(experiment, plan, RUNS / experiment.name, base_fingerprint(experiment.architecture))
-    with RunProgress(Console(), 1.0) as progress:
-        encoded = encoded_clips(experiment, RUNS / experiment.name, progress)
-        model = trained_model(experiment, plan, pools, stages, encoded, progress)
-    rows = RowMaker(model, experiment.task, pools.labels, experiment.architecture)
+    """Decode the requests as text and as speech; print and write the scores and their ratios."""
+    demo = read_experiment(Path("experiments/demo.yaml"))
+    folder = RunsFolder(RUNS).run(demo.name).model(NAME)
+    if not folder.result.is_file():
+        text_only = [scheme for scheme in demo.grid.schemes if scheme.type == "text-only"]
+        demo = demo.model_copy(update={"grid": demo.grid.model_copy(update={"schemes": tuple(text_only)})})
+        eartune.run(demo, runs=RUNS)
+    trained = eartune.load(folder.path)
+    pools = read_pools(demo, Source(Path("data"), RunsFolder(RUNS).speech))
+    rows = RowMaker(trained.model, trained.task, trained.labels, trained.architecture)
     found = {}
-    for name, examples in {"typed": tuple(Example(e.utterance) for e in pools.test), "spoken": pools.test}.items():
-        path = RUNS / "transfer" / stages[-1].path.name / f"{name}.jsonl"
-        predictions = decode(model, examples, rows, experiment.decoding, path, lambda done, total: None)
-        scores = score(experiment.task, pools.labels, examples, predictions)
-        found[name] = {key: value.to_json() for key, value in scores.items()}
+    for name, examples in (("typed", [Example(e.utterance) for e in pools.test]), ("spoken", list(pools.test))):
+        size = trained.decoding.batch_size
+        batches = [examples[start : start + size] for start in range(0, len(examples), size)]
+        texts = [text for batch in batches for text in ask(trained.model, batch, rows, trained.decoding)]
+        answers = [trained.task.parse(text, trained.labels)[0] for text in texts]
+        scores = eartune.evaluate([example.utterance for example in examples], answers, task=trained.task)
+        found[name] = {key: score.to_json() for key, score in scores.items()}
     ratios = {
         key: found["spoken"][key]["value"] / found["typed"][key]["value"] for key in ("intent_accuracy", "slu_f1")
     }

@@ -31,11 +31,13 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from eartune.errors import InputError
-from eartune.files import read_json, remove_leftovers, write_json
+from eartune.files import read_json, remove, remove_leftovers, write_json
 
 WEIGHTS = "weights.safetensors"
 RESULT = "result.json"
 CELLS = "cells.json"
+SAFETENSORS_TEMPORARY = ".tmp??????"
+"""What safetensors calls a file until it is whole, beside the name that it was given."""
 
 
 class ModelState(StrEnum):
@@ -151,6 +153,8 @@ class RunFolder:
             ) from error
         try:
             remove_leftovers(self.path, seconds=0, recursive=True)
+            for half_written in self.path.rglob(SAFETENSORS_TEMPORARY):
+                remove(half_written)
             yield
         finally:
             lock.release()
@@ -192,10 +196,41 @@ class StageFolder:
         write_json(self.note, {"seconds": seconds, "components": components})
         self.remove_checkpoints()
 
+    def checkpoints(self) -> list["CheckpointFolder"]:
+        """The checkpoints of an unfinished stage, by their number of steps."""
+        found = [CheckpointFolder(path) for path in self.path.glob("checkpoint-*")]
+        return sorted(found, key=lambda checkpoint: int(checkpoint.path.name.split("-")[1]))
+
     def remove_checkpoints(self) -> None:
         """Remove the checkpoints, which only an unfinished stage needs; they are larger than the weights."""
-        for checkpoint in self.path.glob("checkpoint-*"):
-            shutil.rmtree(checkpoint)
+        for checkpoint in self.checkpoints():
+            shutil.rmtree(checkpoint.path)
+
+
+@dataclass(frozen=True)
+class CheckpointFolder:
+    """The folder of a checkpoint, which the trainer writes: weights, optimizer, random state, then its own state."""
+
+    path: Path
+
+    @property
+    def weights(self) -> Path:
+        """All parameters that were trained up to this step."""
+        return self.path / WEIGHTS
+
+    @property
+    def seconds(self) -> Path:
+        """How long training took up to this step, over all sessions."""
+        return self.path / "seconds.json"
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything was saved; the trainer writes its state last, and a kill may leave half of it."""
+        try:
+            read_json(self.path / "trainer_state.json")
+        except InputError:
+            return False
+        return self.seconds.exists() and self.weights.exists()
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,11 @@ PLACES = {
         "tiny/stages/*/checkpoint-3/optimizer.pt",
         "tiny/stages/*/checkpoint-3/trainer_state.json",
     ),
+    "while the weights of a stage are written": (
+        Kill(pattern="rmdir */checkpoint-3", most_bytes=4000),
+        "tiny/stages/*/.*",
+        "tiny/stages/*/weights.safetensors",
+    ),
     "after the weights, before stage.json": (
         Kill(pattern="open */stages/*/stage.TEMPORARY.json"),
         "tiny/stages/*/weights.safetensors",

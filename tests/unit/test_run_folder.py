@@ -27,7 +27,7 @@ def test_a_process_that_reads_ahead_does_not_hold_the_lock_of_a_killed_run(tmp_p
     program = (
         "import os, sys, time; from pathlib import Path; from eartune.run_folder import RunFolder\n"
         "with RunFolder(Path(sys.argv[1])).lock():\n"
-        "    if os.fork():\n        print('locked', flush=True)\n"
+        "    if not os.fork():\n        print('locked', flush=True)\n"
         "    time.sleep(60)"
     )
     command = [sys.executable, "-c", program, str(tmp_path)]
@@ -79,6 +79,16 @@ def test_what_a_killed_process_was_writing_is_removed(tmp_path: Path) -> None:
     kept.write_text("")
     with run.lock():
         assert [path.name for path in sorted(tmp_path.rglob("*part*"))] == ["predictions.part.jsonl"]
+
+
+def test_weights_that_safetensors_had_half_written_are_removed(tmp_path: Path) -> None:
+    """They have a temporary name that eartune did not give, and take 15 GB for a model of 7B."""
+    stage = RunFolder(tmp_path).stage("mixed", "k1")
+    stage.path.mkdir(parents=True)
+    (stage.path / ".tmp8XNQii").write_text("half")
+    stage.weights.write_text("whole")
+    with RunFolder(tmp_path).lock():
+        assert list(stage.path.iterdir()) == [stage.weights]
 
 
 def test_a_stage_is_finished_when_its_note_and_its_weights_are_there(tmp_path: Path) -> None:

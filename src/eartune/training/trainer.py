@@ -26,7 +26,7 @@ from eartune.errors import InputError
 from eartune.files import atomic, read_json, write_json
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Batch, Row
-from eartune.run_folder import WEIGHTS
+from eartune.run_folder import CheckpointFolder, StageFolder
 from eartune.settings import Training
 from eartune.training.callbacks import TrainingLog
 from eartune.training.optimizer import make_optimizer
@@ -34,8 +34,6 @@ from eartune.training.schemes import Stage
 
 GlobalBatch = list[Batch]
 """The micro-batches of one optimizer step."""
-SECONDS = "seconds.json"
-"""The file of a checkpoint that says how long training had taken until then."""
 
 
 def train_stage(
@@ -71,9 +69,9 @@ def train_stage(
         callbacks=[log],
     )
     trainer.remove_callback(PrinterCallback)
-    checkpoint = _last_checkpoint(folder)
-    log.earlier_seconds = read_json(checkpoint / SECONDS)["seconds"] if checkpoint else 0.0
-    trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    complete = [checkpoint for checkpoint in StageFolder(folder).checkpoints() if checkpoint.is_complete]
+    log.earlier_seconds = read_json(complete[-1].seconds)["seconds"] if complete else 0.0
+    trainer.train(resume_from_checkpoint=str(complete[-1].path) if complete else None)
     return log.seconds
 
 
@@ -259,12 +257,12 @@ class StageTrainer(Trainer):
         self.training_log.saved(self.training_log.clock() - started)
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Tensor] | None = None) -> None:
-        folder = Path(output_dir or self.args.output_dir)
-        write_json(folder / SECONDS, {"seconds": self.training_log.seconds})  # so far: without this save
-        save_weights(self.model.audio_llm, folder / WEIGHTS)
+        checkpoint = CheckpointFolder(Path(output_dir or self.args.output_dir))
+        write_json(checkpoint.seconds, {"seconds": self.training_log.seconds})  # so far: without this save
+        save_weights(self.model.audio_llm, checkpoint.weights)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        load_weights(self.model.audio_llm, Path(resume_from_checkpoint) / WEIGHTS)
+        load_weights(self.model.audio_llm, CheckpointFolder(Path(resume_from_checkpoint)).weights)
 
 
 def save_weights(model: AudioLLM, path: Path) -> None:
@@ -283,22 +281,6 @@ def load_weights(model: AudioLLM, path: Path) -> None:
                 raise InputError(f"{path}: is not of this model, which has no {name} of shape {tuple(value.shape)}")
             known[name].copy_(value)
     model.components.mark_trained(saved)
-
-
-def _last_checkpoint(folder: Path) -> Path | None:
-    """Return the complete checkpoint with the most steps, if there is any."""
-    checkpoints = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
-    complete = [path for path in checkpoints if _is_complete(path)]
-    return complete[-1] if complete else None
-
-
-def _is_complete(checkpoint: Path) -> bool:
-    """Return whether everything was saved; the trainer writes its state last, and a kill may leave half of it."""
-    try:
-        read_json(checkpoint / "trainer_state.json")
-    except InputError:
-        return False
-    return (checkpoint / SECONDS).exists() and (checkpoint / WEIGHTS).exists()
 
 
 def _the_only(items: list[GlobalBatch | bytes]) -> GlobalBatch | bytes:
