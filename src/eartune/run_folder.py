@@ -37,7 +37,7 @@ WEIGHTS = "weights.safetensors"
 RESULT = "result.json"
 CELLS = "cells.json"
 SAFETENSORS_TEMPORARY = ".tmp??????"
-"""What safetensors calls a file until it is whole, beside the name that it was given."""
+"""The suffix, a pattern, that safetensors adds to the name of a file while it writes it."""
 
 
 class ModelState(StrEnum):
@@ -220,7 +220,7 @@ class CheckpointFolder:
 
     @property
     def seconds(self) -> Path:
-        """How long training took up to this step, over all sessions."""
+        """The file of the seconds of training up to this step, over all sessions."""
         return self.path / "seconds.json"
 
     @property

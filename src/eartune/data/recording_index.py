@@ -25,10 +25,10 @@ SAVE_EVERY = 5_000  # recordings, after which the index is saved while it is bei
 
 @dataclass(frozen=True)
 class RecordingFacts:
-    """What is known of one file."""
+    """The facts known about one recording file."""
 
     size: int
-    """In bytes."""
+    """The size of the file in bytes."""
     modified_ns: int
     """When the file was last changed, in nanoseconds since 1970."""
     seconds: float
