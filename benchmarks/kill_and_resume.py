@@ -32,6 +32,7 @@ def main(first: int, n_trials: int, seed: int) -> int:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         make_data(root / "data")
+        run_in_a_fork(experiment(root / "data"), root / "data", root / "first", Kill(number=0))  # the server is started
         whole: dict[str, tuple[int, float]] = {}
         trials = []
         for number in range(first, first + n_trials):

@@ -197,7 +197,7 @@ class StageFolder:
         self.remove_checkpoints()
 
     def checkpoints(self) -> list["CheckpointFolder"]:
-        """The checkpoints of an unfinished stage, by their number of steps."""
+        """Return the checkpoints of an unfinished stage, in the order of their steps."""
         found = [CheckpointFolder(path) for path in self.path.glob("checkpoint-*")]
         return sorted(found, key=lambda checkpoint: int(checkpoint.path.name.split("-")[1]))
 
@@ -215,7 +215,7 @@ class CheckpointFolder:
 
     @property
     def weights(self) -> Path:
-        """All parameters that were trained up to this step."""
+        """The file of all parameters that were trained up to this step."""
         return self.path / WEIGHTS
 
     @property
