@@ -1,4 +1,4 @@
-"""How much of what is learned from typed text carries over to speech: python pocket/transfer.py
+"""Measure how much of the learning from text transfers to speech: python pocket/transfer.py
 
 Trains the demo's text-only model if it is not finished, decodes the same held-out requests as text and as speech of the
 held-out voices, and writes results/pocket/transfer.json.
