@@ -1,7 +1,7 @@
-"""How much of what is learned from typed text carries over to speech: python pocket/transfer.py
+"""Measure how much of the learning from text transfers to speech: python pocket/transfer.py
 
-Runs the demo's text-only model alone, if it is not there yet, decodes the same held-out requests typed and spoken in
-the held-out voices, and writes results/pocket/transfer.json.
+Trains the demo's text-only model if it is not finished, decodes the same held-out requests as text and as speech of the
+held-out voices, and writes results/pocket/transfer.json.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ NAME = "text-only-seed0"
 
 
 def main() -> None:
-    """Decode typed and spoken requests and divide the scores."""
+    """Decode the requests as text and as speech; print and write the scores and their ratios."""
     demo = read_experiment(Path("experiments/demo.yaml"))
     folder = RunsFolder(RUNS).run(demo.name).model(NAME)
     if not folder.result.is_file():

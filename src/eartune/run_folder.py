@@ -37,7 +37,7 @@ WEIGHTS = "weights.safetensors"
 RESULT = "result.json"
 CELLS = "cells.json"
 SAFETENSORS_TEMPORARY = ".tmp??????"
-"""What safetensors calls a file until it is whole, beside the name that it was given."""
+"""The suffix, a pattern, that safetensors adds to the name of a file while it writes it."""
 
 
 class ModelState(StrEnum):
@@ -197,7 +197,7 @@ class StageFolder:
         self.remove_checkpoints()
 
     def checkpoints(self) -> list["CheckpointFolder"]:
-        """The checkpoints of an unfinished stage, by their number of steps."""
+        """Return the checkpoints of an unfinished stage, in the order of their steps."""
         found = [CheckpointFolder(path) for path in self.path.glob("checkpoint-*")]
         return sorted(found, key=lambda checkpoint: int(checkpoint.path.name.split("-")[1]))
 
@@ -215,12 +215,12 @@ class CheckpointFolder:
 
     @property
     def weights(self) -> Path:
-        """All parameters that were trained up to this step."""
+        """The file of all parameters that were trained up to this step."""
         return self.path / WEIGHTS
 
     @property
     def seconds(self) -> Path:
-        """How long training took up to this step, over all sessions."""
+        """The file of the seconds of training up to this step, over all sessions."""
         return self.path / "seconds.json"
 
     @property

@@ -43,7 +43,7 @@ class Lora(Section):
 
 
 class Training(Section):
-    """How every stage is trained; what differs between stages is set in the scheme."""
+    """The settings of training for every stage; those that differ between stages are in the scheme."""
 
     batch_size: int = Field(default=128, ge=1)
     """Examples in an optimizer step, whatever the size of micro-batches."""
@@ -54,16 +54,16 @@ class Training(Section):
     workers: int | None = Field(default=None, ge=0)
     """Processes that read recordings ahead; None: two beside a GPU, none on a CPU, whose cores training needs."""
     encoded_gb: float = Field(default=10.0, ge=0)
-    """How much disk a run may take for what a frozen encoder makes of recordings; 0 encodes them each time."""
+    """The most disk, in GB, for the cache of a frozen encoder's states; 0 encodes recordings in every epoch."""
     recompute_activations: bool = False
     """Discard the decoder's activations and compute them again in the backward pass: slower, but far less memory."""
     lora: Lora | None = None
-    """None trains all weights of the language model, as the paper does."""
+    """The settings of LoRA; None trains all weights of the language model, as in the paper."""
     optimizer: Literal["adamw", "adamw-8bit"] = "adamw"
     """`adamw` keeps float32 weights and moments, 12 bytes a trained parameter. `adamw-8bit` keeps moments of 8 bits,
     2 bytes, and rounds weights at random, so that small steps count on average; needs pip install 'eartune[train]'."""
     rate_factors: dict[Component, float] = {}
-    """What a stage's learning rate is multiplied by for a component; 1 for those that are not named."""
+    """The factor of a stage's learning rate for each component; 1 for those not listed."""
     weight_decay: float = Field(default=0.0, ge=0)
     max_grad_norm: float = Field(default=1.0, gt=0)
 

@@ -1,4 +1,4 @@
-"""How numbers and names are written for a reader: percent with one decimal, intervals in brackets, units."""
+"""Numbers and names for readers: percent with one decimal, intervals in brackets, units."""
 
 ABSENT = "–"  # noqa: RUF001  (an en dash: a hyphen would read as a minus sign)
 PERCENT = "\u00a0%"  # a line must not break before the sign

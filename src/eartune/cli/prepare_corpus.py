@@ -13,7 +13,7 @@ from eartune.data.corpora import CORPORA, Corpus, Source
 from eartune.data.utterance import Utterance
 from eartune.errors import InputError
 from eartune.experiments.progress import RunProgress
-from eartune.prepare.download.catalogue import CATALOGUE, Entry, Part, download_parts
+from eartune.prepare.download.catalogue import CATALOGUE, CorpusPart, Entry, download_parts
 from eartune.prepare.download.http import FractionDone
 from eartune.prepare.importers.import_result import Imported
 from eartune.settings import explain
@@ -50,7 +50,7 @@ class NamedCorpus:
         """The folder of the corpus in the data root."""
         return self.data / str(self.keys["folder"])
 
-    def parts(self, splits: Iterable[str]) -> tuple[Part, ...]:
+    def parts(self, splits: Iterable[str]) -> tuple[CorpusPart, ...]:
         """Return what must be downloaded for these splits; nothing for a corpus that cannot be."""
         parts = self.entry.parts(self.keys, tuple(splits)) if self.entry.parts else ()
         return tuple(part for part in parts if not (self.text_only and part.is_audio))

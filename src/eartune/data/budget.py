@@ -1,4 +1,4 @@
-"""How much speech may be used: `5%`, `2h`, `200 utterances`; smaller budgets lie inside larger ones."""
+"""Budgets of speech: `5%`, `2h`, `200 utterances`; smaller budgets lie inside larger ones."""
 
 import hashlib
 import re

@@ -18,7 +18,7 @@ class Modality(StrEnum):
 
 
 class Asked(StrEnum):
-    """What a model is asked for: the semantic frame of an utterance, or its words."""
+    """The answer that an example asks for: that of the task, or the words."""
 
     FRAME = "frame"
     WORDS = "words"

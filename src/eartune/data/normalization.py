@@ -1,4 +1,4 @@
-"""Normalization of text to what can be heard of it: no capital letters and no punctuation, which no model can know."""
+"""Normalization of text to lower case without punctuation, neither of which can be heard."""
 
 import re
 

@@ -25,7 +25,7 @@ SAVE_EVERY = 5_000  # recordings, after which the index is saved while it is bei
 
 @dataclass(frozen=True)
 class RecordingFacts:
-    """What is known about one file."""
+    """The facts known about one recording file."""
 
     size: int
     """The size of the file in bytes."""

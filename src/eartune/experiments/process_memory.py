@@ -1,4 +1,4 @@
-"""How much memory this process holds, and how the memory of a finished model is returned to the system."""
+"""The peak memory of this process, and the return of a finished model's memory to the system."""
 
 import ctypes
 import gc

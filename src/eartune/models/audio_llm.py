@@ -56,9 +56,9 @@ class AudioLLM(ABC):
     least_transformers: ClassVar[str] = "5.17"
     """The lowest version of transformers whose classes are built as this family expects."""
     states: ClassVar[Rate] = Rate(50)
-    """How many positions of the encoder a clip takes."""
+    """The number of encoder positions of a clip, by its duration."""
     tokens: ClassVar[Rate] = Rate(25)
-    """How many positions of the language model a clip takes."""
+    """The number of language-model positions of a clip, by its duration."""
     lora_layers: ClassVar[str] = "model.language_model.layers"
     """The path of the module below which LoRA wraps linear layers."""
     lora_leaves: ClassVar[tuple[str, ...]] = (

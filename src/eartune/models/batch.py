@@ -1,4 +1,4 @@
-"""What a model is given: clips, rows of prompt, clip and answer, and padded batches of rows."""
+"""The input of a model: clips, rows of prompt, clip and answer, and padded batches of rows."""
 
 from dataclasses import dataclass, fields, replace
 
@@ -18,12 +18,12 @@ class Clip:
     mel: Tensor | None
     """The log-mel spectrogram, (bins, frames); it may be wider than `n_frames`."""
     n_frames: int
-    """How many frames from the left are of the recording. A frame is 10 ms, but 20 ms for Granite Speech and 60 ms for
+    """The number of frames of the recording. A frame is 10 ms, but 20 ms for Granite Speech and 60 ms for
     Fun-ASR-Nano, whose extractors put neighbouring frames side by side."""
     n_tokens: int
-    """How many positions of the language model the clip takes, each held by an audio token in the prompt."""
+    """The number of language-model positions that the clip takes, each held by an audio token in the prompt."""
     states: Tensor | None = None
-    """What the family's `encode` returns for this clip alone, (states, width)."""
+    """The encoder states of this clip, (states, width), as the family's `encode` returns them; None if not encoded."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,12 @@ class Batch:
     mel: Tensor | None = None
     """Mel spectrograms, padded to the widest, (clips, bins, frames)."""
     n_frames: Tensor | None = None
-    """How many frames of each mel are of its recording, (clips,); see `Clip.n_frames` for their unit."""
+    """The number of frames of each mel that belong to its recording, (clips,); see `Clip.n_frames` for their unit."""
     states: Tensor | None = None
     """The cached encoder states of all clips one after another, (states of all clips, width): the encoder's width, or
     the language model's for families whose `encode` includes the modality adapter."""
     n_shared: int = 0
-    """How many leading tokens are the same in all rows; they stand before the padding, and are computed once."""
+    """The number of leading tokens shared by all rows; they precede the padding and are computed once."""
 
     def to(self, device: torch.device) -> "Batch":
         """Return the same batch on another device."""

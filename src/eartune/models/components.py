@@ -1,4 +1,4 @@
-"""Which parameter belongs to which component of a model, and which parameters train or were trained."""
+"""Components of a model: the parameters of each, and which parameters train or were trained."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,7 +10,7 @@ from torch.nn import Parameter
 from eartune.settings import Component
 
 SINUSOIDS = "embed_positions.weight"
-"""How the names of sinusoidal position embeddings end, which are computed and not learned."""
+"""The suffix of the names of sinusoidal position embeddings, which are computed and not learned."""
 
 
 class Components:

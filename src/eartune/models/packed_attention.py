@@ -26,14 +26,14 @@ PACKABLE = frozenset(
 )
 """The model types of decoders that tests show to compute packed rows as each row alone.
 
-Others may mix neighbouring rows, or not tell their attention about sliding windows.
+Others may mix neighbouring rows, or not pass sliding windows to their attention.
 """
 PREFIX = "by_row_"
 """Put before the name of one of the library's attentions: the same, row by row where rows are packed."""
 
 
 class PackedRows:
-    """Where each token of a padded batch stands in one packed sequence: the shared prefix first, then row after row."""
+    """The place of each token of a padded batch in one packed sequence: the shared prefix first, then row after row."""
 
     def __init__(self, mask: Tensor, n_shared: int = 0) -> None:
         """`mask` (rows, tokens) is 0 on padding; its first `n_shared` columns are the prefix that all rows share."""

@@ -10,7 +10,7 @@ ENCODER, ADAPTER, LANGUAGE_MODEL = Component
 
 @dataclass(frozen=True)
 class Rate:
-    """How many positions of an encoder or a decoder a clip takes, by its duration."""
+    """The number of encoder or decoder positions of a clip, by its duration."""
 
     per_second: float
     """Positions for each second."""
@@ -31,13 +31,13 @@ class Size:
     lora_features: int
     """The inputs plus the outputs of all linear layers that LoRA wraps; LoRA has rank times as many parameters."""
     positions: int
-    """How many of the encoder's parameters are sinusoidal position embeddings, which are never trained."""
+    """The number of encoder parameters in sinusoidal position embeddings, which are never trained."""
     layers: int
-    """Layers of the decoder."""
+    """The number of the decoder's layers."""
     width: int
     """The width of the decoder's hidden states."""
     vocabulary: int
-    """Tokens that the head tells apart."""
+    """The number of tokens in the head's output."""
     wrapped: int
     """The number of parameters of the linear layers that LoRA wraps, which nf4 stores in 4 bits."""
     lora_outputs: int

@@ -1,4 +1,4 @@
-"""Names of splits: the split that a file's name tells, and the splits that are trained on."""
+"""Names of splits: the split in the name of a file, and the splits that are trained on."""
 
 import re
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ _DISTANCE_OF_OTHERS = 2  # nearer to the test than what is called train
 
 
 def split_of(name: str) -> str:
-    """Return the split that a file's name tells: `train` for slurp-train; `all` for a name without such a word."""
+    """Return the split in a file's name: `train` for slurp-train; `all` for a name without such a word."""
     words = re.split(r"[\W_]+", name.lower())
     return next((_SPLIT_OF_WORD[word] for word in words if word in _SPLIT_OF_WORD), UNNAMED)
 

@@ -26,7 +26,7 @@ class Comparison:
     """One row of the table compared with another, over the seeds that both have."""
 
     first: SchemeResult
-    """What the other is compared with."""
+    """The scheme with which the second is compared."""
     second: SchemeResult
     seeds: int
     difference: Difference

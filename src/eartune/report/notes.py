@@ -1,4 +1,4 @@
-"""What a reader must know to judge the numbers: warnings before them, notes below them."""
+"""Warnings above the tables of a report and notes below them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -17,7 +17,7 @@ from eartune.training.schemes import Role
 
 
 class ListeningRecord(TypedDict, total=False):
-    """What a result holds of the listening check: whether the answers follow the audio, or why that was not checked."""
+    """The record of the listening check in a result: whether the model uses the audio, or why that was not checked."""
 
     listens: bool | None
     swapped: float | None
@@ -63,11 +63,11 @@ class RunResult:
     free_hours: float = 0.0
     """Hours of speech that no budget limits: of voices, of other languages, for alignment."""
     definitions: dict[str, str] = field(default_factory=dict)
-    """What each score means, in a sentence."""
+    """The meaning of each score, in a sentence."""
     scheme_type: str | None = None
     """The scheme's type, where `scheme` is its label; None in results written before it was stored."""
     scheme_role: Role | None = None
-    """What the report compares the scheme with; None in results written before it was stored."""
+    """The role of the scheme in comparisons; None in results written before it was stored."""
 
     def __post_init__(self) -> None:
         if self.finished and self.main_metric not in self.scores:

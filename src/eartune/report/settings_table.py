@@ -1,4 +1,4 @@
-"""How the numbers came about: the settings and the surroundings of all models, merged where they are equal."""
+"""The settings and the provenance of all models, merged if they are equal."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence

@@ -80,7 +80,7 @@ def _without_speech(scored: Sequence[_Scored], metric: str) -> list[str]:
 
 
 def _with_all_speech(all_speech: Sequence[_Scored], texts: Sequence[_Scored], metric: str) -> list[str]:
-    """What all the speech gives, and the part of it that text alone reaches."""
+    """The score with all speech, and the part of it that text alone reaches."""
     if not all_speech:
         return []
     best, *others = all_speech
@@ -93,7 +93,7 @@ def _with_all_speech(all_speech: Sequence[_Scored], texts: Sequence[_Scored], me
 
 
 def _at_budget(group: Sequence[_Scored], all_speech: Sequence[_Scored], metric: str) -> str:
-    """What the schemes reach at one budget; those that others are compared with come last."""
+    """The scores of the schemes at one budget; baselines come last."""
     shown = sorted(group, key=lambda one: one.row.role == "baseline")[:SCHEMES_SHOWN]
     parts = [
         f"{one.name} reaches {one.value} {metric_name(metric)}" if one is shown[0] else f"{one.name} {one.value}"

@@ -1,4 +1,4 @@
-"""What a task is: the prompt of the model, the target that it learns, and how an answer is parsed and scored.
+"""The protocol of a task: the prompt of the model, the target that it learns, and how an answer is parsed and scored.
 
 utterances -> labels -> instruction, grammar -> the model's text -> parse -> answer -> metrics
 """

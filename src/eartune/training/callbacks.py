@@ -47,7 +47,7 @@ class TrainingLog(TrainerCallback):
 
     @property
     def seconds(self) -> float:
-        """How long the stage has trained in all sessions; steps that a cut session lost do not count twice."""
+        """The seconds of training over all sessions; steps lost by an interruption do not count twice."""
         return self.earlier_seconds + self.clock() - self.started
 
     def on_train_begin(

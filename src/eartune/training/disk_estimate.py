@@ -1,4 +1,4 @@
-"""How much disk a run takes at most: weights of its stages, checkpoints, and the encoder cache."""
+"""Estimate of the most disk that a run takes: weights of its stages, checkpoints, and the encoder cache."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class DiskEstimate:
     """The bytes that a run takes at its peak; everything else that it writes is small beside them."""
 
     stages: int
-    """How many stages keep their weights."""
+    """The number of stages that keep their weights."""
     weights: float
     """Bytes of the weights that all stages keep."""
     checkpoints: float

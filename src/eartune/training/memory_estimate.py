@@ -1,4 +1,4 @@
-"""How much GPU memory a stage takes and which GPUs have that much, estimated before any weight is loaded."""
+"""Estimate of the GPU memory of a stage, and the GPUs that have it, before any weight is loaded."""
 
 from dataclasses import dataclass
 from heapq import nlargest
@@ -29,7 +29,7 @@ TEXT_CHARACTERS, JSON_CHARACTERS = 4, 3  # characters per token
 
 
 @dataclass(frozen=True)
-class Part:
+class ComponentMemory:
     """One component of the model: its numbers of parameters, and the bytes that they take in training."""
 
     parameters: int
@@ -43,7 +43,7 @@ class Part:
 class Footprint:
     """The GPU memory of one stage in bytes."""
 
-    parts: dict[Component, Part]
+    parts: dict[Component, ComponentMemory]
     activations: float
     """Bytes that the largest micro-batch keeps for the backward pass, logits included."""
     step: float
@@ -76,7 +76,7 @@ def footprint(size: Size, stage: Stage, architecture: Architecture, training: Tr
         trained = trained_parameters(size, component, training.lora) if component in stage.trainable else 0
         updates = trained if component is Component.LANGUAGE_MODEL and training.lora else 0
         four_bits = size.wrapped if component is Component.LANGUAGE_MODEL and architecture.precision == "nf4" else 0
-        parts[component] = Part(
+        parts[component] = ComponentMemory(
             parameters=parameters,
             trained=trained,
             weights=(parameters - four_bits + updates) * width + four_bits * NF4_BYTES,

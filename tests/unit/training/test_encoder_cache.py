@@ -202,10 +202,10 @@ def test_nothing_is_kept_if_that_is_asked_for_or_nothing_is_heard(
 def test_a_stage_or_a_model_whose_encoder_trains_keeps_nothing(examples: tuple[Example, ...], tmp_path: Path) -> None:
     model, store = tiny(Qwen2Audio), Counted(tmp_path / "kept").store
     frozen = Stage("mixed", examples, 1, 1e-3, 0.0, FROZEN)
-    assert store.of_stage(model, replace(frozen, trainable=tuple(Component)), lambda *_: None) is None
+    assert store.stage_clips(model, replace(frozen, trainable=tuple(Component)), lambda *_: None) is None
     model.components.set_trainable(FROZEN)
-    assert store.of_stage(model, frozen, lambda *_: None) is not None
-    assert store.of_test(model, examples, lambda *_: None) is not None
+    assert store.stage_clips(model, frozen, lambda *_: None) is not None
+    assert store.test_clips(model, examples, lambda *_: None) is not None
     model.components.set_trainable(tuple(Component))
     model.components.set_trainable(FROZEN)
-    assert store.of_test(model, examples, lambda *_: None) is None
+    assert store.test_clips(model, examples, lambda *_: None) is None

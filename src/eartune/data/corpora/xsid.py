@@ -38,7 +38,7 @@ class XsidCorpus(Section):
     language: str
     split: Literal["valid", "test"]
     sentences: int | None = Field(default=None, ge=1)
-    """How many sentences to load, always the same ones, and the same in every language; None loads all."""
+    """The number of sentences to load, always the same ones, and the same in every language; None loads all."""
     folder: str = "xsid"
     as_heard: bool = True
     """Whether text is converted to lower case without punctuation, which cannot be heard; false leaves it as typed."""

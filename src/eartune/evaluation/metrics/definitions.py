@@ -1,4 +1,4 @@
-"""What each metric means, and which published figures it may be compared with."""
+"""Definitions of the metrics, with the published figures they may be compared with."""
 
 DEFINITIONS: dict[str, str] = {
     "scenario_f1": (

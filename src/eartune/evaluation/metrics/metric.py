@@ -1,4 +1,4 @@
-"""What a metric is: the counts of each answer, and the ratio of the summed counts that is the score."""
+"""Metrics: the counts of each answer, and the ratio of the summed counts that is the score."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -26,7 +26,7 @@ class Scorer(Protocol):
 
 
 class Rules(Protocol):
-    """What every answer of a search must keep to."""
+    """The rules that every answer of a search must follow."""
 
     @property
     def end(self) -> int:

@@ -9,7 +9,7 @@ from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
 SPARE_COLUMNS = 64
-"""How many columns of keys and values, beyond those needed, a buffer gets when it has to grow."""
+"""The number of extra columns of keys and values that a buffer gets when it grows."""
 
 
 class CachedDecoder:

@@ -26,15 +26,15 @@ Keys = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Part:
-    """What a corpus needs from one server."""
+class CorpusPart:
+    """The files that a corpus needs from one server."""
 
     files: Callable[[], Sequence[RemoteFile]]
     """Lists the files; it may ask the server."""
     folder: str
-    """Where they lie, under the data root."""
+    """The folder of the files, below the data root."""
     unpacked: str = ""
-    """For archives: the folder in them that lies in `folder` once everything is there."""
+    """For archives: a folder inside them, which is in `folder` once they are unpacked."""
     is_audio: bool = False
     """Whether the corpus can be read as text without it."""
 
@@ -46,14 +46,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Entry:
-    """How a corpus is downloaded, and recognised on the disk."""
+    """One corpus: how it is downloaded, and recognised on the disk."""
 
     page: str
-    """Where people read about it, and get it if this program cannot."""
+    """The web page of the corpus, from which people can get it if eartune cannot."""
     split_files: str
     """A glob pattern, under the folder of the corpus, for the files of a split; {KEY} stands for a setting."""
-    parts: Callable[[Keys, Sequence[str]], tuple[Part, ...]] | None = None
-    """What to download for these settings and splits; None for what cannot be downloaded as it is."""
+    parts: Callable[[Keys, Sequence[str]], tuple[CorpusPart, ...]] | None = None
+    """Returns the parts to download for settings and splits; None if eartune cannot download the corpus."""
 
     def pattern(self, keys: Keys) -> str:
         """Return `split_files` for one split."""
@@ -64,7 +64,7 @@ class Entry:
         return bool(glob.glob(self.pattern(keys), root_dir=data / keys["folder"], recursive=True))
 
 
-def download_parts(parts: Sequence[Part], data: Path, watch: Watch) -> None:
+def download_parts(parts: Sequence[CorpusPart], data: Path, watch: Watch) -> None:
     """Download and unpack what is not there yet; whatever interrupts it, the next call resumes.
 
     Raises InputError, before anything is downloaded, if the disk has too little room for it.
@@ -86,11 +86,11 @@ def download_parts(parts: Sequence[Part], data: Path, watch: Watch) -> None:
                     unpack(folder / archive.name, part.unpacked, progress)
 
 
-def _archives(part: Part, files: Sequence[RemoteFile]) -> list[RemoteFile]:
+def _archives(part: CorpusPart, files: Sequence[RemoteFile]) -> list[RemoteFile]:
     return [file for file in files if part.unpacked and file.name.lower().endswith(SUFFIXES)]
 
 
-def _bytes_needed(part: Part, files: Sequence[RemoteFile], folder: Path) -> int:
+def _bytes_needed(part: CorpusPart, files: Sequence[RemoteFile], folder: Path) -> int:
     """What is still to come, and as much as the archives, which never unpack to less."""
     paths = [path for file in files for path in (folder / file.name, folder / f"{file.name}.part") if path.is_file()]
     sizes = sum(file.n_bytes or 0 for file in (*files, *_archives(part, files)))
@@ -117,44 +117,44 @@ MASSIVE = RemoteFile(
 )
 
 
-def _slurp(keys: Keys, splits: Sequence[str]) -> tuple[Part, ...]:
+def _slurp(keys: Keys, splits: Sequence[str]) -> tuple[CorpusPart, ...]:
     paths = [f"dataset/slurp/{split}.jsonl" for split in splits]
     text = partial(github_files, "pswietojanski/slurp", "8eb16545762be97ace75334109d73824217311f1", paths)
     audio = dict.fromkeys("slurp_synth" if split == "train_synthetic" else "slurp_real" for split in splits)
     archives = [(name, partial(zenodo_files, 4274930, [f"{name}.tar.gz"])) for name in audio]
     folder = keys["folder"]
-    return (Part(text, folder), *(Part(files, folder, name, is_audio=True) for name, files in archives))
+    return (CorpusPart(text, folder), *(CorpusPart(files, folder, name, is_audio=True) for name, files in archives))
 
 
-def _massive(keys: Keys, splits: Sequence[str]) -> tuple[Part, ...]:
-    return (Part(lambda: [MASSIVE], keys["folder"], "1.1"),)
+def _massive(keys: Keys, splits: Sequence[str]) -> tuple[CorpusPart, ...]:
+    return (CorpusPart(lambda: [MASSIVE], keys["folder"], "1.1"),)
 
 
-def _speech_massive(keys: Keys, splits: Sequence[str]) -> tuple[Part, ...]:
+def _speech_massive(keys: Keys, splits: Sequence[str]) -> tuple[CorpusPart, ...]:
     sets = {"FBK-MT/Speech-MASSIVE": set(splits) - {"test"}, "FBK-MT/Speech-MASSIVE-test": set(splits) & {"test"}}
     patterns = {name: [f"{split}-*.parquet" for split in some] for name, some in sets.items() if some}
     return tuple(
-        Part(partial(hub_files, name, keys["locale"], some), keys["folder"]) for name, some in patterns.items()
+        CorpusPart(partial(hub_files, name, keys["locale"], some), keys["folder"]) for name, some in patterns.items()
     )
 
 
-def _italic(keys: Keys, splits: Sequence[str]) -> tuple[Part, ...]:
-    massive = Part(lambda: [MASSIVE], keys["massive_folder"], "1.1")
-    return (massive, Part(partial(zenodo_files, 8040649), keys["folder"], "recordings"))
+def _italic(keys: Keys, splits: Sequence[str]) -> tuple[CorpusPart, ...]:
+    massive = CorpusPart(lambda: [MASSIVE], keys["massive_folder"], "1.1")
+    return (massive, CorpusPart(partial(zenodo_files, 8040649), keys["folder"], "recordings"))
 
 
-def _snips(keys: Keys, splits: Sequence[str]) -> tuple[Part, ...]:
+def _snips(keys: Keys, splits: Sequence[str]) -> tuple[CorpusPart, ...]:
     names = {"train": "train_{}_full.json", "validation": "validate_{}.json"}
     files = [f"{intent}/{names[split].format(intent)}" for split in splits for intent in INTENTS]
     paths = [f"2017-06-custom-intent-engines/{file}" for file in files]
     commit = "b86ac7f1577868c42158d0dec77db50956046696"
-    return (Part(partial(github_files, "sonos/nlu-benchmark", commit, paths), keys["folder"]),)
+    return (CorpusPart(partial(github_files, "sonos/nlu-benchmark", commit, paths), keys["folder"]),)
 
 
-def _xsid(keys: Keys, splits: Sequence[str]) -> tuple[Part, ...]:
+def _xsid(keys: Keys, splits: Sequence[str]) -> tuple[CorpusPart, ...]:
     paths = [f"data/xSID-0.7/{keys['language']}.{split}.conll" for split in splits]
     commit = "761d926c3f2e9f6bea13192d2f39cec1d04d9777"
-    return (Part(partial(github_files, "mainlp/xsid", commit, paths), keys["folder"]),)
+    return (CorpusPart(partial(github_files, "mainlp/xsid", commit, paths), keys["folder"]),)
 
 
 CATALOGUE = {

@@ -31,7 +31,7 @@ class RemoteFile:
 
     url: str
     name: str
-    """Its path inside the folder into which it is downloaded, with "/" between the parts."""
+    """The path of the file inside the download folder, with "/" between the parts."""
     n_bytes: int | None = None
     checksum: str | None = None
     """"sha256:..." or "md5:...", in hexadecimal."""
@@ -40,7 +40,7 @@ class RemoteFile:
     access: str = (
         "it may want a login, or its licence to be accepted; download it in a browser, as docs/corpora.md says"
     )
-    """What to do where the server refuses access."""
+    """The advice in the message if the server refuses access."""
 
 
 class _LostError(Exception):

@@ -77,7 +77,7 @@ AUDIO_RULES = {
 
 @dataclass(frozen=True)
 class AudioMeasurements:
-    """What was measured in a recording; None for what was not, or could not be."""
+    """The measurements of a recording; None for one that was not, or could not be, made."""
 
     path: Path
     seconds: float | None = None

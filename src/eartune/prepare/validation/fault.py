@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Treatment(StrEnum):
-    """What becomes of a row or recording that has a fault."""
+    """The treatment of a row or recording with a fault."""
 
     SET_ASIDE = "set aside"
     WARNING = "warning"
@@ -13,7 +13,7 @@ class Treatment(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """How one kind of fault is treated and described."""
+    """One kind of fault, with its treatment and description."""
 
     treatment: Treatment
     message: str

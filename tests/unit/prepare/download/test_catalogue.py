@@ -12,7 +12,7 @@ from filelock import FileLock
 from eartune.data.corpora import CORPORA
 from eartune.errors import InputError
 from eartune.prepare.download import catalogue, servers
-from eartune.prepare.download.catalogue import CATALOGUE, Part, download_parts
+from eartune.prepare.download.catalogue import CATALOGUE, CorpusPart, download_parts
 from eartune.prepare.download.http import FractionDone, RemoteFile
 from eartune.prepare.download.servers import github_files, hub_files, zenodo_files
 from file_server import FileServer, serving
@@ -88,7 +88,7 @@ def test_a_gated_or_missing_folder_of_the_hub_is_one_sentence(server: FileServer
 def test_a_gated_file_of_the_hub_says_what_to_do(server: FileServer, tmp_path: Path) -> None:
     server.hub("us/Spoken", FOLDER, {"train-0.parquet": b"x"})
     server.troubles["/datasets/us/Spoken/resolve/main/fr-FR/train-0.parquet"] = [403]
-    part = Part(lambda: hub_files("us/Spoken", FOLDER, ["train-*"]), "spoken")
+    part = CorpusPart(lambda: hub_files("us/Spoken", FOLDER, ["train-*"]), "spoken")
     with pytest.raises(
         InputError, match=r"answered 403 \(Forbidden\); accept the terms on .*us/Spoken and set HF_TOKEN"
     ):
@@ -113,7 +113,7 @@ def test_files_of_github_are_pinned_and_put_side_by_side() -> None:
 
 def test_two_processes_do_not_download_at_once(server: FileServer, tmp_path: Path) -> None:
     server.files["/a.txt"] = b"x"
-    part = Part(lambda: [RemoteFile(f"{server.url}/a.txt", "a.txt")], "corpus")
+    part = CorpusPart(lambda: [RemoteFile(f"{server.url}/a.txt", "a.txt")], "corpus")
     (tmp_path / "corpus").mkdir()
     thread = threading.Thread(target=download_parts, args=([part], tmp_path, unwatched))
     with FileLock(tmp_path / "corpus" / ".download.lock"):
@@ -133,14 +133,14 @@ def test_room_for_everything_is_looked_for_before_anything_comes(
     (tmp_path / "corpus").mkdir()
     (tmp_path / "corpus" / "a.zip.part").write_bytes(bytes(400))
     with pytest.raises(InputError):
-        download_parts([Part(lambda: files, "corpus", "inner")], tmp_path, unwatched)
+        download_parts([CorpusPart(lambda: files, "corpus", "inner")], tmp_path, unwatched)
     assert needed == [600 + 1000 + 10]  # the rest of the archive, what it unpacks to, and the other file
 
 
 def test_a_folder_that_cannot_be_made_is_named(server: FileServer, tmp_path: Path) -> None:
     (tmp_path / "corpus").touch()
     with pytest.raises(InputError, match=r"corpus: cannot be created \(File exists\)"):
-        download_parts([Part(lambda: [], "corpus")], tmp_path, unwatched)
+        download_parts([CorpusPart(lambda: [], "corpus")], tmp_path, unwatched)
 
 
 # Entries
@@ -165,7 +165,7 @@ def splits_of(name: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def parts_of(name: str, *splits: str) -> tuple[Part, ...]:
+def parts_of(name: str, *splits: str) -> tuple[CorpusPart, ...]:
     keys, parts = splits_of(name), CATALOGUE[name].parts
     assert parts is not None
     return parts(next(iter(keys.values())), splits or tuple(keys))
