@@ -434,7 +434,7 @@ def test_a_prompted_model_is_asked_with_its_examples_again(baselines: Path, data
 
 
 def test_a_cascade_cannot_answer_recordings_by_itself(baselines: Path) -> None:
-    with pytest.raises(InputError, match="is a cascade, which reads the transcripts of a recogniser"):
+    with pytest.raises(InputError, match="is a cascade, which needs the transcripts of a recogniser"):
         load_finished_model(baselines / "cascade-seed0")
 
 
