@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
 from rich.console import Console
 
 from eartune.data.frame import SemanticFrame
@@ -17,7 +18,7 @@ from eartune.experiments.runner import RunOutcome
 from eartune.experiments.runner import run as run_experiment
 from eartune.files import read_json
 from eartune.models.architecture import Architecture
-from eartune.settings import Decoding
+from eartune.settings import Decoding, explain
 from eartune.tasks.prediction import Prediction, read_predictions
 from eartune.tasks.settings import DEFAULT_TASK, read_task
 from eartune.tasks.task import Answer, Task
@@ -42,7 +43,7 @@ def load(model: str | Path, *, task: Task | None = None, utterances: Sequence[Ut
     utterances: for an untuned checkpoint, labelled utterances, from which the task collects its labels.
 
     Returns a `TrainedModel` in evaluation mode, on the GPU if there is one. Raises InputError for a folder that holds
-    no model, and for a checkpoint of a family that is not supported.
+    no model, for a name that is neither a folder nor on the hub, and for a family that is not supported.
 
     >>> model = eartune.load("runs/orders/curriculum-20pct-seed0")
     >>> frame = model.predict("order.wav")
@@ -59,7 +60,11 @@ def load(model: str | Path, *, task: Task | None = None, utterances: Sequence[Ut
     exported = _exported_settings(str(model))
     if exported is not None:
         return _load_exported(exported, str(model), task)
-    architecture, asked = untuned_architecture(str(model)), task or DEFAULT_TASK
+    try:
+        architecture = untuned_architecture(str(model))
+    except OSError as error:
+        raise _not_found(model, error) from error
+    asked = task or DEFAULT_TASK
     return TrainedModel(load_architecture(architecture), asked, asked.labels(utterances), architecture, Decoding())
 
 
@@ -87,11 +92,15 @@ def run(
     >>> outcome = eartune.run("orders.yaml", data="data", schemes=[MyScheme()])
     >>> outcome.results[0].scores["slot_f1"].value
     """
-    settings = experiment if isinstance(experiment, Experiment) else read_experiment(Path(experiment))
+    settings = experiment if isinstance(experiment, Experiment) else read_experiment(experiment)
     if schemes or task is not None:
         grid = settings.grid.model_dump() | {"schemes": (*settings.grid.schemes, *schemes)}
         fields = {name: getattr(settings, name) for name in Experiment.model_fields}
-        settings = Experiment.model_validate(fields | {"grid": grid, "task": settings.task if task is None else task})
+        changed = fields | {"grid": grid, "task": settings.task if task is None else task}
+        try:
+            settings = Experiment.model_validate(changed)
+        except ValidationError as error:
+            raise InputError(explain(error, settings.name)) from error
     return run_experiment(settings, Path(data), Path(runs), console or Console())
 
 
@@ -162,7 +171,11 @@ def _answered(references: References, predictions: Answers, task: Task) -> list[
             f"there are {len(predictions)} answers to {len(utterances)} references; give None for a missing answer"
         )
     pairs = zip(utterances, predictions, strict=True)
-    return [Answered(task.reference(utterance), answer, utterance.id) for utterance, answer in pairs]
+    rows = [Answered(task.reference(utterance), answer, utterance.id) for utterance, answer in pairs]
+    for row in rows:
+        if isinstance(row.reference, SemanticFrame) and not isinstance(row.predicted, SemanticFrame | None):
+            raise InputError(f"the answer {row.predicted!r} is not a SemanticFrame, as the reference is")
+    return rows
 
 
 def _matched(utterances: Sequence[Utterance], predictions: Iterable[Prediction], task: Task) -> list[Answered]:
@@ -198,6 +211,10 @@ def _load_exported(exported: dict[str, Any], folder: str, task: Task | None) -> 
     return TrainedModel(load_architecture(architecture), asked, labels, architecture, decoding, exported["preface"])
 
 
+def _not_found(model: str | Path, error: OSError) -> InputError:
+    return InputError(f"{model}: is no folder here, and cannot be loaded from the hub ({str(error).splitlines()[0]})")
+
+
 def _exported_settings(model: str) -> dict[str, Any] | None:
     """The settings of an exported model, in a folder or on the hub; None for any other checkpoint."""
     from transformers.utils import cached_file
@@ -207,5 +224,8 @@ def _exported_settings(model: str) -> dict[str, Any] | None:
     if Path(model).is_dir():
         path = Path(model) / EXPORTED
         return read_json(path) if path.is_file() else None
-    found = cached_file(model, EXPORTED, _raise_exceptions_for_missing_entries=False)
+    try:
+        found = cached_file(model, EXPORTED, _raise_exceptions_for_missing_entries=False)
+    except OSError as error:
+        raise _not_found(model, error) from error
     return None if found is None else read_json(Path(found))

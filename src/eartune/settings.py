@@ -72,7 +72,7 @@ class Decoding(Section):
     """The settings of decoding: beams, length, batches and constraints."""
 
     beams: int = Field(default=3, ge=1)
-    """Beam size; 1 is greedy. 3 is REPORTED for the paper."""
+    """Beam size; 1 is greedy. For the paper, 3 is reported."""
     max_new_tokens: int = Field(default=128, ge=1)
     """The longest answer of SLURP's test needs fewer than 100 tokens of Qwen's vocabulary."""
     batch_size: int = Field(default=16, ge=1)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import eartune
-from builders import pool
+from builders import experiment, pool
 from eartune import ParseStatus, Prediction, SemanticFrame, Utterance, api
 from eartune.data.utterance import Recording
 from eartune.errors import InputError
@@ -72,6 +72,31 @@ def test_answers_are_scored_in_the_order_of_the_references_and_none_is_wrong() -
 def test_lists_of_different_lengths_are_refused() -> None:
     with pytest.raises(InputError, match="there are 1 answers to 2 references; give None for a missing answer"):
         eartune.evaluate([STOP, GO], [STOP])
+
+
+def test_an_answer_that_is_no_frame_is_refused_where_the_reference_is_one() -> None:
+    with pytest.raises(InputError, match="the answer 'stop' is not a SemanticFrame, as the reference is"):
+        eartune.evaluate([STOP], ["stop"])
+
+
+def test_manifests_and_experiments_are_named_by_text_too(tmp_path: Path) -> None:
+    path = str(tmp_path / "test.jsonl")
+    eartune.write_manifest(path, pool(2))
+    assert [utterance.id for utterance in eartune.read_manifest(path)] == ["u0", "u1"]
+    with pytest.raises(InputError, match=r"nothing\.yaml: no such experiment"):
+        eartune.read_experiment("nothing.yaml")
+
+
+@pytest.mark.parametrize("name", ["runs/orders/curriculum-20pct-seed0", "not/there"])
+def test_a_model_that_is_not_there_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(InputError, match=f"^{name}: is no folder here, and cannot be loaded from the hub"):
+        eartune.load(name)
+
+
+def test_an_object_that_is_no_task_is_refused_in_one_sentence() -> None:
+    with pytest.raises(InputError, match="alarms: task: object is not a task: it has no answer_fields, check, "):
+        eartune.run(experiment(), task=object())  # type: ignore[arg-type]
 
 
 def spoken(name: str, frame: SemanticFrame, *files: str) -> Utterance:

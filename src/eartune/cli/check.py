@@ -79,10 +79,13 @@ def resolution(pools: Pools) -> str:
     """Return a sentence with the smallest difference that the test set probably detects."""
     clusters = [example.utterance.id for example in pools.test]
     difference = smallest_difference(len(clusters), design_effect(clusters))
+    condition = f"if exactly one of the two answers {DISAGREEMENT:.1%} of the utterances correctly"
+    if difference >= DISAGREEMENT:
+        return f"The test is too small to tell two models apart, {condition}."
     return (
-        f"This test set detects a difference of {100 * difference:.1f} points between two models in 80 of 100 "
-        f"comparisons (paired test at 5 %, if exactly one model is right on {DISAGREEMENT:.1%} of the utterances); "
-        "a smaller difference needs a larger test set."
+        f"The test can tell two models apart whose accuracy differs by at least {100 * difference:.1f} points: "
+        f"a paired test at 5 % finds such a difference in 80 of 100 tries, {condition}. "
+        "A smaller one needs a larger test."
     )
 
 

@@ -172,8 +172,9 @@ def _read(
 def _read_as(file: Path, split: str, imported: Imported) -> str:
     rows = len(imported.utterances) + len(imported.rejected)
     columns = ", ".join(f"{ours}={theirs}" for ours, theirs in imported.columns.items())
+    ignored = f"; not read: {', '.join(imported.ignored)}" if imported.ignored else ""
     return f"{file}: split {split}, {rows:,} rows" + (
-        f", columns {columns} (change them with --map)" if columns else ""
+        f", columns {columns}{ignored} (change them with --map)" if columns else ""
     )
 
 

@@ -54,16 +54,18 @@ class Utterance:
         return () if self.frame is None else self.frame.entities
 
 
-def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
+def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
     """Write a manifest, an utterance in each line; recordings inside its folder are named relative to it."""
+    path = Path(path)
     write_lines(path, (_row(utterance, path.parent) for utterance in utterances))
 
 
-def read_manifest(path: Path, seconds_of: Callable[[Path], float] | None = None) -> tuple[Utterance, ...]:
+def read_manifest(path: str | Path, seconds_of: Callable[[Path], float] | None = None) -> tuple[Utterance, ...]:
     """Return the utterances of a manifest; raises InputError with file and row for anything that is wrong in it.
 
     `seconds_of` measures recordings whose row does not state their length; by default their headers are read.
     """
+    path = Path(path)
     utterances: dict[str, Utterance] = {}
     for place, row in read_lines(path):
         utterance = _utterance(row, place, path.parent, seconds_of or _header_seconds)

@@ -180,8 +180,9 @@ def voices_of(corpus: Corpus) -> tuple[Voice, ...]:
     return getattr(corpus, "voices", ())
 
 
-def read_experiment(path: Path) -> Experiment:
+def read_experiment(path: str | Path) -> Experiment:
     """Return the experiment in a YAML file; raises InputError with the file and the place of every fault."""
+    path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such experiment")
     try:

@@ -75,7 +75,9 @@ class Collator:
         before, after = self._ids(row.prompt.before), self._ids(row.prompt.after)
         if self.audio_token_id in (*before, *after):
             audio_token = self.tokenizer.convert_ids_to_tokens(self.audio_token_id)
-            raise InputError(f"{row.prompt.before + row.prompt.after!r}: words cannot hold {audio_token}; take it out")
+            raise InputError(
+                f"{row.prompt.before + row.prompt.after!r}: the text must not contain {audio_token}; take it out"
+            )
         audio = [] if row.clip is None else [self.audio_token_id] * row.clip.n_tokens
         answer = [] if row.answer is None else self._ids(row.answer + self.answer_end)
         return [*before, *audio, *after], answer

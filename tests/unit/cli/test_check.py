@@ -1,12 +1,15 @@
-"""What `eartune check` says of the disk."""
+"""What `eartune check` prints about the disk and about the size of the test."""
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from types import SimpleNamespace as Disk
 
 import pytest
 
-from eartune.cli.check import disk_sentence, free_disk
+from builders import pool
+from eartune.cli.check import disk_sentence, free_disk, resolution
+from eartune.data.example import as_speech
 from eartune.training.disk_estimate import DiskEstimate
 
 DISK = DiskEstimate(stages=3, weights=31e9, checkpoints=216.5e9, encoder_cache=10e9)
@@ -21,6 +24,15 @@ def test_check_says_what_the_run_takes_and_what_is_free() -> None:
 
 def test_check_says_how_much_the_disk_lacks() -> None:
     assert "The disk lacks 57.50 GB" in disk_sentence(DISK, 200e9)
+
+
+def test_check_says_which_difference_the_test_can_show() -> None:
+    few, many = (SimpleNamespace(test=as_speech(pool(size, 1.0))) for size in (2, 1000))
+    assert resolution(few) == (  # type: ignore[arg-type]
+        "The test is too small to tell two models apart, "
+        "if exactly one of the two answers 13.5% of the utterances correctly."
+    )
+    assert "whose accuracy differs by at least 3.2 points: a paired test" in resolution(many)  # type: ignore[arg-type]
 
 
 def test_what_a_run_has_saved_already_counts_as_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

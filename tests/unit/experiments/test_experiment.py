@@ -129,7 +129,7 @@ def test_settings_survive_their_json() -> None:
         ),
         (
             {"data__synthetic_speech": [spoken_by(engine="command", command="say {text}")]},
-            "data.synthetic_speech.0.manifest.voices.0.command.command: the command 'say {text}' must say {out} where",
+            "data.synthetic_speech.0.manifest.voices.0.command.command: the command 'say {text}' must contain {out} in",
         ),
         (
             {"data__synthetic_speech": [spoken_by(engine="command", command="say 'a {out}")]},

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from builders import frame
 from eartune.data.frame import Entity, SemanticFrame
 from eartune.errors import InputError
-from eartune.tasks.slu import Schema, instruction, parse, target
+from eartune.tasks.slu import Schema, SluTask, instruction, parse, target
 from eartune.tasks.task import ParseStatus
 
 words = st.text(max_size=12)
@@ -178,6 +178,19 @@ def test_a_schema_holds_the_labels_of_its_frames() -> None:
     assert schema == Schema(frozenset({"alarm_set", "music_play"}), frozenset({"date", "time", "song"}), True, pairs)
     assert schema.knows(frame("music.play", "date:today"))
     assert not schema.knows(frame("music.stop")) and not schema.knows(frame("music.play", "genre:jazz"))
+
+
+@pytest.mark.parametrize(
+    ("meaning", "metric"),
+    [
+        (frame("alarm.set"), "slu_f1"),
+        (frame("orderDrink", "size:small"), "slot_f1"),
+        (frame("orderDrink"), "intent_accuracy"),  # its slot F1 would be 0 of 0
+    ],
+    ids=str,
+)
+def test_reports_are_about_a_metric_that_counts_something(meaning: SemanticFrame, metric: str) -> None:
+    assert SluTask().main_metric(Schema.of([meaning])) == metric
 
 
 def test_a_task_has_scenarios_everywhere_or_nowhere() -> None:

@@ -60,7 +60,7 @@ def slurp_frame(row: dict[str, Any], place: str) -> SemanticFrame:
         entities = [Entity(_text(entity["type"]), _filler(words, entity["span"])) for entity in row["entities"]]
         frame = SemanticFrame.of(_text(row["scenario"]), _text(row["action"]), entities)
     except (KeyError, TypeError) as error:
-        raise InputError(f"{place}: is not a row of SLURP; it lacks or garbles {error}") from error
+        raise InputError(f"{place}: is not a row of SLURP; it lacks {error}, or that has another form") from error
     return check_frame(frame, place)
 
 
@@ -88,7 +88,7 @@ def _utterance(
         recordings = tuple(source.recording(audio / str(take["file"])) for take in takes)
         return Utterance(f"slurp-{row['slurp_id']}", slurp_text(row), "en", frame, recordings)
     except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{place}: is not a row of SLURP; it lacks or garbles {error}") from error
+        raise InputError(f"{place}: is not a row of SLURP; it lacks {error}, or that has another form") from error
 
 
 def _none(takes: list[Take]) -> list[Take]:

@@ -30,7 +30,7 @@ class CommandVoice(Section):
         except ValueError as error:
             raise InputError(f"the command {command!r} cannot be read ({error})") from error
         if not any("{out}" in part for part in parts):
-            raise InputError(f"the command {command!r} must say {{out}} where the sound file's name belongs")
+            raise InputError(f"the command {command!r} must contain {{out}} in place of the sound file's name")
         return command
 
     @property

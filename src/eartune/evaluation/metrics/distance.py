@@ -18,7 +18,7 @@ def word_distance(gold: str, predicted: str) -> float:
     """Return the word error rate: edits per gold word, from 0; above 1 if the prediction is long enough."""
     gold_words = _words(gold)
     if not gold_words:
-        raise ValueError(f"the gold filler {gold!r} has no words, so no word distance to it exists; mend the corpus")
+        raise ValueError(f"the gold filler {gold!r} has no words, so no word distance to it exists; correct the corpus")
     return _edits(gold_words, _words(predicted)) / len(gold_words)
 
 

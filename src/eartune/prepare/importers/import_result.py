@@ -27,3 +27,5 @@ class Imported:
     rejected: tuple[Rejected, ...]
     columns: Mapping[str, str]
     """The file's columns by our names, as guessed or named; empty for formats in which nothing is guessed."""
+    ignored: tuple[str, ...] = ()
+    """The columns of the file that are not read."""

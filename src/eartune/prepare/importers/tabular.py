@@ -10,7 +10,8 @@ Rows of our own manifest, with "recordings", are read too.
 
 import csv
 import io
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,7 @@ _DELIMITERS = (",", ";", "\t", "|")
 def read_jsonl(rows: Sequence[Row], path: Path, named: Mapping[str, str]) -> Imported:
     """Read rows of JSON, whose columns are all keys that any of them has."""
     header = {key: None for row in rows if isinstance(row.content, dict) for key in row.content}
-    columns = match_columns(header, named, path)
-    return to_utterances(rows, partial(_translated, columns=columns), path.parent, columns)
+    return _imported(rows, match_columns(header, named, path), header, path)
 
 
 def read_csv(path: Path, named: Mapping[str, str]) -> Imported:
@@ -40,8 +40,7 @@ def read_csv(path: Path, named: Mapping[str, str]) -> Imported:
     delimiter = _delimiter(lines, path)
     header = _header(lines, delimiter, path)
     columns = _needed(match_columns(_unique(header, path), named, path), header, path)
-    rows = _csv_rows(lines, delimiter, header, path)
-    return to_utterances(rows, partial(_translated, columns=columns), path.parent, columns)
+    return _imported(_csv_rows(lines, delimiter, header, path), columns, header, path)
 
 
 def read_parquet(path: Path, named: Mapping[str, str]) -> Imported:
@@ -55,8 +54,7 @@ def read_parquet(path: Path, named: Mapping[str, str]) -> Imported:
         with ParquetFile(path) as table:
             header = table.schema_arrow.names
             columns = _needed(match_columns(header, named, path), header, path)
-            translate = partial(_translated, columns=columns)
-            return to_utterances(_parquet_rows(table, path), translate, path.parent, columns)
+            return _imported(_parquet_rows(table, path), columns, header, path)
     except (OSError, ArrowException) as error:
         raise InputError(f"{path}: cannot be read as Parquet ({error})") from error
 
@@ -67,6 +65,12 @@ def _translated(content: dict[str, Any], columns: Mapping[str, str]) -> dict[str
     if not is_blank(content.get("recordings")):
         return values | {"recordings": content["recordings"]}
     return values | {"recordings": [{"file": audio, "speaker": speaker}] if audio else []}
+
+
+def _imported(rows: Iterable[Row], columns: dict[str, str], header: Iterable[str], path: Path) -> Imported:
+    found = to_utterances(rows, partial(_translated, columns=columns), path.parent, columns)
+    read = {*columns.values(), "recordings"}
+    return replace(found, ignored=tuple(name for name in header if name and name not in read))
 
 
 def _needed(columns: dict[str, str], header: Collection[str], path: Path) -> dict[str, str]:

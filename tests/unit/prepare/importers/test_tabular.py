@@ -31,6 +31,11 @@ def table(folder: Path, content: str, **columns: str) -> Imported:
     return read_utterances(folder / "rows.csv", columns=columns)
 
 
+def test_columns_that_are_not_read_are_named(tmp_path: Path) -> None:
+    assert table(tmp_path, "text,intent,size\na small latte,order,small\n").ignored == ("size",)
+    assert jsonl(tmp_path, COFFEE | {"recordings": [], "mood": "calm"}).ignored == ("mood",)
+
+
 def only(imported: Imported) -> Utterance:
     """The one utterance of a file without faults."""
     assert imported.rejected == ()
