@@ -175,6 +175,7 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "    def _load_from_checkpoint(",
         KILLED,
     ),
+    ("workers outlive the run", TRAINER, "worker_init_fn=_end_with_the_run", "worker_init_fn=None", KILLED),
     # --- progress and the disk estimate
     (
         "progress passes 100 %",

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,31 @@ def test_a_killed_run_goes_on_to_the_same_files(
         assert half.stat().st_size <= kill.most_bytes and not half.read_bytes().endswith(b"\n")
     run_to_the_end(settings, data, runs)
     assert differences(whole, runs) == []
+
+
+def test_processes_that_read_ahead_end_with_the_run_that_is_killed(
+    settings: Experiment, data: Path, tmp_path: Path
+) -> None:
+    """Some waited for ever, with all the memory that they had in common with the run."""
+    code, _ = run_in_a_fork(settings, data, tmp_path / "runs", Kill(pattern="save */checkpoint-1/optimizer.pt"))
+    assert code < 0
+    for _ in range(20):
+        if not (left := processes_with(tmp_path / "runs.log")):
+            break
+        time.sleep(0.1)
+    assert left == []
+
+
+def processes_with(file: Path) -> list[str]:
+    """The numbers of all processes in which a file is open."""
+    found = []
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if link.readlink() == file:
+                found.append(link.parts[2])
+        except OSError:
+            continue  # the process has ended, or is another user's
+    return found
 
 
 def test_a_difference_between_two_folders_is_noticed(whole: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import pickle
 import random
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from operator import itemgetter
@@ -243,7 +244,12 @@ class StageTrainer(Trainer):
         n = self.args.dataloader_num_workers
         context = "fork" if n else None
         return DataLoader(
-            self.train_dataset, shuffle=False, collate_fn=_the_only, num_workers=n, multiprocessing_context=context
+            self.train_dataset,
+            shuffle=False,
+            collate_fn=_the_only,
+            num_workers=n,
+            multiprocessing_context=context,
+            worker_init_fn=_end_with_the_run,
         )
 
     def get_batch_samples(self, epoch_iterator: Iterator[GlobalBatch | bytes], num_batches: int, device: Any) -> Any:
@@ -283,6 +289,37 @@ def load_weights(model: AudioLLM, path: Path) -> None:
     model.components.mark_trained(saved)
 
 
+<<<<<<< HEAD
+=======
+def _last_checkpoint(folder: Path) -> Path | None:
+    """Return the complete checkpoint with the most steps, if there is any."""
+    checkpoints = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    complete = [path for path in checkpoints if _is_complete(path)]
+    return complete[-1] if complete else None
+
+
+def _is_complete(checkpoint: Path) -> bool:
+    """Return whether everything was saved; the trainer writes its state last, and a kill may leave half of it."""
+    try:
+        read_json(checkpoint / "trainer_state.json")
+    except InputError:
+        return False
+    return (checkpoint / SECONDS).exists() and (checkpoint / WEIGHTS).exists()
+
+
+def _end_with_the_run(worker: int) -> None:
+    """End this worker process as soon as the run that started it is killed; it may wait for ever otherwise."""
+
+    def watch() -> None:
+        run = multiprocessing.parent_process()
+        assert run is not None
+        run.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+>>>>>>> kill
 def _the_only(items: list[GlobalBatch | bytes]) -> GlobalBatch | bytes:
     """Return the one item of a list: an item of the data set is a batch already."""
     return items[0]
