@@ -289,24 +289,6 @@ def load_weights(model: AudioLLM, path: Path) -> None:
     model.components.mark_trained(saved)
 
 
-<<<<<<< HEAD
-=======
-def _last_checkpoint(folder: Path) -> Path | None:
-    """Return the complete checkpoint with the most steps, if there is any."""
-    checkpoints = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
-    complete = [path for path in checkpoints if _is_complete(path)]
-    return complete[-1] if complete else None
-
-
-def _is_complete(checkpoint: Path) -> bool:
-    """Return whether everything was saved; the trainer writes its state last, and a kill may leave half of it."""
-    try:
-        read_json(checkpoint / "trainer_state.json")
-    except InputError:
-        return False
-    return (checkpoint / SECONDS).exists() and (checkpoint / WEIGHTS).exists()
-
-
 def _end_with_the_run(worker: int) -> None:
     """End this worker process as soon as the run that started it is killed; it may wait for ever otherwise."""
 
@@ -319,7 +301,6 @@ def _end_with_the_run(worker: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
->>>>>>> kill
 def _the_only(items: list[GlobalBatch | bytes]) -> GlobalBatch | bytes:
     """Return the one item of a list: an item of the data set is a batch already."""
     return items[0]
