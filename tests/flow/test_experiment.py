@@ -24,6 +24,7 @@ from eartune.experiments.finished_model import load_finished_model, read_finishe
 from eartune.experiments.runner import run as run_experiment
 from eartune.export.exporting import export_run
 from eartune.files import read_lines
+from eartune.models import registry
 from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.models.transformers_version import transformers_is_at_least
 from eartune.report import read_results
@@ -438,7 +439,9 @@ def test_a_cascade_cannot_answer_recordings_by_itself(baselines: Path) -> None:
         load_finished_model(baselines / "cascade-seed0")
 
 
-def test_any_recogniser_can_hear_for_a_cascade(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_recogniser_transcribes_for_a_cascade_before_the_model_is_loaded(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[int] = []
 
     def pipeline(task: str, model: str, device: int) -> Callable[[list[dict[str, Any]]], list[dict[str, str]]]:
@@ -448,6 +451,9 @@ def test_any_recogniser_can_hear_for_a_cascade(data: Path, tmp_path: Path, monke
 
         return hear
 
+    loads: list[int] = []  # of the audio LLM: how many recordings were transcribed by then
+    load = registry.load
+    monkeypatch.setattr(registry, "load", lambda architecture: (loads.append(len(asked)), load(architecture))[1])
     monkeypatch.setattr("transformers.pipeline", pipeline)
     schemes = [{"type": "cascade", "epochs": 1, "asr": "openai/whisper-tiny"}]
     settings = experiment(data, schemes=schemes, budgets=[]).model_copy(update={"name": "whisper"})
@@ -455,6 +461,7 @@ def test_any_recogniser_can_hear_for_a_cascade(data: Path, tmp_path: Path, monke
     heard = next((root / "transcripts").glob("*/openai-whisper-tiny.jsonl")).read_text().splitlines()
     assert {json.loads(line)["text"] for line in heard} == {"openai/whisper-tiny heard it"}
     assert sorted(asked) == [4000, 4100, 4200, 4300]
+    assert loads == [4]  # once, and when the recogniser has done its work
 
 
 # --- export ------------------------------------------------------------------------------------------------------
