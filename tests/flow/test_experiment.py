@@ -289,6 +289,21 @@ def test_a_fault_of_the_input_ends_the_grid_with_a_report(
     assert not (tmp_path / "tiny" / "text-only-seed0").exists()
 
 
+def test_an_interruption_before_the_first_result_is_not_hidden_by_the_report(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model of an earlier grid has a result, and none of this one; there is nothing to report."""
+    run(experiment(data, schemes=[{"type": "untuned"}], budgets=[]), data, tmp_path, Console(quiet=True))
+
+    def interrupt(*arguments: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(model_run, "score", interrupt)
+    other = experiment(data, schemes=[{"type": "text-only", "epochs": 1}], budgets=[])
+    with pytest.raises(KeyboardInterrupt):
+        run_experiment(other, data, tmp_path, Console(quiet=True))
+
+
 # --- what is reused -----------------------------------------------------------------------------------------------
 
 

@@ -71,7 +71,7 @@ def run(experiment: Experiment, data: Path, runs: Path, console: Console) -> Run
                 context = RunContext(experiment, pools, folder, index, name_of, progress)
                 failed = [plan.cell.name for plan, keys in open_ones if not run_cell(context, plan, keys)]
         finally:
-            if folder.models_with_a_result():
+            if any(model.path.name in names for model in folder.models_with_a_result()):
                 write_report(folder.path, experiment.task)
     return RunOutcome(folder, tuple(failed))
 
