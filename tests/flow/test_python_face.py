@@ -11,6 +11,7 @@ from rich.console import Console
 import eartune
 from eartune.data.audio import write_audio
 from eartune.export.exporting import export_run
+from eartune.inference.trained_model import load
 from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.models.transformers_version import transformers_is_at_least
 from tiny_models import tiny
@@ -97,6 +98,8 @@ def test_a_recording_is_answered_alike_in_every_form(outcome: eartune.RunOutcome
     samples, rate = soundfile.read(path, dtype="float32")
     integers, _ = soundfile.read(path, dtype="int16")
     forms = [path, str(path), path.read_bytes(), (samples, rate), (integers, rate), (np.stack([samples] * 2, 1), rate)]
+    waves = [load(form, "recording") for form in forms]
+    assert all(np.array_equal(wave, waves[0]) for wave in waves)
     texts = [prediction.text for prediction in model.stream(forms)]
     assert len(texts) == len(forms) and len(set(texts)) == 1
     assert model.predict(forms) == [model.predict(form) for form in forms]

@@ -9,12 +9,12 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from eartune.data.audio import Wave, check_wave, cut_silence, decode_audio, read_audio, to_mono_16k
+from eartune.data.audio import Wave, check_wave, decode_audio, read_audio, to_mono_16k
 from eartune.models.architecture import Architecture
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Row
-from eartune.models.chat_format import render
 from eartune.models.generation.generate import generate
+from eartune.models.rows import RowMaker
 from eartune.settings import Decoding
 from eartune.tasks.prediction import Prediction
 from eartune.tasks.task import Answer, Labels, Task
@@ -64,19 +64,14 @@ class TrainedModel:
 
         Recordings are loaded when they are needed. A prediction has the path of its recording, or its number.
         """
+        rows = RowMaker(self.model, self.task, self.labels, self.architecture, self.preface)
         numbered = enumerate(recordings)
         while batch := list(islice(numbered, self.decoding.batch_size)):
             names = [_name(number, recording) for number, recording in batch]
-            rows = [self._row(load(recording, name)) for name, (_, recording) in zip(names, batch, strict=True)]
-            for name, text in zip(names, self._generate(rows), strict=True):
+            waves = [load(recording, name) for name, (_, recording) in zip(names, batch, strict=True)]
+            for name, text in zip(names, self._generate([rows.to_ask_about(wave) for wave in waves]), strict=True):
                 answer, status = self.task.parse(text, self.labels)
                 yield Prediction(name, name, text, status, answer)
-
-    def _row(self, wave: Wave) -> Row:
-        wave = cut_silence(wave) if self.architecture.cut_silence else wave
-        asked = self.preface + self.task.instruction(self.labels)
-        prompt = render(self.model.chat, asked, None, self.architecture.instruction)
-        return Row(prompt, self.model.features(wave), None)
 
     def _generate(self, rows: Sequence[Row]) -> list[str]:
         self.model.module.eval()
@@ -91,8 +86,8 @@ def load(recording: Audio, name: str) -> Wave:
     if isinstance(recording, bytes):
         return decode_audio(recording, name)
     samples, rate = np.asarray(recording[0]), recording[1]
-    if np.issubdtype(samples.dtype, np.integer):
-        samples = samples / np.iinfo(samples.dtype).max
+    if np.issubdtype(samples.dtype, np.signedinteger):
+        samples = samples / -float(np.iinfo(samples.dtype).min)  # as soundfile scales the same file
     return check_wave(to_mono_16k(samples.astype(np.float32).reshape(len(samples), -1), rate), name)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from eartune.data.audio import Wave, load_audio
+from eartune.data.audio import Wave, cut_silence, load_audio
 from eartune.data.example import Asked, Example
 from eartune.data.utterance import Recording
 from eartune.models.architecture import Architecture
@@ -50,6 +50,12 @@ class RowMaker:
     def clip(self, recording: Recording) -> Clip:
         """Return the clip of a recording: its cached encoder states, or its mel if none are cached."""
         return self.model.features(self.wave(recording)) if self.encoded is None else self.encoded(recording)
+
+    def to_ask_about(self, wave: Wave) -> Row:
+        """Return the row that asks about samples of shape (samples,) at 16 kHz, trimmed if the settings ask for it."""
+        trimmed = cut_silence(wave) if self.cut_silence else wave
+        asked = self.preface + self.task.instruction(self.labels)
+        return Row(render(self.model.chat, asked, None, self.position), self.model.features(trimmed), None)
 
     def _row(self, example: Example, answer: str | None) -> Row:
         question = self.preface + self.task.instruction(self.labels)
