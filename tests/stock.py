@@ -11,6 +11,7 @@ from eartune.models.families.fun_asr_nano import FunAsrNano
 from eartune.models.families.granite_speech import GraniteSpeech
 from eartune.models.families.phi4_multimodal import Phi4Multimodal
 from eartune.models.families.qwen3_omni import Qwen3Omni
+from eartune.models.fused_layers import FUSED
 from eartune.models.packed_attention import PREFIX
 from eartune.models.whisper_encoder import PooledWhisperModel
 from eartune.settings import Decoding
@@ -20,7 +21,10 @@ DEPEND_ON_BATCH = (FunAsrNano, GraniteSpeech, Phi4Multimodal, Qwen3Omni)
 
 
 def restore_stock(model: AudioLLM) -> None:
-    """Make the module of a model the stock one again, with the library's own attention and encoder."""
+    """Make the module of a model the stock one again, with the library's own layers, attention and encoder."""
+    stock_layers = {ours: theirs for theirs, ours in FUSED.items()}
+    for layer in model.language_model.layers:
+        layer.__class__ = stock_layers.get(type(layer), type(layer))
     configs = [model.language_model.config]
     if isinstance(model, PooledWhisperModel):
         tower = model.model.model.audio_tower

@@ -19,6 +19,7 @@ from eartune.models.chat_format import ChatFormat
 from eartune.models.checkpoint_check import check_family, load_complete
 from eartune.models.collator import Collator, PrefixSharing
 from eartune.models.components import Components
+from eartune.models.fused_layers import fuse_layers
 from eartune.models.lora import LoraLayers
 from eartune.models.packed_attention import PackedRows, attend_by_row, has_sliding_windows, takes_packs
 from eartune.models.size import Rate
@@ -164,9 +165,10 @@ class AudioLLM(ABC):
         (enable or decoder.gradient_checkpointing_enable)({"use_reentrant": False})
 
     def prepare(self) -> None:
-        """Replace the stock model's attention by one that accepts packed rows; no weight changes."""
+        """Let the stock model accept packed rows, and run its layers fused where they can; no weight changes."""
         if self.packs:
             attend_by_row(self.language_model.config)
+            fuse_layers(self.language_model)
 
     # --- audio, where families differ ----------------------------------------------------------------------
 

@@ -1,23 +1,24 @@
 """Pack a batch's rows into one sequence, so that padding is never computed and a shared prefix only once.
 
-All layers of a transformer treat each position alone, except attention, which is computed here row by row.
+All layers of a transformer treat each position alone, except attention, for which the rows are laid side by side.
 """
 
 import sys
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd import Function
 from torch.nn.functional import pad
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import eager_mask, sdpa_mask
 
+from eartune.models.fused_operations import computes_in
+
 TILE = 16
 """The length of a packed sequence is a multiple of it; products of bfloat16 on a CPU are up to a quarter faster so."""
-STEP = 64
-"""Causal masks are made for lengths that are a multiple of it, so that few are made."""
 PACKABLE = frozenset(
     (
         *("gemma2", "gemma3_text", "gemma4_text", "gpt_oss", "granite", "llama", "mistral", "phi3", "phi4_multimodal"),
@@ -29,7 +30,14 @@ PACKABLE = frozenset(
 Others may mix neighbouring rows, or not pass sliding windows to their attention.
 """
 PREFIX = "by_row_"
-"""Put before the name of one of the library's attentions: the same, row by row where rows are packed."""
+"""Put before the name of one of the library's attentions: the same, where rows are packed each within itself."""
+PLAIN = frozenset(
+    (
+        *("LlamaAttention", "MistralAttention", "Qwen2Attention", "Qwen3Attention"),
+        *("AudioFlamingo3Attention", "Qwen2AudioAttention"),
+    )
+)
+"""The library's attentions that are softmax(q k^T) v and nothing more, for which `attend_plainly` stands in."""
 
 
 class PackedRows:
@@ -41,7 +49,7 @@ class PackedRows:
         self.kept = mask != 0
         self.kept[1:, :n_shared] = False
         lengths = [n_shared, *mask[:, n_shared:].sum(dim=1).tolist()]
-        self.n_filling = -sum(lengths) % TILE
+        self.n_filling = TILE - sum(lengths) % TILE  # at least one token, for the padding of rows
         self.lengths = torch.tensor([*lengths, self.n_filling])[None, None, None]
         """How many tokens the prefix, each row, and the padding at the end have, int64, (1, 1, 1, 1 + rows + 1).
 
@@ -96,34 +104,117 @@ def _attend(
     attention_mask: Tensor | None,
     **settings: Any,
 ) -> tuple[Tensor, Tensor | None]:
-    """The library's attention on (rows, heads, tokens, head width); on packed rows, once for each of them."""
+    """The library's attention on (rows, heads, tokens, head width); packed rows are laid side by side for it."""
     # The model's own plain attention, as some models bend or add to what others have.
-    attend: Any = sys.modules[type(module).__module__].eager_attention_forward if plain else sdpa_attention_forward
+    own: Any = sys.modules[type(module).__module__].eager_attention_forward if plain else sdpa_attention_forward
+    attend = attend_plainly if plain and type(module).__name__ in PLAIN else own
     if attention_mask is None or attention_mask.dtype != torch.int64:
         output: tuple[Tensor, Tensor | None] = attend(module, query, key, value, attention_mask, **settings)
         return output
-    lengths: list[int] = attention_mask.flatten().tolist()
-    prefix, *rows = zip(*(torch.split(part, lengths, dim=2) for part in (query, key, value)), strict=True)
-    if lengths[0]:
-        rows = [(q, *(torch.cat(pair, dim=2) for pair in zip(prefix[1:], own, strict=True))) for q, *own in rows]
+    prefix, *lengths, n_filling = attention_mask.flatten().tolist()
+    slots = _slots(prefix, tuple(lengths), n_filling, query.device)
+    rows = [slots.lay_out(part) for part in (query, key, value)]
     window = settings.get("sliding_window")
-    longest = -(-(lengths[0] + max(lengths[1:])) // STEP) * STEP
-    mask = _causal(longest, window, key.dtype, key.device) if module.is_causal else None
-    found = []
-    for q, k, v in (prefix, *rows):
-        first, end = k.shape[2] - q.shape[2], k.shape[2]
-        fastest = not plain and not first and not window  # the fused kernel knows by itself what is ahead
-        seen = None if mask is None or fastest else mask[..., first:end, :end]
-        if end > first:
-            found.append(attend(module, q, k, v, seen, **settings)[0])
-    return torch.cat(found, dim=1), None
+    if not prefix:
+        is_causal_alone = not plain and module.is_causal and not window  # the fused kernel knows what is ahead
+        mask = None if is_causal_alone else slots.mask(module.is_causal, window, key.dtype)
+        return slots.collect(attend(module, *rows, mask, **settings)[0]), None
+    first = [part[:, :, :prefix] for part in (query, key, value)]
+    seen = _causal(prefix, prefix, window, key.dtype, key.device) if plain or window else None
+    of_prefix = attend(module, *first, seen, **settings)[0]
+    for i in (1, 2):
+        rows[i] = torch.cat([first[i].expand(len(lengths), -1, -1, -1), rows[i]], dim=2)
+    mask = _causal(slots.longest, prefix + slots.longest, window, key.dtype, key.device)
+    return torch.cat([of_prefix, slots.collect(attend(module, *rows, mask, **settings)[0])], dim=1), None
 
 
-@lru_cache(maxsize=8)  # shared by all layers, and by most batches
-def _causal(length: int, window: int | None, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """A mask to add to scores, (1, 1, length, length): lowest on later tokens and on those before the window."""
+class Slots(NamedTuple):
+    """The places of packed tokens in rows side by side, padded on the right to the longest."""
+
+    n_shared: int
+    """The length of the prefix, which is not among the rows."""
+    lengths: tuple[int, ...]
+    longest: int
+    tokens: Tensor
+    """For each slot (rows * longest,), the packed token behind the prefix that it shows; of padding, a filling one."""
+    slots: Tensor
+    """For each packed token behind the prefix, its slot; filling tokens stand behind the shortest row."""
+
+    def lay_out(self, heads: Tensor) -> Tensor:
+        """Turn packed heads (1, heads, packed, width) into rows (rows, heads, longest, width)."""
+        packed = heads[0, :, self.n_shared :].transpose(0, 1)
+        rows: Tensor = _Moved.apply(packed, self.tokens, self.slots)
+        return rows.view(len(self.lengths), self.longest, *packed.shape[1:]).transpose(1, 2)
+
+    def collect(self, rows: Tensor) -> Tensor:
+        """Turn outputs (rows, longest, heads, width) into those of the packed tokens, (1, packed, heads, width)."""
+        packed: Tensor = _Moved.apply(rows.flatten(0, 1), self.slots, self.tokens)
+        return packed[None]
+
+    def mask(self, is_causal: bool, window: int | None, dtype: torch.dtype) -> Tensor:
+        """A mask to add to scores: of what is ahead for all rows alike, or else of each row's padding."""
+        if is_causal:  # padding on the right is always ahead
+            return _causal(self.longest, self.longest, window, dtype, self.tokens.device)
+        ends = torch.tensor(self.lengths, device=self.tokens.device)[:, None, None, None]
+        unseen = torch.arange(self.longest, device=self.tokens.device) >= ends
+        return torch.zeros_like(unseen, dtype=dtype).masked_fill(unseen, torch.finfo(dtype).min)
+
+
+@lru_cache(maxsize=8)  # shared by all layers
+def _slots(n_shared: int, lengths: tuple[int, ...], n_filling: int, device: torch.device) -> Slots:
+    shortest = min(range(len(lengths)), key=lengths.__getitem__)
+    longest = max(*lengths, lengths[shortest] + n_filling)
+    taken = torch.tensor(lengths)[:, None] > torch.arange(longest)
+    own = taken.flatten().nonzero()[:, 0]
+    filling = shortest * longest + lengths[shortest] + torch.arange(n_filling)
+    slots = torch.cat([own, filling])
+    tokens = torch.full((len(lengths) * longest,), len(own))  # the first filling token, which learns nothing
+    tokens[slots] = torch.arange(len(slots))
+    return Slots(n_shared, lengths, longest, tokens.to(device), slots.to(device))
+
+
+class _Moved(Function):
+    """Rows of a matrix in other places, some of them twice; the gradient is moved back, and copies have none."""
+
+    @staticmethod
+    def forward(ctx: Any, source: Tensor, there: Tensor, back: Tensor) -> Tensor:
+        ctx.save_for_backward(there, back)
+        return source.index_select(0, there)
+
+    @staticmethod
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None, None]:
+        _, back = ctx.saved_tensors
+        return outer[0].index_select(0, back), None, None
+
+
+def attend_plainly(
+    module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, scaling: float, **_: Any
+) -> tuple[Tensor, None]:
+    """Attention of (rows, heads, tokens, head width) as few products: keys shared by heads are not repeated.
+
+    `attention_mask` (rows or 1, 1, tokens or 1, keys) is added to the scores. Returns (rows, tokens, heads, width).
+    """
+    n_rows, n_keys, length, width = key.shape
+    shared, n_new = query.shape[1] // n_keys, query.shape[2]
+    dtype = computes_in(query, n_rows * n_new)
+    q = query.to(dtype).reshape(n_rows * n_keys, shared * n_new, width)
+    k, v = (part.to(dtype).reshape(n_rows * n_keys, length, width) for part in (key, value))
+    if attention_mask is None:
+        scores = torch.bmm(q, k.transpose(1, 2)) * scaling
+    else:
+        seen = attention_mask.to(dtype).expand(-1, shared, n_new, length).flatten(1, 2)
+        if len(seen) > 1:
+            seen = seen.repeat_interleave(n_keys, dim=0)
+        scores = torch.baddbmm(seen, q, k.transpose(1, 2), alpha=scaling)
+    output = torch.bmm(scores.softmax(dim=-1), v).view(n_rows, n_keys * shared, n_new, width)
+    return output.transpose(1, 2).to(query.dtype).contiguous(), None
+
+
+@lru_cache(maxsize=8)  # shared by all layers
+def _causal(n_last: int, length: int, window: int | None, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """A mask to add to scores of the last tokens, (1, 1, n_last, length): lowest ahead of and before what they see."""
     place = torch.arange(length, device=device)
-    back = place[:, None] - place[None, :]
+    back = place[-n_last:, None] - place[None, :]
     unseen = (back < 0) | (back >= (window or length))
     return torch.zeros_like(unseen, dtype=dtype).masked_fill(unseen, torch.finfo(dtype).min)[None, None]
 

@@ -18,7 +18,6 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
@@ -27,6 +26,7 @@ from eartune.errors import InputError
 from eartune.files import atomic, read_json, write_json
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Batch, Row
+from eartune.models.fused_operations import summed_cross_entropy
 from eartune.run_folder import CheckpointFolder, StageFolder
 from eartune.settings import Training
 from eartune.training.callbacks import TrainingLog
@@ -203,7 +203,7 @@ class Learner(nn.Module):
         """Return the cross entropy summed over all label positions, a float32 scalar."""
         answers = batch.labels[:, 1:] != -100
         hidden = self.audio_llm.hidden(batch)[:, :-1][answers]
-        return cross_entropy(self.audio_llm.head(hidden).float(), batch.labels[:, 1:][answers], reduction="sum")
+        return summed_cross_entropy(self.audio_llm.head(hidden), batch.labels[:, 1:][answers])
 
 
 class StageTrainer(Trainer):

@@ -1,0 +1,92 @@
+"""Linear layers in one product give the values and gradients of each alone."""
+
+from typing import Any
+
+import pytest
+import torch
+from peft import LoraConfig, inject_adapter_in_model
+from torch import Tensor, nn
+
+from eartune.models import fused_operations
+from eartune.models.fused_linear import join_weights, joined, project
+
+WIDTHS = (6, 4, 4)
+
+
+def layers_of(bias: bool = False, **lora: Any) -> nn.ModuleDict:
+    """Three layers that read the same states, with LoRA if it has settings; its second factor is not zero."""
+    torch.manual_seed(0)
+    model = nn.ModuleDict({name: nn.Linear(8, width, bias=bias) for name, width in zip("qkv", WIDTHS, strict=True)})
+    if lora:
+        inject_adapter_in_model(LoraConfig(target_modules=list("qkv"), **lora), model)
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                nn.init.normal_(parameter)
+    return model
+
+
+def gradients(output: Tensor, model: nn.Module, *inputs: Tensor) -> list[Tensor]:
+    wanted = [*inputs, *(parameter for parameter in model.parameters() if parameter.requires_grad)]
+    torch.manual_seed(1)
+    return [output.detach(), *torch.autograd.grad(output, wanted, torch.randn(output.shape).to(output.dtype))]
+
+
+def largest_difference(model: nn.ModuleDict, dtype: torch.dtype = torch.float32) -> float:
+    """Between the layers in one product and each alone, over values and all gradients."""
+    torch.manual_seed(2)
+    states = torch.randn(2, 40, 8).to(dtype).requires_grad_()
+    residual = torch.randn(2, 40, sum(WIDTHS)).to(dtype).requires_grad_()
+    expected = gradients(residual + torch.cat([layer(states) for layer in model.values()], -1), model, states, residual)
+    found = gradients(project(states, list(model.values()), residual), model, states, residual)
+    return max(float((a - b).abs().max() / b.abs().max()) for a, b in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize(
+    "lora", [{}, {"r": 3, "lora_alpha": 5}, {"r": 2, "use_dora": True}, {"r": 2, "rank_pattern": {"k": 1}}]
+)
+def test_values_and_gradients_are_those_of_each_alone(lora: dict[str, Any], bias: bool) -> None:
+    assert largest_difference(layers_of(bias, **lora)) < 3e-6
+
+
+def test_layers_with_lora_and_without_stand_side_by_side() -> None:
+    model = layers_of(r=2)
+    model["k"] = nn.Linear(8, WIDTHS[1], bias=False)
+    assert largest_difference(model) < 3e-6
+
+
+def test_dropout_stays_that_of_the_layers() -> None:
+    model = layers_of(r=2, lora_dropout=0.5)
+    states = torch.randn(3, 8)
+    torch.manual_seed(3)
+    expected = torch.cat([layer(states) for layer in model.values()], -1)
+    torch.manual_seed(3)
+    assert torch.equal(project(states, list(model.values())), expected)
+
+
+def test_products_done_in_float32_are_rounded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fused_operations, "multiplies_bfloat16", lambda: False)
+    model = layers_of(bias=True, r=3).to(torch.bfloat16)
+    assert largest_difference(model, torch.bfloat16) < 2e-2
+
+
+def test_weights_are_joined_once_and_stay_parameters() -> None:
+    model = layers_of()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    weights = [layer.weight for layer in model.values()]
+    join_weights(weights)
+    places = [weight.data_ptr() for weight in weights]
+    join_weights(weights)
+    assert [weight.data_ptr() for weight in weights] == places
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    with torch.no_grad():
+        weights[1].fill_(7)
+    assert torch.equal(joined(weights)[6:10], torch.full((4, 8), 7.0))
+
+
+def test_a_model_that_was_converted_is_joined_again() -> None:
+    model = layers_of()
+    states = torch.randn(3, 8)
+    project(states, list(model.values()))
+    model.double().float()
+    assert largest_difference(model) < 3e-6
