@@ -20,6 +20,7 @@ from eartune.models.checkpoint_check import check_family, load_complete
 from eartune.models.collator import Collator, PrefixSharing
 from eartune.models.components import Components
 from eartune.models.fused_layers import fuse_layers
+from eartune.models.fused_linear import project
 from eartune.models.lora import LoraLayers
 from eartune.models.packed_attention import PackedRows, attend_by_row, has_sliding_windows, takes_packs
 from eartune.models.size import Rate
@@ -254,5 +255,4 @@ class AudioLLM(ABC):
 
     def head(self, hidden: Tensor) -> Tensor:
         """Return the logits (..., vocabulary) of any hidden states (..., width), such as those of answers alone."""
-        logits: Tensor = self.model.lm_head(hidden)
-        return logits
+        return project(hidden, [self.model.lm_head])

@@ -57,11 +57,11 @@ def _heads(attention: Any, states: Tensor, cos: Tensor, sin: Tensor) -> tuple[Te
     n_queries, n_keys = config.num_attention_heads, config.num_key_value_heads
     together = project(states, [attention.q_proj, attention.k_proj, attention.v_proj])
     heads = together.view(*states.shape[:-1], n_queries + 2 * n_keys, width)
-    turning, value = heads.split([n_queries + n_keys, n_keys], dim=-2)
+    turning, value = torch.split(heads, [n_queries + n_keys, n_keys], dim=-2)
     if hasattr(attention, "q_norm"):
-        query, key = turning.split([n_queries, n_keys], dim=-2)
+        query, key = torch.split(turning, [n_queries, n_keys], dim=-2)
         turning = torch.cat([_normed(query, attention.q_norm), _normed(key, attention.k_norm)], dim=-2)
-    query, key = rotate(turning, cos, sin).split([n_queries, n_keys], dim=-2)
+    query, key = torch.split(rotate(turning, cos, sin), [n_queries, n_keys], dim=-2)
     return query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
 
 

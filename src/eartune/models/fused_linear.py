@@ -4,7 +4,10 @@
 """
 
 from collections.abc import Sequence
+from functools import cache
+from itertools import pairwise
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import torch
 from peft.tuners.lora.layer import Linear as LoraLinear
@@ -12,7 +15,14 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.nn.functional import linear
 
-from eartune.models.fused_operations import computes_in
+from eartune.models.fused_operations import FEW_ROWS, computes_in
+
+PACKED_BYTES = 2 << 30
+"""The most memory for packed copies of weights; those of larger models are read as they are."""
+ROWS_OF_A_TOKEN = 8
+"""The number of rows that packed weights are laid out for."""
+PACKED: WeakKeyDictionary[nn.Module, tuple[tuple[Any, ...], Tensor]] = WeakKeyDictionary()
+"""Packed weights by the first of their layers, and what they were made of."""
 
 
 class Factors(NamedTuple):
@@ -38,16 +48,16 @@ def project(states: Tensor, modules: Sequence[nn.Module], residual: Tensor | Non
     """
     found = [_factors(module) for module in modules]
     layers = [layer for layer in found if layer is not None]
-    if (
-        len(layers) < len(modules)
-        or len({(layer.bias is None, layer.down is None, layer.scale) for layer in layers}) > 1
-    ):
+    kinds = {(layer.bias is None, layer.down is None, layer.scale) for layer in layers}
+    if len(layers) < len(modules) or len(kinds) > 1:
         outputs = torch.cat([module(states) for module in modules], dim=-1)
         return outputs if residual is None else residual + outputs
     join_weights([layer.weight for layer in layers])
-    tensors = [tensor for layer in layers for tensor in layer[:4]]
-    outputs = _Projection.apply(states, residual, layers[0].scale, *tensors)
-    return outputs
+    if torch.is_grad_enabled():
+        tensors = [tensor for layer in layers for tensor in layer[:4]]
+        learned: Tensor = _Projection.apply(states, residual, layers[0].scale, *tensors)  # type: ignore[no-untyped-call]
+        return learned
+    return _outputs(states, residual, layers, _packed(modules[0], layers, states))[0]
 
 
 def _factors(module: nn.Module) -> Factors | None:
@@ -74,7 +84,7 @@ def join_weights(weights: Sequence[Tensor]) -> None:
     """
     if len(weights) > 1 and not _are_adjacent(weights):
         whole = torch.cat([weight.detach() for weight in weights])
-        for weight, part in zip(weights, whole.split([len(weight) for weight in weights]), strict=True):
+        for weight, part in zip(weights, torch.split(whole, [len(weight) for weight in weights]), strict=True):
             weight.data = part
 
 
@@ -86,75 +96,120 @@ def joined(weights: Sequence[Tensor]) -> Tensor:
 
 
 def _are_adjacent(weights: Sequence[Tensor]) -> bool:
-    ends = [weight.data_ptr() + weight.nbytes for weight in weights]
-    same = len({weight.untyped_storage().data_ptr() for weight in weights}) == 1
-    return same and all(w.data_ptr() == end for w, end in zip(weights[1:], ends, strict=False))
+    in_one = len({weight.untyped_storage().data_ptr() for weight in weights}) == 1
+    return in_one and all(after.data_ptr() == one.data_ptr() + one.nbytes for one, after in pairwise(weights))
+
+
+def _outputs(
+    states: Tensor, residual: Tensor | None, layers: Sequence[Factors], packed: Tensor | None = None
+) -> tuple[Tensor, Tensor | None]:
+    """The outputs of all layers, and the states behind LoRA's first factors, (tokens, all ranks), if it is there."""
+    x = states.reshape(-1, states.shape[-1])
+    dtype = computes_in(x, len(x))
+    bias = None if layers[0].bias is None else torch.cat([layer.bias for layer in layers if layer.bias is not None])
+    if packed is not None:
+        y = torch.ops.mkldnn._linear_pointwise(x, packed, bias, "none", [], "")
+        return _with_residual(y, residual).view(*states.shape[:-1], -1), None
+    weight, down, up = _whole(layers, dtype)
+    exact = x.to(dtype)
+    y, low = linear(exact, weight, None if bias is None else bias.to(dtype)), None
+    if down is not None and up is not None:
+        low = linear(exact, down)
+        y.addmm_(low, up.t())
+        low = low.to(x.dtype)
+    return _with_residual(y, residual).to(x.dtype).view(*states.shape[:-1], -1), low
+
+
+def _with_residual(outputs: Tensor, residual: Tensor | None) -> Tensor:
+    return outputs if residual is None else outputs.add_(residual.reshape(outputs.shape))
+
+
+def _packed(module: nn.Module, layers: Sequence[Factors], states: Tensor) -> Tensor | None:
+    """The joined weight in the order in which the CPU's kernel reads it, which torch would make again at each call.
+
+    None for many rows, where that costs little, with LoRA, or where the copies would take more than `PACKED_BYTES`.
+    """
+    first = layers[0].weight
+    few = states.numel() // states.shape[-1] < FEW_ROWS
+    if not few or first.device.type != "cpu" or layers[0].down is not None or not has_packed_kernels():
+        return None
+    stamp = (first.data_ptr(), first.dtype, *(layer.weight._version for layer in layers))
+    found = PACKED.get(module)
+    if found is not None and found[0] == stamp:
+        return found[1]
+    PACKED.pop(module, None)
+    weight = joined([layer.weight for layer in layers])
+    if sum(packed.numel() * packed.element_size() for _, packed in PACKED.values()) + weight.nbytes > PACKED_BYTES:
+        return None
+    packed: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, ROWS_OF_A_TOKEN)
+    PACKED[module] = (stamp, packed)
+    return packed
+
+
+@cache
+def has_packed_kernels() -> bool:
+    """Return whether this torch has products with packed weights, which its compiler uses for frozen models."""
+    available: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return available and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
 
 
 class _Projection(Function):
     """y = x W^T + b + s (x A^T) B^T + r, where W and A hold the weights of several layers, and B is block-diagonal."""
 
     @staticmethod
-    def forward(ctx: Any, states: Tensor, residual: Tensor | None, scale: float, *tensors: Tensor | None) -> Tensor:
-        layers = [Factors(*tensors[i : i + 4], scale) for i in range(0, len(tensors), 4)]  # type: ignore[arg-type]
-        x = states.flatten(0, -2)
-        dtype = computes_in(x, len(x))
-        weight, down, up = _whole(layers, dtype)
-        bias = None if layers[0].bias is None else torch.cat([layer.bias for layer in layers if layer.bias is not None])
-        exact = x.to(dtype)
-        y = linear(exact, weight, None if bias is None else bias.to(dtype))
-        low = None
-        if down is not None and up is not None:
-            low = linear(exact, down)
-            y.addmm_(low, up.t())
-            low = low.to(x.dtype)
-        if residual is not None:
-            y += residual.reshape(y.shape)
+    def forward(ctx: Any, states: Tensor, residual: Tensor | None, scale: float, *tensors: Any) -> Tensor:
+        outputs, low = _outputs(states, residual, _layers(tensors, scale))
         ctx.scale = scale
-        ctx.save_for_backward(x, low, *tensors)
-        ctx.shape = states.shape
-        return y.to(x.dtype).view(*states.shape[:-1], -1)
+        ctx.save_for_backward(states, low, *tensors)
+        return outputs
 
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
-        x, low, *tensors = ctx.saved_tensors
-        layers = [Factors(*tensors[i : i + 4], ctx.scale) for i in range(0, len(tensors), 4)]
-        sizes = [len(layer.weight) for layer in layers]
-        dy = outer[0].flatten(0, -2)
+        states, low, *tensors = ctx.saved_tensors
+        layers = _layers(tensors, ctx.scale)
+        x, dy = states.flatten(0, -2), outer[0].flatten(0, -2)
         dtype = computes_in(x, len(x))
-        exact_x, exact_dy = x.to(dtype), dy.to(dtype)
         weight, down, up = _whole(layers, dtype)
-        needs = [ctx.needs_input_grad[3 + i : 7 + i] for i in range(0, len(tensors), 4)]
-        found: list[list[Tensor | None]] = [[None] * 4 for _ in layers]
-
-        def share(kind: int, whole: Tensor, cut: Sequence[int]) -> None:
-            for own, part in zip(found, whole.to(x.dtype).split(list(cut)), strict=True):
-                own[kind] = part
-
-        if any(need[0] for need in needs):
-            share(0, exact_dy.t() @ exact_x, sizes)
-        if any(need[1] for need in needs):
-            share(1, exact_dy.sum(dim=0), sizes)
-        dx = exact_dy @ weight if ctx.needs_input_grad[0] else None
+        exact_x, exact_dy = x.to(dtype), dy.to(dtype)
+        needs_states, needs_residual, _, *needs = ctx.needs_input_grad
+        dx = exact_dy @ weight if needs_states else None
+        of_weights: Parts = exact_dy.t() @ exact_x if any(needs[0::4]) else None
+        of_biases: Parts = exact_dy.sum(dim=0) if any(needs[1::4]) else None
+        of_downs: Parts = None
+        of_ups: Parts = None
         if down is not None and up is not None:
             d_low = exact_dy @ up
-            if dx is not None:
-                dx.addmm_(d_low, down)
-            if any(need[2] for need in needs):
-                ranks = [len(layer.down) for layer in layers if layer.down is not None]
-                share(2, d_low.t() @ exact_x, ranks)
-                of_up = (exact_dy.t() @ low.to(dtype)).mul_(ctx.scale).to(x.dtype)
-                for own, rows in zip(found, of_up.split(sizes), strict=True):
-                    own[3] = rows
-                first = 0
-                for own, rank in zip(found, ranks, strict=True):
-                    rows = own[3]
-                    assert rows is not None
-                    own[3] = rows[:, first : first + rank]
-                    first += rank
-        d_states = None if dx is None else dx.to(x.dtype).view(ctx.shape)
-        of_layers = [gradient for own in found for gradient in own]
-        return d_states, outer[0] if ctx.needs_input_grad[1] else None, None, *of_layers
+            dx = None if dx is None else dx.addmm_(d_low, down)
+            if any(needs[2::4]):
+                of_downs = d_low.t() @ exact_x
+                of_ups = (exact_dy.t() @ low.to(dtype)).mul_(ctx.scale)
+        d_states = None if dx is None else dx.to(x.dtype).view(states.shape)
+        d_layers = _of_layers(layers, of_weights, of_biases, of_downs, of_ups)
+        return d_states, outer[0] if needs_residual else None, None, *d_layers
+
+
+Parts = Tensor | None
+
+
+def _of_layers(
+    layers: Sequence[Factors], of_weights: Parts, of_biases: Parts, of_downs: Parts, of_ups: Parts
+) -> list[Tensor | None]:
+    """The gradients of each layer's tensors in turn, cut out of those of all layers together."""
+    found: list[Tensor | None] = []
+    row = rank = 0
+    for weight, _, down, _, _ in layers:
+        rows = slice(row, row + len(weight))
+        ranks = slice(rank, rank + (0 if down is None else len(down)))
+        cuts = ((of_weights, rows), (of_biases, rows), (of_downs, ranks), (of_ups, (rows, ranks)))
+        found += [None if whole is None else whole[cut].to(weight.dtype) for whole, cut in cuts]
+        row, rank = rows.stop, ranks.stop
+    return found
+
+
+def _layers(tensors: Sequence[Any], scale: float) -> list[Factors]:
+    return [
+        Factors(tensors[i], tensors[i + 1], tensors[i + 2], tensors[i + 3], scale) for i in range(0, len(tensors), 4)
+    ]
 
 
 def _whole(layers: Sequence[Factors], dtype: torch.dtype) -> tuple[Tensor, Tensor | None, Tensor | None]:
@@ -164,5 +219,5 @@ def _whole(layers: Sequence[Factors], dtype: torch.dtype) -> tuple[Tensor, Tenso
     ups = [layer.up for layer in layers if layer.up is not None]
     if not downs:
         return weight, None, None
-    up = torch.block_diag(*ups) * layers[0].scale
+    up: Tensor = torch.block_diag(*ups) * layers[0].scale  # type: ignore[no-untyped-call]
     return weight, torch.cat(downs).to(dtype), up.to(dtype)

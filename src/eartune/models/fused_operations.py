@@ -22,7 +22,9 @@ CPUINFO = Path("/proc/cpuinfo")
 
 def rms_norm(states: Tensor, weight: Tensor, epsilon: float) -> Tensor:
     """Divide states (..., width) by their root mean square, computed in float32, and multiply by `weight` (width,)."""
-    found: Tensor = _RMSNorm.apply(states, weight, epsilon)
+    if not torch.is_grad_enabled():
+        return torch.rms_norm(states, (states.shape[-1],), weight, epsilon)
+    found: Tensor = _RMSNorm.apply(states, weight, epsilon)  # type: ignore[no-untyped-call]
     return found
 
 
@@ -31,13 +33,19 @@ def rotate(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
     `cos` and `sin` are (..., tokens, head width) and get no gradient.
     """
-    found: Tensor = _Rotate.apply(heads, cos, sin)
+    signed = torch.cat([-sin[..., : sin.shape[-1] // 2], sin[..., sin.shape[-1] // 2 :]], dim=-1)
+    if not torch.is_grad_enabled():
+        return _turned(heads, cos, signed)
+    found: Tensor = _Rotate.apply(heads, cos, signed)  # type: ignore[no-untyped-call]
     return found
 
 
 def gated(gate_up: Tensor) -> Tensor:
     """Return silu(gate) * up, (..., width), of a gate and an input side by side, (..., 2 width)."""
-    found: Tensor = _Gated.apply(gate_up)
+    if not torch.is_grad_enabled():
+        gate, up = gate_up.chunk(2, dim=-1)
+        return silu(gate).mul_(up)
+    found: Tensor = _Gated.apply(gate_up)  # type: ignore[no-untyped-call]
     return found
 
 
@@ -47,7 +55,7 @@ def summed_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     The gradient is computed beside the loss, where the probabilities are at hand, and kept in the precision of the
     logits; float32 logits of the whole batch are never made.
     """
-    found: Tensor = _SummedCrossEntropy.apply(logits, labels)
+    found: Tensor = _SummedCrossEntropy.apply(logits, labels)  # type: ignore[no-untyped-call]
     return found
 
 
@@ -104,24 +112,21 @@ class _RMSNorm(Function):
 
 class _Rotate(Function):
     @staticmethod
-    def forward(ctx: Any, heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        ctx.save_for_backward(cos, sin)
-        return _turned(heads, cos, sin)
+    def forward(ctx: Any, heads: Tensor, cos: Tensor, signed_sin: Tensor) -> Tensor:
+        ctx.save_for_backward(cos, signed_sin)
+        return _turned(heads, cos, signed_sin)
 
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None, None]:
         """Turning back is turning by the opposite angle."""
-        cos, sin = ctx.saved_tensors
-        return _turned(outer[0], cos, -sin), None, None
+        cos, signed_sin = ctx.saved_tensors
+        return _turned(outer[0], cos, -signed_sin), None, None
 
 
-def _turned(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    half = heads.shape[-1] // 2
-    cos, sin = cos[..., None, :], sin[..., None, :half]  # both halves have the same angles
-    out = heads * cos
-    out[..., :half].addcmul_(heads[..., half:], sin, value=-1)
-    out[..., half:].addcmul_(heads[..., :half], sin)
-    return out
+def _turned(heads: Tensor, cos: Tensor, signed_sin: Tensor) -> Tensor:
+    """Turn pairs of the two halves of each head; `signed_sin` is negative in the first half."""
+    swapped = torch.roll(heads, heads.shape[-1] // 2, dims=-1)
+    return torch.addcmul(heads * cos[..., None, :], swapped, signed_sin[..., None, :])
 
 
 class _Gated(Function):

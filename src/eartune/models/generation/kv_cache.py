@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
@@ -34,6 +35,9 @@ class CachedDecoder:
         `inputs` are its arguments, each (rows, tokens, ...); `mask` (rows, tokens) is 0 on padding. Returns the last
         hidden states of these tokens, (rows, tokens, width).
         """
+        for layer in self.cache.layers:
+            if isinstance(layer, BufferedLayer) and layer.buffers:
+                layer.reserve(mask.shape[1])
         self.mask = mask if self.mask is None else torch.cat([self.mask, mask], dim=1)
         positions = (self.mask.cumsum(dim=1) - 1).clamp(min=0)[:, -mask.shape[1] :]
         states: Tensor = self.decoder(
@@ -92,20 +96,36 @@ class BufferedLayer(DynamicLayer):
         self.n_prompt = self.n_columns = self.keys.shape[-2]
         self.buffers = [self.keys, self.values]
 
+    def reserve(self, n_new: int) -> None:
+        """Let the buffers have room for `n_new` more columns."""
+        if self.n_columns + n_new > self.buffers[0].shape[-2]:
+            n_spare = n_new + SPARE_COLUMNS
+            self.buffers = [pad(buffer[:, :, : self.n_columns], (0, 0, 0, n_spare)) for buffer in self.buffers]
+            self._set_views()
+
+    def get_mask_sizes(self, *args: Any, **kwargs: Any) -> tuple[int, int]:
+        """Return how many columns attention sees, spare ones included, and that none are missing before them.
+
+        Spare columns lie ahead of every token, so that the mask hides them.
+        """
+        if not self.buffers:
+            found: tuple[int, int] = super().get_mask_sizes(*args, **kwargs)
+            return found
+        return self.buffers[0].shape[-2], 0
+
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        """Append the keys and values of further tokens, and return all of them."""
+        """Append the keys and values of further tokens; return all of them, in a search with the spare columns.
+
+        Buffers are used as they are: a part of them would be copied for each product, and shapes would never repeat.
+        """
         if not self.buffers:
             found: tuple[Tensor, Tensor] = super().update(key_states, value_states, *args, **kwargs)
             return found
         first, self.n_columns = self.n_columns, self.n_columns + key_states.shape[-2]
-        if self.n_columns > self.buffers[0].shape[-2]:
-            n_new = key_states.shape[-2] + SPARE_COLUMNS
-            self.buffers = [torch.nn.functional.pad(buffer[:, :, :first], (0, 0, 0, n_new)) for buffer in self.buffers]
         for buffer, states in zip(self.buffers, (key_states, value_states), strict=True):
             buffer[:, :, first : self.n_columns] = states
         self._set_views()
-        on_cpu = self.keys.device.type == "cpu"  # whose product with keys that are not contiguous is four times as slow
-        return self.keys.contiguous() if on_cpu else self.keys, self.values
+        return self.buffers[0], self.buffers[1]
 
     def batch_select_indices(self, indices: Tensor) -> None:
         """Keep these rows only, in this order."""
