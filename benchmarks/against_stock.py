@@ -39,7 +39,7 @@ from eartune.training.trainer import Learner, train_stage
 
 ROUNDS = 3
 SPEECH_BATCH, TEXT_BATCH = 16, 32  # of a step; 30 s of padding take the stock recipe long
-MICRO_BATCH = 8  # the Trainer's default
+MICRO_BATCH = 8  # the Trainer's default; eartune chooses its own
 STEPS = 2  # of a round; the first warms up
 COMPARED_STEPS, COMPARED_ROWS = 5, 2
 SECONDS_TO_DECODE, NEW_TOKENS, CLIPS = 3.0, 32, 8
@@ -122,7 +122,7 @@ def train_ours(
     trainable = EVERYTHING if examples[0].modality is Modality.SPEECH else LANGUAGE_MODEL_ONLY
     stage = Stage("one", tuple(examples), 1, RATE, 0, trainable)
     model = our_model(dtype)
-    training = Training(batch_size=batch, micro_batch_size=MICRO_BATCH)
+    training = Training(batch_size=batch)
     rows = row_maker(model, instructed)
     train_stage(model, stage, rows.to_learn, training, 0, folder, TimedLog(folder / "log.jsonl", clock))
     return clock.rate()

@@ -35,7 +35,8 @@ from eartune.settings import Component, Decoding, Lora, Training
 from eartune.training.encoder_cache import encoded
 from eartune.training.optimizer import make_optimizer
 from eartune.training.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY
-from eartune.training.trainer import Learner, micro_batches
+from eartune.training.micro_batches import limits_of, micro_batches
+from eartune.training.trainer import Learner
 
 ROUNDS, ROWS = 3, 16
 PRODUCTS = {"aten::mm", "aten::addmm", "aten::linear", "aten::mkldnn_linear", "mkldnn::_linear_pointwise"}
@@ -122,12 +123,12 @@ def step(model: Qwen2Audio, name: str, rows: Sequence[Row]) -> Work:
     spoken_components = EVERYTHING if name == "mid-size" else (Component.MODALITY_ADAPTER, Component.LANGUAGE_MODEL)
     model.components.set_trainable(LANGUAGE_MODEL_ONLY if rows[0].clip is None else spoken_components)
     optimizer = make_optimizer(model.components, 1e-5, settings)
-    learner = Learner(model)
+    learner, limits = Learner(model), limits_of(settings, model)
 
     def work() -> None:
         model.module.train()
         model.components.put_frozen_in_eval_mode()
-        batches = [model.collate(some) for some in micro_batches(rows, model.n_positions, settings)]
+        batches = [model.collate(some) for some in micro_batches(rows, model.n_positions, limits)]
         n_labels = sum(int((batch.labels[:, 1:] != -100).sum()) for batch in batches)
         for batch in batches:
             (learner(batch) / n_labels).backward()

@@ -47,10 +47,11 @@ class Training(Section):
 
     batch_size: int = Field(default=128, ge=1)
     """Examples in an optimizer step, whatever the size of micro-batches."""
-    micro_batch_size: int = Field(default=8, ge=1)
-    """The most examples in a forward pass."""
+    micro_batch_size: int | None = Field(default=None, ge=1)
+    """The most examples in a forward pass; None: only micro_batch_tokens."""
     micro_batch_tokens: int | None = Field(default=None, ge=1)
-    """The most positions in a forward pass, each row counted as long as the longest; None: only micro_batch_size."""
+    """The most positions in a forward pass, each row counted as long as the longest; None: only micro_batch_size, and
+    where that is None too, as many as pay and fit into the memory of the device."""
     workers: int | None = Field(default=None, ge=0)
     """Processes that read recordings ahead; None: two beside a GPU, none on a CPU, whose cores training needs."""
     encoded_gb: float = Field(default=10.0, ge=0)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from eartune.data.frame import Entity, SemanticFrame
 from eartune.errors import InputError
@@ -194,9 +195,15 @@ def test_the_loss_is_that_of_the_stock_forward(model: AudioLLM) -> None:
     assert abs(ours - stock) < 1e-5
 
 
-def test_the_head_is_applied_to_label_positions_only(model: AudioLLM) -> None:
+def test_the_head_is_applied_to_label_positions_only(model: AudioLLM, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
-    model.model.lm_head.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0].shape[0]))
+    head = model.head
+
+    def watched(hidden: Tensor) -> Tensor:
+        seen.append(len(hidden))
+        return head(hidden)
+
+    monkeypatch.setattr(model, "head", watched)
     rows = [typed(model), heard(model, 1.0)]
     loss(model, rows)
     assert seen == [int((model.collate(rows).labels[:, 1:] != -100).sum())]

@@ -26,6 +26,7 @@ def size_of_config(family_name: Family, config: Any) -> Size:
 
     from eartune.models.activation_memory import decoder_bytes_per_token, encoder_bytes_per_state
     from eartune.models.components import SINUSOIDS
+    from eartune.models.fused_layers import fuse_layers
     from eartune.models.registry import FAMILIES
 
     family = FAMILIES[family_name]
@@ -34,6 +35,8 @@ def size_of_config(family_name: Family, config: Any) -> Size:
     components = family.components_of(module)
     sinusoids = [value for name, value in module.named_parameters() if name.endswith(SINUSOIDS)]
     text = config.get_text_config()
+    decoder = family.decoder_of(module)
+    fuse_layers(decoder)
     wrapped = [linear for _, _, linear in family.lora_of(module).linears()]
     return Size(
         parameters={component: total for component, (total, _) in components.counts().items()},
@@ -44,7 +47,7 @@ def size_of_config(family_name: Family, config: Any) -> Size:
         vocabulary=text.vocab_size,
         wrapped=sum(layer.weight.numel() for layer in wrapped),
         lora_outputs=sum(layer.out_features for layer in wrapped),
-        token_bytes=decoder_bytes_per_token(family.decoder_of(module), partial(family.meta_inputs, text)),
+        token_bytes=decoder_bytes_per_token(decoder, partial(family.meta_inputs, text)),
         state_bytes=encoder_bytes_per_state(module, components),
         states=family.states,
         tokens=family.tokens,

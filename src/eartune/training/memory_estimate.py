@@ -24,6 +24,10 @@ GPUS = {  # memory in GB: some GPUs that have it
 OVERHEAD = 1.5e9
 """Bytes of the driver, its kernels and the gaps between tensors: an assumption, as no GPU was measured."""
 NF4_BYTES = 0.5 + (1 + 4 / 256) / 64  # 64 weights share a scale of 8 bits, 256 scales one of 32
+ENOUGH_POSITIONS = 1024
+"""The positions of a micro-batch that memory is estimated for where the settings leave their number open.
+
+With fewer, a GPU would wait for weights to be read (docs/performance.md); with more memory, more are taken."""
 PROMPT_TOKENS = 65  # tokens of the chat turns and the instruction in Qwen's vocabulary
 TEXT_CHARACTERS, JSON_CHARACTERS = 4, 3  # characters per token
 
@@ -99,16 +103,11 @@ def activations(size: Size, stage: Stage, width: int, training: Training, task: 
     """Return an upper bound on the bytes that a micro-batch keeps: that of the rows with the longest content.
 
     `width` is the bytes of a number in the model's precision. Attention matrices are not kept, since fused kernels
-    recompute them. Logits are computed for answers alone: kept are their log-probabilities and the gradient of these in
-    float32, and the gradient in the model's precision.
+    recompute them. Logits are computed for answers alone, and so is their gradient, both in the model's precision.
     """
-    rows = nlargest(training.micro_batch_size, stage.examples, key=lambda example: content_tokens(example, size))
-    learned = [answer_tokens(example, task) for example in rows]
-    answers = sum(learned)
-    lengths = [PROMPT_TOKENS + content_tokens(row, size) + answer for row, answer in zip(rows, learned, strict=True)]
-    tokens = sum(lengths)
-    if training.micro_batch_tokens is not None:
-        tokens = min(tokens, max([training.micro_batch_tokens, *lengths]))
+    rows = largest_micro_batch(size, stage, training, task)
+    answers = sum(answer_tokens(row, task) for row in rows)
+    tokens = sum(row_tokens(row, size, task) for row in rows)
     a_token = float(size.token_bytes)
     if training.recompute_activations:  # the input of each layer, and all activations of one
         a_token = size.layers * 2 * size.width + size.token_bytes / size.layers
@@ -119,7 +118,25 @@ def activations(size: Size, stage: Stage, width: int, training: Training, task: 
     )  # DoRA keeps each update as a full matrix
     if training.recompute_activations:
         updates /= size.layers
-    return (tokens * a_token + encoder + updates) * width / 2 + answers * size.vocabulary * (4 + 4 + width)
+    return (tokens * a_token + encoder + updates) * width / 2 + answers * size.vocabulary * 2 * width
+
+
+def largest_micro_batch(size: Size, stage: Stage, training: Training, task: Task) -> list[Example]:
+    """Return the longest rows of a stage, as many as a micro-batch may hold."""
+    most_positions = training.micro_batch_tokens
+    if most_positions is None and training.micro_batch_size is None:
+        most_positions = ENOUGH_POSITIONS
+    most_rows = training.micro_batch_size or training.batch_size
+    rows = nlargest(most_rows, stage.examples, key=lambda example: content_tokens(example, size))
+    if most_positions is None:
+        return rows
+    longest = max(row_tokens(row, size, task) for row in rows)
+    return rows[: max(1, int(most_positions / longest))]
+
+
+def row_tokens(example: Example, size: Size, task: Task) -> float:
+    """Return about how many positions of the decoder an example takes."""
+    return PROMPT_TOKENS + content_tokens(example, size) + answer_tokens(example, task)
 
 
 def content_tokens(example: Example, size: Size) -> float:

@@ -3,7 +3,6 @@
 stage -> planned global batches -> micro-batches -> one loss over all their answer tokens -> one step
 """
 
-import math
 import multiprocessing
 import os
 import pickle
@@ -11,7 +10,6 @@ import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +28,7 @@ from eartune.models.fused_operations import summed_cross_entropy
 from eartune.run_folder import CheckpointFolder, StageFolder
 from eartune.settings import Training
 from eartune.training.callbacks import TrainingLog
+from eartune.training.micro_batches import limits_of, micro_batches
 from eartune.training.optimizer import make_optimizer
 from eartune.training.schemes import Stage
 
@@ -139,29 +138,14 @@ class PlannedBatches(Dataset[GlobalBatch]):
         self.plan = plan
         self.make_row = make_row
         self.model = model
-        self.settings = settings
+        self.limits = limits_of(settings, model)
 
     def __len__(self) -> int:
         return len(self.plan)
 
     def __getitem__(self, index: int) -> GlobalBatch:
         rows = [self.model.tokenize(self.make_row(example)) for example in self.plan[index]]
-        return [self.model.collate(some) for some in micro_batches(rows, self.model.n_positions, self.settings)]
-
-
-def micro_batches(rows: Sequence[Row], n_positions: Callable[[Row], int], settings: Training) -> list[list[Row]]:
-    """Sort rows by length and group as many as the settings allow; a row that is too long for them stands alone.
-
-    `n_positions` returns how many positions of the decoder a row takes.
-    """
-    most_rows, most_positions = settings.micro_batch_size, settings.micro_batch_tokens or math.inf
-    batches: list[list[Row]] = [[]]
-    for length, row in sorted(((n_positions(row), row) for row in rows), key=itemgetter(0)):
-        n_rows = len(batches[-1]) + 1
-        if n_rows > 1 and (n_rows > most_rows or n_rows * length > most_positions):  # this row is the longest so far
-            batches.append([])
-        batches[-1].append(row)
-    return batches
+        return [self.model.collate(some) for some in micro_batches(rows, self.model.n_positions, self.limits)]
 
 
 class PickledBatches(Dataset[bytes]):

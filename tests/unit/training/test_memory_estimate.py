@@ -11,7 +11,16 @@ from eartune.models.architecture import Architecture
 from eartune.models.size import KNOWN, QWEN2_AUDIO_7B, Rate
 from eartune.settings import Component, Lora, Training
 from eartune.tasks.slu import SluTask
-from eartune.training.memory_estimate import Footprint, activations, answer_tokens, content_tokens, footprint
+from eartune.training.memory_estimate import (
+    ENOUGH_POSITIONS,
+    Footprint,
+    activations,
+    answer_tokens,
+    content_tokens,
+    footprint,
+    largest_micro_batch,
+    row_tokens,
+)
 from eartune.training.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, Stage
 
 POCKET = KNOWN["pocket"]
@@ -89,18 +98,27 @@ def test_a_micro_batch_is_its_longest_rows() -> None:
     answer = len('{"scenario":"alarm","action":"set","entities":[{"date":"friday"}]}') / 3
     tokens = 2 * 65 + 25 * (1.0 + 4.0) + 2 * answer
     found = taken(examples=(*short, *long), lora=Lora(rank=1)).activations
-    assert found == pytest.approx(tokens * POCKET.token_bytes + 2 * answer * POCKET.vocabulary * 10)
+    assert found == pytest.approx(tokens * POCKET.token_bytes + 2 * answer * POCKET.vocabulary * 2 * 2)
 
 
-def test_a_budget_of_positions_bounds_what_is_kept_but_not_below_the_longest_row() -> None:
-    def kept(budget: int | None) -> float:
-        training = Training(micro_batch_size=3, lora=Lora(rank=1), micro_batch_tokens=budget)
+def test_a_budget_of_positions_bounds_the_rows_but_keeps_one() -> None:
+    def kept(**limits: int) -> float:
+        training = Training(lora=Lora(rank=1), **limits)
         return activations(POCKET, stage(as_speech(pool(3, 20.0)), LANGUAGE_MODEL), 2, training, SluTask())
 
+    one = kept(micro_batch_size=1)
     longest = 65 + 25 * 20.0 + answer_tokens(SPEECH[0], SluTask())
-    assert kept(None) - kept(1000) == pytest.approx((3 * longest - 1000) * POCKET.token_bytes)
-    assert kept(None) == kept(10_000)
-    assert kept(None) - kept(1) == pytest.approx(2 * longest * POCKET.token_bytes)
+    assert kept(micro_batch_tokens=10_000) == pytest.approx(3 * one)
+    assert kept(micro_batch_tokens=int(2 * longest) + 1) == pytest.approx(2 * one)
+    assert kept(micro_batch_tokens=1) == one
+    assert kept(micro_batch_tokens=10_000, micro_batch_size=2) == pytest.approx(2 * one)
+
+
+def test_without_limits_as_many_rows_are_counted_as_use_a_gpu_well() -> None:
+    rows = as_speech(pool(50, 2.0))
+    training = Training(lora=Lora(rank=1))
+    found = largest_micro_batch(POCKET, stage(rows, LANGUAGE_MODEL), training, SluTask())
+    assert 500 < sum(row_tokens(row, POCKET, SluTask()) for row in found) <= ENOUGH_POSITIONS
 
 
 def test_an_encoder_that_trains_keeps_its_positions() -> None:

@@ -26,13 +26,13 @@ from eartune.settings import Component, Lora, Training
 from eartune.tasks.slu import Schema, SluTask
 from eartune.training import trainer
 from eartune.training.callbacks import TrainingLog
+from eartune.training.micro_batches import limits_of, micro_batches
 from eartune.training.optimizer import MasterAdamW
 from eartune.training.schemes import Stage
 from eartune.training.trainer import (
     PickledBatches,
     PlannedBatches,
     load_weights,
-    micro_batches,
     n_workers,
     plan_batches,
     save_weights,
@@ -123,8 +123,8 @@ def test_micro_batches_hold_every_row_once_and_keep_to_what_is_allowed(
 ) -> None:
     model = tiny(Qwen2Audio)
     rows = typed_and_spoken(model, examples)
-    settings = Training(micro_batch_size=most_rows, micro_batch_tokens=most_positions)
-    found = micro_batches(rows, model.n_positions, settings)
+    limits = limits_of(Training(micro_batch_size=most_rows, micro_batch_tokens=most_positions), model)
+    found = micro_batches(rows, model.n_positions, limits)
     assert sorted(map(id, (row for some in found for row in some))) == sorted(map(id, rows))
     shapes = [tuple(model.collate(some).input_ids.shape) for some in found]
     assert all(n <= most_rows and (n == 1 or n * width <= (most_positions or math.inf)) for n, width in shapes)

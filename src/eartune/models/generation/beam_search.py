@@ -143,12 +143,23 @@ def beam_search(scorer: Scorer, scores: Tensor, beams: int, rules: Rules) -> lis
 
 
 def _continuations(open_ones: Sequence[Hypotheses], beams: int, scores: Tensor, rules: Rules) -> Iterator[list[Beam]]:
-    """The best continuations of each search, twice as many as it has beams, so that enough are left if some end."""
+    """The best continuations of each search, twice as many as it has beams, so that enough are left if some end.
+
+    Among them are only tokens that are among the best of their own beam, so that the others need no probability.
+    """
     running = [beam for found in open_ones for beam in found.running]
     before = torch.tensor([beam.score for beam in running], device=scores.device)
-    log_probs = rules.mask([beam.answer for beam in running], scores.log_softmax(dim=-1))
-    best, where = (log_probs + before[:, None]).view(len(open_ones), -1).topk(2 * beams)
-    for first, totals, places in zip(range(0, len(running), beams), best.tolist(), where.tolist(), strict=True):
-        rows = [first + place // scores.shape[1] for place in places]
-        tokens = [place % scores.shape[1] for place in places]
-        yield [Beam(s, (*running[r].answer, t), r) for s, r, t in zip(totals, rows, tokens, strict=True)]
+    allowed = rules.mask([beam.answer for beam in running], scores)
+    best, tokens = allowed.topk(min(2 * beams, scores.shape[1]))
+    totals = (best - scores.logsumexp(dim=-1, keepdim=True) + before[:, None]).view(len(open_ones), -1)
+    tokens, width = tokens.view(len(open_ones), -1), best.shape[1]
+    totals, where = totals.topk(2 * beams)
+    chosen = tokens.gather(1, where)
+    for first, *found in zip(
+        range(0, len(running), beams), totals.tolist(), where.tolist(), chosen.tolist(), strict=True
+    ):
+        rows = [first + place // width for place in found[1]]
+        yield [
+            Beam(total, (*running[row].answer, token), row)
+            for total, row, token in zip(found[0], rows, found[2], strict=True)
+        ]
