@@ -33,9 +33,9 @@ from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.models.generation.generate import generate
 from eartune.settings import Component, Decoding, Lora, Training
 from eartune.training.encoder_cache import encoded
+from eartune.training.micro_batches import limits_of, micro_batches
 from eartune.training.optimizer import make_optimizer
 from eartune.training.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY
-from eartune.training.micro_batches import limits_of, micro_batches
 from eartune.training.trainer import Learner
 
 ROUNDS, ROWS = 3, 16

@@ -48,7 +48,7 @@ def project(states: Tensor, modules: Sequence[nn.Module], residual: Tensor | Non
     """
     found = [_factors(module) for module in modules]
     layers = [layer for layer in found if layer is not None]
-    kinds = {(layer.bias is None, layer.down is None, layer.scale) for layer in layers}
+    kinds = {(layer.down is None, layer.scale) for layer in layers}
     if len(layers) < len(modules) or len(kinds) > 1:
         outputs = torch.cat([module(states) for module in modules], dim=-1)
         return outputs if residual is None else residual + outputs
@@ -106,7 +106,7 @@ def _outputs(
     """The outputs of all layers, and the states behind LoRA's first factors, (tokens, all ranks), if it is there."""
     x = states.reshape(-1, states.shape[-1])
     dtype = computes_in(x, len(x))
-    bias = None if layers[0].bias is None else torch.cat([layer.bias for layer in layers if layer.bias is not None])
+    bias = _bias(layers)
     if packed is not None:
         y = torch.ops.mkldnn._linear_pointwise(x, packed, bias, "none", [], "")
         return _with_residual(y, residual).view(*states.shape[:-1], -1), None
@@ -118,6 +118,14 @@ def _outputs(
         y.addmm_(low, up.t())
         low = low.to(x.dtype)
     return _with_residual(y, residual).to(x.dtype).view(*states.shape[:-1], -1), low
+
+
+def _bias(layers: Sequence[Factors]) -> Tensor | None:
+    """The biases one after another, zero for layers without one; None if no layer has one."""
+    if all(layer.bias is None for layer in layers):
+        return None
+    biases = [layer.weight.new_zeros(len(layer.weight)) if layer.bias is None else layer.bias for layer in layers]
+    return biases[0] if len(biases) == 1 else torch.cat(biases)
 
 
 def _with_residual(outputs: Tensor, residual: Tensor | None) -> Tensor:
@@ -197,10 +205,15 @@ def _of_layers(
     """The gradients of each layer's tensors in turn, cut out of those of all layers together."""
     found: list[Tensor | None] = []
     row = rank = 0
-    for weight, _, down, _, _ in layers:
+    for weight, bias, down, _, _ in layers:
         rows = slice(row, row + len(weight))
         ranks = slice(rank, rank + (0 if down is None else len(down)))
-        cuts = ((of_weights, rows), (of_biases, rows), (of_downs, ranks), (of_ups, (rows, ranks)))
+        cuts = (
+            (of_weights, rows),
+            (None if bias is None else of_biases, rows),
+            (of_downs, ranks),
+            (of_ups, (rows, ranks)),
+        )
         found += [None if whole is None else whole[cut].to(weight.dtype) for whole, cut in cuts]
         row, rank = rows.stop, ranks.stop
     return found

@@ -9,12 +9,13 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 import torch
 from torch import Tensor, nn
-from transformers import WhisperFeatureExtractor
+from transformers import AttentionInterface, WhisperFeatureExtractor
 from transformers.modeling_outputs import BaseModelOutput
 
 from eartune.data.audio import SAMPLE_RATE, Wave
 from eartune.models.audio_llm import HOP_SAMPLES, AudioLLM
 from eartune.models.batch import Clip
+from eartune.models.fused_linear import project
 from eartune.models.packed_attention import PackedRows, attend_by_row
 
 MARGIN_FRAMES = 4  # the two convolutions look 2 frames past the last valid one; 4 leaves room for an even width
@@ -42,10 +43,27 @@ class TrueLength:
         rows = PackedRows(attention_mask)
         states = rows.pack(states)
         for layer in self.layers:
-            states = layer(states, rows.lengths)
+            states = _layer_output(layer, states, rows.lengths)
         states = rows.unpack(states)
         states = self.avg_pooler(states.permute(0, 2, 1)).permute(0, 2, 1)
         return BaseModelOutput(last_hidden_state=self.layer_norm(states))
+
+
+def _layer_output(layer: Any, states: Tensor, lengths: Tensor) -> Tensor:
+    """Run one layer with its products joined; the library's own forward, if it has dropout to apply."""
+    attention, config = layer.self_attn, layer.self_attn.config
+    if layer.training and (layer.dropout or layer.activation_dropout or config.attention_dropout):
+        output: Tensor = layer(states, lengths)
+        return output
+    normed = layer.self_attn_layer_norm(states)
+    together = project(normed, [attention.q_proj, attention.k_proj, attention.v_proj])
+    heads = together.view(*states.shape[:-1], 3, attention.num_heads, attention.head_dim)
+    query, key, value = (part.transpose(1, 2) for part in heads.unbind(dim=-3))
+    attend = AttentionInterface()[config._attn_implementation]
+    attended, _ = attend(attention, query, key, value, lengths, dropout=0.0, scaling=attention.scaling)
+    states = project(attended.flatten(-2), [attention.out_proj], residual=states)
+    opened = layer.activation_fn(project(layer.final_layer_norm(states), [layer.fc1]))
+    return project(opened, [layer.fc2], residual=states)
 
 
 class PooledWhisperModel(AudioLLM):

@@ -55,6 +55,13 @@ def test_layers_with_lora_and_without_stand_side_by_side() -> None:
     assert largest_difference(model) < 3e-6
 
 
+def test_some_layers_have_a_bias_and_others_none() -> None:
+    """The keys of Whisper's encoder have none."""
+    model = layers_of(bias=True)
+    model["k"] = nn.Linear(8, WIDTHS[1], bias=False)
+    assert largest_difference(model) < 3e-6
+
+
 def test_dropout_stays_that_of_the_layers() -> None:
     model = layers_of(r=2, lora_dropout=0.5)
     states = torch.randn(3, 8)
