@@ -9,11 +9,13 @@ of losses of some training steps, or of answers, in float32.
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
+from machine import flop_of, peak_on, timed
 from mid_size import noise, our_model, pocket, requests, spoken, stock_model
 from rich.console import Console
 from rich.table import Table
@@ -38,7 +40,7 @@ from eartune.training.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, Stage
 from eartune.training.trainer import Learner, train_stage
 
 ROUNDS = 3
-SPEECH_BATCH, TEXT_BATCH = 16, 32  # of a step; 30 s of padding take the stock recipe long
+SPEECH_BATCH, TEXT_BATCH = 8, 16  # of a step; 30 s of padding take the stock recipe long
 MICRO_BATCH = 8  # the Trainer's default; eartune chooses its own
 STEPS = 2  # of a round; the first warms up
 COMPARED_STEPS, COMPARED_ROWS = 5, 2
@@ -61,7 +63,10 @@ def main() -> None:
             decoding_row("answers, 3 beams", 3, "after"),
             decoding_row("answers, 3 beams", 3, "before"),
         ]
-    write_json(Path(__file__).with_suffix(".json"), {"rows": rows, "made_with": made_with()})
+    write_json(
+        Path(__file__).with_suffix(".json"),
+        {"rows": rows, "peak, TFLOP/s": round(peak() / 1e12, 3), "made_with": made_with()},
+    )
     table = Table(*rows[0], box=None)
     for row in rows:
         table.add_row(*map(str, row.values()))
@@ -79,7 +84,8 @@ def training_row(
     for number in range(ROUNDS):
         stock.append(train_stock(examples, instructed, batch, folder / f"stock-{name}-{instructed}-{number}"))
         ours.append(train_ours(examples, instructed, batch, folder / f"ours-{name}-{instructed}-{number}"))
-    return row_of(name, instructed, stock, ours, loss_difference(examples, instructed))
+    share = of_peak(ours, step_flop(examples[:batch], instructed) / batch)
+    return row_of(name, instructed, stock, ours, loss_difference(examples, instructed)) | share
 
 
 class Clock(TrainerCallback):
@@ -159,6 +165,15 @@ def train_stock(examples: Sequence[Example], instructed: InstructionPosition, ba
     return clock.rate()
 
 
+def step_flop(examples: Sequence[Example], instructed: InstructionPosition) -> int:
+    """Return the floating-point operations of our step over some examples."""
+    model, rows = our_model(), row_maker(pocket(), instructed)
+    speech = examples[0].modality is Modality.SPEECH
+    model.components.set_trainable(EVERYTHING if speech else LANGUAGE_MODEL_ONLY)
+    batch = model.collate([rows.to_learn(example) for example in examples])
+    return flop_of(lambda: Learner(model)(batch).backward())
+
+
 def stock_batch(
     ours: Qwen2Audio,
     instructed: InstructionPosition,
@@ -232,7 +247,8 @@ def decoding_row(name: str, beams: int, instructed: InstructionPosition) -> dict
     mine = answers_of_ours(precise, beams, instructed)
     theirs = answers_of_stock(precise_stock, precise, beams, instructed)
     differing = sum(a != b for a, b in zip(mine, theirs, strict=True)) / CLIPS
-    return row_of(name, instructed, stock_rates, our_rates, differing)
+    share = of_peak(our_rates, flop_of(lambda: answers_of_ours(ours, beams, instructed)) / CLIPS)
+    return row_of(name, instructed, stock_rates, our_rates, differing) | share
 
 
 @torch.no_grad()
@@ -276,13 +292,6 @@ def asked(model: Qwen2Audio, instructed: InstructionPosition) -> Prompt:
 # --- both ----------------------------------------------------------------------------------------------------------
 
 
-def timed(work: Callable[[], object]) -> float:
-    """Return the seconds that a call takes."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
 def row_of(
     name: str, instructed: InstructionPosition, stock: Sequence[float], ours: Sequence[float], apart: float
 ) -> dict[str, Any]:
@@ -298,6 +307,17 @@ def row_of(
         "highest": round(max(ratios), 2),
         "apart": round(apart, 7),
     }
+
+
+def of_peak(rates: Sequence[float], flop: float) -> dict[str, float]:
+    """Return the share of the machine's peak that examples a second make, each of which multiplies `flop`."""
+    return {"ours, of peak": round(statistics.median(rates) * flop / peak(), 3)}
+
+
+@cache
+def peak() -> float:
+    """Return the highest rate of products of this model's shapes on this machine, in FLOP a second."""
+    return peak_on([(1024, 1024, 3072), (1024, 1024, 5632), (1024, 2816, 1024)])
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ this machine's measured peak. Writes benchmarks/where_time_goes.json, with the m
 import argparse
 import statistics
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
@@ -18,11 +17,11 @@ from typing import Any, NamedTuple
 
 import torch
 from against_stock import CLIPS, NEW_TOKENS, SECONDS_TO_DECODE, asked, row_maker
+from machine import Shape, flop_of, peak_on, read_bandwidth, timed
 from mid_size import noise, our_model, pocket, requests, spoken
 from rich.console import Console
 from rich.table import Table
 from torch.profiler import ProfilerActivity, profile
-from torch.utils.flop_counter import FlopCounterMode
 
 from eartune.data.audio import load_audio
 from eartune.data.example import Example, as_text
@@ -154,9 +153,7 @@ def measured(name: str, profiled: Profiled, bandwidth: float) -> dict[str, Any]:
     work, model = profiled.work, profiled.model
     work()
     seconds = median_seconds(work)
-    with FlopCounterMode(display=False) as counter:
-        work()
-    flop = counter.get_total_flops()
+    flop = flop_of(work)
     with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as profiler:
         wall = timed(work)
     events = profiler.key_averages(group_by_input_shape=True)
@@ -164,7 +161,7 @@ def measured(name: str, profiled: Profiled, bandwidth: float) -> dict[str, Any]:
     for event in events:
         kinds[kind_of(event.key)] += event.self_cpu_time_total / 1e6
     kinds["Python"] = max(0.0, wall - kinds.total())
-    peak = peak_on(shapes_of(events), next(model.module.parameters()).dtype)
+    peak = peak_on([shape for shape, _ in shapes_of(events).most_common(6)])
     row = {
         "model": name,
         "what": profiled.what,
@@ -191,40 +188,15 @@ def kind_of(operation: str) -> str:
     return "elementwise"
 
 
-def shapes_of(events: Any) -> Counter[tuple[int, int, int]]:
+def shapes_of(events: Any) -> Counter[Shape]:
     """Return the multiplications of each shape (rows, inner, columns) of a product."""
-    found: Counter[tuple[int, int, int]] = Counter()
+    found: Counter[Shape] = Counter()
     for event in events:
         shapes = [shape for shape in event.input_shapes if len(shape) == 2]
         if event.key in ("aten::mm", "aten::addmm") and len(shapes) >= 2:
             (m, k), (_, n) = shapes[-2:]
             found[m, k, n] += event.count * m * k * n
-        elif event.key in ("aten::mkldnn_linear", "mkldnn::_linear_pointwise"):
-            (*rows, k), (n, _) = event.input_shapes[:2]
-            m = 1
-            for size in rows:
-                m *= size
-            found[m, k, n] += event.count * m * k * n
     return found
-
-
-def peak_on(shapes: Counter[tuple[int, int, int]], dtype: torch.dtype) -> float:
-    """Return the highest rate, in FLOP a second, of the shapes that make up most of the work."""
-    return max(rate_of(shape, dtype) for shape, _ in shapes.most_common(6))
-
-
-def rate_of(shape: tuple[int, int, int], dtype: torch.dtype) -> float:
-    """Return the rate of one product alone, in FLOP a second."""
-    m, k, n = shape
-    a, weight = torch.randn(m, k).to(dtype), torch.randn(n, k).to(dtype)
-    seconds = min(timed(lambda: torch.nn.functional.linear(a, weight)) for _ in range(10))
-    return 2 * m * k * n / seconds
-
-
-def read_bandwidth() -> float:
-    """Return how many bytes a second can be read from memory, by all cores together."""
-    block = torch.ones(1 << 28)  # 1 GiB, more than caches hold
-    return block.nbytes / min(timed(block.sum) for _ in range(5))
 
 
 def bytes_read(model: Qwen2Audio) -> int:
@@ -237,13 +209,6 @@ def bytes_read(model: Qwen2Audio) -> int:
 def median_seconds(work: Work) -> float:
     """Return the median seconds of some calls."""
     return statistics.median(timed(work) for _ in range(ROUNDS))
-
-
-def timed(work: Work) -> float:
-    """Return the seconds that a call takes."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

@@ -11,11 +11,11 @@ import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from eartune.models.batch import Clip, Row
 from eartune.models.chat_format import render
 from eartune.models.families.qwen2_audio import CHAT, Qwen2Audio
+from eartune.models.fused_operations import summed_cross_entropy
 from eartune.models.pocket.build import LORA_ALPHA_OVER_RANK
 from eartune.training.optimizer import MasterAdamW
 from hearing import Clips
@@ -143,8 +143,8 @@ def take_step(pocket: Qwen2Audio, rows: list[Row], optimizer: MasterAdamW) -> fl
     """Train one step on one batch; return the mean loss over the tokens of the answers."""
     batch = pocket.collate(rows)
     answers = batch.labels[:, 1:] != -100
-    logits = pocket.head(pocket.hidden(batch)[:, :-1][answers]).float()
-    loss = cross_entropy(logits, batch.labels[:, 1:][answers])
+    logits = pocket.head(pocket.hidden(batch)[:, :-1][answers])
+    loss = summed_cross_entropy(logits, batch.labels[:, 1:][answers]) / answers.sum()
     loss.backward()
     torch.nn.utils.clip_grad_norm_(pocket.model.parameters(), 1.0)
     optimizer.step()

@@ -3,11 +3,12 @@
 (q, k, v) or (gate, up) -> one weight, one pair of low-rank factors -> one product with all, one gradient
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 import torch
 from peft.tuners.lora.layer import Linear as LoraLinear
@@ -18,11 +19,39 @@ from torch.nn.functional import linear
 from eartune.models.fused_operations import FEW_ROWS, computes_in
 
 PACKED_BYTES = 2 << 30
-"""The most memory for packed copies of weights; those of larger models are read as they are."""
+"""The most memory for packed copies of weights; those beyond it are read as they are."""
 ROWS_OF_A_TOKEN = 8
 """The number of rows that packed weights are laid out for."""
-PACKED: WeakKeyDictionary[nn.Module, tuple[tuple[Any, ...], Tensor]] = WeakKeyDictionary()
-"""Packed weights by the first of their layers, and what they were made of."""
+
+
+class Packed(NamedTuple):
+    """The joined weight of some layers in the order in which the CPU's kernel reads it, and their biases."""
+
+    weight: Tensor
+    bias: Tensor | None
+
+
+_PACKED: ContextVar[dict[nn.Module, Packed | None] | None] = ContextVar("packed", default=None)
+
+
+@contextmanager
+def packed_weights() -> Iterator[None]:
+    """Let products of few rows read packed copies of the weights, which must not change until this ends.
+
+    Without packing, torch packs a weight at every product; a search would do so for each token.
+    """
+    token = _PACKED.set({} if has_packed_kernels() else None)
+    try:
+        yield
+    finally:
+        _PACKED.reset(token)
+
+
+@cache
+def has_packed_kernels() -> bool:
+    """Return whether this torch has products with packed weights, which its compiler uses for frozen models."""
+    available: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return available and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
 
 
 class Factors(NamedTuple):
@@ -46,18 +75,29 @@ def project(states: Tensor, modules: Sequence[nn.Module], residual: Tensor | Non
     `residual`, of the shape of the result, is added. Layers that are more than a weight with LoRA (weights in 4 bits,
     DoRA, dropout) are called one by one.
     """
-    found = [_factors(module) for module in modules]
-    layers = [layer for layer in found if layer is not None]
-    kinds = {(layer.down is None, layer.scale) for layer in layers}
-    if len(layers) < len(modules) or len(kinds) > 1:
+    packed = _packed(states, modules)
+    if packed is not None:
+        rows = states.reshape(-1, states.shape[-1])
+        found = torch.ops.mkldnn._linear_pointwise(rows, packed.weight, packed.bias, "none", [], "")
+        return _with_residual(found, residual).view(*states.shape[:-1], -1)
+    layers = _layers_of(modules)
+    if layers is None:
         outputs = torch.cat([module(states) for module in modules], dim=-1)
         return outputs if residual is None else residual + outputs
     join_weights([layer.weight for layer in layers])
-    if torch.is_grad_enabled():
-        tensors = [tensor for layer in layers for tensor in layer[:4]]
-        learned: Tensor = _Projection.apply(states, residual, layers[0].scale, *tensors)  # type: ignore[no-untyped-call]
-        return learned
-    return _outputs(states, residual, layers, _packed(modules[0], layers, states))[0]
+    if not torch.is_grad_enabled():
+        return _outputs(states, residual, layers)[0]
+    tensors = [tensor for layer in layers for tensor in layer[:4]]
+    learned: Tensor = _Projection.apply(states, residual, layers[0].scale, *tensors)  # type: ignore[no-untyped-call]
+    return learned
+
+
+def _layers_of(modules: Sequence[nn.Module]) -> list[Factors] | None:
+    """The layers as tensors; None if one has more to it, or if not all or none of them have LoRA of one scale."""
+    found = [_factors(module) for module in modules]
+    layers = [layer for layer in found if layer is not None]
+    kinds = {(layer.down is None, layer.scale) for layer in layers}
+    return layers if len(layers) == len(modules) and len(kinds) == 1 else None
 
 
 def _factors(module: nn.Module) -> Factors | None:
@@ -100,16 +140,11 @@ def _are_adjacent(weights: Sequence[Tensor]) -> bool:
     return in_one and all(after.data_ptr() == one.data_ptr() + one.nbytes for one, after in pairwise(weights))
 
 
-def _outputs(
-    states: Tensor, residual: Tensor | None, layers: Sequence[Factors], packed: Tensor | None = None
-) -> tuple[Tensor, Tensor | None]:
+def _outputs(states: Tensor, residual: Tensor | None, layers: Sequence[Factors]) -> tuple[Tensor, Tensor | None]:
     """The outputs of all layers, and the states behind LoRA's first factors, (tokens, all ranks), if it is there."""
     x = states.reshape(-1, states.shape[-1])
     dtype = computes_in(x, len(x))
     bias = _bias(layers)
-    if packed is not None:
-        y = torch.ops.mkldnn._linear_pointwise(x, packed, bias, "none", [], "")
-        return _with_residual(y, residual).view(*states.shape[:-1], -1), None
     weight, down, up = _whole(layers, dtype)
     exact = x.to(dtype)
     y, low = linear(exact, weight, None if bias is None else bias.to(dtype)), None
@@ -132,33 +167,29 @@ def _with_residual(outputs: Tensor, residual: Tensor | None) -> Tensor:
     return outputs if residual is None else outputs.add_(residual.reshape(outputs.shape))
 
 
-def _packed(module: nn.Module, layers: Sequence[Factors], states: Tensor) -> Tensor | None:
-    """The joined weight in the order in which the CPU's kernel reads it, which torch would make again at each call.
+def _packed(states: Tensor, modules: Sequence[nn.Module]) -> Packed | None:
+    """The packed weights of layers for these states, made at their first use within `packed_weights`.
 
-    None for many rows, where that costs little, with LoRA, or where the copies would take more than `PACKED_BYTES`.
+    None for many rows, which multiply so long that packing costs little, and for layers that are more than a weight.
     """
-    first = layers[0].weight
-    few = states.numel() // states.shape[-1] < FEW_ROWS
-    if not few or first.device.type != "cpu" or layers[0].down is not None or not has_packed_kernels():
+    known = _PACKED.get()
+    if known is None or states.device.type != "cpu" or states.numel() >= FEW_ROWS * states.shape[-1]:
         return None
-    stamp = (first.data_ptr(), first.dtype, *(layer.weight._version for layer in layers))
-    found = PACKED.get(module)
-    if found is not None and found[0] == stamp:
-        return found[1]
-    PACKED.pop(module, None)
+    if modules[0] not in known:
+        known[modules[0]] = _pack(modules, sum(packed.weight.nbytes for packed in known.values() if packed is not None))
+    return known[modules[0]]
+
+
+def _pack(modules: Sequence[nn.Module], n_bytes: int) -> Packed | None:
+    """Pack the weights of layers, unless they have LoRA or would take more memory beside `n_bytes` taken already."""
+    layers = _layers_of(modules)
+    if layers is None or layers[0].down is not None:
+        return None
+    join_weights([layer.weight for layer in layers])
     weight = joined([layer.weight for layer in layers])
-    if sum(packed.numel() * packed.element_size() for _, packed in PACKED.values()) + weight.nbytes > PACKED_BYTES:
+    if n_bytes + weight.nbytes > PACKED_BYTES:
         return None
-    packed: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, ROWS_OF_A_TOKEN)
-    PACKED[module] = (stamp, packed)
-    return packed
-
-
-@cache
-def has_packed_kernels() -> bool:
-    """Return whether this torch has products with packed weights, which its compiler uses for frozen models."""
-    available: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    return available and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
+    return Packed(torch.ops.mkldnn._reorder_linear_weight(weight, ROWS_OF_A_TOKEN), _bias(layers))
 
 
 class _Projection(Function):

@@ -7,8 +7,8 @@ import torch
 from peft import LoraConfig, inject_adapter_in_model
 from torch import Tensor, nn
 
-from eartune.models import fused_operations
-from eartune.models.fused_linear import join_weights, joined, project
+from eartune.models import fused_linear, fused_operations
+from eartune.models.fused_linear import has_packed_kernels, join_weights, joined, packed_weights, project
 
 WIDTHS = (6, 4, 4)
 
@@ -97,3 +97,48 @@ def test_a_model_that_was_converted_is_joined_again() -> None:
     project(states, list(model.values()))
     model.double().float()
     assert largest_difference(model) < 3e-6
+
+
+@pytest.mark.skipif(not has_packed_kernels(), reason="this torch has no products with packed weights")
+@pytest.mark.parametrize("bias", [False, True])
+@torch.no_grad()
+def test_packed_weights_give_the_same_products(bias: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = layers_of(bias)
+    states, residual = torch.randn(4, 1, 8), torch.randn(4, 1, sum(WIDTHS))
+    expected = project(states, list(model.values()), residual)
+    packings = []
+    pack = fused_linear._pack
+    monkeypatch.setattr(fused_linear, "_pack", lambda *given: packings.append(given) or pack(*given))
+    with packed_weights():
+        for _ in range(3):
+            assert torch.allclose(project(states, list(model.values()), residual), expected, atol=1e-6)
+    assert len(packings) == 1
+
+
+@torch.no_grad()
+def test_weights_that_change_between_two_searches_are_packed_again() -> None:
+    """A weight's version does not tell: `.data` changes without it, and memory that was freed is taken again."""
+    model, states = layers_of(), torch.randn(2, 8)
+    for value in (1.0, 2.0):
+        for layer in model.values():
+            layer.weight.data.fill_(value)
+        with packed_weights():
+            found = project(states, list(model.values()))
+        assert torch.allclose(found, value * states.sum(dim=1, keepdim=True).expand(-1, sum(WIDTHS)), atol=1e-5)
+
+
+@torch.no_grad()
+def test_lora_is_never_left_out_of_a_packed_weight() -> None:
+    model, states = layers_of(r=2), torch.randn(2, 8)
+    expected = project(states, list(model.values()))
+    with packed_weights():
+        assert torch.equal(project(states, list(model.values())), expected)
+
+
+@torch.no_grad()
+def test_packed_weights_take_no_more_memory_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fused_linear, "PACKED_BYTES", 100)
+    model, states = layers_of(), torch.randn(2, 8)
+    with packed_weights():
+        project(states, list(model.values()))
+        assert fused_linear._pack(list(model.values()), 0) is None

@@ -10,6 +10,7 @@ from transformers import PreTrainedTokenizerFast
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Batch
 from eartune.models.collator import left_padded
+from eartune.models.fused_linear import packed_weights
 from eartune.models.generation.beam_search import Answer, Rules, Unconstrained, search
 from eartune.models.generation.json_constraint import Constraint
 from eartune.models.generation.kv_cache import CachedDecoder
@@ -27,7 +28,8 @@ def generate(model: AudioLLM, batch: Batch, decoding: Decoding, grammar: Grammar
     """
     decoder, states = prefill(model, batch)
     scores = model.head(states[:, -1]).float()
-    answers = search(StepScores(model, decoder), scores, decoding.beams, rules_of(model, decoding, grammar))
+    with packed_weights():
+        answers = search(StepScores(model, decoder), scores, decoding.beams, rules_of(model, decoding, grammar))
     return [text.strip() for text in model.tokenizer.batch_decode(answers, skip_special_tokens=True)]
 
 
