@@ -24,13 +24,19 @@ from eartune.data.audio import read_audio
 from eartune.data.example import Example, as_text
 from eartune.experiments.provenance import made_with
 from eartune.files import write_json
+from eartune.models import fused_operations
 from eartune.models.batch import Batch, Row
 from eartune.models.chat_format import InstructionPosition
 from eartune.models.families.qwen2_audio import Qwen2Audio
+from eartune.models.fused_layers import FUSED
+from eartune.models.fused_linear import packed_weights
+from eartune.models.fused_operations import multiplies_bfloat16
 from eartune.models.generation.beam_search import Answer, Unconstrained, beam_search, greedy
 from eartune.models.generation.generate import StepScores, prefill
 from eartune.models.generation.kv_cache import CachedDecoder
+from eartune.settings import Training
 from eartune.training.encoder_cache import encoded
+from eartune.training.micro_batches import limits_of, micro_batches
 from eartune.training.schemes import LANGUAGE_MODEL_ONLY
 from eartune.training.trainer import Learner
 
@@ -52,9 +58,10 @@ def main() -> None:
         }
         rows = [row for kind, examples in kinds.items() for row in training_rows(model, kind, examples)]
         rows.append(kept_states_row(model, rows_of(model, kinds["speech"], "after"), kinds["speech"]))
-        rows.append(activations_row(model, rows_of(model, kinds["text"], "after")))
+        text = rows_of(model, kinds["text"], "after")
+        rows += [activations_row(model, text), *few_operations_rows(model, text)]
         asked = rows_of(model, kinds["speech"][:MICRO_BATCH], "after")
-        rows += [beams_row(model, asked), ended_row(model, asked)]
+        rows += [beams_row(model, asked), ended_row(model, asked), packed_row(model, asked)]
     write_json(Path(__file__).with_suffix(".json"), {"rows": rows, "made_with": made_with()})
     table = Table(*rows[0], box=None)
     for row in rows:
@@ -123,6 +130,55 @@ def activations_row(model: Qwen2Audio, rows: Sequence[Row]) -> dict[str, Any]:
     again.recompute_activations()
     ours, other = Learner(model).eval(), Learner(again).train()  # the library computes again in training mode alone
     return measured("activations kept, text", lambda: step(model, rows, ours), lambda: step(again, rows, other))
+
+
+def few_operations_rows(model: Qwen2Audio, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Measure fused layers, the loss with its gradient, products in the faster precision, and larger micro-batches."""
+    ours = Learner(model).eval()
+    limits = limits_of(Training(batch_size=len(rows)), model)
+    batches = micro_batches(rows, model.n_positions, limits)
+
+    def whole_batch() -> None:
+        for some in batches:
+            ours(model.collate(some)).backward()
+        model.module.zero_grad()
+
+    tried: dict[str, Work] = {
+        "layers fused": lambda: with_stock_layers(model, lambda: step(model, rows, ours)),
+        "the loss with its gradient": lambda: step(model, rows, loss_of_torch(model)),
+        "products in the faster precision": lambda: in_bfloat16(lambda: step(model, rows, ours)),
+    }
+    found = [measured(f"{what}, text", lambda: step(model, rows, ours), without) for what, without in tried.items()]
+    return [*found, measured("micro-batches of 2,048 positions", whole_batch, lambda: step(model, rows, ours))]
+
+
+def with_stock_layers(model: Qwen2Audio, work: Work) -> None:
+    """Run a work with the library's decoder layers, whose attention still takes all rows at once."""
+    layers = model.language_model.layers
+    fused = [type(layer) for layer in layers]
+    for layer in layers:
+        layer.__class__ = next(stock for stock, ours in FUSED.items() if ours is type(layer))
+    work()
+    for layer, kind in zip(layers, fused, strict=True):
+        layer.__class__ = kind
+
+
+def loss_of_torch(model: Qwen2Audio) -> Callable[[Batch], Tensor]:
+    """Return torch's loss from float32 logits of answers."""
+
+    def loss(batch: Batch) -> Tensor:
+        answers = batch.labels[:, 1:] != -100
+        logits = model.head(model.hidden(batch)[:, :-1][answers]).float()
+        return cross_entropy(logits, batch.labels[:, 1:][answers], reduction="sum")
+
+    return loss
+
+
+def in_bfloat16(work: Work) -> None:
+    """Run a work whose products are done in bfloat16, whatever this processor does faster."""
+    fused_operations.multiplies_bfloat16 = lambda: True
+    work()
+    fused_operations.multiplies_bfloat16 = multiplies_bfloat16
 
 
 # --- answers -------------------------------------------------------------------------------------------------------
@@ -195,6 +251,17 @@ def ended_row(model: Qwen2Audio, rows: Sequence[Row]) -> dict[str, Any]:
         lambda: answer_in_turn(model, asked, StepScores),
         lambda: answer_in_turn(model, asked, KeepsFinishedRows),
     )
+
+
+def packed_row(model: Qwen2Audio, rows: Sequence[Row]) -> dict[str, Any]:
+    """Measure greedy search with weights packed once for all of its tokens, and without."""
+    asked = [Row(row.prompt, row.clip, None) for row in rows]
+
+    def packed() -> None:
+        with packed_weights():
+            answer_in_turn(model, asked, StepScores)
+
+    return measured("weights packed once, greedy", packed, lambda: answer_in_turn(model, asked, StepScores))
 
 
 @torch.no_grad()
