@@ -16,10 +16,12 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.nn.functional import linear
 
-from eartune.models.fused_operations import FEW_ROWS, computes_in
+from eartune.models.fused_operations import computes_in
 
 PACKED_BYTES = 2 << 30
 """The most memory for packed copies of weights; those beyond it are read as they are."""
+FEW_ROWS = 64
+"""Products of fewer rows spend more time on packing a weight than on multiplying it."""
 ROWS_OF_A_TOKEN = 8
 """The number of rows that packed weights are laid out for."""
 

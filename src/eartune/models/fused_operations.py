@@ -15,8 +15,8 @@ from torch.nn.functional import silu
 
 ROWS_OF_LOGITS = 16
 """How many rows of logits are turned into probabilities at a time, so that their float32 copies stay in the cache."""
-FEW_ROWS = 64
-"""Below so many rows, reading weights takes longer than multiplying, and converting them first would not pay."""
+ROWS_WORTH_CONVERTING = 512
+"""With fewer rows, converting the weights takes longer than is gained by multiplying them faster."""
 CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -65,7 +65,7 @@ def computes_in(tensor: Tensor, n_rows: int) -> torch.dtype:
     Products of bfloat16 are summed in float32 and rounded once. Where a CPU multiplies float32 faster, the same is done
     by hand: the operands are converted, multiplied, and the result rounded.
     """
-    by_hand = tensor.dtype == torch.bfloat16 and tensor.device.type == "cpu" and n_rows >= FEW_ROWS
+    by_hand = tensor.dtype == torch.bfloat16 and tensor.device.type == "cpu" and n_rows >= ROWS_WORTH_CONVERTING
     return torch.float32 if by_hand and not multiplies_bfloat16() else tensor.dtype
 
 
