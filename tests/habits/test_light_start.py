@@ -10,10 +10,17 @@ ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src"
 NEEDS_TORCH = (
     *("models.activation_memory", "models.audio_llm", "models.batch", "models.checkpoint_check", "models.collator"),
-    *("models.components", "models.families", "models.generation", "models.lora", "models.nf4"),
+    *("models.components", "models.families", "models.fused", "models.generation", "models.lora", "models.nf4"),
     *("models.packed_attention", "models.pocket.build", "models.registry", "models.rows", "models.size_from_config"),
     *("models.whisper_encoder",),
-    *("training.callbacks", "training.encoder_cache", "training.optimizer", "training.trainer", "inference"),
+    *(
+        "training.callbacks",
+        "training.encoder_cache",
+        "training.micro_batches",
+        "training.optimizer",
+        "training.trainer",
+        "inference",
+    ),
     *("experiments.finished_model", "export"),
 )
 MODULES = [".".join(path.relative_to(SRC).with_suffix("").parts) for path in (SRC / "eartune").rglob("*.py")]

@@ -142,19 +142,19 @@ def _are_adjacent(weights: Sequence[Tensor]) -> bool:
     return in_one and all(after.data_ptr() == one.data_ptr() + one.nbytes for one, after in pairwise(weights))
 
 
-def _outputs(states: Tensor, residual: Tensor | None, layers: Sequence[Factors]) -> tuple[Tensor, Tensor | None]:
-    """The outputs of all layers, and the states behind LoRA's first factors, (tokens, all ranks), if it is there."""
+def _outputs(states: Tensor, residual: Tensor | None, layers: Sequence[Factors]) -> tuple[Tensor, list[Tensor]]:
+    """The outputs of all layers; with LoRA also its first and second factors joined, and the states between them."""
     x = states.reshape(-1, states.shape[-1])
     dtype = computes_in(x, len(x))
     bias = _bias(layers)
-    weight, down, up = _whole(layers, dtype)
-    exact = x.to(dtype)
-    y, low = linear(exact, weight, None if bias is None else bias.to(dtype)), None
-    if down is not None and up is not None:
-        low = linear(exact, down)
-        y.addmm_(low, up.t())
-        low = low.to(x.dtype)
-    return _with_residual(y, residual).to(x.dtype).view(*states.shape[:-1], -1), low
+    exact, weight = x.to(dtype), joined([layer.weight for layer in layers]).to(dtype)
+    y = linear(exact, weight, None if bias is None else bias.to(dtype))
+    factors = _joined_factors(layers, dtype)
+    if factors:
+        down, up = factors
+        factors.append(linear(exact, down))
+        y.addmm_(factors[-1], up.t())
+    return _with_residual(y, residual).to(x.dtype).view(*states.shape[:-1], -1), factors
 
 
 def _bias(layers: Sequence[Factors]) -> Tensor | None:
@@ -199,18 +199,18 @@ class _Projection(Function):
 
     @staticmethod
     def forward(ctx: Any, states: Tensor, residual: Tensor | None, scale: float, *tensors: Any) -> Tensor:
-        outputs, low = _outputs(states, residual, _layers(tensors, scale))
-        ctx.scale = scale
-        ctx.save_for_backward(states, low, *tensors)
+        outputs, of_lora = _outputs(states, residual, _layers(tensors, scale))
+        ctx.scale, ctx.n_tensors = scale, len(tensors)
+        ctx.save_for_backward(states, *tensors, *of_lora)
         return outputs
 
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
-        states, low, *tensors = ctx.saved_tensors
-        layers = _layers(tensors, ctx.scale)
+        states, *saved = ctx.saved_tensors
+        layers, of_lora = _layers(saved[: ctx.n_tensors], ctx.scale), saved[ctx.n_tensors :]
         x, dy = states.flatten(0, -2), outer[0].flatten(0, -2)
         dtype = computes_in(x, len(x))
-        weight, down, up = _whole(layers, dtype)
+        weight = joined([layer.weight for layer in layers]).to(dtype)
         exact_x, exact_dy = x.to(dtype), dy.to(dtype)
         needs_states, needs_residual, _, *needs = ctx.needs_input_grad
         dx = exact_dy @ weight if needs_states else None
@@ -218,12 +218,13 @@ class _Projection(Function):
         of_biases: Parts = exact_dy.sum(dim=0) if any(needs[1::4]) else None
         of_downs: Parts = None
         of_ups: Parts = None
-        if down is not None and up is not None:
+        if of_lora:
+            down, up, low = of_lora
             d_low = exact_dy @ up
             dx = None if dx is None else dx.addmm_(d_low, down)
             if any(needs[2::4]):
                 of_downs = d_low.t() @ exact_x
-                of_ups = (exact_dy.t() @ low.to(dtype)).mul_(ctx.scale)
+                of_ups = (exact_dy.t() @ low).mul_(ctx.scale)
         d_states = None if dx is None else dx.to(x.dtype).view(states.shape)
         d_layers = _of_layers(layers, of_weights, of_biases, of_downs, of_ups)
         return d_states, outer[0] if needs_residual else None, None, *d_layers
@@ -258,12 +259,11 @@ def _layers(tensors: Sequence[Any], scale: float) -> list[Factors]:
     ]
 
 
-def _whole(layers: Sequence[Factors], dtype: torch.dtype) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    """All weights, all first factors, and all second factors as one block-diagonal matrix that is scaled already."""
-    weight = joined([layer.weight for layer in layers]).to(dtype)
+def _joined_factors(layers: Sequence[Factors], dtype: torch.dtype) -> list[Tensor]:
+    """LoRA's first factors one after another, and its second ones as a block-diagonal matrix, scaled; or nothing."""
     downs = [layer.down for layer in layers if layer.down is not None]
     ups = [layer.up for layer in layers if layer.up is not None]
     if not downs:
-        return weight, None, None
+        return []
     up: Tensor = torch.block_diag(*ups) * layers[0].scale  # type: ignore[no-untyped-call]
-    return weight, torch.cat(downs).to(dtype), up.to(dtype)
+    return [torch.cat(downs).to(dtype), up.to(dtype)]

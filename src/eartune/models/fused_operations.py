@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.nn.functional import silu
 
-ROWS_OF_LOGITS = 16
-"""How many rows of logits are turned into probabilities at a time, so that their float32 copies stay in the cache."""
+ROWS_OF_LOGITS = {"cpu": 16, "cuda": 256}
+"""How many rows of logits are turned into probabilities at a time: few on a CPU, so that they stay in its cache."""
 ROWS_WORTH_CONVERTING = 512
 """With fewer rows, converting the weights takes longer than is gained by multiplying them faster."""
 CPUINFO = Path("/proc/cpuinfo")
@@ -154,14 +154,15 @@ class _SummedCrossEntropy(Function):
     def forward(ctx: Any, logits: Tensor, labels: Tensor) -> Tensor:
         gradient = torch.empty_like(logits) if ctx.needs_input_grad[0] else None
         total = torch.zeros((), dtype=torch.float32, device=logits.device)
-        for first in range(0, len(logits), ROWS_OF_LOGITS):
-            part, own = logits[first : first + ROWS_OF_LOGITS], labels[first : first + ROWS_OF_LOGITS, None]
+        n_rows = ROWS_OF_LOGITS.get(logits.device.type, ROWS_OF_LOGITS["cuda"])
+        for first in range(0, len(logits), n_rows):
+            part, own = logits[first : first + n_rows], labels[first : first + n_rows, None]
             log_probs = part.log_softmax(dim=-1, dtype=torch.float32)
             total -= log_probs.gather(1, own).sum()
             if gradient is not None:
                 probs = log_probs.exp_()
                 probs.scatter_add_(1, own, probs.new_full(own.shape, -1.0))
-                gradient[first : first + ROWS_OF_LOGITS] = probs
+                gradient[first : first + n_rows] = probs
         ctx.save_for_backward(gradient)
         return total
 

@@ -112,14 +112,15 @@ def _attend(
         output: tuple[Tensor, Tensor | None] = attend(module, query, key, value, attention_mask, **settings)
         return output
     prefix, *lengths, n_filling = attention_mask.flatten().tolist()
-    slots = _slots(prefix, tuple(lengths), n_filling, query.device)
-    rows = [slots.lay_out(part) for part in (query, key, value)]
+    slots = _slots(tuple(lengths), n_filling, query.device)
+    both = [torch.split(part, [prefix, part.shape[2] - prefix], dim=2) for part in (query, key, value)]
+    rows = [slots.lay_out(rest) for _, rest in both]
     window = settings.get("sliding_window")
     if not prefix:
         is_causal_alone = not plain and module.is_causal and not window  # the fused kernel knows what is ahead
         mask = None if is_causal_alone else slots.mask(module.is_causal, window, key.dtype)
         return slots.collect(attend(module, *rows, mask, **settings)[0]), None
-    first = [part[:, :, :prefix] for part in (query, key, value)]
+    first = [part for part, _ in both]
     seen = _causal(prefix, prefix, window, key.dtype, key.device) if plain or window else None
     of_prefix = attend(module, *first, seen, **settings)[0]
     for i in (1, 2):
@@ -131,8 +132,6 @@ def _attend(
 class Slots(NamedTuple):
     """The places of packed tokens in rows side by side, padded on the right to the longest."""
 
-    n_shared: int
-    """The length of the prefix, which is not among the rows."""
     lengths: tuple[int, ...]
     longest: int
     tokens: Tensor
@@ -141,8 +140,8 @@ class Slots(NamedTuple):
     """For each packed token behind the prefix, its slot; filling tokens stand behind the shortest row."""
 
     def lay_out(self, heads: Tensor) -> Tensor:
-        """Turn packed heads (1, heads, packed, width) into rows (rows, heads, longest, width)."""
-        packed = heads[0, :, self.n_shared :].transpose(0, 1)
+        """Turn packed heads behind the prefix, (1, heads, packed, width), into rows (rows, heads, longest, width)."""
+        packed = heads[0].transpose(0, 1)
         rows: Tensor = _Moved.apply(packed, self.tokens, self.slots)  # type: ignore[no-untyped-call]
         return rows.view(len(self.lengths), self.longest, *packed.shape[1:]).transpose(1, 2)
 
@@ -161,7 +160,7 @@ class Slots(NamedTuple):
 
 
 @lru_cache(maxsize=8)  # shared by all layers
-def _slots(n_shared: int, lengths: tuple[int, ...], n_filling: int, device: torch.device) -> Slots:
+def _slots(lengths: tuple[int, ...], n_filling: int, device: torch.device) -> Slots:
     shortest = min(range(len(lengths)), key=lengths.__getitem__)
     longest = max(*lengths, lengths[shortest] + n_filling)
     taken = torch.tensor(lengths)[:, None] > torch.arange(longest)
@@ -170,7 +169,7 @@ def _slots(n_shared: int, lengths: tuple[int, ...], n_filling: int, device: torc
     slots = torch.cat([own, filling])
     tokens = torch.full((len(lengths) * longest,), len(own))  # the first filling token, which learns nothing
     tokens[slots] = torch.arange(len(slots))
-    return Slots(n_shared, lengths, longest, tokens.to(device), slots.to(device))
+    return Slots(lengths, longest, tokens.to(device), slots.to(device))
 
 
 class _Moved(Function):

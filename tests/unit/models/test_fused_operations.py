@@ -75,7 +75,7 @@ def test_a_gate_opens_its_input() -> None:
     assert_equal(gated, lambda x: silu(x[..., :6]) * x[..., 6:], [drawn(2, 5, 12)])
 
 
-@pytest.mark.parametrize("n_rows", [1, ROWS_OF_LOGITS, 2 * ROWS_OF_LOGITS + 3])
+@pytest.mark.parametrize("n_rows", [1, ROWS_OF_LOGITS["cpu"], 2 * ROWS_OF_LOGITS["cpu"] + 3])
 def test_a_loss_is_that_of_torch(n_rows: int) -> None:
     labels = torch.randint(0, 50, (n_rows,))
     logits = (4 * torch.randn(n_rows, 50)).requires_grad_()
