@@ -11,6 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from eartune.cli.garbage_collection import no_garbage_collection
 from eartune.errors import InputError
 
 VERBS = {  # module and function of each verb, and its line in `eartune --help`, the first of its docstring
@@ -61,8 +62,9 @@ class Verb(TyperCommand):
         """Import the verb's module and return the context of its command."""
         module, function = VERBS[str(self.name)][0].split(".")
         alone = typer.Typer(add_completion=False)
-        alone.command(self.name)(getattr(import_module(f"eartune.cli.{module}"), function))
-        return typer.main.get_command(alone).make_context(info_name, args, parent=parent, **extra)
+        with no_garbage_collection():
+            alone.command(self.name)(getattr(import_module(f"eartune.cli.{module}"), function))
+            return typer.main.get_command(alone).make_context(info_name, args, parent=parent, **extra)
 
 
 class Verbs(TyperGroup):
