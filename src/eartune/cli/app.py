@@ -3,7 +3,6 @@
 The module of a verb is imported when the verb is called, so that help is fast.
 """
 
-import logging
 import sys
 from importlib import import_module
 from typing import Any
@@ -89,8 +88,6 @@ def eartune() -> None:
 
 def main() -> None:
     """Run a command; an InputError is printed without a traceback, with exit code 2."""
-    for library in ("bitsandbytes", "torchao", "torch.utils._pytree"):
-        logging.getLogger(library).setLevel(logging.ERROR)  # they warn about kernels for other machines
     try:
         app()
     except InputError as error:
