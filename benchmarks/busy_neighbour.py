@@ -27,7 +27,7 @@ POLICIES: dict[str, dict[str, str]] = {
     "OMP_NUM_THREADS=1": {"OMP_NUM_THREADS": "1"},
     "eartune": {},
 }
-ROUNDS, STEPS = 1, 2
+STEPS = 3
 NEIGHBOUR = """
 import torch
 torch.set_num_threads(2)
@@ -39,7 +39,7 @@ while True:
 
 
 def main() -> None:
-    """Measure the policies in turns, print a table and write the file."""
+    """Measure the policies, print a table and write the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=list(POLICIES))
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
@@ -50,12 +50,11 @@ def main() -> None:
         print(json.dumps(seconds_of_steps(options.choose)))
         return
     policies = [options.only] if options.only else list(POLICIES)
-    found: dict[str, dict[str, list[float]]] = {policy: {"alone": [], "beside": []} for policy in policies}
-    for _ in range(ROUNDS):
-        for policy in policies:
-            found[policy]["alone"] += measured(policy)
-            with neighbour():
-                found[policy]["beside"] += measured(policy)
+    found: dict[str, dict[str, list[float]]] = {}
+    for policy in policies:
+        found[policy] = {"alone": measured(policy)}
+        with neighbour():
+            found[policy]["beside"] = measured(policy)
     write(options.out, found)
 
 
