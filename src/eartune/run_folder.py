@@ -28,8 +28,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from eartune.errors import InputError
 from eartune.files import read_json, remove, remove_leftovers, write_json
 
@@ -143,6 +141,8 @@ class RunFolder:
         Two processes in one folder would write the same checkpoints and answers. Temporary files of a killed process
         are removed first.
         """
+        from filelock import FileLock, Timeout  # only here, as a plan needs none and its import takes 10 ms
+
         self.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path / ".lock")
         try:

@@ -19,7 +19,7 @@ class Component(StrEnum):
 class Section(BaseModel):
     """A section of an experiment's YAML, which cannot be changed after it was read."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     @model_validator(mode="before")
     @classmethod

@@ -67,6 +67,18 @@ def test_a_command_without_a_model_runs_without_torch(argv: list[str]) -> None:
     assert heavy_after(COMMAND.format(argv=["eartune", *argv])) == "[]"
 
 
+@pytest.mark.parametrize(
+    "argv",
+    [["run", "experiments/demo.yaml"], ["predict", "M", "a.wav"], ["export", "M", "--to", "F"], ["doctor"]],
+)
+def test_a_command_with_a_model_chooses_how_threads_wait_before_torch_is_loaded(argv: list[str]) -> None:
+    program = "import sys, eartune.cli.before_torch as module\n"
+    program += "module.before_torch = lambda: sys.exit(print('torch is loaded:', 'torch' in sys.modules))\n"
+    program += COMMAND.format(argv=["eartune", *argv])
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "torch is loaded: False\n"), done.stderr
+
+
 def test_help_imports_no_verb() -> None:
     program = COMMAND.format(argv=["eartune", "--help"])
     heavy = "{'numpy', 'pydantic', 'yaml', 'jinja2', 'eartune.experiments.experiment'}"

@@ -3,7 +3,6 @@
 The module of a verb is imported when the verb is called, so that help is fast.
 """
 
-import logging
 import sys
 from importlib import import_module
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from eartune.cli.garbage_collection import no_garbage_collection
 from eartune.errors import InputError
 
 VERBS = {  # module and function of each verb, and its line in `eartune --help`, the first of its docstring
@@ -61,8 +61,9 @@ class Verb(TyperCommand):
         """Import the verb's module and return the context of its command."""
         module, function = VERBS[str(self.name)][0].split(".")
         alone = typer.Typer(add_completion=False)
-        alone.command(self.name)(getattr(import_module(f"eartune.cli.{module}"), function))
-        return typer.main.get_command(alone).make_context(info_name, args, parent=parent, **extra)
+        with no_garbage_collection():
+            alone.command(self.name)(getattr(import_module(f"eartune.cli.{module}"), function))
+            return typer.main.get_command(alone).make_context(info_name, args, parent=parent, **extra)
 
 
 class Verbs(TyperGroup):
@@ -87,8 +88,6 @@ def eartune() -> None:
 
 def main() -> None:
     """Run a command; an InputError is printed without a traceback, with exit code 2."""
-    for library in ("bitsandbytes", "torchao", "torch.utils._pytree"):
-        logging.getLogger(library).setLevel(logging.ERROR)  # they warn about kernels for other machines
     try:
         app()
     except InputError as error:

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table as RichTable
 
 from eartune.cli.console import console as terminal
+from eartune.cli.garbage_collection import no_garbage_collection
 from eartune.cli.scoring_options import (
     FormatOption,
     ModeOption,
@@ -16,7 +17,6 @@ from eartune.cli.scoring_options import (
     ReferenceFile,
     counts_text,
     matched_answers,
-    no_garbage_collection,
 )
 from eartune.data.frame import SemanticFrame
 from eartune.errors import InputError

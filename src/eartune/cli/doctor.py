@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from eartune.cli.before_torch import before_torch
 from eartune.cli.console import console as terminal
 from eartune.experiments.provenance import installed_version
 
@@ -32,6 +33,7 @@ def doctor(
 
     Example: eartune doctor experiments/demo.yaml
     """
+    before_torch()
     report = Report(terminal())
     check_versions(report)
     print_extras(report)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from eartune.cli.before_torch import before_torch
 from eartune.cli.console import console as terminal
 
 
@@ -19,6 +20,7 @@ def export(
 
     Example: eartune export runs/demo/curriculum-100pct-seed0 --to my-model
     """
+    before_torch()
     from eartune.export.exporting import export_run
 
     console = terminal()

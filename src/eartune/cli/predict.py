@@ -8,6 +8,7 @@ from typing import IO, Annotated
 
 import typer
 
+from eartune.cli.before_torch import before_torch
 from eartune.data.audio import AUDIO_SUFFIXES
 from eartune.data.recording_index import RecordingIndex
 from eartune.errors import InputError
@@ -25,6 +26,7 @@ def predict(
 
     Example: eartune predict runs/demo/text-only-seed0 order.wav --out predictions.jsonl
     """
+    before_torch()
     from eartune.api import load
 
     recordings = list(find_recordings(paths))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import typer
 
+from eartune.cli.before_torch import before_torch
 from eartune.cli.console import console as terminal
 from eartune.cli.licences import show_licences
 from eartune.cli.options import DataRoot, ExperimentFile, RunsRoot
@@ -16,6 +17,7 @@ def run(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsRoo
 
     Example: eartune run experiments/demo.yaml
     """
+    before_torch()
     from eartune.api import run as run_experiment
 
     console = terminal()

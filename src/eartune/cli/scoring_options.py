@@ -1,8 +1,5 @@
 """The options that `score` and `compare` share, and how both read their files."""
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -19,16 +16,6 @@ ModeOption = Annotated[
     Mode, typer.Option(help="strict: a missing or unparsable answer is wrong; official: as in SLURP's scorer.")
 ]
 PartitionOption = Annotated[str, typer.Option(help="Which partition of a MASSIVE file is scored.")]
-
-
-@contextmanager
-def no_garbage_collection() -> Iterator[None]:
-    """Switch garbage collection off: a corpus is a million small objects, slower to check than to score."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def matched_answers(path: Path, references: tuple[Reference, ...], format: Format, mode: Mode) -> Matched:

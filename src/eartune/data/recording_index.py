@@ -12,8 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from filelock import FileLock
-
 from eartune.data.audio import audio_seconds, read_audio
 from eartune.errors import InputError
 from eartune.files import read_lines, remove_leftovers, write_lines
@@ -95,6 +93,8 @@ class RecordingIndex:
         """
         if self.file is None or self._is_saved:
             return
+        from filelock import FileLock  # only here, as a plan needs none and its import takes 10 ms
+
         self.file.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(self.file.with_name(f".{self.file.stem}.lock")):
             remove_leftovers(self.file.parent, seconds=0, stem=self.file.stem)

@@ -11,6 +11,7 @@ from eartune.data.budget import SpeechBudget
 from eartune.data.corpora import Corpus
 from eartune.data.tts.voices import Voice
 from eartune.errors import InputError
+from eartune.files import YAML_LOADER
 from eartune.models.architecture import Architecture
 from eartune.settings import Component, Decoding, Section, Training, explain
 from eartune.tasks.settings import DEFAULT_TASK, AnyTask
@@ -186,7 +187,7 @@ def read_experiment(path: str | Path) -> Experiment:
     if not path.is_file():
         raise InputError(f"{path}: no such experiment")
     try:
-        written = yaml.safe_load(path.read_text(encoding="utf-8"))
+        written = yaml.load(path.read_text(encoding="utf-8"), YAML_LOADER)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: is not YAML ({' '.join(str(error).split())})") from error
     if not isinstance(written, dict):

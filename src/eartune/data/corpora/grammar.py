@@ -24,6 +24,7 @@ from eartune.data.frame import Entity, SemanticFrame
 from eartune.data.tts.voices import Voice
 from eartune.data.utterance import Utterance
 from eartune.errors import InputError
+from eartune.files import YAML_LOADER
 from eartune.settings import Section
 
 BUNDLED = Path(__file__).with_name("grammars")
@@ -103,7 +104,7 @@ def read_grammar(path: Path) -> Grammar:
     if not path.is_file():
         raise InputError(f"{path}: no such grammar")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), YAML_LOADER)
         context = content["context"]
         written = [(str(intent), texts) for intent, texts in context["expressions"].items()]
         named = [(str(slot), values) for slot, values in (context.get("slots") or {}).items()]

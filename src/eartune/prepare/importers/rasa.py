@@ -18,13 +18,12 @@ from typing import Any
 import yaml
 
 from eartune.errors import InputError
+from eartune.files import YAML_LOADER
 from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.importers.row import Row, RowError
 from eartune.prepare.importers.text import read_text
 from eartune.prepare.importers.to_utterances import to_utterances
 
-# The loader in C, where there is one, is some ten times as fast. Nothing is made of tags: nodes are read as text.
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MARKED = re.compile(r"\[(?P<words>[^\[\]]+)\](?:\((?P<type>[^)]*)\)|(?P<one>\{[^}]*\})|(?P<many>\[\s*\{[^\]]*\]))")
 
 
@@ -39,7 +38,7 @@ def read_rasa(path: Path) -> Imported:
 
 def _root(path: Path) -> Any:
     try:
-        return yaml.compose(read_text(path), Loader=_LOADER)
+        return yaml.compose(read_text(path), Loader=YAML_LOADER)  # nothing is made of tags: nodes are read as text
     except (yaml.YAMLError, RecursionError) as error:
         raise InputError(f"{path}: is not YAML ({' '.join(str(error).split())})") from error
 
