@@ -4,6 +4,7 @@ All layers of a transformer treat each position alone, except attention, for whi
 """
 
 import sys
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -89,7 +90,7 @@ def has_sliding_windows(decoder: Any) -> bool:
 def attend_by_row(config: Any) -> None:
     """Let the layers of the model with this configuration accept packed rows as well.
 
-    On a CPU the plain product is faster than the fused kernel, for rows of a second as for rows of half a minute.
+    On a CPU the plain product is faster in training than the fused kernel, for rows of a second as for half a minute.
     """
     fused = torch.cuda.is_available() and config._attn_implementation in ("sdpa", f"{PREFIX}sdpa")
     config._attn_implementation = {"": f"{PREFIX}{'sdpa' if fused else 'eager'}"}
@@ -104,7 +105,7 @@ def _attend(
     attention_mask: Tensor | None,
     **settings: Any,
 ) -> tuple[Tensor, Tensor | None]:
-    """The library's attention on (rows, heads, tokens, head width); packed rows are laid side by side for it."""
+    """The library's attention on (rows, heads, tokens, head width); on packed rows, within each of them."""
     # The model's own plain attention, as some models bend or add to what others have.
     own: Any = sys.modules[type(module).__module__].eager_attention_forward if plain else sdpa_attention_forward
     attend: Any = attend_plainly if plain and type(module).__name__ in PLAIN else own
@@ -113,20 +114,28 @@ def _attend(
         return output
     prefix, *lengths, n_filling = attention_mask.flatten().tolist()
     slots = _slots(tuple(lengths), n_filling, query.device)
-    both = [torch.split(part, [prefix, part.shape[2] - prefix], dim=2) for part in (query, key, value)]
-    rows = [slots.lay_out(rest) for _, rest in both]
+    within = partial(attend, module, **settings)
+    if prefix:
+        cut = [torch.split(part, [prefix, part.shape[2] - prefix], dim=2) for part in (query, key, value)]
+        return _behind_a_prefix(within, cut, slots, plain, settings.get("sliding_window")), None
+    rows = [slots.lay_out(part) for part in (query, key, value)]
     window = settings.get("sliding_window")
-    if not prefix:
-        is_causal_alone = not plain and module.is_causal and not window  # the fused kernel knows what is ahead
-        mask = None if is_causal_alone else slots.mask(module.is_causal, window, key.dtype)
-        return slots.collect(attend(module, *rows, mask, **settings)[0]), None
-    first = [part for part, _ in both]
-    seen = _causal(prefix, prefix, window, key.dtype, key.device) if plain or window else None
-    of_prefix = attend(module, *first, seen, **settings)[0]
-    for i in (1, 2):
-        rows[i] = torch.cat([first[i].expand(len(lengths), -1, -1, -1), rows[i]], dim=2)
-    mask = _causal(slots.longest, prefix + slots.longest, window, key.dtype, key.device)
-    return torch.cat([of_prefix, slots.collect(attend(module, *rows, mask, **settings)[0])], dim=1), None
+    knows = not plain and module.is_causal and not window  # the fused kernel needs no mask to hide what is ahead
+    return slots.collect(within(*rows, None if knows else slots.mask(module.is_causal, window, key.dtype))[0]), None
+
+
+def _behind_a_prefix(
+    within: Any, cut: Sequence[tuple[Tensor, ...]], slots: "Slots", plain: bool, window: int | None
+) -> Tensor:
+    """Attention of a prefix, and of rows that see the prefix and themselves; `cut` holds both parts of q, k and v."""
+    (query, key, value), rows = ([parts[i] for parts in cut] for i in (0, 1))
+    n, dtype, device = key.shape[2], key.dtype, key.device
+    of_prefix = within(query, key, value, _causal(n, n, window, dtype, device) if plain or window else None)[0]
+    own_query, *own = (slots.lay_out(part) for part in rows)
+    shared = (part.expand(len(slots.lengths), -1, -1, -1) for part in (key, value))
+    keys, values = (torch.cat(pair, dim=2) for pair in zip(shared, own, strict=True))
+    mask = _causal(slots.longest, n + slots.longest, window, dtype, device)
+    return torch.cat([of_prefix, slots.collect(within(own_query, keys, values, mask)[0])], dim=1)
 
 
 class Slots(NamedTuple):
