@@ -1,5 +1,6 @@
 """Tiny decoders with random weights, and rows of several lengths for them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -33,11 +34,11 @@ def decoder_of(kind: str, **settings: Any) -> Any:
     return decoder
 
 
-def padded(n_shared: int) -> tuple[Tensor, Tensor]:
+def padded(n_shared: int, lengths: Sequence[int] = LENGTHS) -> tuple[Tensor, Tensor]:
     """Embeddings of rows with a shared beginning at the left and padding behind it, and their mask."""
     torch.manual_seed(1)
-    embeds = torch.randn(len(LENGTHS), n_shared + max(LENGTHS), TINY_DECODER["hidden_size"])
-    embeds[:, :n_shared] = embeds[0, :n_shared]
-    places = torch.arange(max(LENGTHS))
-    own = (places >= max(LENGTHS) - torch.tensor(LENGTHS)[:, None]).long()
-    return embeds, torch.cat([own.new_ones(len(LENGTHS), n_shared), own], dim=1)
+    embeds = torch.randn(len(lengths), n_shared + max(lengths), TINY_DECODER["hidden_size"])
+    embeds[:, :n_shared] = embeds[0, :n_shared].clone()
+    places = torch.arange(max(lengths))
+    own = (places >= max(lengths) - torch.tensor(lengths)[:, None]).long()
+    return embeds, torch.cat([own.new_ones(len(lengths), n_shared), own], dim=1)

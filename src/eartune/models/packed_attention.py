@@ -3,8 +3,8 @@
 All layers of a transformer treat each position alone, except attention, for which the rows are laid side by side.
 """
 
+import math
 import sys
-from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -30,6 +30,11 @@ PACKABLE = frozenset(
 
 Others may mix neighbouring rows, or not pass sliding windows to their attention.
 """
+SPREAD = {"cpu": 1.25}
+"""How many times as long as the shortest row of a group its longest may be, so that little padding is computed.
+
+Elsewhere all rows are one group: a GPU computes the padding of short rows in less time than it takes to launch more.
+"""
 PREFIX = "by_row_"
 """Put before the name of one of the library's attentions: the same, where rows are packed each within itself."""
 PLAIN = frozenset(
@@ -50,7 +55,7 @@ class PackedRows:
         self.kept = mask != 0
         self.kept[1:, :n_shared] = False
         lengths = [n_shared, *mask[:, n_shared:].sum(dim=1).tolist()]
-        self.n_filling = TILE - sum(lengths) % TILE  # at least one token, for the padding of rows
+        self.n_filling = -sum(lengths) % TILE
         self.lengths = torch.tensor([*lengths, self.n_filling])[None, None, None]
         """How many tokens the prefix, each row, and the padding at the end have, int64, (1, 1, 1, 1 + rows + 1).
 
@@ -113,86 +118,103 @@ def _attend(
         output: tuple[Tensor, Tensor | None] = attend(module, query, key, value, attention_mask, **settings)
         return output
     prefix, *lengths, n_filling = attention_mask.flatten().tolist()
-    slots = _slots(tuple(lengths), n_filling, query.device)
+    groups = _groups(tuple(lengths), n_filling, query.device)
+    cut = [torch.split(part, [prefix, *(group.n_tokens for group in groups)], dim=2) for part in (query, key, value)]
     within = partial(attend, module, **settings)
-    if prefix:
-        cut = [torch.split(part, [prefix, part.shape[2] - prefix], dim=2) for part in (query, key, value)]
-        return _behind_a_prefix(within, cut, slots, plain, settings.get("sliding_window")), None
-    rows = [slots.lay_out(part) for part in (query, key, value)]
     window = settings.get("sliding_window")
-    knows = not plain and module.is_causal and not window  # the fused kernel needs no mask to hide what is ahead
-    return slots.collect(within(*rows, None if knows else slots.mask(module.is_causal, window, key.dtype))[0]), None
+    shared = [part[0] for part in cut]
+    outputs = []
+    if prefix:
+        mask = _causal(prefix, prefix, window, key.dtype, key.device) if plain or window else None
+        outputs.append(within(*shared, mask)[0])
+    for group, *rows in zip(groups, *(part[1:] for part in cut), strict=True):
+        own_query, *own = (group.lay_out(part) for part in rows)
+        if prefix:
+            own = [
+                torch.cat([part.expand(len(group.lengths), -1, -1, -1), after], dim=2)
+                for part, after in zip(shared[1:], own, strict=True)
+            ]
+        knows = not (plain or prefix or window) and module.is_causal  # the fused kernel hides what is ahead by itself
+        mask = None if knows else group.mask(module.is_causal, prefix, window, key.dtype)
+        outputs.append(group.collect(within(own_query, *own, mask)[0]))
+    return torch.cat(outputs, dim=1), None
 
 
-def _behind_a_prefix(
-    within: Any, cut: Sequence[tuple[Tensor, ...]], slots: "Slots", plain: bool, window: int | None
-) -> Tensor:
-    """Attention of a prefix, and of rows that see the prefix and themselves; `cut` holds both parts of q, k and v."""
-    (query, key, value), rows = ([parts[i] for parts in cut] for i in (0, 1))
-    n, dtype, device = key.shape[2], key.dtype, key.device
-    of_prefix = within(query, key, value, _causal(n, n, window, dtype, device) if plain or window else None)[0]
-    own_query, *own = (slots.lay_out(part) for part in rows)
-    shared = (part.expand(len(slots.lengths), -1, -1, -1) for part in (key, value))
-    keys, values = (torch.cat(pair, dim=2) for pair in zip(shared, own, strict=True))
-    mask = _causal(slots.longest, n + slots.longest, window, dtype, device)
-    return torch.cat([of_prefix, slots.collect(within(own_query, keys, values, mask)[0])], dim=1)
-
-
-class Slots(NamedTuple):
-    """The places of packed tokens in rows side by side, padded on the right to the longest."""
+class Group(NamedTuple):
+    """Neighbouring rows of a pack, and their places side by side, padded on the right to the longest."""
 
     lengths: tuple[int, ...]
     longest: int
+    n_tokens: int
+    """How many packed tokens the rows have, with those that fill up the pack in its last group."""
     tokens: Tensor
-    """For each slot (rows * longest,), the packed token behind the prefix that it shows; of padding, a filling one."""
+    """For each slot (rows * longest,), the token of the group that it shows; of padding, any."""
     slots: Tensor
-    """For each packed token behind the prefix, its slot; filling tokens stand behind the shortest row."""
+    """For each token of the group, (n_tokens,), its slot; filling tokens stand behind the shortest row."""
+    padding: Tensor
+    """The slots that show padding."""
 
     def lay_out(self, heads: Tensor) -> Tensor:
-        """Turn packed heads behind the prefix, (1, heads, packed, width), into rows (rows, heads, longest, width)."""
+        """Turn heads of the group's tokens, (1, heads, tokens, width), into rows (rows, heads, longest, width)."""
         packed = heads[0].transpose(0, 1)
-        rows: Tensor = _Moved.apply(packed, self.tokens, self.slots)  # type: ignore[no-untyped-call]
+        rows: Tensor = _Moved.apply(packed, self.tokens, self.slots, None)  # type: ignore[no-untyped-call]
         return rows.view(len(self.lengths), self.longest, *packed.shape[1:]).transpose(1, 2)
 
     def collect(self, rows: Tensor) -> Tensor:
-        """Turn outputs (rows, longest, heads, width) into those of the packed tokens, (1, packed, heads, width)."""
-        packed: Tensor = _Moved.apply(rows.flatten(0, 1), self.slots, self.tokens)  # type: ignore[no-untyped-call]
+        """Turn outputs (rows, longest, heads, width) into those of the group's tokens, (1, tokens, heads, width)."""
+        given = (rows.flatten(0, 1), self.slots, self.tokens, self.padding)
+        packed: Tensor = _Moved.apply(*given)  # type: ignore[no-untyped-call]
         return packed[None]
 
-    def mask(self, is_causal: bool, window: int | None, dtype: torch.dtype) -> Tensor:
-        """A mask to add to scores: of what is ahead for all rows alike, or else of each row's padding."""
+    def mask(self, is_causal: bool, n_shared: int, window: int | None, dtype: torch.dtype) -> Tensor:
+        """A mask to add to scores: of what is ahead, for all rows alike, or else of each row's padding."""
         if is_causal:  # padding on the right is always ahead
-            return _causal(self.longest, self.longest, window, dtype, self.tokens.device)
+            return _causal(self.longest, n_shared + self.longest, window, dtype, self.tokens.device)
         ends = torch.tensor(self.lengths, device=self.tokens.device)[:, None, None, None]
         unseen = torch.arange(self.longest, device=self.tokens.device) >= ends
         return torch.zeros_like(unseen, dtype=dtype).masked_fill(unseen, torch.finfo(dtype).min)
 
 
 @lru_cache(maxsize=8)  # shared by all layers
-def _slots(lengths: tuple[int, ...], n_filling: int, device: torch.device) -> Slots:
+def _groups(lengths: tuple[int, ...], n_filling: int, device: torch.device) -> list[Group]:
+    """Cut rows into groups of neighbours with similar lengths; rows of a micro-batch are sorted by length."""
+    spread = SPREAD.get(device.type, math.inf)
+    groups: list[list[int]] = [[]]
+    for length in lengths:
+        if groups[-1] and max(*groups[-1], length) > spread * min(*groups[-1], length):
+            groups.append([])
+        groups[-1].append(length)
+    return [_group(tuple(rows), n_filling if rows is groups[-1] else 0, device) for rows in groups]
+
+
+def _group(lengths: tuple[int, ...], n_filling: int, device: torch.device) -> Group:
     shortest = min(range(len(lengths)), key=lengths.__getitem__)
     longest = max(*lengths, lengths[shortest] + n_filling)
     taken = torch.tensor(lengths)[:, None] > torch.arange(longest)
-    own = taken.flatten().nonzero()[:, 0]
     filling = shortest * longest + lengths[shortest] + torch.arange(n_filling)
-    slots = torch.cat([own, filling])
-    tokens = torch.full((len(lengths) * longest,), len(own))  # the first filling token, which learns nothing
+    slots = torch.cat([taken.flatten().nonzero()[:, 0], filling])
+    tokens = torch.full((len(lengths) * longest,), -1)
     tokens[slots] = torch.arange(len(slots))
-    return Slots(lengths, longest, tokens.to(device), slots.to(device))
+    padding = (tokens < 0).nonzero()[:, 0]
+    return Group(lengths, longest, len(slots), tokens.clamp(0).to(device), slots.to(device), padding.to(device))
 
 
 class _Moved(Function):
-    """Rows of a matrix in other places, some of them twice; the gradient is moved back, and copies have none."""
+    """Rows of a matrix in other places, some of them twice; their gradient is moved back.
+
+    What is moved back to `padding` is zero, as padding is read by nobody.
+    """
 
     @staticmethod
-    def forward(ctx: Any, source: Tensor, there: Tensor, back: Tensor) -> Tensor:
-        ctx.save_for_backward(there, back)
+    def forward(ctx: Any, source: Tensor, there: Tensor, back: Tensor, padding: Tensor | None) -> Tensor:
+        ctx.save_for_backward(back, padding)
         return source.index_select(0, there)
 
     @staticmethod
-    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None, None]:
-        _, back = ctx.saved_tensors
-        return outer[0].index_select(0, back), None, None
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None, None, None]:
+        back, padding = ctx.saved_tensors
+        gradient = outer[0].index_select(0, back)
+        return gradient if padding is None else gradient.index_fill_(0, padding, 0), None, None, None
 
 
 def attend_plainly(

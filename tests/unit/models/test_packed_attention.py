@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from decoders import DECODERS, decoder_of, padded
+from eartune.models.fused_layers import fuse_layers
 from eartune.models.packed_attention import (
     PACKABLE,
     PREFIX,
@@ -42,6 +43,43 @@ def test_rows_are_read_as_each_alone(kind: str, attention: str, n_shared: int) -
     for row, kept, expected in zip(found, mask, alone, strict=True):
         assert (row[kept.bool()] - expected.last_hidden_state[0]).abs().max() < 1e-5
     assert not found[mask == 0].any()
+
+
+@pytest.mark.parametrize("n_shared", [0, 11])
+@pytest.mark.parametrize("lengths", [(8, 8), (10, 11, 12, 30, 31), (21, 20, 19), (16,)], ids=str)
+@pytest.mark.parametrize("kind", ["llama", "granite", "gemma2"])
+def test_gradients_of_rows_side_by_side_are_those_of_each_alone(
+    kind: str, lengths: tuple[int, ...], n_shared: int
+) -> None:
+    """Rows of one length leave no padding, and some packs need no filling."""
+    found = []
+    for packs in (True, False):
+        decoder = decoder_of(kind, **DECODERS[kind])
+        embeds, mask = padded(n_shared, lengths)
+        embeds.requires_grad_()
+        torch.manual_seed(2)
+        weights = torch.randn(embeds.shape) * mask[..., None]
+        weights[:, :n_shared] = 0  # as in training: only answers, which are behind the prefix, are learned
+        if packs:
+            attend_by_row(decoder.config)
+            fuse_layers(decoder)
+            rows = PackedRows(mask, n_shared)
+            states = decoder(
+                inputs_embeds=rows.pack(embeds),
+                attention_mask=rows.lengths,
+                position_ids=rows.pack((mask.cumsum(dim=1) - 1).clamp(min=0)),
+                use_cache=False,
+            ).last_hidden_state
+            (rows.unpack(states) * weights).sum().backward()
+        else:
+            for row, kept, own in zip(embeds, mask.bool(), weights, strict=True):
+                (decoder(inputs_embeds=row[kept][None]).last_hidden_state[0] * own[kept]).sum().backward()
+        named = {name: value.grad for name, value in decoder.named_parameters() if value.grad is not None}
+        found.append({**named, "own": embeds.grad[:, n_shared:]})
+        if n_shared:
+            found[-1]["shared"] = embeds.grad[:, :n_shared].sum(dim=0)
+    for name, value in found[1].items():
+        assert (found[0][name] - value).abs().max() <= 2e-5 * max(1.0, float(value.abs().max())), name
 
 
 def test_every_decoder_that_takes_packs_is_held_to_it() -> None:
