@@ -66,6 +66,9 @@ CONSTRAINT, CONSTRAINT_TESTS = (
 UTTERANCE, UTTERANCE_TESTS = "src/eartune/data/utterance.py", "tests/unit/data/test_utterance.py"
 TASK_SETTINGS, TASK_TESTS = "src/eartune/tasks/settings.py", "tests/unit/tasks/test_task_of_ones_own.py"
 TASK_FLOW = "tests/flow/test_tasks.py"
+FUSED_OPS, FUSED_OPS_TESTS = "src/eartune/models/fused_operations.py", "tests/unit/models/test_fused_operations.py"
+FUSED_LINEAR, FUSED_LINEAR_TESTS = "src/eartune/models/fused_linear.py", "tests/unit/models/test_fused_linear.py"
+PACKED, PACKED_TESTS = "src/eartune/models/packed_attention.py", "tests/unit/models/test_packed_attention.py"
 
 MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     # --- the training recipe
@@ -443,6 +446,81 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "write_report(folder.path, experiment.task)",
         "write_report(folder.path)",
         TASK_FLOW,
+    ),
+    # --- few, large operations
+    ("fused: a norm's gradient along its input", FUSED_OPS, ".div_(-states.shape[-1])", ".mul_(0)", FUSED_OPS_TESTS),
+    (
+        "fused: rotary turns on, not back",
+        FUSED_OPS,
+        "_turned(outer[0], cos, -signed_sin)",
+        "_turned(outer[0], cos, signed_sin)",
+        FUSED_OPS_TESTS,
+    ),
+    (
+        "fused: a label is not taken from its gradient",
+        FUSED_OPS,
+        "probs.new_full(own.shape, -1.0)",
+        "probs.new_zeros(own.shape)",
+        FUSED_OPS_TESTS,
+    ),
+    ("fused: few rows are converted too", FUSED_OPS, "n_rows >= ROWS_WORTH_CONVERTING", "n_rows >= 1", FUSED_OPS_TESTS),
+    (
+        "fused: LoRA's scale is not in its gradient",
+        FUSED_LINEAR,
+        "(exact_dy.t() @ low).mul_(ctx.scale)",
+        "exact_dy.t() @ low",
+        FUSED_LINEAR_TESTS,
+    ),
+    ("fused: the states get no gradient of LoRA", FUSED_LINEAR, "dx.addmm_(d_low, down)", "dx", FUSED_LINEAR_TESTS),
+    (
+        "fused: dropout is left out",
+        FUSED_LINEAR,
+        "if not isinstance(module.lora_dropout[names[0]], nn.Identity):",
+        "if False:",
+        FUSED_LINEAR_TESTS,
+    ),
+    (
+        "fused: packed weights outlive their search",
+        FUSED_LINEAR,
+        "        _PACKED.reset(token)",
+        "        pass",
+        FUSED_LINEAR_TESTS,
+    ),
+    (
+        "fused: LoRA is left out of packed weights",
+        FUSED_LINEAR,
+        "if layers is None or layers[0].down is not None:",
+        "if layers is None:",
+        FUSED_LINEAR_TESTS,
+    ),
+    (
+        "fused: windows are not passed on",
+        "src/eartune/models/fused_layers.py",
+        'settings["sliding_window"] = getattr(',
+        'settings["sliding_window"] = None and getattr(',
+        "tests/unit/models/test_fused_layers.py",
+    ),
+    ("packed: padding gets a gradient", PACKED, "gradient.index_fill_(0, padding, 0)", "gradient", PACKED_TESTS),
+    (
+        "packed: filling stands behind another row",
+        PACKED,
+        "min(range(len(lengths)), key=lengths.__getitem__)",
+        "0 * len(lengths)",
+        PACKED_TESTS,
+    ),
+    (
+        "micro-batches: the optimizer needs no memory",
+        "src/eartune/training/micro_batches.py",
+        "memory - weights - optimizer",
+        "memory - weights",
+        "tests/unit/training/test_micro_batches.py",
+    ),
+    (
+        "a search sees no new columns",
+        "src/eartune/models/generation/kv_cache.py",
+        "return self.buffers[0].shape[-2], 0",
+        "return self.n_columns, 0",
+        "tests/unit/models/generation",
     ),
 )
 
