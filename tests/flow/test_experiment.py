@@ -1,6 +1,7 @@
 """A whole experiment on the real classes at toy size: it finishes, does nothing twice, goes on where it was cut."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -503,7 +504,9 @@ def test_a_model_with_lora_is_merged_and_plain_transformers_agrees(data: Path, t
     cell = run(with_lora(data, mode), data, tmp_path, Console(quiet=True)) / "text-only-seed0"
     said: list[str] = []
     export_run(cell, tmp_path / "exported", said.append)
-    assert said[-1].startswith("plain transformers agrees: the same most probable token for 100.0% of ")
+    agreement = re.match(r"plain transformers agrees: the same most probable token for ([\d.]+)% of ", said[-1])
+    # 4 bits are computed with in bfloat16, where layers in another order round otherwise, and random logits nearly tie.
+    assert agreement and float(agreement[1]) >= (97 if mode == "nf4" else 100)
     before, after = tiny(Qwen2Audio).module.state_dict(), load_file(tmp_path / "exported" / "model.safetensors")
     changed = {name for name in after if not torch.equal(after[name], before[hub_to_ours(name)].to(after[name].dtype))}
     assert changed and all(".layers." in name and "audio" not in name for name in changed)
