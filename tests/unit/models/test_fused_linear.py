@@ -124,8 +124,12 @@ def test_weights_that_change_between_two_searches_are_packed_again() -> None:
         for layer in model.values():
             layer.weight.data.fill_(value)
         with packed_weights():
-            found = project(states, list(model.values()))
-        assert torch.allclose(found, value * states.sum(dim=1, keepdim=True).expand(-1, sum(WIDTHS)), atol=1e-5)
+            found = [project(states, list(model.values()))]
+        for layer in model.values():
+            layer.weight.data.neg_()
+        found.append(-project(states, list(model.values())))
+        expected = value * states.sum(dim=1, keepdim=True).expand(-1, sum(WIDTHS))
+        assert all(torch.allclose(one, expected, atol=1e-5) for one in found)
 
 
 @torch.no_grad()
