@@ -504,9 +504,12 @@ def test_a_model_with_lora_is_merged_and_plain_transformers_agrees(data: Path, t
     cell = run(with_lora(data, mode), data, tmp_path, Console(quiet=True)) / "text-only-seed0"
     said: list[str] = []
     export_run(cell, tmp_path / "exported", said.append)
-    agreement = re.match(r"plain transformers agrees: the same most probable token for ([\d.]+)% of ", said[-1])
-    # 4 bits are computed with in bfloat16, where layers in another order round otherwise, and random logits nearly tie.
+    agreement = re.match(
+        r"plain transformers agrees: the same most probable token for ([\d.]+)% of .*, logits within (\S+)", said[-1]
+    )
+    # Weights in 4 bits are rounded to bfloat16 when LoRA is merged into them, which moves logits that nearly tie.
     assert agreement and float(agreement[1]) >= (97 if mode == "nf4" else 100)
+    assert float(agreement[2]) < 0.03
     before, after = tiny(Qwen2Audio).module.state_dict(), load_file(tmp_path / "exported" / "model.safetensors")
     changed = {name for name in after if not torch.equal(after[name], before[hub_to_ours(name)].to(after[name].dtype))}
     assert changed and all(".layers." in name and "audio" not in name for name in changed)

@@ -66,19 +66,19 @@ def _heads(attention: Any, states: Tensor, cos: Tensor, sin: Tensor) -> tuple[Te
 
 
 class FusedLlamaLayer(FusedLayer, LlamaDecoderLayer):
-    """A layer of Llama."""
+    """The library's layer of Llama, with the fused forward pass in front of its own."""
 
 
 class FusedMistralLayer(FusedLayer, MistralDecoderLayer):
-    """A layer of Mistral."""
+    """The library's layer of Mistral, with the fused forward pass in front of its own."""
 
 
 class FusedQwen2Layer(FusedLayer, Qwen2DecoderLayer):
-    """A layer of Qwen2."""
+    """The library's layer of Qwen2, with the fused forward pass in front of its own."""
 
 
 class FusedQwen3Layer(FusedLayer, Qwen3DecoderLayer):
-    """A layer of Qwen3."""
+    """The library's layer of Qwen3, with the fused forward pass in front of its own."""
 
 
 FUSED: dict[type[nn.Module], type[FusedLayer]] = {
