@@ -1,6 +1,9 @@
-"""Speak, record and encode sentences once, into shards of the frozen encoder's states; an interrupted run resumes.
+"""Speak, record and encode sentences once, into shards of what the encoder's lower layers make of them.
 
-sentence -> voice -> room -> mel -> encoder -> shard-NNNN.safetensors, one tensor (audio tokens, 512) a clip
+sentence -> voice -> room -> mel -> lower layers -> shard-NNNN.safetensors, one tensor (positions, 512) a clip
+
+The lower layers stay as they are, so their output is computed once; the upper ones are trained on it (`encoder.py`).
+An interrupted run resumes.
 """
 
 import hashlib
@@ -14,16 +17,19 @@ from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
 from acoustics import record
-from eartune.models.batch import Clip
 from eartune.models.families.qwen2_audio import Qwen2Audio
+from eartune.models.packed_attention import PackedRows
 from eartune.models.pocket.build import build_pocket
+from eartune.models.whisper_encoder import layer_output
 from sentences import Sentence
 from voices import Take, draw_take, speak
 
+LOWER_LAYERS = 3  # of six; they stay frozen
 SHARD = 200
 _listener: Qwen2Audio  # each worker's own
 
-Clips = dict[tuple[int, str], Clip]  # by take and text
+Lower = dict[tuple[int, str], torch.Tensor]
+"""The lower layers' output, (positions, 512) in float16, 50 positions a second, by take and text."""
 
 
 def encode_all(sentences: list[Sentence], folder: Path, take: int, workers: int) -> None:
@@ -42,14 +48,14 @@ def shard_path(folder: Path, take: int, shard: list[Sentence]) -> Path:
     return folder / f"take{take}-{content[:16]}.safetensors"
 
 
-def read_shards(sentences: list[Sentence], folder: Path, takes: int) -> Clips:
-    """Return all encoded clips by take and text."""
-    clips = {}
-    for take in range(takes):
-        for start in range(0, len(sentences), SHARD):
-            for text, states in load_file(shard_path(folder, take, sentences[start : start + SHARD])).items():
-                clips[take, text] = Clip(mel=None, n_frames=0, n_tokens=len(states), states=states)
-    return clips
+def read_shards(sentences: list[Sentence], folder: Path, takes: int) -> Lower:
+    """Return the lower layers' output of all clips."""
+    return {
+        (take, text): states
+        for take in range(takes)
+        for start in range(0, len(sentences), SHARD)
+        for text, states in load_file(shard_path(folder, take, sentences[start : start + SHARD])).items()
+    }
 
 
 def take_of(sentence: Sentence, take: int) -> Take:
@@ -61,6 +67,7 @@ def _start() -> None:
     global _listener
     torch.set_num_threads(1)
     _listener = build_pocket(trained=None)
+    _listener.model.model.audio_tower.float()
 
 
 def _encode_shard(job: tuple[list[Sentence], int, Path]) -> None:
@@ -71,11 +78,16 @@ def _encode_shard(job: tuple[list[Sentence], int, Path]) -> None:
 
 
 def hear(listener: Qwen2Audio, sentence: Sentence, take: int) -> torch.Tensor:
-    """Return one take of one sentence as encoder states, shape (audio tokens, 512), in float16."""
+    """Return the lower layers' output for one take of one sentence, shape (positions, 512), in float16."""
     spoken = speak(sentence.text, take_of(sentence, take))
     seed = int(hashlib.sha256(f"{sentence.text}/{take}".encode()).hexdigest()[:8], 16)
     clip = listener.features(record(spoken, np.random.default_rng(seed)))
     assert clip.mel is not None
+    tower = listener.model.model.audio_tower
     with torch.no_grad():
-        states = listener.encode(clip.mel[None], torch.tensor([clip.n_frames]))
-    return states.to(torch.float16)
+        states = tower.convolve(clip.mel[None])
+        rows = PackedRows(torch.arange(states.shape[1])[None] <= (clip.n_frames - 1) // 2)
+        states = rows.pack(states)
+        for layer in tower.layers[:LOWER_LAYERS]:
+            states = layer_output(layer, states, rows.lengths)
+        return rows.unpack(states)[rows.kept].to(torch.float16)

@@ -33,23 +33,33 @@ class TrueLength:
 
         Raises ValueError if the number of frames is odd.
         """
-        frames = input_features.shape[-1]
+        rows = PackedRows(attention_mask)
+        states = rows.pack(self.convolve(input_features))
+        for layer in self.layers:
+            states = layer_output(layer, states, rows.lengths)
+        return BaseModelOutput(last_hidden_state=self.pool(rows.unpack(states)))
+
+    def convolve(self: Any, mel: Tensor) -> Tensor:
+        """Return what the first layer reads of mels (clips, bins, frames): (clips, frames // 2, width).
+
+        Raises ValueError if the number of frames is odd.
+        """
+        frames = mel.shape[-1]
         if frames % 2:
             raise ValueError(f"the mel is {frames} frames wide; the width must be even")
-        mel = input_features.to(dtype=self.conv1.weight.dtype, device=self.conv1.weight.device)
+        mel = mel.to(dtype=self.conv1.weight.dtype, device=self.conv1.weight.device)
         states = nn.functional.gelu(self.conv1(mel))
         states = nn.functional.gelu(self.conv2(states)).permute(0, 2, 1)
-        states = states + self.embed_positions.weight[: frames // 2]
-        rows = PackedRows(attention_mask)
-        states = rows.pack(states)
-        for layer in self.layers:
-            states = _layer_output(layer, states, rows.lengths)
-        states = rows.unpack(states)
-        states = self.avg_pooler(states.permute(0, 2, 1)).permute(0, 2, 1)
-        return BaseModelOutput(last_hidden_state=self.layer_norm(states))
+        positioned: Tensor = states + self.embed_positions.weight[: frames // 2]
+        return positioned
+
+    def pool(self: Any, states: Tensor) -> Tensor:
+        """Return the last layer's output (clips, positions, width) averaged in pairs and normalised."""
+        pooled: Tensor = self.layer_norm(self.avg_pooler(states.permute(0, 2, 1)).permute(0, 2, 1))
+        return pooled
 
 
-def _layer_output(layer: Any, states: Tensor, lengths: Tensor) -> Tensor:
+def layer_output(layer: Any, states: Tensor, lengths: Tensor) -> Tensor:
     """Run one layer with its products joined; the library's own forward, if it has dropout to apply."""
     attention, config = layer.self_attn, layer.self_attn.config
     if layer.training and (layer.dropout or layer.activation_dropout or config.attention_dropout):
