@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`. Each builds .venv if it is missing.
-.PHONY: demo test test-lowest bench check format golden clean pocket pocket-multilingual
+.PHONY: demo test test-lowest bench check format golden clean pocket
 PIP = .venv/bin/pip install -q --disable-pip-version-check
 
 .venv/ready: pyproject.toml
@@ -50,7 +50,3 @@ pocket: .venv/ready
 	$(PIP) -e '.[align]'
 	PYTHONPATH=pocket .venv/bin/python pocket/make.py
 	.venv/bin/python pocket/transfer.py
-
-pocket-multilingual: .venv/ready
-	$(PIP) -e '.[align]'
-	PYTHONPATH=pocket .venv/bin/python pocket/make_multilingual.py

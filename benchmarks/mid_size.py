@@ -51,7 +51,7 @@ def our_model(dtype: torch.dtype = torch.bfloat16) -> Qwen2Audio:
 @cache
 def pocket() -> Qwen2Audio:
     """Return the pocket checkpoint, loaded once for its tokenizer and feature extractor."""
-    return Qwen2Audio.load(str(pocket_folder("pocket")), torch.bfloat16)
+    return Qwen2Audio.load(str(pocket_folder()), torch.bfloat16)
 
 
 def requests(count: int) -> tuple[Utterance, ...]:

@@ -1,27 +1,24 @@
-"""Make the pocket checkpoint's adapter and LoRA: python pocket/make.py [--examples N] (see README.md beside this).
+"""Make the pocket checkpoint's trained weights: python pocket/make.py [--examples N] (see README.md beside this).
 
-    sentences -> speech -> encoder states -> adapter in closed form -> alignment -> pocket.safetensors -> errors
+    sentences -> speech -> lower layers -> encoder and adapter by CTC -> alignment of the language model -> errors
 
-After an interruption the same command resumes; with a larger number of examples, a finished alignment continues.
+After an interruption the same command resumes; with a larger number of passes or examples, a finished training goes on.
 """
 
 import argparse
 import os
-import shutil
 from pathlib import Path
 
-import torch
+from safetensors.torch import load_file, save_file
 
-from adapter import fit_adapter
 from align import align
-from eartune.models.families.qwen2_audio import Qwen2Audio
+from eartune.files import atomic
 from eartune.models.pocket.build import build_pocket
 from eartune.models.pocket.weights import TRAINED
-from hearing import Clips, encode_all, read_shards
-from sentences import Sentence, gather
+from encoder import Ears, hear_all, put_back, shipped_tensors, start_adapter, train_encoder, word_errors
+from hearing import encode_all, read_shards
+from sentences import gather
 from wer import report_word_errors
-
-ADAPTER_CLIPS = 3000
 
 
 def main() -> None:
@@ -29,13 +26,22 @@ def main() -> None:
     options = read_options()
     sentences = gather(options.data)[: options.sentences]
     for take in range(options.takes):
-        encode_all(sentences, options.work / "states", take, workers=2)
-    clips = read_shards(sentences, options.work / "states", options.takes)
+        encode_all(sentences, options.work / "lower", take, workers=2)
+    lower = read_shards(sentences, options.work / "lower", options.takes)
+    ears = Ears(build_pocket(trained=None), sentences)
+    shipped = load_file(TRAINED) if options.go_on else {}
+    if options.go_on:
+        put_back(ears, shipped)
+    else:
+        start_adapter(ears, sentences, lower, options.work / "adapter.pt")
+    train_encoder(ears, sentences, lower, options.passes, options.work)
+    print(f"word error rate of the encoder alone, by its frames: {word_errors(ears, sentences, lower):.1%}")
+    clips = hear_all(ears, sentences, lower, options.work / "states.safetensors")
+    trained = shipped_tensors(ears)
     pocket = build_pocket(trained=None)
-    if not options.go_on:
-        start_adapter(pocket, sentences, clips, options.work / "adapter.pt")
-    align(pocket, sentences, clips, options.examples, options.work, TRAINED["pocket"] if options.go_on else None)
-    shutil.copy(options.work / "pocket.safetensors", TRAINED["pocket"])
+    align(pocket, sentences, clips, options.examples, options.work, shipped | trained)
+    with atomic(TRAINED) as half_written:
+        save_file(trained | load_file(options.work / "aligned.safetensors"), half_written)
     report_word_errors(build_pocket(), sentences, clips, Path("results/pocket/word_errors.json"))
 
 
@@ -46,23 +52,10 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, default=Path.home() / ".cache/eartune/making-pocket")
     parser.add_argument("--takes", type=int, default=1, help="readings of each sentence, each by another voice")
     parser.add_argument("--sentences", type=int, help="use only the first so many, for a trial")
-    parser.add_argument("--examples", type=int, default=45_000, help="alignment examples, about 0.17 s each")
+    parser.add_argument("--passes", type=float, default=3, help="how often the encoder hears each clip")
+    parser.add_argument("--examples", type=int, default=24_000, help="examples of the language model's alignment")
     parser.add_argument("--go-on", action="store_true", help="start from the weights that are shipped")
     return parser.parse_args()
-
-
-def start_adapter(pocket: Qwen2Audio, sentences: list[Sentence], clips: Clips, path: Path) -> None:
-    """Load the closed-form adapter into the model; it is computed once and saved."""
-    if not path.exists():
-        chosen = [sentence.text for sentence in sentences if not sentence.held_out][:ADAPTER_CLIPS]
-        states = [clip.states for text in chosen if (clip := clips[0, text]).states is not None]
-        tokens = [pocket.tokenizer(text)["input_ids"] for text in chosen]
-        torch.save(fit_adapter(states, tokens, pocket.model.get_input_embeddings().weight.detach()), path)
-    weight, bias = torch.load(path, weights_only=True)
-    linear = pocket.model.model.multi_modal_projector.linear
-    with torch.no_grad():
-        linear.weight.copy_(weight)
-        linear.bias.copy_(bias)
 
 
 if __name__ == "__main__":

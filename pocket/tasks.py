@@ -1,59 +1,117 @@
-"""The instructions of the alignment, the same for text and speech, so that an answer never depends on which it was."""
+"""The instructions of the alignment, the same for text and speech, so that an answer never depends on which it was.
+
+Some have an answer that is known: the words, puzzles about them, the frame of a sentence from a labelled grammar. The
+others have an answer that is made up, of labels drawn at random and of words of the sentence: what is taught there is
+only that hearing leads to the same distribution as reading, whatever labels are asked for.
+"""
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
+from eartune.data.frame import Entity, SemanticFrame
 from eartune.tasks.slu import instruction, target
 from sentences import Sentence
 
-Question = tuple[str, str]  # instruction, answer
+
+class Question(NamedTuple):
+    """An instruction with an answer, which is the right one if `is_known`, and else made up."""
+
+    instruction: str
+    answer: str
+    is_known: bool = True
 
 
-def draw_question(sentence: Sentence, spoken: bool, draw: random.Random) -> Question:
-    """Return an instruction and its answer; speech is mostly transcribed, text mostly not."""
+def known_names(sentences: Iterable[Sentence]) -> list[str]:
+    """Return names for made-up labels: those of the labelled grammars, and all words of four letters or more."""
+    names: set[str] = set()
+    for sentence in sentences:
+        names |= {word for word in sentence.text.split() if len(word) > 3 and word.isalpha()}
+        if sentence.frame is not None:
+            names |= {str(sentence.frame.scenario), str(sentence.frame.action)}
+            names |= {entity.type for entity in sentence.frame.entities}
+    return sorted(names)
+
+
+def draw_question(sentence: Sentence, is_spoken: bool, names: Sequence[str], draw: random.Random) -> Question:
+    """Return a question about a sentence: to recognise it, to understand it, or a puzzle about its words."""
+    words = sentence.text.split()
     roll = draw.random()
-    if sentence.frame is not None and roll < (0.5 if spoken else 0.75):
-        return instruction(has_scenario=True), target(sentence.frame)
-    if spoken and draw.random() < 0.7:
-        return "Repeat the sentence.", sentence.text
-    return draw.choice(PUZZLES)(sentence.text.split(), draw)
+    if is_spoken and roll < 0.25:
+        return Question("Repeat the sentence.", sentence.text)
+    if sentence.frame is not None and roll < 0.75:
+        has_scenario = draw.random() < 0.6
+        frame = sentence.frame if has_scenario else SemanticFrame(sentence.frame.intent, sentence.frame.entities)
+        return Question(instruction(has_scenario), target(frame))
+    if roll < 0.85:
+        return draw.choice((_made_up_frame, _made_up_frame, _made_up_choice, _made_up_value))(words, names, draw)
+    return draw.choice(PUZZLES)(words, draw)
 
 
-def _repeat(words: list[str], draw: random.Random) -> Question:
-    return "Repeat the sentence.", " ".join(words)
+def _span(words: Sequence[str], draw: random.Random) -> str:
+    start = draw.randrange(len(words))
+    return " ".join(words[start : start + draw.randint(1, 3)])
 
 
-def _first(words: list[str], draw: random.Random) -> Question:
+def _made_up_frame(words: Sequence[str], names: Sequence[str], draw: random.Random) -> Question:
+    starts = sorted(draw.sample(range(len(words)), min(len(words), draw.randint(0, 3))))
+    ends = [*starts[1:], len(words)]
+    entities = tuple(
+        Entity(draw.choice(names), " ".join(words[start : min(end, start + draw.randint(1, 3))]))
+        for start, end in zip(starts, ends, strict=False)
+    )
+    first, second = draw.choice(names), draw.choice(names)
+    has_scenario = draw.random() < 0.5
+    frame = SemanticFrame.of(first, second, entities) if has_scenario else SemanticFrame(first, entities)
+    return Question(instruction(has_scenario), target(frame), is_known=False)
+
+
+def _made_up_choice(words: Sequence[str], names: Sequence[str], draw: random.Random) -> Question:
+    labels = draw.sample(list(names), draw.randint(2, 6))
+    asked = draw.choice(("Which of these fits best", "Which topic is it", "What does the speaker want", "Choose one"))
+    return Question(f"{asked}: {', '.join(labels)}?", draw.choice(labels), is_known=False)
+
+
+def _made_up_value(words: Sequence[str], names: Sequence[str], draw: random.Random) -> Question:
+    asked = draw.choice(("What is the {}?", "Which {} is asked for?", "Name the {}.", "Find the {} in it."))
+    return Question(asked.format(draw.choice(names)), _span(words, draw), is_known=False)
+
+
+def _repeat(words: Sequence[str], draw: random.Random) -> Question:
+    return Question("Repeat the sentence.", " ".join(words))
+
+
+def _first(words: Sequence[str], draw: random.Random) -> Question:
     count = draw.randint(1, min(4, len(words)))
-    return f"What are the first {count} words?", " ".join(words[:count])
+    return Question(f"What are the first {count} words?", " ".join(words[:count]))
 
 
-def _last(words: list[str], draw: random.Random) -> Question:
+def _last(words: Sequence[str], draw: random.Random) -> Question:
     count = draw.randint(1, min(4, len(words)))
-    return f"What are the last {count} words?", " ".join(words[-count:])
+    return Question(f"What are the last {count} words?", " ".join(words[-count:]))
 
 
-def _after(words: list[str], draw: random.Random) -> Question:
+def _after(words: Sequence[str], draw: random.Random) -> Question:
     place = draw.randrange(len(words))
-    if words.count(words[place]) > 1 or place + 1 == len(words):
+    if list(words).count(words[place]) > 1 or place + 1 == len(words):
         return _last(words, draw)
-    return f'What comes after "{words[place]}"?', " ".join(words[place + 1 : place + 4])
+    return Question(f'What comes after "{words[place]}"?', " ".join(words[place + 1 : place + 4]))
 
 
-def _list(words: list[str], draw: random.Random) -> Question:
-    return "List the words as JSON.", _json(words)
+def _list(words: Sequence[str], draw: random.Random) -> Question:
+    return Question("List the words as JSON.", _json(words))
 
 
-def _ends(words: list[str], draw: random.Random) -> Question:
-    return "Return JSON with the first and the last word.", _json({"first": words[0], "last": words[-1]})
+def _ends(words: Sequence[str], draw: random.Random) -> Question:
+    return Question("Return JSON with the first and the last word.", _json({"first": words[0], "last": words[-1]}))
 
 
-def _wrapped(words: list[str], draw: random.Random) -> Question:
-    return "Return the sentence as JSON.", _json({"text": " ".join(words)})
+def _wrapped(words: Sequence[str], draw: random.Random) -> Question:
+    return Question("Return the sentence as JSON.", _json({"text": " ".join(words)}))
 
 
-PUZZLES: tuple[Callable[[list[str], random.Random], Question], ...] = (
+PUZZLES: tuple[Callable[[Sequence[str], random.Random], Question], ...] = (
     _repeat,
     _first,
     _last,

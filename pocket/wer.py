@@ -4,13 +4,14 @@ from pathlib import Path
 
 import rapidfuzz.distance
 
+from align import Clips
 from eartune.files import write_json
 from eartune.models.batch import Row
 from eartune.models.chat_format import render
 from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.models.generation.generate import generate
 from eartune.settings import Decoding
-from hearing import Clips, take_of
+from hearing import take_of
 from sentences import Sentence
 
 
@@ -19,12 +20,13 @@ def report_word_errors(
 ) -> None:
     """Transcribe held-out sentences greedily; print and write errors and words by voice and by source."""
     held_out = [sentence for sentence in sentences if sentence.held_out][:most]
-    held_out.sort(key=lambda sentence: clips[0, sentence.text].n_tokens)
+    held_out.sort(key=lambda sentence: clips[0, sentence.text].clip.n_tokens)
+    prompt = render(pocket.chat, "Repeat the sentence.", None)
     totals: dict[str, list[int]] = {}
     examples = []
     for start in range(0, len(held_out), 20):
         batch = held_out[start : start + 20]
-        rows = [Row(render(pocket.chat, "Repeat the sentence.", None), clips[0, said.text], None) for said in batch]
+        rows = [Row(prompt, clips[0, said.text].clip, None) for said in batch]
         answers = generate(pocket, pocket.collate(rows), Decoding(beams=1, max_new_tokens=60))
         for said, answer in zip(batch, answers, strict=True):
             words = said.text.split()

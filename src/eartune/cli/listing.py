@@ -10,7 +10,7 @@ from eartune.cli.console import console as terminal
 from eartune.data.corpora import CORPORA
 from eartune.data.corpora.grammar import BUNDLED
 from eartune.experiments.experiment import read_experiment
-from eartune.models.architecture import CHECKPOINTS, POCKETS
+from eartune.models.architecture import CHECKPOINTS, POCKET
 from eartune.training.schemes import SCHEMES
 
 
@@ -33,7 +33,7 @@ def list_all(
     _print(console, "schemes", {kind.model_fields["type"].default: kind for kind in SCHEMES})
     console.print("[bold]architectures[/]")
     for family, checkpoint in CHECKPOINTS.items():
-        small = f", {', '.join(POCKETS)}" if family == "qwen2-audio" else ""
+        small = f", {POCKET}" if family == "qwen2-audio" else ""
         console.print(f"  {family}  checkpoint: {checkpoint}{small}, or a folder")
 
 

@@ -16,7 +16,7 @@ from eartune.data.example import Asked, Example
 from eartune.data.utterance import label_fields
 from eartune.experiments.experiment import Experiment
 from eartune.experiments.plan import CellPlan, Pools, steps_of
-from eartune.models.architecture import POCKETS, Architecture
+from eartune.models.architecture import POCKET, Architecture
 from eartune.training.schemes import Stage
 
 WITHOUT_EFFECT = {"micro_batch_size", "micro_batch_tokens", "workers", "encoded_gb", "recompute_activations"}
@@ -118,13 +118,13 @@ def base_fingerprint(architecture: Architecture) -> str:
     For a folder it is the sizes and times of its files, because reading all weights would take minutes.
     """
     checkpoint, folder = architecture.checkpoint, Path(architecture.checkpoint)
-    if checkpoint not in POCKETS:
+    if checkpoint != POCKET:
         files = [(file.name, file.stat()) for file in sorted(folder.iterdir())] if folder.is_dir() else []
         sizes_and_times = [[name, stat.st_size, stat.st_mtime_ns] for name, stat in files]
         return digest([checkpoint, sizes_and_times]) if files else checkpoint
     from eartune.models.pocket.weights import pocket_fingerprint
 
-    return pocket_fingerprint(checkpoint)
+    return pocket_fingerprint()
 
 
 def shared_steps(plans: Sequence[CellPlan], keys: Keys) -> tuple[int, int]:

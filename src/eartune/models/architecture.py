@@ -39,8 +39,8 @@ CHECKPOINTS: dict[Family, str] = {  # a checkpoint of each family, published by 
 }
 
 
-POCKETS = ("pocket", "pocket-multilingual")
-"""The names of small checkpoints that are built from packages; see pocket/README.md."""
+POCKET = "pocket"
+"""The name of the small checkpoint that is built from packages; see pocket/README.md."""
 
 
 class Architecture(Section):
@@ -48,7 +48,7 @@ class Architecture(Section):
 
     type: Family
     checkpoint: str
-    """A name on the hub, a folder in the hub's layout, or one of POCKETS, which are small qwen2-audios."""
+    """A name on the hub, a folder in the hub's layout, or POCKET, a small qwen2-audio."""
     precision: Literal["bfloat16", "float32", "nf4"] = "bfloat16"
     """The precision of weights and computation; the optimizer keeps float32 copies of trained weights. `nf4` stores
     the decoder's linear layers in 4 bits and computes in bfloat16; it needs training.lora and eartune[train]."""

@@ -9,7 +9,7 @@ from transformers.utils import logging
 
 from eartune.errors import InputError
 from eartune.files import atomic, remove_leftovers
-from eartune.models.architecture import POCKETS, Architecture, Family
+from eartune.models.architecture import POCKET, Architecture, Family
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.families.audioflamingo3 import AudioFlamingo3
 from eartune.models.families.encoder_adapter_llm import EncoderAdapterLlm
@@ -64,7 +64,7 @@ def untuned_architecture(checkpoint: str) -> Architecture:
 
     Raises InputError for a checkpoint of a family that is not supported.
     """
-    if checkpoint in POCKETS:
+    if checkpoint == POCKET:
         return Architecture(type="qwen2-audio", checkpoint=checkpoint)
     found = str(PreTrainedConfig.get_config_dict(checkpoint)[0].get("model_type"))
     for family, kind in FAMILIES.items():
@@ -74,23 +74,23 @@ def untuned_architecture(checkpoint: str) -> Architecture:
 
 
 def checkpoint_of(settings: Architecture) -> str:
-    """Return the hub's name or the folder of an architecture's weights; pocket checkpoints are built on first use."""
-    return str(pocket_folder(settings.checkpoint)) if settings.checkpoint in POCKETS else settings.checkpoint
+    """Return the hub's name or the folder of an architecture's weights; pocket is built on first use."""
+    return str(pocket_folder()) if settings.checkpoint == POCKET else settings.checkpoint
 
 
-def pocket_folder(name: str) -> Path:
-    """Return the folder of a pocket checkpoint in the hub's layout, built on first use in the user's cache.
+def pocket_folder() -> Path:
+    """Return the folder of the pocket checkpoint in the hub's layout, built on first use in the user's cache.
 
-    Processes may build the same checkpoint at once: the first that is ready counts.
+    Processes may build it at once: the first that is ready counts.
     """
     from eartune.models.pocket.build import build_pocket
-    from eartune.models.pocket.weights import TRAINED, pocket_fingerprint
+    from eartune.models.pocket.weights import pocket_fingerprint
 
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "eartune"
-    folder = cache / f"pocket-{pocket_fingerprint(name)}"
+    folder = cache / f"pocket-{pocket_fingerprint()}"
     if not (folder / "config.json").exists():
         remove_leftovers(cache)
-        model = build_pocket(TRAINED[name])
+        model = build_pocket()
         try:
             with atomic(folder) as half_written:
                 model.save(half_written)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from eartune.models.architecture import POCKETS
+from eartune.models.architecture import POCKET
 from eartune.settings import Component
 
 ENCODER, ADAPTER, LANGUAGE_MODEL = Component
@@ -64,7 +64,7 @@ QWEN2_AUDIO_7B = Size(
     token_bytes=5_734_916,
     state_bytes=1_474_560,
 )
-POCKET = Size(
+POCKET_SIZE = Size(
     {ENCODER: 20_590_592, ADAPTER: 295_488, LANGUAGE_MODEL: 162_830_016},
     lora_features=305_280,
     positions=768_000,
@@ -79,5 +79,5 @@ POCKET = Size(
 KNOWN = {  # so that a plan for them needs no torch
     "Qwen/Qwen2-Audio-7B-Instruct": QWEN2_AUDIO_7B,
     "Qwen/Qwen2-Audio-7B": QWEN2_AUDIO_7B,
-    **dict.fromkeys(POCKETS, POCKET),
+    POCKET: POCKET_SIZE,
 }

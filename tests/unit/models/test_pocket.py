@@ -96,13 +96,14 @@ def test_without_packages_the_weights_come_from_the_hub(monkeypatch: pytest.Monk
     assert all(torch.equal(state[key], value) for key, value in whisper.encoder.state_dict().items())
 
 
-def test_a_lora_is_merged_and_the_adapter_replaced() -> None:
+def test_low_rank_updates_are_merged_and_the_adapter_replaced() -> None:
     model = tiny(Qwen2Audio)
-    path = "model.language_model.layers.1.mlp.up_proj"
-    before = model.module.get_submodule(path).weight.detach().clone()
-    bias = torch.randn(32)
-    a, b = torch.randn(2, 32), torch.randn(64, 2)
-    adapter = "model.multi_modal_projector.linear.bias"
-    pocket.add_trained(model, {f"{path}.lora_A": a, f"{path}.lora_B": b, adapter: bias})
-    assert torch.allclose(model.module.get_submodule(path).weight, before + 2 * b @ a)
+    decoder, encoder = "model.language_model.layers.1.mlp.up_proj", "model.audio_tower.layers.1.fc1"
+    before = {path: model.module.get_submodule(path).weight.detach().clone() for path in (decoder, encoder)}
+    updates = {path: (torch.randn(2, weight.shape[1]), torch.randn(len(weight), 2)) for path, weight in before.items()}
+    adapter, bias = "model.multi_modal_projector.linear.bias", torch.randn(32)
+    factors = {f"{path}.lora_{name}": x for path, pair in updates.items() for name, x in zip("AB", pair, strict=True)}
+    pocket.add_trained(model, {**factors, adapter: bias})
+    for path, (a, b) in updates.items():
+        assert torch.allclose(model.module.get_submodule(path).weight, before[path] + 2 * b @ a)
     assert torch.equal(model.module.get_parameter(adapter), bias)

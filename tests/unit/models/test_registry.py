@@ -25,8 +25,8 @@ def test_a_pocket_that_two_processes_build_at_once_is_whole_and_serves_both(
             (folder / "model.safetensors").write_text("weights")
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(build, "build_pocket", lambda trained: Pocket())
-    processes = [fork.Process(target=lambda: used.put(pocket_folder("pocket"))) for _ in range(2)]
+    monkeypatch.setattr(build, "build_pocket", lambda: Pocket())
+    processes = [fork.Process(target=lambda: used.put(pocket_folder())) for _ in range(2)]
     for process in processes:
         process.start()
     for process in processes:
@@ -47,12 +47,12 @@ def test_half_a_pocket_that_a_killed_process_left_does_not_stay(
             folder.mkdir()
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(build, "build_pocket", lambda trained: Pocket())
+    monkeypatch.setattr(build, "build_pocket", lambda: Pocket())
     left = tmp_path / "eartune" / ".pocket-abc.part-7-abcd"
     left.mkdir(parents=True)
     os.utime(left, (0, 0))
     assert list((tmp_path / "eartune").iterdir()) == [left]
-    assert pocket_folder("pocket") in (tmp_path / "eartune").iterdir() and not left.exists()
+    assert pocket_folder() in (tmp_path / "eartune").iterdir() and not left.exists()
 
 
 def test_a_pocket_that_cannot_be_written_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,6 +61,6 @@ def test_a_pocket_that_cannot_be_written_says_so(tmp_path: Path, monkeypatch: py
             raise OSError("No space left on device")
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(build, "build_pocket", lambda trained: Pocket())
+    monkeypatch.setattr(build, "build_pocket", lambda: Pocket())
     with pytest.raises(OSError, match="No space left"):
-        pocket_folder("pocket")
+        pocket_folder()

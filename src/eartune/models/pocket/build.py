@@ -2,10 +2,9 @@
 
     base weights (packages with checked hashes, or the hub) + pocket.safetensors (ours) -> a Qwen2-Audio
 
-`pocket-multilingual` is built in the same way from other weights of ours, trained on German and Italian as well.
-
 The packages hold Whisper in float16 and SmolLM2 in 4 bits; our weights were trained on top of these. eartune ships
-only the weights that it trained, the modality adapter and a LoRA of the language model, which are merged here.
+only the weights that it trained, the modality adapter and low-rank updates (LoRA) of the encoder and of the language
+model, which are merged here.
 """
 
 import struct
@@ -34,14 +33,13 @@ from transformers.models.qwen2_audio.configuration_qwen2_audio import Qwen2Audio
 from eartune.errors import InputError
 from eartune.models.families.qwen2_audio import AUDIO_SPECIALS, AUDIO_TOKEN, Qwen2Audio
 from eartune.models.pocket.weights import SMOLLM2, TRAINED, WHISPER_PARTS, check_file, is_installed
-from eartune.settings import Lora
 
 LORA_ALPHA_OVER_RANK = 2.0
 HUB_WHISPER = "openai/whisper-base"
 HUB_SMOLLM2 = "HuggingFaceTB/SmolLM2-135M-Instruct"
 
 
-def build_pocket(trained: Path | None = TRAINED["pocket"]) -> Qwen2Audio:
+def build_pocket(trained: Path | None = TRAINED) -> Qwen2Audio:
     """Build the pocket model in bfloat16; with `trained` None, adapter and language model stay untrained."""
     language_model, tokenizer = with_audio_tokens(*read_smollm2())
     model = empty_pocket(language_model.config, len(tokenizer), tokenizer.convert_tokens_to_ids(AUDIO_TOKEN))
@@ -188,12 +186,12 @@ def _put_norm(state: dict[str, Tensor], ours: str, variables: dict[str, Tensor],
 
 
 def add_trained(pocket: Qwen2Audio, trained: dict[str, Tensor]) -> None:
-    """Load trained weights of the adapter and the LoRA into the model, and merge the LoRA in the model's precision."""
-    rank = next(len(value) for name, value in trained.items() if name.endswith(".lora_A"))
-    pocket.lora.add(Lora(rank=rank, alpha=LORA_ALPHA_OVER_RANK * rank), seed=0)
-    parameters = dict(pocket.module.named_parameters())
+    """Load the trained weights of the adapter into the model, and merge the LoRA of encoder and language model."""
     with torch.no_grad():
         for name, value in trained.items():
-            is_lora = name.endswith((".lora_A", ".lora_B"))
-            parameters[f"{name}.default.weight" if is_lora else name].copy_(value)
-    pocket.lora.merge()
+            module, _, kind = name.rpartition(".")
+            if kind == "lora_A":
+                update = trained[f"{module}.lora_B"].float() @ value.float()
+                pocket.module.get_submodule(module).weight += LORA_ALPHA_OVER_RANK * update
+            elif kind != "lora_B":
+                pocket.module.get_parameter(name).copy_(value)

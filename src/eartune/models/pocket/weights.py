@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from eartune.errors import InputError
-from eartune.models.architecture import POCKETS
 
-TRAINED = {name: Path(__file__).with_name(f"{name}.safetensors") for name in POCKETS}
+TRAINED = Path(__file__).with_name("pocket.safetensors")
+"""What eartune ships: the weights that were trained on top of the packages'."""
 
 
 class PackageFile(NamedTuple):
@@ -44,9 +44,9 @@ SMOLLM2 = PackageFile(
 )
 
 
-def pocket_fingerprint(name: str) -> str:
-    """Return 12 hexadecimal characters that change with any weight of the checkpoint of this name."""
-    ours = hashlib.sha256(TRAINED[name].read_bytes()).hexdigest()
+def pocket_fingerprint() -> str:
+    """Return 12 hexadecimal characters that change with any weight of the checkpoint."""
+    ours = hashlib.sha256(TRAINED.read_bytes()).hexdigest()
     parts = [part.sha256 for part in (*WHISPER_PARTS, SMOLLM2)] + [ours]
     return hashlib.sha256("".join(parts).encode()).hexdigest()[:12]
 
