@@ -21,6 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.functional import kl_div, smooth_l1_loss
 
+from eartune.files import atomic
 from eartune.models.batch import Batch, Clip, Row
 from eartune.models.chat_format import InstructionPosition, render
 from eartune.models.families.qwen2_audio import CHAT, Qwen2Audio
@@ -38,7 +39,7 @@ DECAY_SHARE = 0.3  # constant, then linearly down to nothing over the last part
 SPOKEN_SHARE = 0.85
 TOKENS_A_BATCH = 1400
 LONGEST_CLIP = 110  # audio tokens, 4.4 s; longer ones cost more than they teach
-STATES_WEIGHT = 1.0
+STATES_WEIGHT = 2.0
 SAVE_SECONDS = 180
 
 
@@ -94,10 +95,10 @@ def align(
             losses = []
         if time.time() - saved_at > SAVE_SECONDS or step + 1 == len(batches):
             saved_at = time.time()
-            half_done = state_file.with_suffix(".part")
-            torch.save({"optimizer": optimizer.state_dict(), "done": step + 1}, half_done)
-            half_done.replace(state_file)
-            save_file(trained_tensors(pocket), work / "aligned.safetensors")
+            with atomic(state_file) as half_written:
+                torch.save({"optimizer": optimizer.state_dict(), "done": step + 1}, half_written)
+            with atomic(work / "aligned.safetensors") as half_written:
+                save_file(trained_tensors(pocket), half_written)
 
 
 def prepare(pocket: Qwen2Audio) -> None:

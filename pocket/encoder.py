@@ -22,6 +22,7 @@ from tqdm import trange
 
 from adapter import fit_adapter, viterbi
 from align import Clips, Heard
+from eartune.files import atomic
 from eartune.models.batch import Clip
 from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.models.lora import LoraLayers
@@ -33,13 +34,13 @@ from sentences import Sentence
 
 RANK = 64
 LEAVES = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
-ADAPTER_CLIPS = 3000  # for its first weights
+ADAPTER_CLIPS = 500  # for its first weights
 LEARNING_RATE = 1e-3
 WARM_UP_STEPS = 60
 DECAY_SHARE = 0.4  # constant, then linearly down to nothing over the last part
-POSITIONS_A_BATCH = 6000
+POSITIONS_A_BATCH = 3000
 CLOSENESS = 0.1  # the weight of the squared distance to the embedding that each frame is taken for
-SAVE_SECONDS = 180
+SAVE_SECONDS = 60
 
 
 class TokenTable(nn.Module):
@@ -107,6 +108,12 @@ class Ears:
             states = layer_output(layer, states, rows.lengths)
         return self.tower.pool(rows.unpack(states)), n_audio_tokens(2 * lengths)
 
+    def heard(self, lower: Lower, texts: Sequence[str]) -> list[Tensor]:
+        """Return the encoder's states of the first take of some texts, (tokens, 512) each."""
+        with torch.no_grad():
+            states, counts = self.states([lower[0, text] for text in texts])
+        return [some[:count] for some, count in zip(states, counts.tolist(), strict=True)]
+
     def frames(self, lower: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Return the adapter's frames (clips, tokens, 576) of some clips, and how many each has."""
         states, counts = self.states(lower)
@@ -152,13 +159,9 @@ def start_adapter(ears: Ears, sentences: Sequence[Sentence], lower: Lower, path:
     """Give the adapter its first weights, in closed form from the untrained encoder; they are kept in `path`."""
     if not path.exists():
         chosen = [sentence.text for sentence in sentences if not sentence.held_out][:ADAPTER_CLIPS]
-        states = []
-        for text in chosen:
-            with torch.no_grad():
-                found, counts = ears.states([lower[0, text]])
-            states.append(found[0, : int(counts[0])])
-        embeddings = ears.embeddings
-        torch.save(fit_adapter(states, [ears.tokens(text) for text in chosen], embeddings), path)
+        batches = [chosen[start : start + 25] for start in range(0, len(chosen), 25)]
+        states = [state for batch in batches for state in ears.heard(lower, batch)]
+        torch.save(fit_adapter(states, [ears.tokens(text) for text in chosen], ears.embeddings), path)
     weight, bias = torch.load(path, weights_only=True)
     with torch.no_grad():
         ears.adapter.linear.weight.copy_(weight)
@@ -196,10 +199,10 @@ def train_encoder(ears: Ears, sentences: Sequence[Sentence], lower: Lower, passe
             losses = []
         if time.time() - saved_at > SAVE_SECONDS or step + 1 == len(batches):
             saved_at = time.time()
-            save_file({name: value.detach().clone() for name, value in ears.trained.items()}, work / "encoder.part")
-            torch.save({"optimizer": optimizer.state_dict(), "done": step + 1}, state_file.with_suffix(".part"))
-            (work / "encoder.part").replace(work / "encoder.safetensors")
-            state_file.with_suffix(".part").replace(state_file)
+            with atomic(work / "encoder.safetensors") as half_written:
+                save_file({name: value.detach().clone() for name, value in ears.trained.items()}, half_written)
+            with atomic(state_file) as half_written:
+                torch.save({"optimizer": optimizer.state_dict(), "done": step + 1}, half_written)
 
 
 def put_back(ears: Ears, tensors: dict[str, Tensor]) -> None:
@@ -265,8 +268,8 @@ def hear_all(ears: Ears, sentences: Sequence[Sentence], lower: Lower, path: Path
                 count = int(counts[place])
                 tensors[f"{take}/{text}"] = states[place, :count].to(torch.float16).clone()
                 tensors[f"peaks/{take}/{text}"] = torch.tensor(ears.peaks(frames[place, :count], text))
-        save_file(tensors, path.with_suffix(".part"))
-        path.with_suffix(".part").replace(path)
+        with atomic(path) as half_written:
+            save_file(tensors, half_written)
     saved = load_file(path)
     clips = {}
     for name, states in saved.items():

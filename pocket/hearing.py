@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
 from acoustics import record
+from eartune.files import atomic
 from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.models.packed_attention import PackedRows
 from eartune.models.pocket.build import build_pocket
@@ -72,9 +73,8 @@ def _start() -> None:
 
 def _encode_shard(job: tuple[list[Sentence], int, Path]) -> None:
     sentences, take, path = job
-    half_done = path.with_suffix(".part")
-    save_file({sentence.text: hear(_listener, sentence, take) for sentence in sentences}, half_done)
-    half_done.replace(path)
+    with atomic(path) as half_written:
+        save_file({sentence.text: hear(_listener, sentence, take) for sentence in sentences}, half_written)
 
 
 def hear(listener: Qwen2Audio, sentence: Sentence, take: int) -> torch.Tensor:
