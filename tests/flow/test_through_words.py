@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -172,6 +173,19 @@ def test_models_that_hear_are_checked_for_listening_through_the_words_that_they_
 def test_the_report_says_how_they_answered(finished: Path) -> None:
     said = "Trained models answered through words: they wrote down what they heard, and read it without the sound."
     assert said in (finished / "report.md").read_text()
+
+
+def test_a_run_shows_first_how_the_cascade_compares_also_when_it_has_nothing_to_do(
+    finished: Path, data: Path, tmp_path: Path
+) -> None:
+    settings = experiment(data, "lora", ["untuned", "cascade", "text-only", "direct-mixing"])
+    (tmp_path / "lora.yaml").write_text(yaml.safe_dump(settings.model_dump(mode="json")))
+    command = ["run", str(tmp_path / "lora.yaml"), "--data", str(data), "--runs", str(finished.parent)]
+    shown = " ".join(CliRunner().invoke(app, command).output.split())
+    first = (
+        "from, the cascade (the untuned model's own transcript, read by the model tuned on text alone) reaches 0.0 %"
+    )
+    assert f"nothing to do Without a single recording to learn the task {first}" in shown
 
 
 def test_any_model_can_be_asked_in_either_way(finished: Path, data: Path) -> None:
