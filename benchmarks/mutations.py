@@ -48,7 +48,7 @@ INDEX, INDEX_TESTS = "src/eartune/data/recording_index.py", "tests/unit/data/tes
 LISTENING, KEYS = "src/eartune/inference/listening_check.py", "src/eartune/experiments/keys.py"
 COMPONENTS, BEAMS = "src/eartune/models/components.py", "src/eartune/models/generation/beam_search.py"
 RUNS = "tests/flow/test_experiment.py"
-KILLED = "tests/flow/test_kill_and_resume.py"
+KILLED, THROUGH_WORDS = "tests/flow/test_kill_and_resume.py", "tests/flow/test_through_words.py"
 DISK, DISK_TESTS = "src/eartune/training/disk_estimate.py", "tests/unit/training/test_disk_estimate.py"
 CLASSIFICATION, CLASSIFICATION_TESTS = (
     "src/eartune/tasks/classification.py",
@@ -215,9 +215,23 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "first finished stage loaded",
         RUNNER,
-        "elif place + 1 == n_stages or not folders[place + 1].is_finished:",
+        "elif place + 1 in (plan.transcribes_after, n_stages) or not folders[place + 1].is_finished:",
         "elif place == 0:",
         f"{RUNS}::test_the_last_of_two_finished_stages_is_loaded",
+    ),
+    (
+        "tuned weights transcribe",
+        "src/eartune/inference/asr.py",
+        "with model.untuned.put_back():",
+        "if True:",
+        THROUGH_WORDS,
+    ),
+    (
+        "what alignment taught is not kept",
+        "src/eartune/experiments/finished_model.py",
+        "load_weights(model, finished.aligned)",
+        "pass",
+        THROUGH_WORDS,
     ),
     (
         "labels are no part of a model's key",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import ValidationError
 from rich.console import Console
@@ -18,7 +18,7 @@ from eartune.experiments.runner import RunOutcome
 from eartune.experiments.runner import run as run_experiment
 from eartune.files import read_json
 from eartune.models.architecture import Architecture
-from eartune.settings import Decoding, explain
+from eartune.settings import Decoding, Through, explain
 from eartune.tasks.prediction import Prediction, read_predictions
 from eartune.tasks.settings import DEFAULT_TASK, read_task
 from eartune.tasks.task import Answer, Task
@@ -33,7 +33,13 @@ Answers = str | Path | Sequence[Prediction] | Sequence[Answer | None]
 """The path of a predictions file, predictions, or answers, where None is a missing answer."""
 
 
-def load(model: str | Path, *, task: Task | None = None, utterances: Sequence[Utterance] = ()) -> "TrainedModel":
+def load(
+    model: str | Path,
+    *,
+    task: Task | None = None,
+    utterances: Sequence[Utterance] = (),
+    through: Through | None = None,
+) -> "TrainedModel":
     """Load a model, which can then decode any number of recordings.
 
     model: the folder of a finished model of a run, such as runs/orders/curriculum-20pct-seed0; a folder that
@@ -41,9 +47,13 @@ def load(model: str | Path, *, task: Task | None = None, utterances: Sequence[Ut
         family, as a folder or by its name on the hub.
     task: the task of the run, if it was given from Python; for an untuned checkpoint, its task (default: SLU).
     utterances: for an untuned checkpoint, labelled utterances, from which the task collects its labels.
+    through: "words" to let it write down the words of a recording and answer from these alone, "nothing" to let it
+        answer in one pass; by default as in its run, or in one pass. A model with LoRA transcribes with its weights
+        from before tuning, any other with those that it has.
 
     Returns a `TrainedModel` in evaluation mode, on the GPU if there is one. Raises InputError for a folder that holds
-    no model, for a name that is neither a folder nor on the hub, and for a family that is not supported.
+    no model, for a name that is neither a folder nor on the hub, for a family that is not supported, and for an
+    exported model that is to answer through words but has its LoRA merged.
 
     >>> model = eartune.load("runs/orders/curriculum-20pct-seed0")
     >>> frame = model.predict("order.wav")
@@ -53,19 +63,21 @@ def load(model: str | Path, *, task: Task | None = None, utterances: Sequence[Ut
     from eartune.models.registry import load as load_architecture
     from eartune.models.registry import untuned_architecture
 
+    if through not in (None, *get_args(Through)):
+        raise InputError(f"through is {through!r}; it must be one of {', '.join(map(repr, get_args(Through)))}")
     folder = Path(model)
     is_checkpoint = (folder / "config.json").is_file()  # every checkpoint in the hub's layout has one
     if folder.is_dir() and not is_checkpoint:
-        return load_finished_model(folder, task)
+        return load_finished_model(folder, task, through)
     exported = _exported_settings(str(model))
     if exported is not None:
-        return _load_exported(exported, str(model), task)
+        return _load_exported(exported, str(model), task, through)
     try:
         architecture = untuned_architecture(str(model))
     except OSError as error:
         raise _not_found(model, error) from error
-    asked = task or DEFAULT_TASK
-    return TrainedModel(load_architecture(architecture), asked, asked.labels(utterances), architecture, Decoding())
+    asked, decoding = task or DEFAULT_TASK, Decoding(through=through or "nothing")
+    return TrainedModel(load_architecture(architecture), asked, asked.labels(utterances), architecture, decoding)
 
 
 def run(
@@ -197,7 +209,7 @@ def _matched(utterances: Sequence[Utterance], predictions: Iterable[Prediction],
     return rows
 
 
-def _load_exported(exported: dict[str, Any], folder: str, task: Task | None) -> "TrainedModel":
+def _load_exported(exported: dict[str, Any], folder: str, task: Task | None, through: Through | None) -> "TrainedModel":
     """The model in a folder that `eartune export` wrote."""
     from eartune.inference.trained_model import TrainedModel
     from eartune.models.registry import load as load_architecture
@@ -206,7 +218,12 @@ def _load_exported(exported: dict[str, Any], folder: str, task: Task | None) -> 
     if asked is None:
         raise InputError(f"{folder}: its task was given from Python; give it again, as in load(..., task=MyTask())")
     architecture = Architecture.model_validate(exported["architecture"] | {"checkpoint": folder})
-    decoding = Decoding.model_validate(exported["decoding"])
+    decoding = Decoding.model_validate(exported["decoding"] | ({} if through is None else {"through": through}))
+    if decoding.through == "words" and exported.get("lora_is_merged", True):  # older exports do not say
+        raise InputError(
+            f"{folder}: was exported with its LoRA merged, and so cannot transcribe with its weights from before "
+            "tuning; load the model from its run to ask it through words"
+        )
     labels = asked.read_labels(exported["labels"])
     return TrainedModel(load_architecture(architecture), asked, labels, architecture, decoding, exported["preface"])
 

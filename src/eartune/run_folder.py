@@ -8,6 +8,7 @@ runs/                                RunsFolder
         cells.json                   the models of the grid; those of earlier grids stay but are not reported
         references.jsonl             the test with its right answers
         report.html  report.md  curve.svg
+        headline.txt                 the report's sentences about the cascade, which the terminal shows too
         encoded/<key>.safetensors    what a frozen encoder computed from one recording
         transcripts/<key>/           <recogniser>.jsonl, the test's transcripts for a cascade
         stages/<name>-<key>/         StageFolder, shared by all models that train the same stage
@@ -109,6 +110,15 @@ class RunFolder:
     def curve(self) -> Path:
         """The file of the curve of scores by budget, in SVG."""
         return self.path / "curve.svg"
+
+    @property
+    def headline(self) -> Path:
+        """The file of the report's sentences about the cascade; there is none where the run has no cascade."""
+        return self.path / "headline.txt"
+
+    def read_headline(self) -> str:
+        """Return those sentences; empty where there are none."""
+        return self.headline.read_text(encoding="utf-8").strip() if self.headline.is_file() else ""
 
     def transcripts(self, key: str, recogniser: str) -> Path:
         """Return the file of the test's transcripts by one recogniser, "self" or a name on the hub."""

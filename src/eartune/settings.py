@@ -69,8 +69,12 @@ class Training(Section):
     max_grad_norm: float = Field(default=1.0, gt=0)
 
 
+Through = Literal["nothing", "words"]
+"""What a model passes through on its way from a recording to its answer: nothing, or the words that it writes down."""
+
+
 class Decoding(Section):
-    """The settings of decoding: beams, length, batches and constraints."""
+    """The settings of decoding: beams, length, batches, constraints, and whether words are written first."""
 
     beams: int = Field(default=3, ge=1)
     """Beam size; 1 is greedy. For the paper, 3 is reported."""
@@ -80,6 +84,9 @@ class Decoding(Section):
     """Utterances that are decoded together."""
     constrain: Literal["nothing", "schema"] = "nothing"
     """`schema` permits only JSON with labels of the data; an answer that reaches the limit of tokens is closed."""
+    through: Through = "nothing"
+    """`words`: a trained model writes down the words of a recording, then reads them without the sound and answers.
+    It writes with its weights from before tuning, and reads with the tuned ones; without LoRA it has these alone."""
 
 
 def explain(error: ValidationError, name: str) -> str:

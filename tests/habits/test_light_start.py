@@ -12,7 +12,7 @@ NEEDS_TORCH = (
     *("models.activation_memory", "models.audio_llm", "models.batch", "models.checkpoint_check", "models.collator"),
     *("models.components", "models.families", "models.fused", "models.generation", "models.lora", "models.nf4"),
     *("models.packed_attention", "models.pocket.build", "models.registry", "models.rows", "models.size_from_config"),
-    *("models.whisper_encoder",),
+    *("models.untuned_weights", "models.whisper_encoder"),
     *(
         "training.callbacks",
         "training.encoder_cache",

@@ -43,7 +43,7 @@ def test_an_unknown_name_is_refused() -> None:
 def test_the_functions_keep_their_arguments() -> None:
     signatures = {name: [*inspect.signature(getattr(eartune, name)).parameters] for name in ("load", "run", "compare")}
     assert signatures == {
-        "load": ["model", "task", "utterances"],
+        "load": ["model", "task", "utterances", "through"],
         "run": ["experiment", "data", "runs", "schemes", "task", "console"],
         "compare": ["references", "first", "second", "task"],
     }

@@ -41,6 +41,11 @@ def test_a_fault_is_one_sentence_with_file_and_place(values: object, said: str) 
     assert fault(Training, values) == f"demo.yaml: {said}"
 
 
+def test_what_an_answer_passes_through_is_nothing_or_words() -> None:
+    assert Decoding().through == "nothing"
+    assert fault(Decoding, {"through": "letters"}) == "demo.yaml: through: input should be 'nothing' or 'words'"
+
+
 def test_all_faults_are_told_in_a_line_each() -> None:
     assert fault(Training, {"batch_size": 0, "lora": {"rnk": 8, "alfa": 1}, "max_grad_norm": "no"}).split("\n") == [
         "demo.yaml: batch_size: input should be greater than or equal to 1",

@@ -13,6 +13,7 @@ from eartune.data.audio import AUDIO_SUFFIXES
 from eartune.data.recording_index import RecordingIndex
 from eartune.errors import InputError
 from eartune.files import atomic, json_line
+from eartune.settings import Through
 
 
 def predict(
@@ -21,6 +22,10 @@ def predict(
     ],
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Recordings, or folders of them.")],
     out: Annotated[Path | None, typer.Option(help="The file to write; by default the terminal.")] = None,
+    through: Annotated[
+        Through | None,
+        typer.Option(help="words: it writes down the words, then answers from these alone; by default as in its run."),
+    ] = None,
 ) -> None:
     """Decode recordings (wav, flac, ogg, mp3; any rate and channels) with a model that `run` made.
 
@@ -31,7 +36,7 @@ def predict(
 
     recordings = list(find_recordings(paths))
     RecordingIndex().examine(recordings)  # so that a bad recording is found before any is decoded
-    trained = load(model)
+    trained = load(model, through=through)
     with _output(out) as lines:
         for prediction in trained.stream(recordings):
             row = prediction.to_json(trained.task)

@@ -7,6 +7,7 @@ import typer
 
 from eartune.cli.console import console as terminal
 from eartune.report import read_results, terminal_table, write_report
+from eartune.run_folder import RunFolder
 
 
 def report(folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, such as runs/demo.")]) -> None:
@@ -16,5 +17,7 @@ def report(folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run's f
     """
     page = write_report(folder)
     console = terminal()
+    if headline := RunFolder(folder).read_headline():
+        console.print(headline, markup=False, highlight=False)
     console.print(terminal_table(read_results(folder)))
     console.print(f"report: {page}")

@@ -25,6 +25,8 @@ def run(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsRoo
     show_licences(settings, console)
     outcome = run_experiment(settings, data=data, runs=runs, console=console)
     results = outcome.results
+    if headline := outcome.folder.read_headline():
+        console.print(headline, markup=False, highlight=False)
     console.print(terminal_table(results))
     console.print(f"report: {outcome.folder.html}")
     takes_recordings = {scheme.label for scheme in settings.grid.schemes if scheme.asking.transcribed_by is None}

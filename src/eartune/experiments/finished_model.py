@@ -6,15 +6,17 @@ from typing import Any
 
 from eartune.errors import InputError
 from eartune.experiments.experiment import Experiment
+from eartune.experiments.plan import ALIGN
 from eartune.files import read_json
 from eartune.inference.trained_model import TrainedModel
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.registry import load
 from eartune.run_folder import ModelFolder, RunFolder
+from eartune.settings import Through
 from eartune.tasks.settings import read_task
 from eartune.tasks.task import Labels, Task
 from eartune.training.schemes import SCHEMES
-from eartune.training.trainer import load_weights
+from eartune.training.trainer import load_weights, saved_names
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,15 @@ class FinishedModel:
     labels: Labels
     preface: str
     """The part of the prompt before the instruction."""
+    through: Through
+    """Whether the run's answers came through words."""
+    aligned: Path | None
+    """The file of the weights after the alignment stage, before the model was tuned; None without such a stage."""
+
+    @property
+    def has_lora(self) -> bool:
+        """Whether it was trained with LoRA."""
+        return self.weights is not None and self.experiment.training.lora is not None
 
 
 def read_finished_model(path: Path, task: Task | None = None) -> FinishedModel:
@@ -50,10 +61,22 @@ def read_finished_model(path: Path, task: Task | None = None) -> FinishedModel:
     experiment = Experiment.model_validate(settings if task is None else settings | {"task": task})
     plan = folder.read_plan()
     if plan.get("transcribed_by"):
-        raise InputError(f"{path}: is a cascade, which needs the transcripts of a recogniser; name another model")
+        raise InputError(
+            f"{path}: is a cascade, which needs the transcripts of a recogniser; name another model, such as that of "
+            "text-only tuning, and ask it through words"
+        )
     labels = experiment.task.read_labels(read_json(folder.labels))
     stages = folder.read_stage_folders()
-    return FinishedModel(folder, experiment, stages[-1].weights if stages else None, labels, plan["preface"])
+    is_aligned = bool(experiment.data.alignment and plan["stages"] and plan["stages"][0]["name"] == ALIGN)
+    return FinishedModel(
+        folder=folder,
+        experiment=experiment,
+        weights=stages[-1].weights if stages else None,
+        labels=labels,
+        preface=plan["preface"],
+        through=plan.get("through", "nothing"),
+        aligned=stages[0].weights if is_aligned else None,
+    )
 
 
 def _without_schemes_from_python(settings: dict[str, Any]) -> dict[str, Any]:
@@ -63,22 +86,31 @@ def _without_schemes_from_python(settings: dict[str, Any]) -> dict[str, Any]:
     return settings | {"grid": settings["grid"] | {"schemes": known or [{"type": "untuned"}]}}
 
 
-def load_audio_llm(finished: FinishedModel) -> AudioLLM:
-    """Load the base weights and the trained weights; return the model in evaluation mode."""
+def load_audio_llm(finished: FinishedModel, through: Through = "nothing") -> AudioLLM:
+    """Load the base weights and the trained weights; return the model in evaluation mode.
+
+    To answer through words, a model with LoRA keeps the values from before its tuning of all that was tuned.
+    """
     model = load(finished.experiment.architecture)
     if finished.weights is not None:
         if finished.experiment.training.lora is not None:
             model.lora.add(finished.experiment.training.lora, seed=0)
+        if through == "words" and finished.has_lora:
+            if finished.aligned is not None:
+                load_weights(model, finished.aligned)
+            model.untuned.keep(saved_names(finished.weights))
         load_weights(model, finished.weights)
     model.module.eval()
     return model
 
 
-def load_finished_model(path: Path, task: Task | None = None) -> TrainedModel:
-    """Load the model in the folder of a finished model, ready to answer recordings."""
+def load_finished_model(path: Path, task: Task | None = None, through: Through | None = None) -> TrainedModel:
+    """Load the model in the folder of a finished model, ready to answer recordings.
+
+    It answers as in its run, or, if `through` is given, in that way.
+    """
     finished = read_finished_model(path, task)
-    experiment = finished.experiment
-    model = load_audio_llm(finished)
-    return TrainedModel(
-        model, experiment.task, finished.labels, experiment.architecture, experiment.decoding, finished.preface
-    )
+    experiment, through = finished.experiment, through or finished.through
+    decoding = experiment.decoding.model_copy(update={"through": through})
+    model = load_audio_llm(finished, through)
+    return TrainedModel(model, experiment.task, finished.labels, experiment.architecture, decoding, finished.preface)

@@ -30,7 +30,7 @@ class CellKeys:
     stages: tuple[str, ...]
     """The key of each stage of the plan."""
     transcripts: str
-    """The key of the transcripts of the test by the recogniser, which may be the model after its alignment stage."""
+    """The key of the transcripts of the test by the recogniser, which may be the model after some of its stages."""
     model: str
     """The key of the answers and the scores."""
 
@@ -66,10 +66,12 @@ class Keys:
         for stage in plan.stages:
             stages.append(self._stage(stage, plan.cell.seed, stages[-1] if stages else self.base))
         asking = plan.asking
-        recogniser = [self.base, *stages[: plan.n_alignment_stages], asking.transcribed_by]
+        recogniser = [self.base, *stages[: plan.transcribes_after], asking.transcribed_by]
         transcripts = digest([recogniser, self._test])
-        decoding = self.experiment.decoding.model_dump(mode="json", exclude={"batch_size"})
+        decoding = self.experiment.decoding.model_dump(mode="json", exclude={"batch_size", "through"})
         asked = [plan.preface, asking.transcribed_by and [transcripts, asking.normalize_transcripts]]
+        if plan.through != "nothing":  # a cascade may read the same transcripts, but its answers lack the words
+            asked.append(plan.through)
         return CellKeys(tuple(stages), transcripts, digest([self.base, stages, decoding, self._test, asked]))
 
     def _stage(self, stage: Stage, seed: int, before: str) -> str:

@@ -24,7 +24,7 @@ from eartune.experiments.progress import RunProgress
 from eartune.files import write_json
 from eartune.report.result import ListeningRecord, RunResult
 from eartune.run_folder import RunFolder, StageFolder
-from eartune.settings import Component
+from eartune.settings import Component, Decoding
 from eartune.tasks.prediction import Prediction
 from eartune.training.schemes import SELF, Stage
 
@@ -85,7 +85,7 @@ def make_model(context: RunContext, plan: CellPlan, keys: CellKeys, result: RunR
     model = train_model(context, plan, keys, len(plan.stages))
     encoded = context.encoder_cache().test_clips(model, test, context.watch(f"{name}: encoding the test"))
     rows = context.rows(model, plan.preface, encoded)
-    predictions = decode_test(context, model, test, rows, name)
+    predictions = decode_test(context, plan, model, test, rows)
     seconds = {
         "train": sum(folder.seconds for folder in stage_folders(context.folder, plan, keys)),
         "decode": folder.decode_seconds,
@@ -104,7 +104,10 @@ def make_model(context: RunContext, plan: CellPlan, keys: CellKeys, result: RunR
 
 
 def examples_to_decode(context: RunContext, plan: CellPlan, keys: CellKeys) -> tuple[Example, ...]:
-    """Return the examples of the test, with transcripts if the scheme lets a recogniser transcribe them."""
+    """Return the examples of the test, with transcripts if the model reads these instead of the recordings.
+
+    All models whose recogniser is the same share its transcripts.
+    """
     from eartune.inference.asr import load_recogniser, model_as_recogniser, transcribe
 
     asking, test = plan.asking, context.pools.test
@@ -114,8 +117,8 @@ def examples_to_decode(context: RunContext, plan: CellPlan, keys: CellKeys) -> t
     def recogniser() -> Callable[[Sequence[Example]], Sequence[str]]:
         if asking.transcribed_by != SELF:
             return load_recogniser(str(asking.transcribed_by), context.experiment.architecture.cut_silence)
-        # Without the scheme's own stages: a model may forget transcription when it is tuned for the task.
-        model = train_model(context, plan, keys, plan.n_alignment_stages)
+        # Before the scheme's own stages, if it can: a model may forget transcription when it is tuned for the task.
+        model = train_model(context, plan, keys, plan.transcribes_after)
         encoded = context.encoder_cache().test_clips(model, test, context.watch(f"{plan.cell.name}: encoding the test"))
         return model_as_recogniser(context.rows(model, encoded=encoded))
 
@@ -131,7 +134,8 @@ def examples_to_decode(context: RunContext, plan: CellPlan, keys: CellKeys) -> t
 def train_model(context: RunContext, plan: CellPlan, keys: CellKeys, n_stages: int) -> "AudioLLM":
     """Return the model after the first `n_stages` stages of the plan; finished stages are loaded, others are trained.
 
-    Of several finished stages in a row only the last is loaded, as its file holds the weights of those before it.
+    Of several finished stages in a row only the last is loaded, as its file holds the weights of those before it. A
+    model that answers through words keeps the weights with which it transcribes.
     """
     from eartune.models.registry import load
     from eartune.training.trainer import load_weights
@@ -142,10 +146,13 @@ def train_model(context: RunContext, plan: CellPlan, keys: CellKeys, n_stages: i
         model.lora.add(experiment.training.lora, plan.cell.seed)
     folders = stage_folders(context.folder, plan, keys)[:n_stages]
     for place, (stage, folder) in enumerate(zip(plan.stages, folders, strict=False)):
+        if plan.through == "words" and place == plan.transcribes_after:
+            tuned = {component for later in plan.stages[place:] for component in later.trainable}
+            model.untuned.keep(model.components.names_to_train(tuned))
         was_finished = folder.is_finished
         if not was_finished:
             train_one_stage(context, plan, model, stage, folder)
-        elif place + 1 == n_stages or not folders[place + 1].is_finished:
+        elif place + 1 in (plan.transcribes_after, n_stages) or not folders[place + 1].is_finished:
             load_weights(model, folder.weights)
         context.count(context.folder.model(plan.cell.name).path / folder.path.name, train_units(stage), was_finished)
     return model
@@ -173,12 +180,18 @@ def stage_folders(folder: RunFolder, plan: CellPlan, keys: CellKeys) -> tuple[St
     return tuple(folder.stage(stage.name, key) for stage, key in zip(plan.stages, keys.stages, strict=True))
 
 
+def decoding_of(context: RunContext, plan: CellPlan) -> Decoding:
+    """Return the experiment's settings of decoding, of which `through` concerns only some of its models."""
+    return context.experiment.decoding.model_copy(update={"through": plan.through})
+
+
 def decode_test(
-    context: RunContext, model: "AudioLLM", test: Sequence[Example], rows: "RowMaker", name: str
+    context: RunContext, plan: CellPlan, model: "AudioLLM", test: Sequence[Example], rows: "RowMaker"
 ) -> tuple[Prediction, ...]:
     """Decode the test, resuming if it was interrupted; return the predictions. The time it takes is saved as well."""
     from eartune.inference.decode import decode
 
+    name = plan.cell.name
     units, folder = decode_units(context.pools), context.folder.model(name)
     show = context.watch(f"{name}: decoding the test", units)
     earlier, started = folder.decode_seconds, time.monotonic()
@@ -187,8 +200,7 @@ def decode_test(
         write_json(folder.decoding, {"seconds": earlier + time.monotonic() - started})
         show(done, total)
 
-    decoding = context.experiment.decoding
-    predictions = decode(model, test, rows, decoding, folder.predictions, context.name_of, note)
+    predictions = decode(model, test, rows, decoding_of(context, plan), folder.predictions, context.name_of, note)
     context.progress.done(units)
     return predictions
 
@@ -206,13 +218,12 @@ def score(context: RunContext, predictions: Sequence[Prediction]) -> dict[str, S
 def check_listening(
     context: RunContext, plan: CellPlan, model: "AudioLLM", rows: "RowMaker", metric: str
 ) -> ListeningRecord | None:
-    """Run the listening check; return its record, or None for a model that reads transcripts."""
+    """Run the listening check; return its record, or None for a cascade, whose model does not hear."""
     from eartune.inference.listening_check import ONE_MEANING, check_listening
 
-    if plan.asking.transcribed_by is not None:
+    if plan.asking.transcribed_by is not None and plan.through == "nothing":
         return None
-    pools, decoding = context.pools, context.experiment.decoding
-    found = check_listening(model, pools.test, rows, metric, decoding)
+    found = check_listening(model, context.pools.test, rows, metric, decoding_of(context, plan))
     if found is None:
         return ListeningRecord(reason=ONE_MEANING)
     if not found.listens:

@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
@@ -14,9 +14,10 @@ from eartune.data.utterance import Utterance
 from eartune.errors import InputError
 from eartune.experiments.experiment import Alignment, Cell, Experiment
 from eartune.models.size_from_config import size_of
+from eartune.settings import Through
 from eartune.tasks.task import Labels, Task
 from eartune.training.memory_estimate import Footprint, footprint
-from eartune.training.schemes import Asking, Stage
+from eartune.training.schemes import SELF, Asking, Stage
 
 ALIGN = "align"
 
@@ -48,8 +49,11 @@ class CellPlan:
     """How the model is prompted for the test."""
     preface: str
     """The part of the prompt before the instruction: labels and examples."""
-    n_alignment_stages: int
-    """The number of alignment stages, 0 or 1, before the stages of the scheme."""
+    through: Through
+    """Whether the model listens and answers in one pass, or through the words that it writes down of the test."""
+    transcribes_after: int
+    """The number of stages, of those for alignment and of the scheme, after which a model that is its own recogniser
+    transcribes: those for alignment. It is all of them through words without LoRA, as no untuned weights are kept."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +153,12 @@ def _plan_cell(experiment: Experiment, pools: Pools, cell: Cell) -> CellPlan:
     stages = cell.scheme.stages(pools.text, (*pools.source_speech, *speech), synthetic)
     alignment, asking = _alignment(experiment.alignment, pools), cell.scheme.asking
     preface = _preface(cell.scheme.label, asking, pools, experiment)
-    return CellPlan(cell, speech, (*alignment, *stages), asking, preface, len(alignment))
+    all_stages, n_untuned = (*alignment, *stages), len(alignment)
+    if experiment.decoding.through == "nothing" or not stages or asking.transcribed_by is not None:
+        return CellPlan(cell, speech, all_stages, asking, preface, "nothing", n_untuned)
+    asking = replace(asking, transcribed_by=SELF, normalize_transcripts=True)
+    transcribes_after = len(all_stages) if experiment.training.lora is None else n_untuned
+    return CellPlan(cell, speech, all_stages, asking, preface, "words", transcribes_after)
 
 
 def _preface(scheme: str, asking: Asking, pools: Pools, experiment: Experiment) -> str:

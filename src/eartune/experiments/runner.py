@@ -156,7 +156,8 @@ def write_plan(
         "cell": plan.cell.name,
         "seed": plan.cell.seed,
         "preface": plan.preface,
-        "transcribed_by": plan.asking.transcribed_by,
+        "through": plan.through,
+        "transcribed_by": plan.asking.transcribed_by if plan.through == "nothing" else None,
     }
     write_json(folder.plan, head | {"stages": rows})
 

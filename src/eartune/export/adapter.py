@@ -15,12 +15,11 @@ def save_adapter(model: AudioLLM, run: FinishedModel, folder: Path) -> None:
     """Write adapter_config.json and adapter_model.safetensors; raises InputError if more than LoRA was trained."""
     lora, components = run.experiment.training.lora, model.components
     if lora is None or run.weights is None:
-        raise InputError(f"{run.folder}: has no LoRA; export the whole model, without --adapter")
+        raise InputError(f"{run.folder.path}: has no LoRA; export the whole model, without --adapter")
     if others := sorted(name for name, _ in components.trained() if "lora_" not in name):
         component = components.component_of(others[0])
-        raise InputError(
-            f"{run.folder}: its {component} was trained too, which an adapter cannot hold; export without --adapter"
-        )
+        instead = "export without --adapter" if run.through == "nothing" else "load it from its run with eartune.load"
+        raise InputError(f"{run.folder.path}: its {component} was trained too, which an adapter cannot hold; {instead}")
     folder.mkdir(parents=True)
     config = LoraConfig(
         r=lora.rank,

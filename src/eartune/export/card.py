@@ -11,6 +11,7 @@ from eartune.experiments.finished_model import FinishedModel
 from eartune.files import read_json, write_text
 from eartune.models.chat_format import ChatFormat, render
 from eartune.report.notes import spoken_by
+from eartune.tasks.transcription import TRANSCRIBE
 
 
 def write_card(run: FinishedModel, chat: ChatFormat, path: Path, adapter: bool = False) -> None:
@@ -24,7 +25,10 @@ def write_card(run: FinishedModel, chat: ChatFormat, path: Path, adapter: bool =
     if scheme is None or scheme.uses_synthetic:
         learned += ["synthetic_speech"]
     task, metrics = experiment.task, experiment.task.metrics(run.labels)
-    prompt = render(chat, run.preface + task.instruction(run.labels), None, experiment.architecture.instruction)
+    position, question = experiment.architecture.instruction, run.preface + task.instruction(run.labels)
+    through_words = run.through == "words"
+    prompt = render(chat, TRANSCRIBE if through_words else question, None, position)
+    reading = render(chat, question, "WORDS", position)
     environment = Environment(
         loader=PackageLoader("eartune.export", "."), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -36,6 +40,7 @@ def write_card(run: FinishedModel, chat: ChatFormat, path: Path, adapter: bool =
         adapter=adapter,
         before=json.dumps(prompt.before, ensure_ascii=False),
         after=json.dumps(prompt.after, ensure_ascii=False),
+        reading=json.dumps(reading.before, ensure_ascii=False) if through_words else None,
         scores=[(metrics[name].definition, name, score) for name, score in scores.items()],
         licences=[f"**{name}**" if restricted else name for name, restricted in experiment.data.licences.items()],
         learned_from_voices=spoken_by({name: pool for name, pool in data.items() if name in learned}),

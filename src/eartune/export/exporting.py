@@ -50,7 +50,8 @@ def export_run(run_dir: Path, to: Path, print_line: PrintLine, adapter: bool = F
     """Write a model of a run to the folder `to`, which appears only if plain transformers computes the same logits.
 
     With `adapter`, only its LoRA is written, for peft. Raises InputError if `to` is not empty, if no recording of the
-    test exists any more, if the logits differ, or if more than LoRA was trained and only an adapter is requested.
+    test exists any more, if the logits differ, if more than LoRA was trained and only an adapter is requested, or if
+    LoRA would be merged into a model that answers through words.
     """
     if not transformers_is_at_least("5.23"):
         raise InputError(
@@ -59,6 +60,11 @@ def export_run(run_dir: Path, to: Path, print_line: PrintLine, adapter: bool = F
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise InputError(f"{to}: exists already; name a new folder, or an empty one")
     run = read_finished_model(run_dir)
+    if run.through == "words" and run.has_lora and not adapter:
+        raise InputError(
+            f"{run_dir}: transcribes without its LoRA and answers with it, which one merged checkpoint cannot; "
+            "export with --adapter, or load the model from its run with eartune.load"
+        )
     examples = test_examples(run)
     model = load_audio_llm(run)
     stored = next(model.module.parameters()).dtype
@@ -91,7 +97,8 @@ def exported_settings(run: FinishedModel) -> dict[str, Any]:
         "labels": run.labels.to_json(),
         "preface": run.preface,
         "architecture": experiment.architecture.model_dump(mode="json", exclude={"checkpoint"}),
-        "decoding": experiment.decoding.model_dump(mode="json"),
+        "decoding": experiment.decoding.model_dump(mode="json") | {"through": run.through},
+        "lora_is_merged": run.has_lora,
     }
 
 

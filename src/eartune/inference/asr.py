@@ -1,14 +1,15 @@
-"""Transcribe the test with the untuned model or with another speech recogniser: the first half of a cascade."""
+"""Transcribe recordings with the untuned model or with another speech recogniser, for a model that then reads."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from eartune.data.audio import SAMPLE_RATE, load_audio
-from eartune.data.example import Asked, Example
+from eartune.data.example import Example
+from eartune.data.normalization import normalize_spoken_text
 from eartune.inference.answers import answer_all
-from eartune.inference.decode import ask
+from eartune.models.batch import Clip
+from eartune.models.generation.generate import generate
 from eartune.models.rows import RowMaker
 from eartune.progress import Progress
 from eartune.settings import Decoding
@@ -43,13 +44,28 @@ def transcribe(
 
 def model_as_recogniser(rows: RowMaker) -> Recogniser:
     """Return a recogniser that prompts the audio LLM itself for a transcript."""
-    rows.model.module.eval()
 
     def recognise(batch: Sequence[Example]) -> Sequence[str]:
-        asked = [replace(example, asked=Asked.WORDS) for example in batch]
-        return ask(rows.model, asked, rows, WORDS)
+        return heard(rows, [rows.clip(example.recording) for example in batch if example.recording is not None])
 
     return recognise
+
+
+def heard(rows: RowMaker, clips: Sequence[Clip]) -> list[str]:
+    """Return the transcripts of one batch of clips, which the model writes with its weights from before tuning.
+
+    A model of which these weights are not kept transcribes with those that it has.
+    """
+    model = rows.model
+    model.module.eval()
+    batch = model.collate([rows.to_transcribe(clip) for clip in clips]).to(model.device)
+    with model.untuned.put_back():
+        return generate(model, batch, WORDS)
+
+
+def words_to_read(rows: RowMaker, clips: Sequence[Clip]) -> list[str]:
+    """Return what a model that answers through words reads of one batch: lower case and no punctuation."""
+    return [normalize_spoken_text(text) for text in heard(rows, clips)]
 
 
 def load_recogniser(name: str, cut_silence: bool) -> Recogniser:

@@ -22,13 +22,17 @@ def decode(
     name_of: Callable[[Path], str],
     progress: Progress,
 ) -> tuple[Prediction, ...]:
-    """Return predictions in the order of the examples, saved in `path`; `name_of` returns a recording's name."""
+    """Return predictions in the order of the examples, saved in `path`; `name_of` returns a recording's name.
+
+    Examples to be answered through words have their transcripts, which the predictions then hold too.
+    """
     model.module.eval()
 
     def predicted(example: Example, text: str) -> Prediction:
         answer, status = rows.task.parse(text, rows.labels)
         file = None if example.recording is None else name_of(example.recording.path)
-        return Prediction(example.utterance.id, file, text, status, answer)
+        words = example.transcript if decoding.through == "words" else None
+        return Prediction(example.utterance.id, file, text, status, answer, words)
 
     texts = answer_all(
         examples,

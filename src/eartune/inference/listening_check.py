@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from eartune.data.example import Example
 from eartune.evaluation.metrics import Answered, evaluate
+from eartune.inference.asr import words_to_read
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Clip, Row
 from eartune.models.generation.generate import generate
@@ -17,6 +19,7 @@ from eartune.tasks.task import Answer, Task
 
 CLIPS = 8
 LEAST_CHANGE = 1e-3  # nats per token; it is exactly 0 for a model that gets no audio
+_T = TypeVar("_T")
 ONE_MEANING = "all recordings of the test have one meaning, so there is nothing to swap"
 
 
@@ -54,13 +57,15 @@ class ListeningCheck:
 def check_listening(
     model: AudioLLM, examples: Sequence[Example], rows: RowMaker, metric: str, decoding: Decoding
 ) -> ListeningCheck | None:
-    """Check a model on up to 8 spoken examples with different right answers; return None if there are not two."""
+    """Check a model on up to 8 spoken examples with different right answers; return None if there are not two.
+
+    A model that answers through words is asked in that way: sounds are swapped, and it reads what it writes of them.
+    """
     chosen = _with_different_answers(examples, rows.task)[:CLIPS]
     if len(chosen) < 2:
         return None
-    learned = [rows.to_learn(example) for example in chosen]
-    swapped = [replace(row, clip=other.clip) for row, other in zip(learned, learned[1:] + learned[:1], strict=True)]
-    muted = [replace(row, clip=_silence(rows, example)) for row, example in zip(learned, chosen, strict=True)]
+    shown = _rows_with_words if decoding.through == "words" else _rows_with_clips
+    learned, swapped, muted = shown(rows, chosen)
     silent, own = ([replace(row, answer=None) for row in asked] for asked in (muted, learned))
     right = _log_probabilities(model, learned)
     greedy = decoding.model_copy(update={"beams": 1})
@@ -78,6 +83,32 @@ def _with_different_answers(examples: Sequence[Example], task: Task) -> list[Exa
     for example in examples:
         first.setdefault(task.reference(example.utterance), example)
     return list(first.values())
+
+
+RowsOfSounds = tuple[list[Row], list[Row], list[Row]]
+"""Rows with the right answers of some examples: to their own clips, to swapped clips, and to silence."""
+
+
+def _rows_with_clips(rows: RowMaker, examples: Sequence[Example]) -> RowsOfSounds:
+    learned = [rows.to_learn(example) for example in examples]
+    swapped = [replace(row, clip=other.clip) for row, other in zip(learned, _swapped(learned), strict=True)]
+    muted = [replace(row, clip=_silence(rows, example)) for row, example in zip(learned, examples, strict=True)]
+    return learned, swapped, muted
+
+
+def _rows_with_words(rows: RowMaker, examples: Sequence[Example]) -> RowsOfSounds:
+    """The words that the model writes of each sound in its place, as it is asked through words."""
+    own = words_to_read(rows, [rows.clip(example.recording) for example in examples if example.recording is not None])
+    silent = words_to_read(rows, [_silence(rows, example) for example in examples])
+
+    def reading(words: Sequence[str]) -> list[Row]:
+        return [rows.to_learn(replace(example, transcript=read)) for example, read in zip(examples, words, strict=True)]
+
+    return reading(own), reading(_swapped(own)), reading(silent)
+
+
+def _swapped(of_examples: list[_T]) -> list[_T]:
+    return of_examples[1:] + of_examples[:1]
 
 
 def _silence(rows: RowMaker, example: Example) -> Clip:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eartune.data.audio import Wave, check_wave, decode_audio, read_audio, to_mono_16k
+from eartune.inference.asr import words_to_read
 from eartune.models.architecture import Architecture
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Row
@@ -62,16 +63,22 @@ class TrainedModel:
     def stream(self, recordings: Iterable[Audio]) -> Iterator[Prediction]:
         """Yield a prediction for each recording, in order, as soon as its batch is decoded.
 
-        Recordings are loaded when they are needed. A prediction has the path of its recording, or its number.
+        Recordings are loaded when they are needed. A prediction has the path of its recording, or its number. A model
+        that answers through words writes those of a whole batch first.
         """
         rows = RowMaker(self.model, self.task, self.labels, self.architecture, self.preface)
         numbered = enumerate(recordings)
         while batch := list(islice(numbered, self.decoding.batch_size)):
             names = [_name(number, recording) for number, recording in batch]
-            waves = [load(recording, name) for name, (_, recording) in zip(names, batch, strict=True)]
-            for name, text in zip(names, self._generate([rows.to_ask_about(wave) for wave in waves]), strict=True):
+            clips = [rows.clip_of(load(recording, name)) for name, (_, recording) in zip(names, batch, strict=True)]
+            words: Sequence[str | None] = [None] * len(clips)
+            if self.decoding.through == "words":
+                words = words_to_read(rows, clips)
+            shown = [clip if read is None else read for clip, read in zip(clips, words, strict=True)]
+            texts = self._generate([rows.to_ask_about(content) for content in shown])
+            for name, text, read in zip(names, texts, words, strict=True):
                 answer, status = self.task.parse(text, self.labels)
-                yield Prediction(name, name, text, status, answer)
+                yield Prediction(name, name, text, status, answer, read)
 
     def _generate(self, rows: Sequence[Row]) -> list[str]:
         self.model.module.eval()

@@ -24,6 +24,7 @@ from eartune.models.fused_linear import project
 from eartune.models.lora import LoraLayers
 from eartune.models.packed_attention import PackedRows, attend_by_row, has_sliding_windows, takes_packs
 from eartune.models.size import Rate
+from eartune.models.untuned_weights import UntunedWeights
 from eartune.settings import Component
 
 HOP_SAMPLES = 160  # one mel frame, 10 ms at 16 kHz
@@ -78,6 +79,8 @@ class AudioLLM(ABC):
         """Which parameter belongs to which component, and which of them train."""
         self.lora = self.lora_of(model)
         """The linear layers of the language model that LoRA wraps."""
+        self.untuned = UntunedWeights(model)
+        """The weights from before tuning, where they are kept, for the model to transcribe with."""
         self.packs = takes_packs(self.language_model)
         """Whether `hidden` computes the rows of a batch as one packed sequence, without their padding."""
         windows = has_sliding_windows(self.language_model)  # would count the padding between a prefix and a row

@@ -1,7 +1,7 @@
 """Components of a model: the parameters of each, and which parameters train or were trained."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import torch
 from torch import nn
@@ -37,20 +37,29 @@ class Components:
             return None
         raise ValueError(f"the parameter {name} lies in no component")
 
-    def set_trainable(self, components: Sequence[Component]) -> None:
-        """Train these components and freeze the rest.
+    def names_to_train(self, components: Collection[Component]) -> set[str]:
+        """Return the names of the parameters that training these components changes.
 
         With LoRA, only its updates of the language model train. Sinusoidal position embeddings never do.
         """
-        has_lora = any("lora_" in name for name, _ in self.module.named_parameters())
-        for name, parameter in self.module.named_parameters():
+        names = [name for name, _ in self.module.named_parameters()]
+        has_lora = any("lora_" in name for name in names)
+        found = set()
+        for name in names:
             component = self.component_of(name)
             trains = component in components and not name.endswith(SINUSOIDS)
             if has_lora and component is Component.LANGUAGE_MODEL:
                 trains = trains and "lora_" in name
-            parameter.requires_grad_(trains)
             if trains:
-                self._ever_trained.add(name)
+                found.add(name)
+        return found
+
+    def set_trainable(self, components: Collection[Component]) -> None:
+        """Train these components and freeze the rest; `names_to_train` says which parameters that concerns."""
+        trained = self.names_to_train(components)
+        for name, parameter in self.module.named_parameters():
+            parameter.requires_grad_(name in trained)
+        self._ever_trained |= trained
 
     def put_frozen_in_eval_mode(self) -> None:
         """Put frozen components in eval mode; dropout would otherwise stay active.

@@ -51,11 +51,19 @@ class RowMaker:
         """Return the clip of a recording: its cached encoder states, or its mel if none are cached."""
         return self.model.features(self.wave(recording)) if self.encoded is None else self.encoded(recording)
 
-    def to_ask_about(self, wave: Wave) -> Row:
-        """Return the row that asks about samples of shape (samples,) at 16 kHz, trimmed if the settings ask for it."""
-        trimmed = cut_silence(wave) if self.cut_silence else wave
+    def clip_of(self, wave: Wave) -> Clip:
+        """Return the clip of samples of shape (samples,) at 16 kHz, trimmed if the settings ask for it."""
+        return self.model.features(cut_silence(wave) if self.cut_silence else wave)
+
+    def to_ask_about(self, shown: Clip | str) -> Row:
+        """Return the row that asks about a clip, or about words."""
         asked = self.preface + self.task.instruction(self.labels)
-        return Row(render(self.model.chat, asked, None, self.position), self.model.features(trimmed), None)
+        text, clip = (shown, None) if isinstance(shown, str) else (None, shown)
+        return Row(render(self.model.chat, asked, text, self.position), clip, None)
+
+    def to_transcribe(self, clip: Clip) -> Row:
+        """Return the row that asks for the words of a clip."""
+        return Row(render(self.model.chat, TRANSCRIBE, None, self.position), clip, None)
 
     def _row(self, example: Example, answer: str | None) -> Row:
         question = self.preface + self.task.instruction(self.labels)

@@ -51,7 +51,7 @@ def compare_schemes(
     """Compare the pairs of rows that the experiment is about; none if the answers or the task are absent.
 
     The roles that schemes declare decide which: at each budget every scheme is compared with the baseline; every row
-    except the untuned model's with text alone; and every row with recordings with synthetic speech.
+    except the untuned model's with text alone; and every row with recordings with a cascade and with synthetic speech.
     """
     folder = RunFolder(run_folder)
     if task is None or not folder.references.exists():
@@ -119,10 +119,12 @@ def _pairs(rows: Sequence[SchemeResult]) -> list[tuple[SchemeResult, SchemeResul
     spoken = [row for row in finished if row.budget is not None]
     trained = [row for row in finished if row.budget is None and row.role != "untuned"] + spoken
     texts = [row for row in finished if row.role == "text reference"]
+    transcripts = [row for row in finished if row.role == "transcript reference"]
     synthetic = [row for row in finished if row.role == "synthetic reference"]
     bases = [row for row in baselines(rows) if row.finished]
     at_budget = [(one, other) for one, other in _each_with_all(bases, spoken) if one.budget == other.budget]
-    return at_budget + _each_with_all(texts, trained) + _each_with_all(synthetic, synthetic + spoken)
+    flat = _each_with_all(transcripts, spoken) + _each_with_all(synthetic, synthetic + spoken)
+    return at_budget + _each_with_all(texts, trained) + flat
 
 
 def _each_with_all(

@@ -41,6 +41,10 @@ def notes(rows: Sequence[SchemeResult], results: Sequence[RunResult]) -> tuple[s
         )
     if any(result.settings.get("decoding", {}).get("constrain") == "schema" for result in results):
         found.append("Decoding was constrained to the schema, so the form of an answer cannot be wrong.")
+    if any(result.settings.get("decoding", {}).get("through") == "words" for result in results):
+        found.append(
+            "Trained models answered through words: they wrote down what they heard, and read it without the sound."
+        )
     found.append(
         "Overlapping intervals do not show that two schemes are equally good, only that this test is too small to tell "
         "them apart."

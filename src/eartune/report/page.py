@@ -13,6 +13,7 @@ from eartune.evaluation.metrics import DEFINITIONS
 from eartune.files import write_text
 from eartune.report.curve import draw
 from eartune.report.differences import Comparison, compare_schemes, difference_notes, differences_table
+from eartune.report.headline import headline
 from eartune.report.layout import build_curve
 from eartune.report.notes import notes, warnings
 from eartune.report.result import ListeningRecord, RunResult, read_results
@@ -36,6 +37,8 @@ class Page:
 
     experiment: str
     question: str
+    headline: str
+    """The sentences about the cascade with which the summary begins; empty where the run has none."""
     summary: str
     warnings: tuple[str, ...]
     main_metric: str
@@ -68,8 +71,8 @@ class Page:
 def write_report(run_folder: Path, task: Task | None = None) -> Path:
     """Write curve.svg, report.md and report.html into the run's folder and return the path of report.html.
 
-    `task` is that of the run if it was given from Python; otherwise the settings name it. Raises InputError if no
-    model of the run has a result.
+    A run with a cascade gets headline.txt too. `task` is that of the run if it was given from Python; otherwise the
+    settings name it. Raises InputError if no model of the run has a result.
     """
     results = read_results(run_folder)
     task = task or read_task(results[0].settings.get("task", {}))
@@ -78,6 +81,10 @@ def write_report(run_folder: Path, task: Task | None = None) -> Path:
     if page.curve:
         write_text(folder.curve, str(page.curve))
     write_text(folder.markdown, markdown(page))
+    if page.headline:
+        write_text(folder.headline, f"{page.headline}\n")
+    else:
+        folder.headline.unlink(missing_ok=True)
     write_text(folder.html, html(page))
     return folder.html
 
@@ -92,6 +99,7 @@ def build_page(results: Sequence[RunResult], compared: Sequence[Comparison] = ()
     return Page(
         experiment=results[0].experiment,
         question=results[0].question,
+        headline=headline(rows, metrics[0], compared),
         summary=summarize(rows, metrics[0], compared),
         warnings=warnings(results),
         main_metric=metrics[0],

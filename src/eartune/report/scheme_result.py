@@ -81,7 +81,7 @@ def join_seeds(results: Sequence[RunResult]) -> tuple[SchemeResult, ...]:
             SchemeResult(
                 scheme,
                 kind,
-                cells[0].scheme_role or ROLES.get(kind, "other"),
+                _role(cells[0].scheme_role, kind),
                 budget,
                 finished=tuple(cell for cell in cells if cell.status == "finished"),
                 failed=tuple(cell for cell in cells if cell.status == "failed"),
@@ -90,6 +90,11 @@ def join_seeds(results: Sequence[RunResult]) -> tuple[SchemeResult, ...]:
         )
     places = {kind: place for place, kind in enumerate(ROLES)}
     return tuple(sorted(rows, key=lambda row: (places.get(row.scheme_type, len(places)), row.scheme, row.share)))
+
+
+def _role(stored: Role | None, kind: str) -> Role:
+    """The stored role; where an older version stored none, or none in particular, that of the type."""
+    return stored if stored not in (None, "other") else ROLES.get(kind, "other")
 
 
 def scheme_type(result: RunResult) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from eartune.evaluation.metrics import Score
 from eartune.report.differences import Comparison, difference_sentence, find_comparison
+from eartune.report.headline import headline
 from eartune.report.scheme_result import SchemeResult, baselines
 from eartune.report.wording import metric_name, with_interval
 from eartune.wording import PERCENT, capitalised, counted, hours, listed
@@ -45,7 +46,10 @@ class _Scored:
 
 
 def summarize(rows: Sequence[SchemeResult], metric: str, comparisons: Sequence[Comparison] = ()) -> str:
-    """Return the scores without speech, with all speech and at the smallest budgets, and where speech helps."""
+    """Return the scores without speech, with all speech and at the smallest budgets, and where speech helps.
+
+    The headline, if there is a cascade, comes first.
+    """
     scored = [_Scored(row, score) for row in rows if (score := row.score(metric)) is not None]
     if not scored:
         return "No model has finished, so there is no result yet."
@@ -57,7 +61,9 @@ def summarize(rows: Sequence[SchemeResult], metric: str, comparisons: Sequence[C
     partial = [one for one in spoken if not one.row.uses_all_speech]
     budgets = list(dict.fromkeys(one.row.budget for one in partial))[:BUDGETS_SHOWN]
     groups = [[one for one in partial if one.row.budget == budget] for budget in budgets]
+    first = headline(rows, metric, comparisons)
     sentences = [
+        *([first] if first else []),
         *_without_speech(scored, metric),
         *_with_all_speech(all_speech, texts, metric),
         *(_at_budget(group, all_speech, metric) for group in groups),

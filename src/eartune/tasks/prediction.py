@@ -23,10 +23,17 @@ class Prediction:
     status: ParseStatus
     answer: Answer | None
     """The answer that the task parsed from the text; None if it could not be parsed."""
+    words: str | None = None
+    """The words that the model wrote down and read; None unless it answered through words."""
 
     def to_json(self, task: Task) -> dict[str, Any]:
-        """Return the row of a predictions file: raw text, status, and the keys of the parsed answer if there is one."""
-        head: dict[str, Any] = {"id": self.id, "file": self.file, "text": self.text, "status": self.status.value}
+        """Return the row of a predictions file: raw text, status, and the keys of the parsed answer if there is one.
+
+        It begins with the words of a model that answered through words.
+        """
+        head: dict[str, Any] = {"id": self.id, "file": self.file}
+        head |= {} if self.words is None else {"words": self.words}
+        head |= {"text": self.text, "status": self.status.value}
         return head | ({} if self.answer is None else task.answer_fields(self.answer))
 
 
@@ -52,7 +59,8 @@ def _prediction(row: dict[str, Any], place: str, task: Task) -> Prediction:
         raise InputError(f'{place}: "file" must be text, not {file!r}')
     answer = task.read_answer(row, place)
     status = read_status(row, place, answer is not None)
-    return Prediction(key, file, str(row.get("text", "")), status, answer)
+    words = row.get("words")  # another system may list its words, which are then none of ours
+    return Prediction(key, file, str(row.get("text", "")), status, answer, words if isinstance(words, str) else None)
 
 
 def read_status(row: dict[str, Any], place: str, has_answer: bool) -> ParseStatus:

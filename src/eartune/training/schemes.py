@@ -16,11 +16,13 @@ from eartune.settings import Component, Section
 EVERYTHING = tuple(Component)
 LANGUAGE_MODEL_ONLY = (Component.LANGUAGE_MODEL,)
 
-Role = Literal["untuned", "text reference", "synthetic reference", "baseline", "other"]
+Role = Literal["untuned", "text reference", "transcript reference", "synthetic reference", "baseline", "other"]
 """The role of a scheme in the comparisons of a report, which so needs no names or types of schemes.
 
 untuned: the model before training; a score far below all others does not extend the axis of the curve.
 text reference: the score of text alone; every other trained scheme is compared with it.
+transcript reference: the score of transcripts read by a model trained on text; every scheme with recordings is compared
+with it, and a report opens with it.
 synthetic reference: the score of synthetic speech; every scheme with recordings is compared with it.
 baseline: the simplest use of recordings; every other scheme at the same budget is compared with it, and its score
 with all recordings is shown as the level of all speech.
@@ -162,7 +164,7 @@ class Cascade(TextOnly):
     """A recogniser's transcript as input of the model after text-only training, as most products do today."""
 
     type: Literal["cascade"] = "cascade"  # type: ignore[assignment]
-    role: ClassVar[Role] = "other"
+    role: ClassVar[Role] = "transcript reference"
     asr: str = SELF
     """A speech recogniser on the hub or in a folder, or `self`, the model before its training."""
     as_heard: bool = True

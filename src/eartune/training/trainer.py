@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
@@ -271,6 +272,12 @@ def load_weights(model: AudioLLM, path: Path) -> None:
                 raise InputError(f"{path}: is not of this model, which has no {name} of shape {tuple(value.shape)}")
             known[name].copy_(value)
     model.components.mark_trained(saved)
+
+
+def saved_names(path: Path) -> list[str]:
+    """Return the names of saved parameters, without reading their values."""
+    with safe_open(path, "pt") as saved:
+        return list(saved.keys())
 
 
 def _end_with_the_run(worker: int) -> None:

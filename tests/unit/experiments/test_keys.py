@@ -11,7 +11,7 @@ import pytest
 from builders import experiment, frame, pool
 from eartune.data.example import as_speech
 from eartune.data.utterance import Recording
-from eartune.experiments.keys import Keys, base_fingerprint, shared_steps
+from eartune.experiments.keys import Keys, base_fingerprint, digest, shared_steps
 from eartune.experiments.plan import Pools, plan_cells
 from eartune.experiments.runner import write_plan
 from eartune.models.architecture import Architecture
@@ -188,6 +188,35 @@ def test_labels_count_because_they_decide_what_a_constrained_answer_may_hold(cel
     other = replace(found, labels=Schema.of([frame("alarm.set", "date:friday"), words]))
     assert fingerprints(of=other)[cell] != fingerprints(of=found)[cell]
     assert keys(of=other) == keys(of=found)  # what is trained does not depend on labels that it does not show
+
+
+BASELINES = [{"type": "untuned"}, {"type": "prompted"}, {"type": "cascade"}, {"type": "text-only"}]
+
+
+def test_words_on_the_way_change_the_keys_of_the_answers_of_models_that_are_trained_and_hear() -> None:
+    grid = {"grid__schemes": [*BASELINES, {"type": "curriculum"}], "grid__budgets": ["50%"]}
+    directly, through = cell_keys(**grid), cell_keys(**grid, decoding__through="words")
+    assert [cell for cell in directly if directly[cell].model != through[cell].model] == ["text-only-seed0", CURRICULUM]
+    assert {cell: found.stages for cell, found in directly.items()} == {c: found.stages for c, found in through.items()}
+
+
+@pytest.mark.parametrize("lora", [None, {"rank": 4}])
+def test_what_a_model_hears_before_its_tuning_is_transcribed_once_for_all(lora: dict[str, int] | None) -> None:
+    """Without LoRA each model transcribes with its own tuned weights."""
+    grid = {"grid__schemes": [*BASELINES, {"type": "curriculum"}], "training__lora": lora}
+    found = cell_keys(**grid, decoding__through="words")
+    heard = {cell: found[cell].transcripts for cell in ("cascade-seed0", "text-only-seed0", CURRICULUM)}
+    assert len({*heard.values()}) == (3 if lora is None else 1)
+    assert found["text-only-seed0"].model != found["cascade-seed0"].model  # only one of them is stored with its words
+
+
+def test_a_new_setting_leaves_what_was_decoded_without_it() -> None:
+    """The keys of before there was `through`: models that do not use it are not decoded again after an update."""
+    decoding = experiment().decoding.model_dump(mode="json", exclude={"batch_size", "through"})
+    settings, found = experiment(), pools()
+    made = Keys(settings, found, "pocket", content_of)
+    (plan,) = (plan for plan in plan_cells(settings, found) if plan.cell.name == CURRICULUM)
+    assert made.of(plan).model == digest(["pocket", [*made.of(plan).stages], decoding, made._test, ["", None]])
 
 
 def test_recordings_of_one_name_in_two_folders_have_keys_of_their_own(tmp_path: Path) -> None:

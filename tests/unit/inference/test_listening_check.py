@@ -12,12 +12,13 @@ from builders import frame
 from eartune.data.audio import load_audio, write_audio
 from eartune.data.example import Example
 from eartune.data.utterance import Recording, Utterance
+from eartune.inference import asr
 from eartune.inference.listening_check import ListeningCheck, check_listening
 from eartune.models.architecture import Architecture
 from eartune.models.batch import Batch
 from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.models.rows import RowMaker
-from eartune.settings import Decoding
+from eartune.settings import Decoding, Through
 from eartune.tasks.slu import Schema, SluTask
 from tiny_models import tiny
 
@@ -38,9 +39,9 @@ def examples(tmp_path: Path) -> list[Example]:
     return found
 
 
-def checked(model: Qwen2Audio, examples: list[Example]) -> ListeningCheck | None:
+def checked(model: Qwen2Audio, examples: list[Example], through: Through = "nothing") -> ListeningCheck | None:
     rows = RowMaker(model, SluTask(), Schema.of(FRAMES), Architecture(type="qwen2-audio", checkpoint="pocket"))
-    return check_listening(model, examples, rows, "slu_f1", Decoding(beams=1, max_new_tokens=3))
+    return check_listening(model, examples, rows, "slu_f1", Decoding(beams=1, max_new_tokens=3, through=through))
 
 
 def make_deaf(model: Qwen2Audio) -> None:
@@ -64,6 +65,19 @@ def test_a_model_that_gets_no_audio_is_said_not_to_listen(examples: list[Example
 def test_a_model_that_gets_its_audio_changes_with_it(examples: list[Example]) -> None:
     found = checked(tiny(Qwen2Audio), examples)
     assert found is not None and min(found.swapped, found.muted) > 1e-3 and found.listens
+
+
+def test_a_model_that_answers_through_words_changes_with_what_it_hears(examples: list[Example]) -> None:
+    found = checked(tiny(Qwen2Audio, seed=10), examples, "words")
+    assert found is not None and min(found.swapped, found.muted) > 1e-3 and found.listens
+
+
+def test_a_model_that_writes_the_same_words_of_every_sound_does_not_listen(
+    examples: list[Example], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asr, "heard", lambda rows, clips: ["Wake me!"] * len(clips))
+    found = checked(tiny(Qwen2Audio, seed=10), examples, "words")
+    assert found is not None and found.swapped == found.muted == 0 and not found.listens
 
 
 @pytest.mark.parametrize(

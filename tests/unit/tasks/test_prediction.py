@@ -20,6 +20,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         Prediction("u1", "u1.flac", '{"a":1}', ParseStatus.OK, ALARM),
         Prediction("u2", None, "Köln", ParseStatus.NOT_JSON, None),
         Prediction("u3", "u3.flac", "", ParseStatus.UNKNOWN_LABEL, frame("order")),
+        Prediction("u4", "u4.flac", "{}", ParseStatus.WRONG_SHAPE, None, words="wake me on friday"),
     )
     write_predictions(tmp_path / "predictions.jsonl", written, SluTask())
     assert read_predictions(tmp_path / "predictions.jsonl", SluTask()) == written
@@ -32,8 +33,9 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         ({"file": "u1.wav", "intent": "order"}, Prediction("u1.wav", "u1.wav", "", ParseStatus.OK, frame("order"))),
         ({"id": "u1"}, Prediction("u1", None, "", ParseStatus.NOT_JSON, None)),
         ({"id": "u1", "status": "TRUNCATED"}, Prediction("u1", None, "", ParseStatus.TRUNCATED, None)),
+        ({"id": "u1", "words": [{"word": "stop", "end": 0.5}]}, Prediction("u1", None, "", ParseStatus.NOT_JSON, None)),
     ],
-    ids=["id", "file", "no labels", "status"],
+    ids=["id", "file", "no labels", "status", "words with times"],
 )
 def test_predictions_of_other_systems_are_read(tmp_path: Path, row: dict[str, Any], read: Prediction) -> None:
     assert read_rows(tmp_path, row) == (read,)
