@@ -1,6 +1,6 @@
 """Examples a second of the step that trains the pocket checkpoint: python benchmarks/alignment.py
 
-The step is that of `pocket/align.py`, on typed requests; the untrained adapter and LoRA cost as much as trained ones.
+The step is that of `pocket/align.py`, on typed requests; untrained weights cost as much as trained ones.
 Writes benchmarks/alignment.json.
 """
 
@@ -11,16 +11,15 @@ from pathlib import Path
 from machine import timed
 from mid_size import requests
 
-from eartune.data.example import as_text
 from eartune.experiments.provenance import made_with
 from eartune.files import write_json
 from eartune.models.pocket.build import build_pocket
-from eartune.training.optimizer import MasterAdamW
+from eartune.tasks.slu import instruction, target
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "pocket"))
-from against_stock import row_maker
-
-from align import TOKENS_A_BATCH, prepare, take_step
+from align import TOKENS_A_BATCH, Example, make_optimizer, prepare, take_step, typed
+from sentences import Sentence
+from tasks import Question
 
 ROUNDS = 5
 
@@ -28,14 +27,24 @@ ROUNDS = 5
 def main() -> None:
     """Time some steps of as many rows as a batch of the alignment has, after one to warm up."""
     pocket = build_pocket(trained=None)
-    rows = [row_maker(pocket, "after").to_learn(example) for example in as_text(requests(32))]
-    longest = max(map(pocket.n_positions, rows))
-    rows = rows[: TOKENS_A_BATCH // longest]
+    examples = [
+        Example(
+            Sentence(str(asked.text), "home", asked.frame, held_out=False),
+            None,
+            "after",
+            Question(instruction(has_scenario=True), target(asked.frame)),
+            length=0,
+        )
+        for asked in requests(32)
+        if asked.frame is not None
+    ]
+    longest = max(pocket.n_positions(typed(example)) for example in examples)
+    examples = examples[: TOKENS_A_BATCH // longest]
     prepare(pocket)
-    optimizer = MasterAdamW(pocket.model.parameters(), lr=1e-5)
-    take_step(pocket, rows, optimizer)
-    rates = [len(rows) / timed(lambda: take_step(pocket, rows, optimizer)) for _ in range(ROUNDS)]
-    found = {"examples, a second": round(statistics.median(rates), 2), "rows": len(rows), "rounds": ROUNDS}
+    optimizer = make_optimizer(pocket)
+    take_step(pocket, examples, optimizer)
+    rates = [len(examples) / timed(lambda: take_step(pocket, examples, optimizer)) for _ in range(ROUNDS)]
+    found = {"examples, a second": round(statistics.median(rates), 2), "rows": len(examples), "rounds": ROUNDS}
     print(found)
     write_json(Path(__file__).with_suffix(".json"), {**found, "made_with": made_with()})
 
