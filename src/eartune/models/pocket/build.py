@@ -192,6 +192,6 @@ def add_trained(pocket: Qwen2Audio, trained: dict[str, Tensor]) -> None:
             module, _, kind = name.rpartition(".")
             if kind == "lora_A":
                 update = trained[f"{module}.lora_B"].float() @ value.float()
-                pocket.module.get_submodule(module).weight += LORA_ALPHA_OVER_RANK * update
+                pocket.module.get_parameter(f"{module}.weight").add_(LORA_ALPHA_OVER_RANK * update)
             elif kind != "lora_B":
                 pocket.module.get_parameter(name).copy_(value)
