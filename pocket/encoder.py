@@ -39,7 +39,7 @@ LEARNING_RATE = 1e-3
 WARM_UP_STEPS = 60
 DECAY_SHARE = 0.4  # constant, then linearly down to nothing over the last part
 POSITIONS_A_BATCH = 3000
-CLOSENESS = 0.1  # the weight of the squared distance to the embedding that each frame is taken for
+CLOSENESS = 1.0  # the weight of the squared distance to the embedding that each frame is taken for
 SAVE_SECONDS = 60
 
 
@@ -120,7 +120,11 @@ class Ears:
         return self.adapter(states), counts
 
     def loss(self, lower: Sequence[Tensor], texts: Sequence[str]) -> Tensor:
-        """Return CTC's loss a token, and the frames' mean squared distance from what they are taken for."""
+        """Return CTC's loss a token, and how far frames are from what they are taken for.
+
+        The latter is the mean squared distance in units of an embedding's mean square, with frames of tokens and frames
+        of silence weighted alike.
+        """
         frames, counts = self.frames(lower)
         scores = self.table(frames).log_softmax(-1)
         targets = [torch.tensor([self.table.place[token] for token in self.tokens(text)]) for text in texts]
@@ -129,9 +133,10 @@ class Ears:
             scores.transpose(0, 1), torch.cat(targets), counts, lengths, reduction="sum", zero_infinity=True
         )
         kept = torch.arange(scores.shape[1]) < counts[:, None]
-        taken_for = self.table.table[scores.detach()[kept].argmax(-1)]
-        distance = (frames[kept] - self.table.centre - taken_for).square().sum(-1) / self.table.squares[1:].mean()
-        return ctc / lengths.sum() + CLOSENESS * distance.mean()
+        taken_for = scores.detach()[kept].argmax(-1)
+        distances = (frames[kept] - self.table.centre - self.table.table[taken_for]).square().sum(-1)
+        distance = torch.stack([distances[kind].mean() for kind in (taken_for == 0, taken_for > 0) if kind.any()])
+        return ctc / lengths.sum() + CLOSENESS * distance.mean() / self.table.squares[1:].mean()
 
     def peaks(self, frames: Tensor, text: str) -> list[int]:
         """Return the frame at which each token of the text is heard most clearly, from frames (tokens, width)."""
@@ -254,11 +259,11 @@ def schedule(step: int, total: int) -> float:
 
 
 def hear_all(ears: Ears, sentences: Sequence[Sentence], lower: Lower, path: Path) -> Clips:
-    """Return every clip's states and where its tokens are heard; they are computed once and saved in `path`."""
-    known = {sentence.text for sentence in sentences}
+    """Return every clip's states and, of those to train on, where its tokens are heard; saved in `path`."""
+    is_held_out = {sentence.text: sentence.held_out for sentence in sentences}
     if not path.exists():
         tensors = {}
-        keys = sorted((key for key in lower if key[1] in known), key=lambda key: len(lower[key]))
+        keys = sorted((key for key in lower if key[1] in is_held_out), key=lambda key: len(lower[key]))
         for start in trange(0, len(keys), 32, desc="states", unit="batch"):
             batch = keys[start : start + 32]
             with torch.no_grad():
@@ -267,7 +272,8 @@ def hear_all(ears: Ears, sentences: Sequence[Sentence], lower: Lower, path: Path
             for place, (take, text) in enumerate(batch):
                 count = int(counts[place])
                 tensors[f"{take}/{text}"] = states[place, :count].to(torch.float16).clone()
-                tensors[f"peaks/{take}/{text}"] = torch.tensor(ears.peaks(frames[place, :count], text))
+                peaks = [] if is_held_out[text] else ears.peaks(frames[place, :count], text)
+                tensors[f"peaks/{take}/{text}"] = torch.tensor(peaks, dtype=torch.int16)
         with atomic(path) as half_written:
             save_file(tensors, half_written)
     saved = load_file(path)
