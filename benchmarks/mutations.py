@@ -69,6 +69,7 @@ TASK_FLOW = "tests/flow/test_tasks.py"
 FUSED_OPS, FUSED_OPS_TESTS = "src/eartune/models/fused_operations.py", "tests/unit/models/test_fused_operations.py"
 FUSED_LINEAR, FUSED_LINEAR_TESTS = "src/eartune/models/fused_linear.py", "tests/unit/models/test_fused_linear.py"
 PACKED, PACKED_TESTS = "src/eartune/models/packed_attention.py", "tests/unit/models/test_packed_attention.py"
+SCHEMES, BEYOND = "src/eartune/training/schemes.py", "tests/flow/test_schemes_beyond_the_paper.py"
 
 MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     # --- the training recipe
@@ -373,8 +374,8 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "task: an answer that may end goes on at the limit",
         CONSTRAINT,
-        "([answer_end], quotes, brackets)",
-        "(quotes, [answer_end, *brackets])",
+        "([answer_end], line_break, quotes, brackets)",
+        "(line_break, quotes, [answer_end, *brackets])",
         CONSTRAINT_TESTS,
     ),
     (
@@ -521,6 +522,42 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "return self.buffers[0].shape[-2], 0",
         "return self.n_columns, 0",
         "tests/unit/models/generation",
+    ),
+    # --- schemes beyond the paper
+    (
+        "words first: every example asks for them",
+        SCHEMES,
+        "Asked.FRAME if turn % 2 else Asked.WORDS_THEN_FRAME",
+        "Asked.WORDS_THEN_FRAME",
+        "tests/unit/training/test_schemes.py",
+    ),
+    (
+        "words first: a recording shown again is asked for alike",
+        SCHEMES,
+        "times[same] += 1",
+        "times[same] += 2",
+        "tests/unit/training/test_schemes.py",
+    ),
+    (
+        "words first: the test is asked for the answer alone",
+        RUNNER,
+        "replace(example, asked=asking.asked)",
+        "replace(example)",
+        BEYOND,
+    ),
+    (
+        "words first: a loaded model is asked for the answer alone",
+        "src/eartune/inference/trained_model.py",
+        "rows.to_ask_about(wave, self.asked)",
+        "rows.to_ask_about(wave)",
+        BEYOND,
+    ),
+    (
+        "words first: their line is not ended at the limit",
+        "src/eartune/models/generation/json_constraint.py",
+        "([answer_end], line_break, quotes, brackets)",
+        "([answer_end], quotes, brackets)",
+        "tests/unit/models/generation/test_json_constraint.py",
     ),
 )
 

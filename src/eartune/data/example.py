@@ -18,10 +18,11 @@ class Modality(StrEnum):
 
 
 class Asked(StrEnum):
-    """The answer that an example asks for: that of the task, or the words."""
+    """The answer that an example asks for: that of the task, the words, or the words and then that of the task."""
 
     FRAME = "frame"
     WORDS = "words"
+    WORDS_THEN_FRAME = "words-then-frame"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eartune.data.example import Asked
 from eartune.errors import InputError
 from eartune.experiments.experiment import Experiment
 from eartune.files import read_json
@@ -28,6 +29,8 @@ class FinishedModel:
     labels: Labels
     preface: str
     """The part of the prompt before the instruction."""
+    asked: Asked
+    """What recordings are to be answered with."""
 
 
 def read_finished_model(path: Path, task: Task | None = None) -> FinishedModel:
@@ -53,7 +56,8 @@ def read_finished_model(path: Path, task: Task | None = None) -> FinishedModel:
         raise InputError(f"{path}: is a cascade, which needs the transcripts of a recogniser; name another model")
     labels = experiment.task.read_labels(read_json(folder.labels))
     stages = folder.read_stage_folders()
-    return FinishedModel(folder, experiment, stages[-1].weights if stages else None, labels, plan["preface"])
+    weights, asked = stages[-1].weights if stages else None, Asked(plan.get("asked", Asked.FRAME))
+    return FinishedModel(folder, experiment, weights, labels, plan["preface"], asked)
 
 
 def _without_schemes_from_python(settings: dict[str, Any]) -> dict[str, Any]:
@@ -79,6 +83,5 @@ def load_finished_model(path: Path, task: Task | None = None) -> TrainedModel:
     finished = read_finished_model(path, task)
     experiment = finished.experiment
     model = load_audio_llm(finished)
-    return TrainedModel(
-        model, experiment.task, finished.labels, experiment.architecture, experiment.decoding, finished.preface
-    )
+    settings = experiment.architecture, experiment.decoding
+    return TrainedModel(model, experiment.task, finished.labels, *settings, finished.preface, finished.asked)

@@ -69,7 +69,9 @@ class Keys:
         recogniser = [self.base, *stages[: plan.n_alignment_stages], asking.transcribed_by]
         transcripts = digest([recogniser, self._test])
         decoding = self.experiment.decoding.model_dump(mode="json", exclude={"batch_size"})
-        asked = [plan.preface, asking.transcribed_by and [transcripts, asking.normalize_transcripts]]
+        asked: list[Any] = [plan.preface, asking.transcribed_by and [transcripts, asking.normalize_transcripts]]
+        if asking.asked is not Asked.FRAME:
+            asked.append(asking.asked.value)
         return CellKeys(tuple(stages), transcripts, digest([self.base, stages, decoding, self._test, asked]))
 
     def _stage(self, stage: Stage, seed: int, before: str) -> str:

@@ -109,7 +109,7 @@ def examples_to_decode(context: RunContext, plan: CellPlan, keys: CellKeys) -> t
 
     asking, test = plan.asking, context.pools.test
     if asking.transcribed_by is None:
-        return test
+        return tuple(replace(example, asked=asking.asked) for example in test)
 
     def recogniser() -> Callable[[Sequence[Example]], Sequence[str]]:
         if asking.transcribed_by != SELF:
@@ -206,7 +206,10 @@ def score(context: RunContext, predictions: Sequence[Prediction]) -> dict[str, S
 def check_listening(
     context: RunContext, plan: CellPlan, model: "AudioLLM", rows: "RowMaker", metric: str
 ) -> ListeningRecord | None:
-    """Run the listening check; return its record, or None for a model that reads transcripts."""
+    """Run the listening check; return its record, or None for a model that reads transcripts.
+
+    The check asks for the task's answer alone, whatever the test asks for, as its recordings may have no known words.
+    """
     from eartune.inference.listening_check import ONE_MEANING, check_listening
 
     if plan.asking.transcribed_by is not None:

@@ -157,6 +157,7 @@ def write_plan(
         "seed": plan.cell.seed,
         "preface": plan.preface,
         "transcribed_by": plan.asking.transcribed_by,
+        "asked": plan.asking.asked.value,
     }
     write_json(folder.plan, head | {"stages": rows})
 

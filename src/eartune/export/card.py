@@ -6,11 +6,13 @@ from pathlib import Path
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from eartune.data.example import Asked
 from eartune.evaluation.metrics import Score
 from eartune.experiments.finished_model import FinishedModel
 from eartune.files import read_json, write_text
 from eartune.models.chat_format import ChatFormat, render
 from eartune.report.notes import spoken_by
+from eartune.tasks.words_first import answers_of
 
 
 def write_card(run: FinishedModel, chat: ChatFormat, path: Path, adapter: bool = False) -> None:
@@ -24,7 +26,8 @@ def write_card(run: FinishedModel, chat: ChatFormat, path: Path, adapter: bool =
     if scheme is None or scheme.uses_synthetic:
         learned += ["synthetic_speech"]
     task, metrics = experiment.task, experiment.task.metrics(run.labels)
-    prompt = render(chat, run.preface + task.instruction(run.labels), None, experiment.architecture.instruction)
+    instruction = run.preface + answers_of(task, run.asked).instruction(run.labels)
+    prompt = render(chat, instruction, None, experiment.architecture.instruction)
     environment = Environment(
         loader=PackageLoader("eartune.export", "."), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -42,5 +45,6 @@ def write_card(run: FinishedModel, chat: ChatFormat, path: Path, adapter: bool =
         tested_on_voices=spoken_by({"test": data["test"]}),
         settings=yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False),
         cut_silence=experiment.architecture.cut_silence,
+        words_first=run.asked is Asked.WORDS_THEN_FRAME,
     )
     write_text(path, text)

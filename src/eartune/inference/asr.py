@@ -12,8 +12,9 @@ from eartune.inference.decode import ask
 from eartune.models.rows import RowMaker
 from eartune.progress import Progress
 from eartune.settings import Decoding
+from eartune.tasks.transcription import MOST_WORD_TOKENS
 
-WORDS = Decoding(beams=1, max_new_tokens=100, batch_size=8)
+WORDS = Decoding(beams=1, max_new_tokens=MOST_WORD_TOKENS, batch_size=8)
 
 Recogniser = Callable[[Sequence[Example]], Sequence[str]]
 """Transcribes the recordings of a batch of examples."""

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from eartune.data.audio import Wave, check_wave, decode_audio, read_audio, to_mono_16k
+from eartune.data.example import Asked
+from eartune.inference.decode import answer
 from eartune.models.architecture import Architecture
 from eartune.models.audio_llm import AudioLLM
-from eartune.models.batch import Row
-from eartune.models.generation.generate import generate
 from eartune.models.rows import RowMaker
 from eartune.settings import Decoding
 from eartune.tasks.prediction import Prediction
@@ -40,6 +40,8 @@ class TrainedModel:
     decoding: Decoding
     preface: str = ""
     """The part of the prompt before the instruction: labels and examples of a prompted model."""
+    asked: Asked = Asked.FRAME
+    """What recordings are to be answered with: the task's answer, or the words and then that."""
 
     @overload
     def predict(self, recordings: Audio) -> Answer | None: ...
@@ -69,14 +71,14 @@ class TrainedModel:
         while batch := list(islice(numbered, self.decoding.batch_size)):
             names = [_name(number, recording) for number, recording in batch]
             waves = [load(recording, name) for name, (_, recording) in zip(names, batch, strict=True)]
-            for name, text in zip(names, self._generate([rows.to_ask_about(wave) for wave in waves]), strict=True):
-                answer, status = self.task.parse(text, self.labels)
-                yield Prediction(name, name, text, status, answer)
+            for name, text in zip(names, self._answer(waves, rows), strict=True):
+                found, status = rows.answers(self.asked).parse(text, self.labels)
+                yield Prediction(name, name, text, status, found)
 
-    def _generate(self, rows: Sequence[Row]) -> list[str]:
+    def _answer(self, waves: Sequence[Wave], rows: RowMaker) -> list[str]:
         self.model.module.eval()
-        batch = self.model.collate(rows).to(self.model.device)
-        return generate(self.model, batch, self.decoding, self.task.grammar(self.labels))
+        batch = self.model.collate([rows.to_ask_about(wave, self.asked) for wave in waves])
+        return answer(self.model, batch.to(self.model.device), rows, self.decoding, self.asked)
 
 
 def load(recording: Audio, name: str) -> Wave:

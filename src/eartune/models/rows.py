@@ -11,6 +11,7 @@ from eartune.models.batch import Clip, Row
 from eartune.models.chat_format import render
 from eartune.tasks.task import Labels, Task
 from eartune.tasks.transcription import TRANSCRIBE
+from eartune.tasks.words_first import WordsFirst, answers_of
 
 
 class RowMaker:
@@ -37,11 +38,15 @@ class RowMaker:
         """Return the row for training, with the target."""
         if example.asked is Asked.WORDS:
             return self._row(example, example.utterance.text)
-        return self._row(example, self.task.target(example.utterance))
+        return self._row(example, self.answers(example.asked).target(example.utterance))
 
     def to_ask(self, example: Example) -> Row:
         """Return the row for decoding, without the target."""
         return self._row(example, None)
+
+    def answers(self, asked: Asked) -> Task | WordsFirst:
+        """Return what knows the instruction, the answers and the grammar of an example that asks for this."""
+        return answers_of(self.task, asked)
 
     def wave(self, recording: Recording) -> Wave:
         """Load the samples of a recording, shape (samples,) at 16 kHz, trimmed if the settings ask for it."""
@@ -51,15 +56,19 @@ class RowMaker:
         """Return the clip of a recording: its cached encoder states, or its mel if none are cached."""
         return self.model.features(self.wave(recording)) if self.encoded is None else self.encoded(recording)
 
-    def to_ask_about(self, wave: Wave) -> Row:
+    def to_ask_about(self, wave: Wave, asked: Asked = Asked.FRAME) -> Row:
         """Return the row that asks about samples of shape (samples,) at 16 kHz, trimmed if the settings ask for it."""
         trimmed = cut_silence(wave) if self.cut_silence else wave
-        asked = self.preface + self.task.instruction(self.labels)
-        return Row(render(self.model.chat, asked, None, self.position), self.model.features(trimmed), None)
+        prompt = render(self.model.chat, self._question(asked), None, self.position)
+        return Row(prompt, self.model.features(trimmed), None)
+
+    def _question(self, asked: Asked) -> str:
+        if asked is Asked.WORDS:
+            return TRANSCRIBE
+        return self.preface + self.answers(asked).instruction(self.labels)
 
     def _row(self, example: Example, answer: str | None) -> Row:
-        question = self.preface + self.task.instruction(self.labels)
-        asked = TRANSCRIBE if example.asked is Asked.WORDS else question
+        asked = self._question(example.asked)
         text = example.utterance.text if example.recording is None else example.transcript
         if text is not None or example.recording is None:
             return Row(render(self.model.chat, asked, text, self.position), None, answer)

@@ -148,6 +148,8 @@ def content_tokens(example: Example, size: Size) -> float:
 
 def answer_tokens(example: Example, task: Task) -> float:
     """Return about how many tokens the answer has."""
+    words = len(example.utterance.text or "") / TEXT_CHARACTERS
     if example.asked is Asked.WORDS:
-        return len(example.utterance.text or "") / TEXT_CHARACTERS
-    return len(task.target(example.utterance)) / JSON_CHARACTERS
+        return words
+    answer = len(task.target(example.utterance)) / JSON_CHARACTERS
+    return answer + words if example.asked is Asked.WORDS_THEN_FRAME else answer

@@ -5,12 +5,14 @@ The defaults are those of arXiv 2509.15389 where they are known; docs/design.md 
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PlainSerializer, ValidatorFunctionWrapHandler, WrapValidator
 
-from eartune.data.example import Example, Pool, as_speech, as_text
+from eartune.data.example import Asked, Example, Pool, as_speech, as_text
 from eartune.settings import Component, Section
 
 EVERYTHING = tuple(Component)
@@ -53,6 +55,8 @@ class Asking:
     """The recogniser whose transcript the model reads instead of the recording; SELF for the untuned model itself."""
     normalize_transcripts: bool = False
     """Whether transcripts are put in lower case and without punctuation."""
+    asked: Asked = Asked.FRAME
+    """What the model is to answer with: the task's answer, or the words and then that."""
 
 
 SELF = "self"
@@ -255,6 +259,44 @@ class SyntheticSpeech(Scheme):
         return [Stage("mixed", examples, self.epochs, self.learning_rate, self.warmup_ratio, self.trainable)]
 
 
+class WordsThenFrame(Curriculum):
+    """The curriculum with answers that repeat the words in a first line, so that the frame is read from text.
+
+    Of all examples whose words are known, every second one is answered so, under an instruction of its own, and the
+    others directly; recordings without known words are answered directly. The test is answered with the words first.
+    """
+
+    type: Literal["words-then-frame"] = "words-then-frame"  # type: ignore[assignment]
+
+    @property
+    def asking(self) -> Asking:
+        """The prompt that asks for the words and then the task's answer."""
+        return Asking(asked=Asked.WORDS_THEN_FRAME)
+
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
+        """Return the stages of the curriculum, in which every second example asks for the words first."""
+        stages = super().stages(text, speech, synthetic)
+        return [replace(stage, examples=half_with_words(stage.examples)) for stage in stages]
+
+
+def half_with_words(examples: Sequence[Example]) -> tuple[Example, ...]:
+    """Return the examples, of which every second one with known words asks for these and then the task's answer.
+
+    An example that is shown several times asks for the one and the other in turn.
+    """
+    places: dict[tuple[int, int], int] = {}
+    times: Counter[tuple[int, int]] = Counter()
+    found = []
+    for example in examples:
+        if example.utterance.text is not None:
+            same = id(example.utterance), id(example.recording)  # hashes of content would take seconds
+            turn = places.setdefault(same, len(places)) + times[same]
+            times[same] += 1
+            example = replace(example, asked=Asked.FRAME if turn % 2 else Asked.WORDS_THEN_FRAME)
+        found.append(example)
+    return tuple(found)
+
+
 def _text_stage(text: Pool, epochs: int, learning_rate: float, warmup_ratio: float) -> Stage:
     return Stage("text", as_text(text), epochs, learning_rate, warmup_ratio, LANGUAGE_MODEL_ONLY)
 
@@ -265,11 +307,11 @@ def _scheme(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
 
 
 AnyScheme = Annotated[
-    Untuned | Prompted | Cascade | TextOnly | SyntheticSpeech | DirectMixing | Curriculum,
+    Untuned | Prompted | Cascade | TextOnly | SyntheticSpeech | DirectMixing | Curriculum | WordsThenFrame,
     Field(discriminator="type"),
     WrapValidator(_scheme),
     PlainSerializer(lambda scheme: scheme.model_dump(mode="json")),
 ]
 """A scheme that YAML names by its type, or an object from Python."""
-SCHEMES = (Untuned, Prompted, Cascade, TextOnly, SyntheticSpeech, DirectMixing, Curriculum)
+SCHEMES = (Untuned, Prompted, Cascade, TextOnly, SyntheticSpeech, DirectMixing, Curriculum, WordsThenFrame)
 """All schemes that a YAML can name, in the order in which reports list them."""

@@ -1,10 +1,12 @@
 """Schemes are lists of stages: what each shows, for how long, at which rate, training what."""
 
+from dataclasses import replace
+
 import pytest
 from pydantic import ValidationError
 
 from builders import pool, utterance
-from eartune.data.example import Example, Modality, as_speech
+from eartune.data.example import Asked, Example, Modality, as_speech
 from eartune.errors import InputError
 from eartune.training.schemes import (
     EVERYTHING,
@@ -19,6 +21,7 @@ from eartune.training.schemes import (
     SyntheticSpeech,
     TextOnly,
     Untuned,
+    WordsThenFrame,
 )
 
 TEXT, SPEECH = pool(6), pool(3, 1.0, 2.0, prefix="s")
@@ -124,7 +127,7 @@ def test_an_utterance_without_recordings_gives_no_speech() -> None:
     [
         *((Untuned, False, False), (Prompted, False, False), (Cascade, True, False)),
         *((TextOnly, True, False), (SyntheticSpeech, True, False)),
-        *((DirectMixing, True, True), (Curriculum, True, True)),
+        *((DirectMixing, True, True), (Curriculum, True, True), (WordsThenFrame, True, True)),
     ],
 )
 def test_what_a_scheme_uses(kind: type[TextOnly], uses_text: bool, uses_speech: bool) -> None:
@@ -133,7 +136,8 @@ def test_what_a_scheme_uses(kind: type[TextOnly], uses_text: bool, uses_speech: 
 
 def test_a_scheme_is_called_by_its_name_or_else_by_its_type() -> None:
     assert [kind().label for kind in SCHEMES] == [
-        *("untuned", "prompted", "cascade", "text-only", "synthetic-speech", "direct-mixing", "curriculum")
+        *("untuned", "prompted", "cascade", "text-only", "synthetic-speech", "direct-mixing", "curriculum"),
+        "words-then-frame",
     ]
     assert TextOnly(name="long").label == "long"
 
@@ -164,3 +168,28 @@ def test_few_recordings_are_shown_often_enough_to_be_the_least_share(least: floa
         assert len(spoken) == 2 * shown and len(examples) == 10 + len(spoken)
         assert len(spoken) >= least * len(examples)
         assert {example.utterance.id for example in spoken} == {"s0", "s1"}
+
+
+def test_words_then_frame_is_the_curriculum_with_every_second_answer_behind_the_words() -> None:
+    text, speech = pool(6), pool(3, 1.0, prefix="s")
+    plain, found = (kind().stages(text, speech) for kind in (Curriculum, WordsThenFrame))
+    assert [replace(stage, examples=()) for stage in found] == [replace(stage, examples=()) for stage in plain]
+    for stage, before in zip(found, plain, strict=True):
+        assert [example.utterance for example in stage.examples] == [example.utterance for example in before.examples]
+    asked = [example.asked.value for example in found[0].examples]
+    assert asked == ["words-then-frame", "frame"] * 3
+    assert WordsThenFrame().asking.asked is Asked.WORDS_THEN_FRAME
+
+
+def test_a_recording_that_is_shown_again_is_asked_for_in_the_other_way() -> None:
+    text, speech = pool(9), pool(3, 1.0, prefix="s")
+    examples = WordsThenFrame(least_speech=0.35).stages(text, speech)[1].examples
+    for spoken in speech:
+        asked = [example.asked for example in examples if example.utterance is spoken]
+        assert sorted(asked) == [Asked.FRAME, Asked.WORDS_THEN_FRAME]
+
+
+def test_recordings_whose_words_nobody_knows_are_answered_directly() -> None:
+    speech = tuple(replace(spoken, text=None) for spoken in pool(3, 1.0, prefix="s"))
+    examples = WordsThenFrame().stages(pool(2), speech)[1].examples
+    assert {example.asked for example in examples if example.recording is not None} == {Asked.FRAME}

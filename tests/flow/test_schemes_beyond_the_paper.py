@@ -1,0 +1,89 @@
+"""Schemes beyond the paper, each a whole run on a tiny model: what they write, and that it can be loaded again."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from eartune.data.audio import write_audio
+from eartune.data.frame import Entity, SemanticFrame
+from eartune.data.utterance import Recording, Utterance, write_manifest
+from eartune.experiments.experiment import Experiment
+from eartune.experiments.finished_model import load_finished_model, read_finished_model
+from eartune.experiments.runner import run as run_experiment
+from eartune.export.exporting import exported_settings
+from eartune.files import read_json, read_lines
+from eartune.models.families.qwen2_audio import Qwen2Audio
+from eartune.report import read_results
+from tiny_models import tiny
+
+FRAMES = (
+    SemanticFrame.of("light", "on", [Entity("room", "hall")]),
+    SemanticFrame.of("light", "off", [Entity("room", "bath")]),
+    SemanticFrame.of("music", "play"),
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny checkpoint and three manifests; the "speech" is noise."""
+    folder = tmp_path_factory.mktemp("data")
+    tiny(Qwen2Audio).save(folder / "tiny")
+    for name, count in (("text", 8), ("speech", 6), ("test", 3)):
+        rows = [utterance(folder, name, i, spoken=name != "text") for i in range(count)]
+        write_manifest(folder / f"{name}.jsonl", rows)
+    return folder
+
+
+def utterance(folder: Path, name: str, i: int, spoken: bool) -> Utterance:
+    recordings = ()
+    if spoken:
+        path = folder / "recordings" / f"{name}{i}.wav"
+        write_audio(path, np.random.default_rng(i).standard_normal(4000 + 100 * i).astype(np.float32) * 0.1)
+        recordings = (Recording(path, (4000 + 100 * i) / 16_000),)
+    return Utterance(f"{name}{i}", f"request {i}", "en", FRAMES[i % 3], recordings)
+
+
+def experiment(data: Path, scheme: dict[str, Any], **changes: Any) -> Experiment:
+    """One scheme at half of the speech, on two recordings a step."""
+    rates = {"text_epochs": 1, "text_learning_rate": 1e-3, "speech_learning_rate": 1e-3}
+    pools = {name: [{"corpus": "manifest", "path": f"{name}.jsonl"}] for name in ("text", "speech", "test")}
+    settings = {
+        "name": "tiny",
+        "question": "Does it run?",
+        "data": pools | changes.pop("data", {}),
+        "architecture": {"type": "qwen2-audio", "checkpoint": str(data / "tiny"), "precision": "float32"},
+        "grid": {"schemes": [rates | scheme], "budgets": ["50%"]},
+        "training": {"batch_size": 2} | changes.pop("training", {}),
+        "decoding": {"beams": 1, "max_new_tokens": 5, "batch_size": 3} | changes.pop("decoding", {}),
+    }
+    return Experiment.model_validate(settings | changes)
+
+
+def run(settings: Experiment, data: Path, runs: Path) -> Path:
+    """The folder of the only model, which did not fail."""
+    outcome = run_experiment(settings, data, runs, Console(quiet=True))
+    (result,) = read_results(outcome.folder.path)
+    assert outcome.failed == () and result.status == "finished", result.error
+    return outcome.folder.path / result.name
+
+
+# --- the words, then the frame -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("constrain", ["nothing", "schema"])
+def test_words_then_frame_answers_the_test_and_later_recordings_with_the_words_first(
+    data: Path, tmp_path: Path, constrain: str
+) -> None:
+    model = run(experiment(data, {"type": "words-then-frame"}, decoding={"constrain": constrain}), data, tmp_path)
+    assert read_json(model / "plan.json")["asked"] == "words-then-frame"
+    predictions = [row for _, row in read_lines(model / "predictions.jsonl")]
+    if constrain == "schema":
+        assert {row["status"] for row in predictions} == {"OK"}
+        assert all(row["text"].partition("\n")[2].startswith('{"scenario"') for row in predictions)
+    loaded = load_finished_model(model)
+    (again,) = loaded.stream([data / "recordings" / "test0.wav"])
+    assert again.text == predictions[0]["text"]
+    assert exported_settings(read_finished_model(model))["asked"] == "words-then-frame"
