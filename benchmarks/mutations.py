@@ -70,6 +70,8 @@ FUSED_OPS, FUSED_OPS_TESTS = "src/eartune/models/fused_operations.py", "tests/un
 FUSED_LINEAR, FUSED_LINEAR_TESTS = "src/eartune/models/fused_linear.py", "tests/unit/models/test_fused_linear.py"
 PACKED, PACKED_TESTS = "src/eartune/models/packed_attention.py", "tests/unit/models/test_packed_attention.py"
 SCHEMES, BEYOND = "src/eartune/training/schemes.py", "tests/flow/test_schemes_beyond_the_paper.py"
+DISTILLATION, DISTILLATION_TESTS = "src/eartune/training/distillation.py", "tests/unit/training/test_distillation.py"
+TEACHER, TEACHER_TESTS = "src/eartune/inference/teacher.py", "tests/unit/inference/test_teacher.py"
 
 MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     # --- the training recipe
@@ -166,7 +168,7 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "checkpoints of a finished stage stay",
         "src/eartune/experiments/runner.py",
-        "            stage.remove_checkpoints()\n",
+        "            stage.remove_what_training_needs()\n",
         "            pass\n",
         KILLED,
     ),
@@ -402,7 +404,7 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "task: a row needs neither frame nor label",
         UTTERANCE,
-        "if not has_frame and label is None:",
+        "if labelled and not has_frame and label is None:",
         "if False:",
         UTTERANCE_TESTS,
     ),
@@ -558,6 +560,62 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "([answer_end], line_break, quotes, brackets)",
         "([answer_end], quotes, brackets)",
         "tests/unit/models/generation/test_json_constraint.py",
+    ),
+    (
+        "distilled: the teacher's other tokens are left out",
+        DISTILLATION,
+        "sum() + of_others.sum()",
+        "sum()",
+        DISTILLATION_TESTS,
+    ),
+    (
+        "distilled: the teacher's own answers count as right",
+        TEACHER,
+        "is_right=example.answer is None",
+        "is_right=True",
+        TEACHER_TESTS,
+    ),
+    (
+        "distilled: the teacher hears what the student hears",
+        TEACHER,
+        "replace(example, recording=None)",
+        "replace(example)",
+        TEACHER_TESTS,
+    ),
+    (
+        "distilled: files that exist are made again",
+        TEACHER,
+        "if not all(file.exists() for file in files):",
+        "if True:",
+        TEACHER_TESTS,
+    ),
+    (
+        "distilled: the teacher has no weight",
+        TRAINER,
+        "batch, self.teacher_weight)",
+        "batch, 1.0)",
+        BEYOND,
+    ),
+    (
+        "unlabelled: recordings of the budget take part a second time",
+        "src/eartune/experiments/plan.py",
+        "in taken for recording",
+        "in () for recording",
+        "tests/unit/experiments/test_plan.py",
+    ),
+    (
+        "unlabelled: the labels are seen",
+        "src/eartune/data/example.py",
+        "replace(utterance, frame=None, label=None)",
+        "replace(utterance)",
+        "tests/unit/experiments/test_plan.py",
+    ),
+    (
+        "keys: a teacher changes no key",
+        KEYS,
+        '{"teacher_weight": stage.teacher_weight} if stage.teacher_weight else {}',
+        "{}",
+        "tests/unit/experiments/test_keys.py",
     ),
 )
 

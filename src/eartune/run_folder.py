@@ -12,6 +12,7 @@ runs/                                RunsFolder
         transcripts/<key>/           <recogniser>.jsonl, the test's transcripts for a cascade
         stages/<name>-<key>/         StageFolder, shared by all models that train the same stage
             train.jsonl  checkpoint-N/  weights.safetensors  stage.json
+            teacher.jsonl  teacher/  what the model before the stage answers and finds probable, to be learned
         curriculum-5pct-seed0/       ModelFolder
             fingerprint.json  settings.json  labels.json  selection.json  plan.json
             predictions.part.jsonl  predictions.jsonl  decoding.json  scores.json  result.json
@@ -182,6 +183,16 @@ class StageFolder:
         return self.path / "stage.json"
 
     @property
+    def teacher_answers(self) -> Path:
+        """The file of the teacher's answers to the words of recordings without labels."""
+        return self.path / "teacher.jsonl"
+
+    @property
+    def teaching(self) -> Path:
+        """The folder of the teacher's probabilities of each answer's tokens, which only an unfinished stage needs."""
+        return self.path / "teacher"
+
+    @property
     def is_finished(self) -> bool:
         """Whether the stage is trained and its weights can be loaded."""
         return self.note.is_file() and self.weights.is_file()
@@ -192,17 +203,18 @@ class StageFolder:
         return float(read_json(self.note)["seconds"])
 
     def finish(self, seconds: float, components: dict[str, dict[str, int]]) -> None:
-        """Mark the stage as finished, after its weights are written, and remove its checkpoints."""
+        """Mark the stage as finished, after its weights are written, and remove what only its training needs."""
         write_json(self.note, {"seconds": seconds, "components": components})
-        self.remove_checkpoints()
+        self.remove_what_training_needs()
 
     def checkpoints(self) -> list["CheckpointFolder"]:
         """Return the checkpoints of an unfinished stage, in the order of their steps."""
         found = [CheckpointFolder(path) for path in self.path.glob("checkpoint-*")]
         return sorted(found, key=lambda checkpoint: int(checkpoint.path.name.split("-")[1]))
 
-    def remove_checkpoints(self) -> None:
-        """Remove the checkpoints, which only an unfinished stage needs; they are larger than the weights."""
+    def remove_what_training_needs(self) -> None:
+        """Remove checkpoints, which are larger than the weights, and the teacher's probabilities."""
+        remove(self.teaching)
         for checkpoint in self.checkpoints():
             shutil.rmtree(checkpoint.path)
 

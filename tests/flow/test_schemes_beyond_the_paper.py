@@ -17,6 +17,7 @@ from eartune.export.exporting import exported_settings
 from eartune.files import read_json, read_lines
 from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.report import read_results
+from eartune.training import trainer
 from tiny_models import tiny
 
 FRAMES = (
@@ -24,6 +25,8 @@ FRAMES = (
     SemanticFrame.of("light", "off", [Entity("room", "bath")]),
     SemanticFrame.of("music", "play"),
 )
+
+REAL = trainer.train_stage
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +56,7 @@ def experiment(data: Path, scheme: dict[str, Any], **changes: Any) -> Experiment
     settings = {
         "name": "tiny",
         "question": "Does it run?",
-        "data": pools | changes.pop("data", {}),
+        "data": pools | changes.pop("pools", {}),
         "architecture": {"type": "qwen2-audio", "checkpoint": str(data / "tiny"), "precision": "float32"},
         "grid": {"schemes": [rates | scheme], "budgets": ["50%"]},
         "training": {"batch_size": 2} | changes.pop("training", {}),
@@ -87,3 +90,44 @@ def test_words_then_frame_answers_the_test_and_later_recordings_with_the_words_f
     (again,) = loaded.stream([data / "recordings" / "test0.wav"])
     assert again.text == predictions[0]["text"]
     assert exported_settings(read_finished_model(model))["asked"] == "words-then-frame"
+
+
+# --- a text teacher ----------------------------------------------------------------------------------------------
+
+UNLABELLED = {"unlabelled": [{"corpus": "manifest", "path": "speech.jsonl"}]}
+
+
+def test_a_distilled_model_learns_from_unlabelled_recordings_and_ends_as_one_that_was_cut(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = experiment(data, {"type": "distilled"}, pools=UNLABELLED)
+    model = run(settings, data, tmp_path / "whole")
+    (stage,) = (tmp_path / "whole" / "tiny" / "stages").glob("distilled-*")
+    chosen = {row["id"] for row in read_json(model / "selection.json")["utterances"]}
+    taught = [row["id"] for _, row in read_lines(stage / "teacher.jsonl")]
+    assert sorted(taught) == sorted({f"speech{i}" for i in range(6)} - chosen)
+    assert read_json(model / "plan.json")["stages"][1]["speech_examples"] == 6
+    assert not (stage / "teacher").exists()
+
+    def cut(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(trainer, "train_stage", lambda *args: (args[1].name == "distilled" and cut()) or REAL(*args))
+    with pytest.raises(KeyboardInterrupt):
+        run(settings, data, tmp_path / "cut")
+    monkeypatch.undo()
+    resumed = run(settings, data, tmp_path / "cut")
+    assert (resumed / "predictions.jsonl").read_text() == (model / "predictions.jsonl").read_text()
+    weights = [
+        next((tmp_path / name).rglob("distilled-*/weights.safetensors")).read_bytes() for name in ("whole", "cut")
+    ]
+    assert weights[0] == weights[1]
+
+
+def test_a_teacher_changes_what_is_learned(data: Path, tmp_path: Path) -> None:
+    losses = []
+    for weight in (0.1, 2.0):
+        run(experiment(data, {"type": "distilled", "teacher_weight": weight}), data, tmp_path / str(weight))
+        (log,) = (tmp_path / str(weight)).rglob("distilled-*/train.jsonl")
+        losses.append([row["loss"] for _, row in read_lines(log)])
+    assert losses[0] != losses[1] and all(map(np.isfinite, losses[0] + losses[1]))

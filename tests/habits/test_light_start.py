@@ -15,6 +15,7 @@ NEEDS_TORCH = (
     *("models.whisper_encoder",),
     *(
         "training.callbacks",
+        "training.distillation",
         "training.encoder_cache",
         "training.micro_batches",
         "training.optimizer",

@@ -71,6 +71,7 @@ def more_speech(pools: Pools) -> str:
         ("source speech", pools.source_speech),
         ("synthetic speech", pools.synthetic_speech),
         ("alignment", pools.alignment),
+        ("unlabelled", pools.unlabelled),
     )
     return "".join(f"{name}: {describe(pool)}   " for name, pool in named if pool)
 

@@ -34,6 +34,8 @@ class Example:
     asked: Asked = Asked.FRAME
     transcript: str | None = None
     """The output of a speech recogniser, which is then shown instead of the recording."""
+    answer: str | None = None
+    """An answer that a model wrote, which is then learned instead of the right one."""
 
     @property
     def modality(self) -> Modality:
@@ -52,6 +54,11 @@ def as_text(pool: Pool) -> tuple[Example, ...]:
 def as_speech(pool: Pool) -> tuple[Example, ...]:
     """Return every recording of every utterance."""
     return tuple(Example(utterance, recording) for utterance in pool for recording in utterance.recordings)
+
+
+def without_labels(pool: Pool) -> tuple[Utterance, ...]:
+    """Return the utterances without their frames and labels."""
+    return tuple(replace(utterance, frame=None, label=None) for utterance in pool)
 
 
 def as_words(pool: Pool) -> tuple[Example, ...]:

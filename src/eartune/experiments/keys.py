@@ -86,7 +86,7 @@ class Keys:
             "stage": [stage.epochs, stage.learning_rate, stage.warmup_ratio, [str(part) for part in stage.trainable]],
             "examples": self._examples(stage.examples),
         }
-        return digest(content)
+        return digest(content | what_differs(stage))
 
     def _examples(self, examples: Iterable[Example]) -> str:
         """A digest of the content of the examples, in their order."""
@@ -105,6 +105,11 @@ class Keys:
         content = [utterance.id, utterance.text, label_fields(utterance)]
         recorded = None if recording is None else self.digest_of(recording.path)
         return hashlib.sha256(json.dumps([content, recorded, example.asked.value]).encode()).digest()
+
+
+def what_differs(stage: Stage) -> dict[str, Any]:
+    """Return the settings of a stage that are not as in most stages, so that these keep the keys that they have."""
+    return {"teacher_weight": stage.teacher_weight} if stage.teacher_weight else {}
 
 
 class _Shown(NamedTuple):

@@ -30,6 +30,7 @@ from eartune.training.schemes import SELF, Stage
 
 if TYPE_CHECKING:
     from eartune.models.audio_llm import AudioLLM
+    from eartune.models.batch import Row
     from eartune.models.rows import RowMaker
     from eartune.training.encoder_cache import Clips, EncoderCache
 
@@ -161,11 +162,26 @@ def train_one_stage(context: RunContext, plan: CellPlan, model: "AudioLLM", stag
     context.progress.console.print(table_of_trained_parts(title, model.components.counts()))
     encoded = context.encoder_cache().stage_clips(model, stage, context.watch(f"{title}: encoding recordings"))
     rows = context.rows(model, encoded=encoded)
+    make_row: Callable[[Example], Row] = rows.to_learn
+    if stage.teacher_weight:
+        stage, make_row = taught(context, model, stage, rows, folder, title)
     log = TrainingLog(folder.log, context.watch(title, train_units(stage)))
-    seconds = train_stage(model, stage, rows.to_learn, context.experiment.training, plan.cell.seed, folder.path, log)
+    seconds = train_stage(model, stage, make_row, context.experiment.training, plan.cell.seed, folder.path, log)
     save_weights(model, folder.weights)
     trained = {str(part): {"parameters": a, "trained": b} for part, (a, b) in model.components.counts().items()}
     folder.finish(seconds, trained)
+
+
+def taught(
+    context: RunContext, model: "AudioLLM", stage: Stage, rows: "RowMaker", folder: StageFolder, title: str
+) -> tuple[Stage, Callable[[Example], "Row"]]:
+    """Let the model, as it is before the stage, teach it: return the stage with its answers, and what makes rows."""
+    from eartune.inference.teacher import taught_rows, with_answers, write_teaching
+
+    show = context.watch(f"{title}: the teacher answers")
+    examples = with_answers(model, stage.examples, rows, folder.teacher_answers, show)
+    write_teaching(model, examples, rows, folder.teaching, context.watch(f"{title}: the teacher reads"))
+    return replace(stage, examples=examples), taught_rows(rows, folder.teaching)
 
 
 def stage_folders(folder: RunFolder, plan: CellPlan, keys: CellKeys) -> tuple[StageFolder, ...]:

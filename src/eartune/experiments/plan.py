@@ -3,13 +3,13 @@
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
 from eartune.data.corpora import Corpus, Source
-from eartune.data.example import Example, Modality, as_speech, as_text, as_words
+from eartune.data.example import Example, Modality, as_speech, as_text, as_words, without_labels
 from eartune.data.utterance import Utterance
 from eartune.errors import InputError
 from eartune.experiments.experiment import Alignment, Cell, Experiment
@@ -35,6 +35,8 @@ class Pools:
     """Text that synthetic voices spoke."""
     alignment: tuple[Utterance, ...] = ()
     """Transcribed speech for the alignment stage."""
+    unlabelled: tuple[Utterance, ...] = ()
+    """Recordings without labels for training; labels that are known all the same only count what a model got right."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,10 @@ def read_pools(experiment: Experiment, source: Source) -> Pools:
         for corpora in (data.text, data.speech, data.source_speech, data.synthetic_speech, data.alignment, data.test)
     )
     speech = tuple(utterance for utterance in speech if utterance.recordings)  # a budget counts recordings
+    unlabelled = _read(data.unlabelled, replace(source, labelled=False))
     everything = (*text, *speech, *source_speech, *synthetic, *test)
     experiment.task.check(everything)
-    training_speech = (*speech, *source_speech, *synthetic, *alignment)
+    training_speech = (*speech, *source_speech, *synthetic, *alignment, *unlabelled)
     trained_on = {_real(recording.path) for utterance in training_speech for recording in utterance.recordings}
     for example in (examples := as_speech(test)):
         if example.recording is not None and _real(example.recording.path) in trained_on:
@@ -89,6 +92,7 @@ def read_pools(experiment: Experiment, source: Source) -> Pools:
         source_speech,
         synthetic,
         alignment,
+        tuple(utterance for utterance in unlabelled if utterance.recordings),
     )
 
 
@@ -146,10 +150,19 @@ def _plan_cell(experiment: Experiment, pools: Pools, cell: Cell) -> CellPlan:
     else:
         speech = cell.budget.select(pools.speech, experiment.grid.selection_seed)
     synthetic = pools.synthetic_speech if cell.scheme.uses_synthetic else ()
-    stages = cell.scheme.stages(pools.text, (*pools.source_speech, *speech), synthetic)
+    unlabelled = (_without(pools.unlabelled, speech),) if cell.scheme.uses_unlabelled else ()
+    stages = cell.scheme.stages(pools.text, (*pools.source_speech, *speech), synthetic, *unlabelled)
     alignment, asking = _alignment(experiment.alignment, pools), cell.scheme.asking
     preface = _preface(cell.scheme.label, asking, pools, experiment)
     return CellPlan(cell, speech, (*alignment, *stages), asking, preface, len(alignment))
+
+
+def _without(unlabelled: Sequence[Utterance], speech: Sequence[Utterance]) -> tuple[Utterance, ...]:
+    """The unlabelled utterances without their labels, and without those of which a recording is in the speech."""
+    taken = {_real(recording.path) for utterance in speech for recording in utterance.recordings}
+    return without_labels(
+        [u for u in unlabelled if not any(_real(recording.path) in taken for recording in u.recordings)]
+    )
 
 
 def _preface(scheme: str, asking: Asking, pools: Pools, experiment: Experiment) -> str:

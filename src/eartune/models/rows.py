@@ -36,6 +36,8 @@ class RowMaker:
 
     def to_learn(self, example: Example) -> Row:
         """Return the row for training, with the target."""
+        if example.answer is not None:
+            return self._row(example, example.answer)
         if example.asked is Asked.WORDS:
             return self._row(example, example.utterance.text)
         return self._row(example, self.answers(example.asked).target(example.utterance))

@@ -30,6 +30,7 @@ ENOUGH_POSITIONS = 1024
 With fewer, a GPU would wait for weights to be read (docs/performance.md); with more memory, more are taken."""
 PROMPT_TOKENS = 65  # tokens of the chat turns and the instruction in Qwen's vocabulary
 TEXT_CHARACTERS, JSON_CHARACTERS = 4, 3  # characters per token
+UNKNOWN_ANSWER = 40  # tokens of an answer that a model will write
 
 
 @dataclass(frozen=True)
@@ -151,5 +152,7 @@ def answer_tokens(example: Example, task: Task) -> float:
     words = len(example.utterance.text or "") / TEXT_CHARACTERS
     if example.asked is Asked.WORDS:
         return words
+    if not example.utterance.is_labelled:
+        return UNKNOWN_ANSWER
     answer = len(task.target(example.utterance)) / JSON_CHARACTERS
     return answer + words if example.asked is Asked.WORDS_THEN_FRAME else answer

@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, PlainSerializer, ValidatorFunctionWrapHandler, WrapValidator
 
 from eartune.data.example import Asked, Example, Pool, as_speech, as_text
+from eartune.errors import InputError
 from eartune.settings import Component, Section
 
 EVERYTHING = tuple(Component)
@@ -41,6 +42,10 @@ class Stage:
     warmup_ratio: float
     """The fraction of steps in which the learning rate rises to its maximum."""
     trainable: tuple[Component, ...]
+    teacher_weight: float = 0.0
+    """The weight of learning, from sound, the probabilities of answers that the model before this stage has from words.
+
+    Where it is above 0, the answers of examples without labels are those that the same model reads from their words."""
 
 
 @dataclass(frozen=True)
@@ -99,12 +104,18 @@ class Scheme(Section, ABC):
         """Whether the scheme trains on all of data.synthetic_speech."""
         return False
 
+    @property
+    def uses_unlabelled(self) -> bool:
+        """Whether the scheme trains on the recordings of data.unlabelled."""
+        return False
+
     @abstractmethod
-    def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
         """Return the stages in their order.
 
         `text` is the text pool, `speech` the speech of other languages and that of the budget, and `synthetic` the
-        synthetic speech, which is empty unless the scheme `uses_synthetic`.
+        synthetic speech, which is empty unless the scheme `uses_synthetic`. A scheme that `uses_unlabelled` is given
+        the recordings of data.unlabelled as well, without labels and without those of the budget.
         """
 
     @property
@@ -121,7 +132,7 @@ class Untuned(Scheme):
     uses_text: ClassVar[bool] = False
     uses_speech: ClassVar[bool] = False
 
-    def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
         """Return no stages."""
         return []
 
@@ -142,7 +153,7 @@ class Prompted(Scheme):
         """The prompt with the labels and the examples before the instruction."""
         return Asking(labels=self.labels, examples=self.examples)
 
-    def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
         """Return no stages."""
         return []
 
@@ -157,7 +168,7 @@ class TextOnly(Scheme):
     warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
     uses_speech: ClassVar[bool] = False
 
-    def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
         """Return one stage of text."""
         return [_text_stage(text, self.epochs, self.learning_rate, self.warmup_ratio)]
 
@@ -198,7 +209,7 @@ class DirectMixing(Scheme):
         """Whether the setting `synthetic` is on."""
         return self.synthetic
 
-    def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
         """Return one stage of text and speech."""
         examples = mixed(text, speech, synthetic, self.least_speech)
         return [Stage("mixed", examples, self.epochs, self.learning_rate, self.warmup_ratio, self.trainable)]
@@ -226,7 +237,7 @@ class Curriculum(Scheme):
         """Whether the setting `synthetic` is on."""
         return self.synthetic
 
-    def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
         """Return a stage of text, then a stage of text and speech."""
         both = mixed(text, speech, synthetic, self.least_speech)
         return [
@@ -253,7 +264,7 @@ class SyntheticSpeech(Scheme):
         """Always true: synthetic speech is the only speech of this scheme."""
         return True
 
-    def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
         """Return one stage of text and synthetic speech."""
         examples = mixed(text, (), synthetic, 0)
         return [Stage("mixed", examples, self.epochs, self.learning_rate, self.warmup_ratio, self.trainable)]
@@ -273,10 +284,43 @@ class WordsThenFrame(Curriculum):
         """The prompt that asks for the words and then the task's answer."""
         return Asking(asked=Asked.WORDS_THEN_FRAME)
 
-    def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
         """Return the stages of the curriculum, in which every second example asks for the words first."""
         stages = super().stages(text, speech, synthetic)
         return [replace(stage, examples=half_with_words(stage.examples)) for stage in stages]
+
+
+class Distilled(Curriculum):
+    """The curriculum, whose speech stage also learns from the model of its text stage, as it reads the words.
+
+    In the speech stage, each recording whose words are known is learned twice over: its right answer, and the
+    probabilities that the weights at the end of the text stage, reading the words, give to each token of that answer.
+    Recordings of data.unlabelled whose words are known take part with the answers that those weights read from the
+    words, and with their probabilities alone.
+    """
+
+    type: Literal["distilled"] = "distilled"  # type: ignore[assignment]
+    teacher_weight: float = Field(default=0.5, gt=0)
+    """The weight of the divergence from the teacher's probabilities, beside the cross entropy of the right answer."""
+
+    @property
+    def uses_unlabelled(self) -> bool:
+        """Always true; data.unlabelled may be empty."""
+        return True
+
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
+        """Return the stages of the curriculum, the second with a teacher and with unlabelled speech of known words.
+
+        Raises InputError if no recording has known words.
+        """
+        first, second = super().stages(text, speech, synthetic)
+        heard = as_speech([utterance for utterance in unlabelled if utterance.text is not None])
+        if not any(utterance.text is not None for utterance in (*speech, *synthetic, *unlabelled)):
+            raise InputError(f"{self.label}: no recording has known words for the teacher to read; use curriculum")
+        return [
+            first,
+            replace(second, name=self.type, examples=second.examples + heard, teacher_weight=self.teacher_weight),
+        ]
 
 
 def half_with_words(examples: Sequence[Example]) -> tuple[Example, ...]:
@@ -307,11 +351,11 @@ def _scheme(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
 
 
 AnyScheme = Annotated[
-    Untuned | Prompted | Cascade | TextOnly | SyntheticSpeech | DirectMixing | Curriculum | WordsThenFrame,
+    Untuned | Prompted | Cascade | TextOnly | SyntheticSpeech | DirectMixing | Curriculum | WordsThenFrame | Distilled,
     Field(discriminator="type"),
     WrapValidator(_scheme),
     PlainSerializer(lambda scheme: scheme.model_dump(mode="json")),
 ]
 """A scheme that YAML names by its type, or an object from Python."""
-SCHEMES = (Untuned, Prompted, Cascade, TextOnly, SyntheticSpeech, DirectMixing, Curriculum, WordsThenFrame)
+SCHEMES = (Untuned, Prompted, Cascade, TextOnly, SyntheticSpeech, DirectMixing, Curriculum, WordsThenFrame, Distilled)
 """All schemes that a YAML can name, in the order in which reports list them."""

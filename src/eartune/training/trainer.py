@@ -24,10 +24,10 @@ from eartune.errors import InputError
 from eartune.files import atomic, read_json, write_json
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Batch, Row
-from eartune.models.fused_operations import summed_cross_entropy
 from eartune.run_folder import CheckpointFolder, StageFolder
 from eartune.settings import Training
 from eartune.training.callbacks import TrainingLog
+from eartune.training.distillation import taught_loss
 from eartune.training.micro_batches import limits_of, micro_batches
 from eartune.training.optimizer import make_optimizer
 from eartune.training.schemes import Stage
@@ -61,7 +61,7 @@ def train_stage(
     batches = PlannedBatches(plan, make_row, model, settings)
     trainer = StageTrainer(
         log,
-        model=Learner(model),
+        model=Learner(model, stage.teacher_weight),
         args=arguments,
         train_dataset=PickledBatches(batches) if arguments.dataloader_num_workers else batches,
         data_collator=_the_only,
@@ -178,16 +178,16 @@ def unpickled(item: bytes) -> GlobalBatch:
 class Learner(nn.Module):
     """The module that the trainer trains: it takes a micro-batch and returns the summed loss of its answer tokens."""
 
-    def __init__(self, audio_llm: AudioLLM) -> None:
+    def __init__(self, audio_llm: AudioLLM, teacher_weight: float = 0.0) -> None:
         super().__init__()
+        self.teacher_weight = teacher_weight
         self.module = audio_llm.module
         self.audio_llm = audio_llm
 
     def forward(self, batch: Batch) -> Tensor:
-        """Return the cross entropy summed over all label positions, a float32 scalar."""
-        answers = batch.labels[:, 1:] != -100
-        hidden = self.audio_llm.hidden(batch)[:, :-1][answers]
-        return summed_cross_entropy(self.audio_llm.head(hidden), batch.labels[:, 1:][answers])
+        """Return the loss summed over all label positions, a float32 scalar; without a teacher, the cross entropy."""
+        hidden = self.audio_llm.hidden(batch)[:, :-1][batch.labels[:, 1:] != -100]
+        return taught_loss(self.audio_llm.head(hidden), batch, self.teacher_weight)
 
 
 class StageTrainer(Trainer):

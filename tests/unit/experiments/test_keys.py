@@ -128,6 +128,16 @@ def test_a_recording_replaced_under_its_name_is_another(name: str, heard_by: set
     assert heard_by is None or before["untuned-seed0"] == after["untuned-seed0"]
 
 
+def test_a_teacher_and_its_weight_change_the_key_of_its_stage_alone() -> None:
+    found = [
+        keys(grid__schemes=[{"type": "distilled", "teacher_weight": weight}])["distilled-50pct-seed0"]
+        for weight in (0.25, 0.5)
+    ]
+    plain = keys()[CURRICULUM]
+    assert found[0][0] == found[1][0] == plain[0]
+    assert len({found[0][1], found[1][1], plain[1]}) == 3
+
+
 def test_the_seed_changes_every_key() -> None:
     found = keys(grid__seeds=[0, 1])
     assert not set(found[CURRICULUM]) & set(found["curriculum-50pct-seed1"])

@@ -248,3 +248,43 @@ def test_alignment_needs_words() -> None:
     wordless = replace(in_memory(), alignment=(utterance("u9", None, None, 1.0),))
     with pytest.raises(InputError, match=r"^u9: stands in a text pool but has no text$"):
         plan_cells(experiment(), wordless)
+
+
+# --- recordings without labels -----------------------------------------------------------------------------------
+
+UNLABELLED = [{"corpus": "manifest", "path": "unlabelled.jsonl"}]
+
+
+def test_unlabelled_recordings_need_no_labels_and_bring_none(tmp_path: Path) -> None:
+    """Their intent is none that the task knows, and no other pool has it."""
+    known, unknown = recorded(tmp_path, utterance("n0", "play", frame("music.play")), *pool(1, prefix="n1"))
+    source = write_data(tmp_path, unlabelled=(known, replace(unknown, frame=None), *pool(1, prefix="typed")))
+    pools = read_pools(experiment(data__unlabelled=UNLABELLED, task={"intents": ["alarm_set"]}), source)
+    assert [row.id for row in pools.unlabelled] == ["n0", "n10"]
+    assert pools.labels.to_json()["intents"] == ["alarm_set"]
+
+
+def test_a_row_without_a_label_is_refused_in_any_other_pool(tmp_path: Path) -> None:
+    (spoken,) = recorded(tmp_path, *pool(1, prefix="s"))
+    source = write_data(tmp_path, speech=(replace(spoken, frame=None),))
+    with pytest.raises(InputError, match=r"speech\.jsonl, row 1: needs"):
+        read_pools(experiment(), source)
+
+
+def test_a_test_recording_among_the_unlabelled_ones_is_refused(tmp_path: Path) -> None:
+    tested = recorded(tmp_path, *pool(1, prefix="t"))
+    source = write_data(tmp_path, test=tested, unlabelled=(replace(tested[0], id="n0"),))
+    with pytest.raises(InputError, match=r"t0\.wav: is in the test and in the training speech$"):
+        read_pools(experiment(data__unlabelled=UNLABELLED), source)
+
+
+def test_unlabelled_recordings_reach_a_scheme_without_labels_and_without_those_of_the_budget() -> None:
+    pools = in_memory()
+    pools = replace(pools, unlabelled=pools.speech)
+    settings = experiment(grid__schemes=[{"type": "distilled"}], grid__budgets=["50%"])
+    (plan,) = plan_cells(settings, pools)
+    chosen = {row.id for row in plan.speech}
+    spoken = [e.utterance for e in plan.stages[1].examples if e.recording is not None]
+    assert {row.id for row in spoken if row.is_labelled} == chosen
+    assert {row.id for row in spoken if not row.is_labelled} == {row.id for row in pools.speech} - chosen
+    assert len(spoken) == 12 and figures(plan.stages[1], settings).speech_examples == 12

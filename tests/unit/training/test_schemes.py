@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from builders import pool, utterance
-from eartune.data.example import Asked, Example, Modality, as_speech
+from eartune.data.example import Asked, Example, Modality, as_speech, without_labels
 from eartune.errors import InputError
 from eartune.training.schemes import (
     EVERYTHING,
@@ -16,6 +16,7 @@ from eartune.training.schemes import (
     Component,
     Curriculum,
     DirectMixing,
+    Distilled,
     Prompted,
     Stage,
     SyntheticSpeech,
@@ -128,6 +129,7 @@ def test_an_utterance_without_recordings_gives_no_speech() -> None:
         *((Untuned, False, False), (Prompted, False, False), (Cascade, True, False)),
         *((TextOnly, True, False), (SyntheticSpeech, True, False)),
         *((DirectMixing, True, True), (Curriculum, True, True), (WordsThenFrame, True, True)),
+        (Distilled, True, True),
     ],
 )
 def test_what_a_scheme_uses(kind: type[TextOnly], uses_text: bool, uses_speech: bool) -> None:
@@ -137,7 +139,7 @@ def test_what_a_scheme_uses(kind: type[TextOnly], uses_text: bool, uses_speech: 
 def test_a_scheme_is_called_by_its_name_or_else_by_its_type() -> None:
     assert [kind().label for kind in SCHEMES] == [
         *("untuned", "prompted", "cascade", "text-only", "synthetic-speech", "direct-mixing", "curriculum"),
-        "words-then-frame",
+        *("words-then-frame", "distilled"),
     ]
     assert TextOnly(name="long").label == "long"
 
@@ -193,3 +195,20 @@ def test_recordings_whose_words_nobody_knows_are_answered_directly() -> None:
     speech = tuple(replace(spoken, text=None) for spoken in pool(3, 1.0, prefix="s"))
     examples = WordsThenFrame().stages(pool(2), speech)[1].examples
     assert {example.asked for example in examples if example.recording is not None} == {Asked.FRAME}
+
+
+def test_distilled_is_the_curriculum_with_a_teacher_and_unlabelled_speech_of_known_words() -> None:
+    known, unknown = without_labels(pool(2, 1.0, prefix="n")), without_labels(pool(1, 1.0, prefix="m"))
+    unlabelled = (*known, *(replace(heard, text=None) for heard in unknown))
+    first, second = Distilled(teacher_weight=0.25).stages(TEXT, SPEECH, (), unlabelled)
+    plain = Curriculum().stages(TEXT, SPEECH)
+    assert first == plain[0]
+    assert second == replace(
+        plain[1], name="distilled", teacher_weight=0.25, examples=plain[1].examples + as_speech(known)
+    )
+
+
+def test_a_teacher_without_anything_to_read_is_refused() -> None:
+    wordless = tuple(replace(heard, text=None) for heard in SPEECH)
+    with pytest.raises(InputError, match=r"^distilled: no recording has known words"):
+        Distilled().stages(TEXT, wordless)
