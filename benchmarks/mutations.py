@@ -72,6 +72,10 @@ PACKED, PACKED_TESTS = "src/eartune/models/packed_attention.py", "tests/unit/mod
 SCHEMES, BEYOND = "src/eartune/training/schemes.py", "tests/flow/test_schemes_beyond_the_paper.py"
 DISTILLATION, DISTILLATION_TESTS = "src/eartune/training/distillation.py", "tests/unit/training/test_distillation.py"
 TEACHER, TEACHER_TESTS = "src/eartune/inference/teacher.py", "tests/unit/inference/test_teacher.py"
+LABELLING, LABELLING_TESTS = (
+    "src/eartune/inference/self_labelling.py",
+    "tests/unit/inference/test_self_labelling.py",
+)
 
 MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     # --- the training recipe
@@ -613,9 +617,58 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "keys: a teacher changes no key",
         KEYS,
-        '{"teacher_weight": stage.teacher_weight} if stage.teacher_weight else {}',
-        "{}",
+        "if stage.teacher_weight:",
+        "if False:",
         "tests/unit/experiments/test_keys.py",
+    ),
+    (
+        "self-training: what does not agree is kept",
+        LABELLING,
+        "and answer == again",
+        "and answer is not None",
+        LABELLING_TESTS,
+    ),
+    (
+        "self-training: labels that the data does not have are kept",
+        LABELLING,
+        "status is status_again is ParseStatus.OK and",
+        "status is status_again and",
+        LABELLING_TESTS,
+    ),
+    (
+        "self-training: both answers are read from the transcript",
+        LABELLING,
+        "replace(example, transcript=None) for example in examples",
+        "replace(example) for example in examples",
+        LABELLING_TESTS,
+    ),
+    (
+        "self-training: the learned example shows the transcript",
+        LABELLING,
+        'replace(example, transcript=None, answer=row["from_sound"])',
+        'replace(example, answer=row["from_sound"])',
+        LABELLING_TESTS,
+    ),
+    (
+        "self-training: words of the unlabelled recordings are seen",
+        SCHEMES,
+        "replace(utterance, text=None)",
+        "replace(utterance)",
+        "tests/unit/training/test_schemes.py",
+    ),
+    (
+        "keys: what is labelled changes no key",
+        KEYS,
+        "if stage.to_label:",
+        "if False:",
+        "tests/unit/experiments/test_keys.py",
+    ),
+    (
+        "self-training: recordings to label are not encoded",
+        "src/eartune/training/encoder_cache.py",
+        "[replace(example, transcript=None) for example in stage.most_examples]",
+        "stage.most_examples",
+        BEYOND,
     ),
 )
 

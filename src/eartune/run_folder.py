@@ -13,6 +13,7 @@ runs/                                RunsFolder
         stages/<name>-<key>/         StageFolder, shared by all models that train the same stage
             train.jsonl  checkpoint-N/  weights.safetensors  stage.json
             teacher.jsonl  teacher/  what the model before the stage answers and finds probable, to be learned
+            labelled.jsonl  labelled.json  labelling/  its labels of recordings without labels, and what they rest on
         curriculum-5pct-seed0/       ModelFolder
             fingerprint.json  settings.json  labels.json  selection.json  plan.json
             predictions.part.jsonl  predictions.jsonl  decoding.json  scores.json  result.json
@@ -193,6 +194,21 @@ class StageFolder:
         return self.path / "teacher"
 
     @property
+    def labelled(self) -> Path:
+        """The file of the answers of the model before the stage to recordings without labels, and which are kept."""
+        return self.path / "labelled.jsonl"
+
+    @property
+    def labelled_summary(self) -> Path:
+        """The file of the number of labels that were kept and, where it is known, how many of them are right."""
+        return self.path / "labelled.json"
+
+    @property
+    def labelling(self) -> Path:
+        """The folder of answers that are collected for `labelled`."""
+        return self.path / "labelling"
+
+    @property
     def is_finished(self) -> bool:
         """Whether the stage is trained and its weights can be loaded."""
         return self.note.is_file() and self.weights.is_file()
@@ -213,8 +229,9 @@ class StageFolder:
         return sorted(found, key=lambda checkpoint: int(checkpoint.path.name.split("-")[1]))
 
     def remove_what_training_needs(self) -> None:
-        """Remove checkpoints, which are larger than the weights, and the teacher's probabilities."""
+        """Remove checkpoints, which are larger than the weights, and what a teacher's or own labels rest on."""
         remove(self.teaching)
+        remove(self.labelling)
         for checkpoint in self.checkpoints():
             shutil.rmtree(checkpoint.path)
 

@@ -15,6 +15,7 @@ from eartune.experiments.finished_model import load_finished_model, read_finishe
 from eartune.experiments.runner import run as run_experiment
 from eartune.export.exporting import exported_settings
 from eartune.files import read_json, read_lines
+from eartune.inference import self_labelling
 from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.report import read_results
 from eartune.training import trainer
@@ -131,3 +132,57 @@ def test_a_teacher_changes_what_is_learned(data: Path, tmp_path: Path) -> None:
         (log,) = (tmp_path / str(weight)).rglob("distilled-*/train.jsonl")
         losses.append([row["loss"] for _, row in read_lines(log)])
     assert losses[0] != losses[1] and all(map(np.isfinite, losses[0] + losses[1]))
+
+
+# --- labels of its own -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("trainable", [["language-model"], ["audio-encoder", "modality-adapter", "language-model"]])
+def test_self_training_labels_what_the_budget_left_and_learns_what_agrees(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trainable: list[str]
+) -> None:
+    """Answers of random weights never agree, so that every second recording is said to."""
+    calls = iter(range(100))
+    monkeypatch.setattr(self_labelling, "agree", lambda *_: next(calls) % 2 == 0)
+    settings = experiment(data, {"type": "self-training", "trainable": trainable}, pools=UNLABELLED)
+    model = run(settings, data, tmp_path)
+    (stage,) = (tmp_path / "tiny" / "stages").glob("self-labelled-*")
+    chosen = {row["id"] for row in read_json(model / "selection.json")["utterances"]}
+    labelled = [row for _, row in read_lines(stage / "labelled.jsonl")]
+    assert [row["kept"] for row in labelled] == [True, False, True]
+    assert {row["id"] for row in labelled} == {f"speech{i}" for i in range(6)} - chosen
+    counted = read_json(stage / "labelled.json")
+    assert (counted["recordings"], counted["kept"], counted["with_known_label"], counted["right"]) == (3, 2, 2, 0)
+    assert not (stage / "labelling").exists()
+    (mixed,) = (tmp_path / "tiny" / "stages").glob("mixed-*")
+    steps = [len(list(read_lines(folder / "train.jsonl"))) for folder in (mixed, stage)]
+    assert steps == [4 + 2, 4 + 3]  # 8 texts and 3 recordings in batches of two; then two recordings more
+
+
+def test_self_training_that_is_cut_while_it_labels_goes_on_to_the_same_weights(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = experiment(data, {"type": "self-training"}, pools=UNLABELLED)
+    monkeypatch.setattr(self_labelling, "agree", lambda *_: True)
+    run(settings, data, tmp_path / "whole")
+    real, seen = self_labelling._answers, []
+
+    def cut(*args: Any) -> list[str]:
+        seen.append(args)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        return real(*args)
+
+    monkeypatch.setattr(self_labelling, "_answers", cut)
+    with pytest.raises(KeyboardInterrupt):
+        run(settings, data, tmp_path / "cut")
+    monkeypatch.setattr(self_labelling, "_answers", real)
+    run(settings, data, tmp_path / "cut")
+    for name in ("labelled.jsonl", "weights.safetensors"):
+        whole, cut_once = (next((tmp_path / folder).rglob(f"self-labelled-*/{name}")) for folder in ("whole", "cut"))
+        assert whole.read_bytes() == cut_once.read_bytes()
+
+
+def test_self_training_without_recordings_to_label_is_refused(data: Path) -> None:
+    with pytest.raises(ValueError, match=r"'self-training' needs recordings to label under data\.unlabelled"):
+        experiment(data, {"type": "self-training"})

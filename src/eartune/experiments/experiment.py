@@ -15,7 +15,7 @@ from eartune.files import YAML_LOADER
 from eartune.models.architecture import Architecture
 from eartune.settings import Component, Decoding, Section, Training, explain
 from eartune.tasks.settings import DEFAULT_TASK, AnyTask
-from eartune.training.schemes import AnyScheme, Scheme
+from eartune.training.schemes import AnyScheme, Scheme, SelfTraining
 
 
 class Data(Section):
@@ -129,6 +129,13 @@ class Experiment(Section):
         for scheme in self.grid.schemes:
             if scheme.uses_synthetic and not self.data.synthetic_speech:
                 raise InputError(f"the scheme {scheme.label!r} needs corpora with voices under data.synthetic_speech")
+        return self
+
+    @model_validator(mode="after")
+    def _self_training_has_recordings_to_label(self) -> "Experiment":
+        for scheme in self.grid.schemes:
+            if isinstance(scheme, SelfTraining) and not self.data.unlabelled:
+                raise InputError(f"the scheme {scheme.label!r} needs recordings to label under data.unlabelled")
         return self
 
     @model_validator(mode="after")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from eartune.data.example import Example, Modality
+from eartune.data.example import Example, Modality, as_speech
 from eartune.data.normalization import normalize_spoken_text
 from eartune.data.recording_index import RecordingIndex
 from eartune.evaluation.metrics import Answered, Score, evaluate
@@ -83,6 +83,7 @@ def make_model(context: RunContext, plan: CellPlan, keys: CellKeys, result: RunR
     name = plan.cell.name
     folder = context.folder.model(name)
     test = examples_to_decode(context, plan, keys)
+    plan = with_transcripts_to_label(context, plan, keys)
     model = train_model(context, plan, keys, len(plan.stages))
     encoded = context.encoder_cache().test_clips(model, test, context.watch(f"{name}: encoding the test"))
     rows = context.rows(model, plan.preface, encoded)
@@ -106,27 +107,60 @@ def make_model(context: RunContext, plan: CellPlan, keys: CellKeys, result: RunR
 
 def examples_to_decode(context: RunContext, plan: CellPlan, keys: CellKeys) -> tuple[Example, ...]:
     """Return the examples of the test, with transcripts if the scheme lets a recogniser transcribe them."""
-    from eartune.inference.asr import load_recogniser, model_as_recogniser, transcribe
-
     asking, test = plan.asking, context.pools.test
     if asking.transcribed_by is None:
         return tuple(replace(example, asked=asking.asked) for example in test)
+    return with_transcripts(
+        context, plan, keys, test, (keys.transcripts, asking.transcribed_by), asking.normalize_transcripts
+    )
+
+
+def with_transcripts_to_label(context: RunContext, plan: CellPlan, keys: CellKeys) -> CellPlan:
+    """Return the plan with transcripts by the untuned model of the recordings that an unfinished stage is to label.
+
+    All unlabelled recordings are transcribed at once, for all models of the grid.
+    """
+    folders = stage_folders(context.folder, plan, keys)
+    if not any(s.to_label and not folder.is_finished for s, folder in zip(plan.stages, folders, strict=True)):
+        return plan
+    everything = as_speech(context.pools.unlabelled)
+    heard = with_transcripts(context, plan, keys, everything, (keys.unlabelled_transcripts, SELF), normalize=True)
+    words = {example.recording: example.transcript for example in heard}
+    return replace(
+        plan,
+        stages=tuple(
+            replace(stage, to_label=tuple(replace(e, transcript=words[e.recording]) for e in stage.to_label))
+            for stage in plan.stages
+        ),
+    )
+
+
+def with_transcripts(
+    context: RunContext,
+    plan: CellPlan,
+    keys: CellKeys,
+    examples: Sequence[Example],
+    kept_as: tuple[str, str],
+    normalize: bool,
+) -> tuple[Example, ...]:
+    """Return recordings with their transcripts, which are kept under a key and the name of their recogniser."""
+    from eartune.inference.asr import load_recogniser, model_as_recogniser, transcribe
+
+    name, (_, transcribed_by) = plan.cell.name, kept_as
 
     def recogniser() -> Callable[[Sequence[Example]], Sequence[str]]:
-        if asking.transcribed_by != SELF:
-            return load_recogniser(str(asking.transcribed_by), context.experiment.architecture.cut_silence)
+        if transcribed_by != SELF:
+            return load_recogniser(transcribed_by, context.experiment.architecture.cut_silence)
         # Without the scheme's own stages: a model may forget transcription when it is tuned for the task.
         model = train_model(context, plan, keys, plan.n_alignment_stages)
-        encoded = context.encoder_cache().test_clips(model, test, context.watch(f"{plan.cell.name}: encoding the test"))
+        encoded = context.encoder_cache().test_clips(model, examples, context.watch(f"{name}: encoding recordings"))
         return model_as_recogniser(context.rows(model, encoded=encoded))
 
-    path = context.folder.transcripts(keys.transcripts, asking.transcribed_by)
-    texts = transcribe(
-        test, recogniser, path, context.name_of, context.watch(f"{plan.cell.name}: transcribing the test")
-    )
+    path = context.folder.transcripts(*kept_as)
+    texts = transcribe(examples, recogniser, path, context.name_of, context.watch(f"{name}: transcribing recordings"))
     give_memory_back()  # of the recogniser, before another model is loaded
-    read = normalize_spoken_text if asking.normalize_transcripts else str
-    return tuple(replace(example, transcript=read(text)) for example, text in zip(test, texts, strict=True))
+    read = normalize_spoken_text if normalize else str
+    return tuple(replace(example, transcript=read(text)) for example, text in zip(examples, texts, strict=True))
 
 
 def train_model(context: RunContext, plan: CellPlan, keys: CellKeys, n_stages: int) -> "AudioLLM":
@@ -162,6 +196,8 @@ def train_one_stage(context: RunContext, plan: CellPlan, model: "AudioLLM", stag
     context.progress.console.print(table_of_trained_parts(title, model.components.counts()))
     encoded = context.encoder_cache().stage_clips(model, stage, context.watch(f"{title}: encoding recordings"))
     rows = context.rows(model, encoded=encoded)
+    if stage.to_label:
+        stage = with_own_labels(context, model, stage, rows, folder, title)
     make_row: Callable[[Example], Row] = rows.to_learn
     if stage.teacher_weight:
         stage, make_row = taught(context, model, stage, rows, folder, title)
@@ -182,6 +218,19 @@ def taught(
     examples = with_answers(model, stage.examples, rows, folder.teacher_answers, show)
     write_teaching(model, examples, rows, folder.teaching, context.watch(f"{title}: the teacher reads"))
     return replace(stage, examples=examples), taught_rows(rows, folder.teaching)
+
+
+def with_own_labels(
+    context: RunContext, model: "AudioLLM", stage: Stage, rows: "RowMaker", folder: StageFolder, title: str
+) -> Stage:
+    """Let the model, as it is before the stage, label recordings; return the stage with those that it labelled."""
+    from eartune.inference.self_labelling import label, write_summary
+
+    show = context.watch(f"{title}: labelling recordings")
+    kept = label(model, stage.to_label, rows, folder, context.name_of, show)
+    task, pools = context.experiment.task, context.pools
+    context.progress.console.print(f"{title}: {write_summary(folder, pools.unlabelled, task, pools.labels)}")
+    return replace(stage, examples=stage.examples + kept, to_label=())
 
 
 def stage_folders(folder: RunFolder, plan: CellPlan, keys: CellKeys) -> tuple[StageFolder, ...]:
@@ -254,9 +303,9 @@ def cell_units(plan: CellPlan, pools: Pools) -> float:
 
 def train_units(stage: Stage) -> float:
     """Return the estimated work for a stage in tokens: 120 for each row and 25 for each second, in every epoch."""
-    spoken = [example.recording for example in stage.examples if example.modality is Modality.SPEECH]
+    spoken = [example.recording for example in stage.most_examples if example.modality is Modality.SPEECH]
     seconds = sum(recording.seconds for recording in spoken if recording is not None)
-    return stage.epochs * (120 * len(stage.examples) + 25 * seconds)
+    return stage.epochs * (120 * len(stage.most_examples) + 25 * seconds)
 
 
 def decode_units(pools: Pools) -> float:

@@ -104,10 +104,10 @@ def plan_cells(experiment: Experiment, pools: Pools) -> tuple[CellPlan, ...]:
 def figures(stage: Stage, experiment: Experiment) -> StageFigures:
     """Compute the numbers of one stage."""
     size = size_of(experiment.architecture)
-    speech = [example for example in stage.examples if example.modality is Modality.SPEECH]
+    speech = [example for example in stage.most_examples if example.modality is Modality.SPEECH]
     seconds = sum(example.recording.seconds for example in speech if example.recording is not None)
     return StageFigures(
-        text_examples=len(stage.examples) - len(speech),
+        text_examples=len(stage.most_examples) - len(speech),
         speech_examples=len(speech),
         speech_hours=seconds / 3600,
         epochs=stage.epochs,
@@ -117,9 +117,9 @@ def figures(stage: Stage, experiment: Experiment) -> StageFigures:
 
 
 def steps_of(stage: Stage, batch_size: int) -> int:
-    """Return the number of optimizer steps of a stage; each batch holds either text or speech."""
-    n_speech = sum(example.modality is Modality.SPEECH for example in stage.examples)
-    n_text = len(stage.examples) - n_speech
+    """Return the most optimizer steps that a stage may take; each batch holds either text or speech."""
+    n_speech = sum(example.modality is Modality.SPEECH for example in stage.most_examples)
+    n_text = len(stage.most_examples) - n_speech
     return stage.epochs * (math.ceil(n_text / batch_size) + math.ceil(n_speech / batch_size))
 
 

@@ -195,7 +195,7 @@ def unfinished_result(context: RunContext, plan: CellPlan, keys: CellKeys) -> Ru
 
 def free_seconds(plan: CellPlan) -> float:
     """Return the total length, in seconds, of the training recordings that no budget counts."""
-    used = {example.recording for stage in plan.stages for example in stage.examples if example.recording}
+    used = {example.recording for stage in plan.stages for example in stage.most_examples if example.recording}
     budgeted: set[Recording] = {recording for utterance in plan.speech for recording in utterance.recordings}
     return sum(recording.seconds for recording in used - budgeted)
 

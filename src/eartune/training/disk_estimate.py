@@ -66,7 +66,7 @@ def checkpoint_bytes(size: Size, stages: tuple[Stage, ...], architecture: Archit
 
 def encoded_once(stage: Stage) -> tuple[Example, ...]:
     """Return the examples whose encoder states may be kept, which a stage that trains its encoder has none of."""
-    return () if Component.AUDIO_ENCODER in stage.trainable else stage.examples
+    return () if Component.AUDIO_ENCODER in stage.trainable else stage.most_examples
 
 
 def cache_bytes(size: Size, examples: Sequence[Example], architecture: Architecture, training: Training) -> float:

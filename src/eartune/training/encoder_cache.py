@@ -49,7 +49,8 @@ class EncoderCache:
         """Return the clips of a stage; None if it trains components that encode them, or if they do not fit."""
         if set(stage.trainable) & set(model.encoded_by):
             return None
-        return self.clips(model, stage.examples, progress)
+        # Those to be labelled have a transcript, and are heard all the same.
+        return self.clips(model, [replace(example, transcript=None) for example in stage.most_examples], progress)
 
     def test_clips(self, model: AudioLLM, examples: Iterable[Example], progress: Progress) -> Clips | None:
         """Return the clips of a test; None if a stage trained what encodes them: no other model can share them."""

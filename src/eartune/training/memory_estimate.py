@@ -128,7 +128,7 @@ def largest_micro_batch(size: Size, stage: Stage, training: Training, task: Task
     if most_positions is None and training.micro_batch_size is None:
         most_positions = ENOUGH_POSITIONS
     most_rows = training.micro_batch_size or training.batch_size
-    rows = nlargest(most_rows, stage.examples, key=lambda example: content_tokens(example, size))
+    rows = nlargest(most_rows, stage.most_examples, key=lambda example: content_tokens(example, size))
     if most_positions is None:
         return rows
     longest = max(row_tokens(row, size, task) for row in rows)

@@ -46,6 +46,13 @@ class Stage:
     """The weight of learning, from sound, the probabilities of answers that the model before this stage has from words.
 
     Where it is above 0, the answers of examples without labels are those that the same model reads from their words."""
+    to_label: tuple[Example, ...] = ()
+    """Recordings that the model before this stage labels; those whose labels are kept are examples of it as well."""
+
+    @property
+    def most_examples(self) -> tuple[Example, ...]:
+        """All examples that the stage may show, if all labels are kept."""
+        return self.examples + self.to_label
 
 
 @dataclass(frozen=True)
@@ -323,6 +330,30 @@ class Distilled(Curriculum):
         ]
 
 
+class SelfTraining(Curriculum):
+    """The curriculum, and a third stage that also learns from recordings which the model labelled itself.
+
+    After the curriculum, the model answers each recording of data.unlabelled twice: from its sound, and from its
+    transcript by the untuned model. Where both answers agree, the third stage learns the answer, once per epoch, beside
+    everything that the second one learned; its settings are those of the second.
+    """
+
+    type: Literal["self-training"] = "self-training"  # type: ignore[assignment]
+
+    @property
+    def uses_unlabelled(self) -> bool:
+        """Always true: without such recordings it is the curriculum."""
+        return True
+
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
+        """Return the stages of the curriculum, and one more if there is anything to label; no words of it are shown."""
+        stages = super().stages(text, speech, synthetic)
+        wordless = as_speech([replace(utterance, text=None) for utterance in unlabelled])
+        if not wordless:  # the budget has selected all of them
+            return stages
+        return [*stages, replace(stages[-1], name="self-labelled", to_label=wordless)]
+
+
 def half_with_words(examples: Sequence[Example]) -> tuple[Example, ...]:
     """Return the examples, of which every second one with known words asks for these and then the task's answer.
 
@@ -351,11 +382,31 @@ def _scheme(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
 
 
 AnyScheme = Annotated[
-    Untuned | Prompted | Cascade | TextOnly | SyntheticSpeech | DirectMixing | Curriculum | WordsThenFrame | Distilled,
+    Untuned
+    | Prompted
+    | Cascade
+    | TextOnly
+    | SyntheticSpeech
+    | DirectMixing
+    | Curriculum
+    | WordsThenFrame
+    | Distilled
+    | SelfTraining,
     Field(discriminator="type"),
     WrapValidator(_scheme),
     PlainSerializer(lambda scheme: scheme.model_dump(mode="json")),
 ]
 """A scheme that YAML names by its type, or an object from Python."""
-SCHEMES = (Untuned, Prompted, Cascade, TextOnly, SyntheticSpeech, DirectMixing, Curriculum, WordsThenFrame, Distilled)
+SCHEMES = (
+    Untuned,
+    Prompted,
+    Cascade,
+    TextOnly,
+    SyntheticSpeech,
+    DirectMixing,
+    Curriculum,
+    WordsThenFrame,
+    Distilled,
+    SelfTraining,
+)
 """All schemes that a YAML can name, in the order in which reports list them."""

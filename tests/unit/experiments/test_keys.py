@@ -138,6 +138,20 @@ def test_a_teacher_and_its_weight_change_the_key_of_its_stage_alone() -> None:
     assert len({found[0][1], found[1][1], plain[1]}) == 3
 
 
+def test_what_is_labelled_changes_the_key_of_the_stage_that_learns_it_and_its_true_labels_do_not() -> None:
+    def found(*unlabelled: Any) -> dict[str, Any]:
+        pooled = replace(pools(), unlabelled=unlabelled)
+        settings = {"grid__schemes": [{"type": "self-training"}], "grid__budgets": ["50%"]}
+        more = {"data__unlabelled": [{"corpus": "manifest", "path": "more.jsonl"}]}
+        return cell_keys(of=pooled, **settings, **more)["self-training-50pct-seed0"]
+
+    heard = [replace(u, recordings=(Recording(Path("x.wav"), 1.0),)) for u in pool(2, prefix="n")]
+    one, two = found(heard[0]), found(*heard)
+    assert one.stages[:2] == two.stages[:2] == keys()[CURRICULUM]
+    assert one.stages[2] != two.stages[2] and one.unlabelled_transcripts != two.unlabelled_transcripts
+    assert found(replace(heard[0], frame=frame("music.play"))) == one
+
+
 def test_the_seed_changes_every_key() -> None:
     found = keys(grid__seeds=[0, 1])
     assert not set(found[CURRICULUM]) & set(found["curriculum-50pct-seed1"])

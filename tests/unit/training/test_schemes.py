@@ -18,6 +18,7 @@ from eartune.training.schemes import (
     DirectMixing,
     Distilled,
     Prompted,
+    SelfTraining,
     Stage,
     SyntheticSpeech,
     TextOnly,
@@ -129,7 +130,7 @@ def test_an_utterance_without_recordings_gives_no_speech() -> None:
         *((Untuned, False, False), (Prompted, False, False), (Cascade, True, False)),
         *((TextOnly, True, False), (SyntheticSpeech, True, False)),
         *((DirectMixing, True, True), (Curriculum, True, True), (WordsThenFrame, True, True)),
-        (Distilled, True, True),
+        *((Distilled, True, True), (SelfTraining, True, True)),
     ],
 )
 def test_what_a_scheme_uses(kind: type[TextOnly], uses_text: bool, uses_speech: bool) -> None:
@@ -139,7 +140,7 @@ def test_what_a_scheme_uses(kind: type[TextOnly], uses_text: bool, uses_speech: 
 def test_a_scheme_is_called_by_its_name_or_else_by_its_type() -> None:
     assert [kind().label for kind in SCHEMES] == [
         *("untuned", "prompted", "cascade", "text-only", "synthetic-speech", "direct-mixing", "curriculum"),
-        *("words-then-frame", "distilled"),
+        *("words-then-frame", "distilled", "self-training"),
     ]
     assert TextOnly(name="long").label == "long"
 
@@ -212,3 +213,18 @@ def test_a_teacher_without_anything_to_read_is_refused() -> None:
     wordless = tuple(replace(heard, text=None) for heard in SPEECH)
     with pytest.raises(InputError, match=r"^distilled: no recording has known words"):
         Distilled().stages(TEXT, wordless)
+
+
+def test_self_training_is_the_curriculum_and_a_stage_with_recordings_to_label_of_unknown_words() -> None:
+    unlabelled = without_labels(pool(2, 1.0, 2.0, prefix="n"))
+    *stages, last = SelfTraining(speech_epochs=4, least_speech=0.5).stages(TEXT, SPEECH, (), unlabelled)
+    assert stages == Curriculum(speech_epochs=4, least_speech=0.5).stages(TEXT, SPEECH)
+    assert last == replace(stages[1], name="self-labelled", to_label=last.to_label)
+    assert [(e.utterance.id, e.recording) for e in last.to_label] == [
+        (u.id, r) for u in unlabelled for r in u.recordings
+    ]
+    assert all(e.utterance.text is None and not e.utterance.is_labelled for e in last.to_label)
+
+
+def test_self_training_of_nothing_is_the_curriculum() -> None:
+    assert SelfTraining().stages(TEXT, SPEECH) == Curriculum().stages(TEXT, SPEECH)
