@@ -76,6 +76,7 @@ LABELLING, LABELLING_TESTS = (
     "src/eartune/inference/self_labelling.py",
     "tests/unit/inference/test_self_labelling.py",
 )
+AVERAGING, AVERAGING_TESTS = "src/eartune/training/averaging.py", "tests/unit/training/test_averaging.py"
 
 MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     # --- the training recipe
@@ -201,7 +202,13 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "done - self.skipped",
         PROGRESS_TESTS,
     ),
-    ("one checkpoint on disk", DISK, "2 * max(checkpoints", "1 * max(checkpoints", DISK_TESTS),
+    (
+        "one checkpoint on disk",
+        DISK,
+        "2 * checkpoint_bytes(size, trained",
+        "1 * checkpoint_bytes(size, trained",
+        DISK_TESTS,
+    ),
     (
         "weights of an earlier stage not saved",
         DISK,
@@ -669,6 +676,41 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "[replace(example, transcript=None) for example in stage.most_examples]",
         "stage.most_examples",
         BEYOND,
+    ),
+    (
+        "average: the factors of LoRA are averaged one by one",
+        AVERAGING,
+        'if "lora_A" in name:',
+        'if "lora_A" in name and False:',
+        AVERAGING_TESTS,
+    ),
+    (
+        "average: the updates are added up and not divided",
+        AVERAGING,
+        "dim=1) / len(values)).to(",
+        "dim=1)).to(",
+        AVERAGING_TESTS,
+    ),
+    (
+        "average: the weights of the last step stay",
+        RUNNER,
+        "if stage.average > 1:",
+        "if False:",
+        BEYOND,
+    ),
+    (
+        "average: the exported adapter has the scale of one update",
+        "src/eartune/export/adapter.py",
+        "lora_alpha=lora.alpha * rank / lora.rank",
+        "lora_alpha=lora.alpha",
+        BEYOND,
+    ),
+    (
+        "keys: an average changes no key",
+        KEYS,
+        "if stage.average > 1:",
+        "if False:",
+        "tests/unit/experiments/test_keys.py",
     ),
 )
 

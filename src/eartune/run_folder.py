@@ -11,7 +11,7 @@ runs/                                RunsFolder
         encoded/<key>.safetensors    what a frozen encoder computed from one recording
         transcripts/<key>/           <recogniser>.jsonl, the test's transcripts for a cascade
         stages/<name>-<key>/         StageFolder, shared by all models that train the same stage
-            train.jsonl  checkpoint-N/  weights.safetensors  stage.json
+            train.jsonl  checkpoint-N/  snapshots/  weights.safetensors  stage.json
             teacher.jsonl  teacher/  what the model before the stage answers and finds probable, to be learned
             labelled.jsonl  labelled.json  labelling/  its labels of recordings without labels, and what they rest on
         curriculum-5pct-seed0/       ModelFolder
@@ -184,6 +184,15 @@ class StageFolder:
         return self.path / "stage.json"
 
     @property
+    def snapshots(self) -> tuple[Path, ...]:
+        """The files of weights after some steps, of which the stage's are the average, in the order of their steps."""
+        return tuple(sorted(self.snapshot(0).parent.glob("[!.]*"), key=lambda path: int(path.stem)))
+
+    def snapshot(self, step: int) -> Path:
+        """Return the file of the weights after a step, which is kept until the stage is finished."""
+        return self.path / "snapshots" / f"{step}{Path(WEIGHTS).suffix}"
+
+    @property
     def teacher_answers(self) -> Path:
         """The file of the teacher's answers to the words of recordings without labels."""
         return self.path / "teacher.jsonl"
@@ -229,7 +238,8 @@ class StageFolder:
         return sorted(found, key=lambda checkpoint: int(checkpoint.path.name.split("-")[1]))
 
     def remove_what_training_needs(self) -> None:
-        """Remove checkpoints, which are larger than the weights, and what a teacher's or own labels rest on."""
+        """Remove checkpoints and snapshots, which are large, and what a teacher's or own labels rest on."""
+        remove(self.snapshot(0).parent)
         remove(self.teaching)
         remove(self.labelling)
         for checkpoint in self.checkpoints():

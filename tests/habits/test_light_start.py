@@ -14,6 +14,7 @@ NEEDS_TORCH = (
     *("models.packed_attention", "models.pocket.build", "models.registry", "models.rows", "models.size_from_config"),
     *("models.whisper_encoder",),
     *(
+        "training.averaging",
         "training.callbacks",
         "training.distillation",
         "training.encoder_cache",

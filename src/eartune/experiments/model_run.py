@@ -188,8 +188,9 @@ def train_model(context: RunContext, plan: CellPlan, keys: CellKeys, n_stages: i
 
 def train_one_stage(context: RunContext, plan: CellPlan, model: "AudioLLM", stage: Stage, folder: StageFolder) -> None:
     """Train a stage, from its last checkpoint if there is one, and write its weights and its note."""
+    from eartune.training.averaging import write_average
     from eartune.training.callbacks import TrainingLog
-    from eartune.training.trainer import save_weights, train_stage
+    from eartune.training.trainer import load_weights, save_weights, train_stage
 
     title = f"{plan.cell.name}, {stage.name} stage"
     model.components.set_trainable(stage.trainable)
@@ -203,7 +204,11 @@ def train_one_stage(context: RunContext, plan: CellPlan, model: "AudioLLM", stag
         stage, make_row = taught(context, model, stage, rows, folder, title)
     log = TrainingLog(folder.log, context.watch(title, train_units(stage)))
     seconds = train_stage(model, stage, make_row, context.experiment.training, plan.cell.seed, folder.path, log)
-    save_weights(model, folder.weights)
+    if stage.average > 1:
+        write_average(folder.snapshots, folder.weights)
+        load_weights(model, folder.weights)
+    else:
+        save_weights(model, folder.weights)
     trained = {str(part): {"parameters": a, "trained": b} for part, (a, b) in model.components.counts().items()}
     folder.finish(seconds, trained)
 

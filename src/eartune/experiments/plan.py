@@ -152,6 +152,7 @@ def _plan_cell(experiment: Experiment, pools: Pools, cell: Cell) -> CellPlan:
     synthetic = pools.synthetic_speech if cell.scheme.uses_synthetic else ()
     unlabelled = (_without(pools.unlabelled, speech),) if cell.scheme.uses_unlabelled else ()
     stages = cell.scheme.stages(pools.text, (*pools.source_speech, *speech), synthetic, *unlabelled)
+    _check_stages(cell.scheme.label, stages, experiment)
     alignment, asking = _alignment(experiment.alignment, pools), cell.scheme.asking
     preface = _preface(cell.scheme.label, asking, pools, experiment)
     return CellPlan(cell, speech, (*alignment, *stages), asking, preface, len(alignment))
@@ -163,6 +164,13 @@ def _without(unlabelled: Sequence[Utterance], speech: Sequence[Utterance]) -> tu
     return without_labels(
         [u for u in unlabelled if not any(_real(recording.path) in taken for recording in u.recordings)]
     )
+
+
+def _check_stages(scheme: str, stages: Sequence[Stage], experiment: Experiment) -> None:
+    """Raise InputError for a stage that these settings of training cannot make."""
+    lora = experiment.training.lora
+    if lora is not None and lora.dora and any(stage.average > 1 for stage in stages):
+        raise InputError(f"{scheme}: weights of DoRA cannot be averaged; leave average or training.lora.dora out")
 
 
 def _preface(scheme: str, asking: Asking, pools: Pools, experiment: Experiment) -> str:

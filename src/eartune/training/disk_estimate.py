@@ -23,7 +23,8 @@ class DiskEstimate:
     weights: float
     """Bytes of the weights that all stages keep."""
     checkpoints: float
-    """Bytes of two checkpoints of the largest stage: the old one is deleted once the new one is complete."""
+    """Bytes of two checkpoints of the largest stage, as the old one is deleted once the new one is complete, and of
+    the snapshots that are to be averaged."""
     encoder_cache: float
     """Bytes that the states of frozen encoders take, never more than training.encoded_gb allows."""
 
@@ -44,8 +45,12 @@ def disk_estimate(
     shown = [example for trained in stages for example in encoded_once(trained[-1])]
     cache = cache_bytes(size, [*shown, *test], architecture, training)
     weights = [weight_bytes(size, trained, architecture, training) for trained in stages]
-    checkpoints = [checkpoint_bytes(size, trained, architecture, training) for trained in stages]
-    return DiskEstimate(len(stages), sum(weights), 2 * max(checkpoints, default=0.0), cache)
+    checkpoints = [
+        2 * checkpoint_bytes(size, trained, architecture, training)
+        + snapshot_bytes(size, trained, architecture, training)
+        for trained in stages
+    ]
+    return DiskEstimate(len(stages), sum(weights), max(checkpoints, default=0.0), cache)
 
 
 def weight_bytes(size: Size, stages: tuple[Stage, ...], architecture: Architecture, training: Training) -> float:
@@ -62,6 +67,12 @@ def checkpoint_bytes(size: Size, stages: tuple[Stage, ...], architecture: Archit
     a_parameter = 12 if training.optimizer == "adamw" else 2
     optimizer = _trained(size, set(stages[-1].trainable), training) * a_parameter
     return weight_bytes(size, stages, architecture, training) + optimizer
+
+
+def snapshot_bytes(size: Size, stages: tuple[Stage, ...], architecture: Architecture, training: Training) -> float:
+    """Return the bytes of the weights that the last stage keeps to average them, which with LoRA stay side by side."""
+    number = stages[-1].average if stages[-1].average > 1 else 0
+    return number * weight_bytes(size, stages, architecture, training) * (2 if training.lora else 1)
 
 
 def encoded_once(stage: Stage) -> tuple[Example, ...]:

@@ -46,6 +46,8 @@ class Stage:
     """The weight of learning, from sound, the probabilities of answers that the model before this stage has from words.
 
     Where it is above 0, the answers of examples without labels are those that the same model reads from their words."""
+    average: int = 1
+    """The number of snapshots, from 60 % of the steps on, whose weights are averaged; with 1, the last ones stay."""
     to_label: tuple[Example, ...] = ()
     """Recordings that the model before this stage labels; those whose labels are kept are examples of it as well."""
 
@@ -210,6 +212,8 @@ class DirectMixing(Scheme):
     """The least fraction of speech in an epoch; recordings are repeated to reach it. 0, as in the paper: never."""
     synthetic: bool = False
     """Whether the scheme also trains on all of data.synthetic_speech."""
+    average: int = Field(default=1, ge=1)
+    """The number of snapshots of the last stage, from 60 % of its steps on, whose weights are averaged; 1: none."""
 
     @property
     def uses_synthetic(self) -> bool:
@@ -219,7 +223,8 @@ class DirectMixing(Scheme):
     def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
         """Return one stage of text and speech."""
         examples = mixed(text, speech, synthetic, self.least_speech)
-        return [Stage("mixed", examples, self.epochs, self.learning_rate, self.warmup_ratio, self.trainable)]
+        settings = self.epochs, self.learning_rate, self.warmup_ratio, self.trainable
+        return [Stage("mixed", examples, *settings, average=self.average)]
 
 
 class Curriculum(Scheme):
@@ -238,6 +243,8 @@ class Curriculum(Scheme):
     """The least fraction of speech in an epoch; recordings are repeated to reach it. 0, as in the paper: never."""
     synthetic: bool = False
     """Whether the scheme also trains on all of data.synthetic_speech."""
+    average: int = Field(default=1, ge=1)
+    """The number of snapshots of the last stage, from 60 % of its steps on, whose weights are averaged; 1: none."""
 
     @property
     def uses_synthetic(self) -> bool:
@@ -247,11 +254,10 @@ class Curriculum(Scheme):
     def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
         """Return a stage of text, then a stage of text and speech."""
         both = mixed(text, speech, synthetic, self.least_speech)
+        settings = self.speech_epochs, self.speech_learning_rate, self.speech_warmup_ratio, self.trainable
         return [
             _text_stage(text, self.text_epochs, self.text_learning_rate, self.text_warmup_ratio),
-            Stage(
-                "mixed", both, self.speech_epochs, self.speech_learning_rate, self.speech_warmup_ratio, self.trainable
-            ),
+            Stage("mixed", both, *settings, average=self.average),
         ]
 
 
@@ -351,7 +357,9 @@ class SelfTraining(Curriculum):
         wordless = as_speech([replace(utterance, text=None) for utterance in unlabelled])
         if not wordless:  # the budget has selected all of them
             return stages
-        return [*stages, replace(stages[-1], name="self-labelled", to_label=wordless)]
+        first, second = stages
+        last = replace(second, name="self-labelled", to_label=wordless)
+        return [first, replace(second, average=1), last]
 
 
 def half_with_words(examples: Sequence[Example]) -> tuple[Example, ...]:

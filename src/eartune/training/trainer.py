@@ -26,6 +26,7 @@ from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Batch, Row
 from eartune.run_folder import CheckpointFolder, StageFolder
 from eartune.settings import Training
+from eartune.training.averaging import Snapshots, snapshot_steps
 from eartune.training.callbacks import TrainingLog
 from eartune.training.distillation import taught_loss
 from eartune.training.micro_batches import limits_of, micro_batches
@@ -66,7 +67,13 @@ def train_stage(
         train_dataset=PickledBatches(batches) if arguments.dataloader_num_workers else batches,
         data_collator=_the_only,
         optimizers=(make_optimizer(model.components, stage.learning_rate, settings), None),
-        callbacks=[log],
+        callbacks=[
+            log,
+            Snapshots(
+                snapshot_steps(len(plan), stage.average),
+                lambda step: save_weights(model, StageFolder(folder).snapshot(step)),
+            ),
+        ],
     )
     trainer.remove_callback(PrinterCallback)
     complete = [checkpoint for checkpoint in StageFolder(folder).checkpoints() if checkpoint.is_complete]
@@ -263,8 +270,9 @@ def save_weights(model: AudioLLM, path: Path) -> None:
 
 def load_weights(model: AudioLLM, path: Path) -> None:
     """Load saved parameters into the model; raises InputError if it has none of that name and shape."""
-    known = dict(model.module.named_parameters())
     saved = load_file(path)
+    model.lora.fit(saved)
+    known = dict(model.module.named_parameters())
     with torch.no_grad():
         for name, value in saved.items():
             if name not in known or known[name].shape != value.shape:

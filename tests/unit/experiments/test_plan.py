@@ -255,6 +255,13 @@ def test_alignment_needs_words() -> None:
 UNLABELLED = [{"corpus": "manifest", "path": "unlabelled.jsonl"}]
 
 
+def test_weights_of_dora_are_not_averaged() -> None:
+    """An update of DoRA is no sum of factors."""
+    settings = {"grid__schemes": [{"type": "curriculum", "average": 2}], "training__lora": {"rank": 2, "dora": True}}
+    with pytest.raises(InputError, match=r"^curriculum: weights of DoRA cannot be averaged"):
+        plan_cells(experiment(**settings), in_memory())
+
+
 def test_unlabelled_recordings_need_no_labels_and_bring_none(tmp_path: Path) -> None:
     """Their intent is none that the task knows, and no other pool has it."""
     known, unknown = recorded(tmp_path, utterance("n0", "play", frame("music.play")), *pool(1, prefix="n1"))

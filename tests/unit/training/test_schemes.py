@@ -228,3 +228,11 @@ def test_self_training_is_the_curriculum_and_a_stage_with_recordings_to_label_of
 
 def test_self_training_of_nothing_is_the_curriculum() -> None:
     assert SelfTraining().stages(TEXT, SPEECH) == Curriculum().stages(TEXT, SPEECH)
+
+
+@pytest.mark.parametrize("kind", [DirectMixing, Curriculum, WordsThenFrame, Distilled, SelfTraining])
+def test_the_weights_of_the_last_stage_alone_are_averaged(kind: type[Curriculum]) -> None:
+    unlabelled = (without_labels(pool(1, 1.0, prefix="n")),) if kind is SelfTraining else ()
+    *before, last = kind(average=3).stages(TEXT, SPEECH, (), *unlabelled)
+    assert last.average == 3 and all(stage.average == 1 for stage in before)
+    assert kind().stages(TEXT, SPEECH)[-1].average == 1
