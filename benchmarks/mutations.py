@@ -77,6 +77,7 @@ LABELLING, LABELLING_TESTS = (
     "tests/unit/inference/test_self_labelling.py",
 )
 AVERAGING, AVERAGING_TESTS = "src/eartune/training/averaging.py", "tests/unit/training/test_averaging.py"
+SCALING, SCALING_TESTS = "src/eartune/training/scaling.py", "tests/unit/training/test_scaling.py"
 
 MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     # --- the training recipe
@@ -711,6 +712,48 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "if stage.average > 1:",
         "if False:",
         "tests/unit/experiments/test_keys.py",
+    ),
+    (
+        "scale: LoRA's update is not scaled",
+        SCALING,
+        "value.float() * share",
+        "value.float()",
+        SCALING_TESTS,
+    ),
+    (
+        "scale: whole weights are scaled and not their update",
+        SCALING,
+        "torch.lerp(start[name].float().to(value.device), value.float(), share)",
+        "value.float() * share",
+        SCALING_TESTS,
+    ),
+    (
+        "scale: the speech stage begins with all of the update",
+        RUNNER,
+        "if stage.share_of_update != 1:",
+        "if False:",
+        BEYOND,
+    ),
+    (
+        "keys: a scale changes no key",
+        KEYS,
+        "if stage.share_of_update != 1:",
+        "if False:",
+        "tests/unit/experiments/test_keys.py",
+    ),
+    (
+        "self-training: the last stage begins with a share of the second",
+        SCHEMES,
+        "share_of_update=1, to_label",
+        "to_label",
+        "tests/unit/training/test_schemes.py",
+    ),
+    (
+        "disk: snapshots take none",
+        DISK,
+        "number = stages[-1].average if stages[-1].average > 1 else 0",
+        "number = 0",
+        DISK_TESTS,
     ),
 )
 

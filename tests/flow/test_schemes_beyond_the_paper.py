@@ -235,3 +235,28 @@ def test_the_adapter_of_an_average_has_its_rank_and_the_scale_that_was_trained(d
     save_adapter(load_audio_llm(found), found, tmp_path / "adapter")
     config = read_json(tmp_path / "adapter" / "adapter_config.json")
     assert (config["r"], config["lora_alpha"]) == (6, 12)
+
+
+# --- a share of the text stage -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lora", [None, {"rank": 2}])
+def test_the_speech_stage_begins_half_way_between_the_weights_before_and_after_the_text_stage(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lora: dict[str, int] | None
+) -> None:
+    merged: dict[str, dict[str, torch.Tensor]] = {}
+
+    def note(model: Qwen2Audio, stage: Any, *rest: Any) -> float:
+        merged[f"before {stage.name}"] = merged_weights(copy.deepcopy(model))
+        seconds = REAL(model, stage, *rest)
+        merged[f"after {stage.name}"] = merged_weights(copy.deepcopy(model))
+        return seconds
+
+    monkeypatch.setattr(trainer, "train_stage", note)
+    scheme = {"type": "curriculum", "text_scale": 0.5}
+    run(experiment(data, scheme, training={"batch_size": 2, "lora": lora}), data, tmp_path)
+    assert len(merged) == 4
+    for name, value in merged["before mixed"].items():
+        half_way = (merged["before text"][name] + merged["after text"][name]) / 2
+        torch.testing.assert_close(value, half_way, atol=1e-6, rtol=1e-5)
+    assert any(not torch.equal(v, merged["before text"][n]) for n, v in merged["before mixed"].items())

@@ -20,6 +20,7 @@ NEEDS_TORCH = (
         "training.encoder_cache",
         "training.micro_batches",
         "training.optimizer",
+        "training.scaling",
         "training.trainer",
         "inference",
     ),

@@ -94,6 +94,8 @@ class Keys:
         }
         if stage.teacher_weight:  # what few stages have is named only there, so that others keep their keys
             content["teacher_weight"] = stage.teacher_weight
+        if stage.share_of_update != 1:
+            content["share_of_update"] = stage.share_of_update
         if stage.average > 1:
             content["average"] = stage.average
         if stage.to_label:  # the labels follow from these recordings and from what the key holds already

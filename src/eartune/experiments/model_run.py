@@ -179,19 +179,27 @@ def train_model(context: RunContext, plan: CellPlan, keys: CellKeys, n_stages: i
     for place, (stage, folder) in enumerate(zip(plan.stages, folders, strict=False)):
         was_finished = folder.is_finished
         if not was_finished:
-            train_one_stage(context, plan, model, stage, folder)
+            train_one_stage(context, plan, keys, place, model, folder)
         elif place + 1 == n_stages or not folders[place + 1].is_finished:
             load_weights(model, folder.weights)
         context.count(context.folder.model(plan.cell.name).path / folder.path.name, train_units(stage), was_finished)
     return model
 
 
-def train_one_stage(context: RunContext, plan: CellPlan, model: "AudioLLM", stage: Stage, folder: StageFolder) -> None:
-    """Train a stage, from its last checkpoint if there is one, and write its weights and its note."""
+def train_one_stage(
+    context: RunContext, plan: CellPlan, keys: CellKeys, place: int, model: "AudioLLM", folder: StageFolder
+) -> None:
+    """Train the stage at a place of the plan, from its last checkpoint if there is one; write its weights and note.
+
+    What the model teaches or labels before the stage, it does with all that it has learned; only then is a share of
+    the last update kept, where the stage asks for that.
+    """
     from eartune.training.averaging import write_average
     from eartune.training.callbacks import TrainingLog
+    from eartune.training.scaling import keep_share
     from eartune.training.trainer import load_weights, save_weights, train_stage
 
+    stage = plan.stages[place]
     title = f"{plan.cell.name}, {stage.name} stage"
     model.components.set_trainable(stage.trainable)
     context.progress.console.print(table_of_trained_parts(title, model.components.counts()))
@@ -202,6 +210,9 @@ def train_one_stage(context: RunContext, plan: CellPlan, model: "AudioLLM", stag
     make_row: Callable[[Example], Row] = rows.to_learn
     if stage.teacher_weight:
         stage, make_row = taught(context, model, stage, rows, folder, title)
+    if stage.share_of_update != 1:
+        before = plan.stages[place - 1].trainable
+        keep_share(model, before, stage.share_of_update, lambda: train_model(context, plan, keys, place - 1))
     log = TrainingLog(folder.log, context.watch(title, train_units(stage)))
     seconds = train_stage(model, stage, make_row, context.experiment.training, plan.cell.seed, folder.path, log)
     if stage.average > 1:

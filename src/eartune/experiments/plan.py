@@ -14,6 +14,7 @@ from eartune.data.utterance import Utterance
 from eartune.errors import InputError
 from eartune.experiments.experiment import Alignment, Cell, Experiment
 from eartune.models.size_from_config import size_of
+from eartune.settings import Component
 from eartune.tasks.task import Labels, Task
 from eartune.training.memory_estimate import Footprint, footprint
 from eartune.training.schemes import Asking, Stage
@@ -151,11 +152,12 @@ def _plan_cell(experiment: Experiment, pools: Pools, cell: Cell) -> CellPlan:
         speech = cell.budget.select(pools.speech, experiment.grid.selection_seed)
     synthetic = pools.synthetic_speech if cell.scheme.uses_synthetic else ()
     unlabelled = (_without(pools.unlabelled, speech),) if cell.scheme.uses_unlabelled else ()
-    stages = cell.scheme.stages(pools.text, (*pools.source_speech, *speech), synthetic, *unlabelled)
-    _check_stages(cell.scheme.label, stages, experiment)
     alignment, asking = _alignment(experiment.alignment, pools), cell.scheme.asking
+    own = cell.scheme.stages(pools.text, (*pools.source_speech, *speech), synthetic, *unlabelled)
+    stages = (*alignment, *own)
+    _check_stages(cell.scheme.label, stages, experiment)
     preface = _preface(cell.scheme.label, asking, pools, experiment)
-    return CellPlan(cell, speech, (*alignment, *stages), asking, preface, len(alignment))
+    return CellPlan(cell, speech, stages, asking, preface, len(alignment))
 
 
 def _without(unlabelled: Sequence[Utterance], speech: Sequence[Utterance]) -> tuple[Utterance, ...]:
@@ -169,8 +171,23 @@ def _without(unlabelled: Sequence[Utterance], speech: Sequence[Utterance]) -> tu
 def _check_stages(scheme: str, stages: Sequence[Stage], experiment: Experiment) -> None:
     """Raise InputError for a stage that these settings of training cannot make."""
     lora = experiment.training.lora
-    if lora is not None and lora.dora and any(stage.average > 1 for stage in stages):
-        raise InputError(f"{scheme}: weights of DoRA cannot be averaged; leave average or training.lora.dora out")
+    if stages and stages[0].share_of_update != 1:
+        raise InputError(f"{scheme}: its first stage has no stage before it of which it could keep a share")
+    if lora is None:
+        return
+    for place, stage in enumerate(stages):
+        if lora.dora and stage.average > 1:
+            raise InputError(f"{scheme}: weights of DoRA cannot be averaged; leave average or training.lora.dora out")
+        if lora.dora and stage.share_of_update != 1:
+            raise InputError(
+                f"{scheme}: an update of DoRA cannot be scaled; leave text_scale or training.lora.dora out"
+            )
+        learned = (Component.LANGUAGE_MODEL in earlier.trainable for earlier in stages[: max(0, place - 1)])
+        if stage.share_of_update != 1 and any(learned):
+            raise InputError(
+                f"{scheme}: an update of LoRA can be scaled only after the first stage that trains it; "
+                "leave text_scale out, or language-model out of alignment.trainable"
+            )
 
 
 def _preface(scheme: str, asking: Asking, pools: Pools, experiment: Experiment) -> str:

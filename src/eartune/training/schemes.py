@@ -46,6 +46,8 @@ class Stage:
     """The weight of learning, from sound, the probabilities of answers that the model before this stage has from words.
 
     Where it is above 0, the answers of examples without labels are those that the same model reads from their words."""
+    share_of_update: float = 1.0
+    """The share of the update of the stage before this one with which it begins; 1 keeps the weights as they are."""
     average: int = 1
     """The number of snapshots, from 60 % of the steps on, whose weights are averaged; with 1, the last ones stay."""
     to_label: tuple[Example, ...] = ()
@@ -234,6 +236,8 @@ class Curriculum(Scheme):
     text_epochs: int = Field(default=2, ge=1)
     text_learning_rate: float = Field(default=5e-6, gt=0)
     text_warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
+    text_scale: float = Field(default=1, gt=0, le=1)
+    """The share of what the text stage learned with which the speech stage begins; less of it may harm hearing less."""
     speech_epochs: int = Field(default=1, ge=1)
     speech_learning_rate: float = Field(default=3e-6, gt=0)
     speech_warmup_ratio: float = Field(default=0.02, ge=0, lt=1)
@@ -257,7 +261,7 @@ class Curriculum(Scheme):
         settings = self.speech_epochs, self.speech_learning_rate, self.speech_warmup_ratio, self.trainable
         return [
             _text_stage(text, self.text_epochs, self.text_learning_rate, self.text_warmup_ratio),
-            Stage("mixed", both, *settings, average=self.average),
+            Stage("mixed", both, *settings, share_of_update=self.text_scale, average=self.average),
         ]
 
 
@@ -358,7 +362,7 @@ class SelfTraining(Curriculum):
         if not wordless:  # the budget has selected all of them
             return stages
         first, second = stages
-        last = replace(second, name="self-labelled", to_label=wordless)
+        last = replace(second, name="self-labelled", share_of_update=1, to_label=wordless)
         return [first, replace(second, average=1), last]
 
 

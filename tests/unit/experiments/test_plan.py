@@ -262,6 +262,31 @@ def test_weights_of_dora_are_not_averaged() -> None:
         plan_cells(experiment(**settings), in_memory())
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"training__lora": {"rank": 2, "dora": True}}, "curriculum: an update of DoRA cannot be scaled"),
+        (
+            {"training__lora": {"rank": 2}, "alignment": {"trainable": ["language-model"]}},
+            "curriculum: an update of LoRA can be scaled only after the first stage that trains it",
+        ),
+        ({"training__lora": {"rank": 2}}, None),
+        ({"alignment": {"trainable": ["language-model"]}}, None),
+    ],
+    ids=["DoRA", "LoRA twice", "LoRA", "all weights"],
+)
+def test_an_update_that_is_no_product_of_factors_from_zero_is_not_scaled(
+    changes: dict[str, object], said: str | None
+) -> None:
+    settings = experiment(grid__schemes=[{"type": "curriculum", "text_scale": 0.5}], **changes)
+    aligned = replace(in_memory(), alignment=pool(2, 1.0, prefix="read"))
+    if said is None:
+        assert plan_cells(settings, aligned)
+    else:
+        with pytest.raises(InputError, match=f"^{said}"):
+            plan_cells(settings, aligned)
+
+
 def test_unlabelled_recordings_need_no_labels_and_bring_none(tmp_path: Path) -> None:
     """Their intent is none that the task knows, and no other pool has it."""
     known, unknown = recorded(tmp_path, utterance("n0", "play", frame("music.play")), *pool(1, prefix="n1"))

@@ -236,3 +236,10 @@ def test_the_weights_of_the_last_stage_alone_are_averaged(kind: type[Curriculum]
     *before, last = kind(average=3).stages(TEXT, SPEECH, (), *unlabelled)
     assert last.average == 3 and all(stage.average == 1 for stage in before)
     assert kind().stages(TEXT, SPEECH)[-1].average == 1
+
+
+@pytest.mark.parametrize("kind", [Curriculum, WordsThenFrame, Distilled, SelfTraining])
+def test_only_the_stage_after_the_text_stage_begins_with_a_share_of_its_update(kind: type[Curriculum]) -> None:
+    unlabelled = (without_labels(pool(1, 1.0, prefix="n")),) if kind is SelfTraining else ()
+    stages = kind(text_scale=0.5).stages(TEXT, SPEECH, (), *unlabelled)
+    assert [stage.share_of_update for stage in stages] == [1, 0.5, 1][: len(stages)]
