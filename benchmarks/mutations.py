@@ -78,6 +78,7 @@ LABELLING, LABELLING_TESTS = (
 )
 AVERAGING, AVERAGING_TESTS = "src/eartune/training/averaging.py", "tests/unit/training/test_averaging.py"
 SCALING, SCALING_TESTS = "src/eartune/training/scaling.py", "tests/unit/training/test_scaling.py"
+HEARING, HEARING_TESTS = "src/eartune/training/hearing_watch.py", "tests/unit/training/test_hearing_watch.py"
 
 MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     # --- the training recipe
@@ -110,8 +111,8 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "runner trains with seed 0",
         RUNNER,
-        "training, plan.cell.seed, folder.path",
-        "training, 0, folder.path",
+        "settings, plan.cell.seed, folder.path",
+        "settings, 0, folder.path",
         SEEDS,
     ),
     (
@@ -674,8 +675,8 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "self-training: recordings to label are not encoded",
         "src/eartune/training/encoder_cache.py",
-        "[replace(example, transcript=None) for example in stage.most_examples]",
-        "stage.most_examples",
+        "[replace(example, transcript=None) for example in (*stage.most_examples, *held_out)]",
+        "[*stage.most_examples, *held_out]",
         BEYOND,
     ),
     (
@@ -754,6 +755,48 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "number = stages[-1].average if stages[-1].average > 1 else 0",
         "number = 0",
         DISK_TESTS,
+    ),
+    (
+        "rehearsal: the held-out recordings are trained on",
+        "src/eartune/experiments/plan.py",
+        "spoken[:n_held_out], spoken[n_held_out:]",
+        "spoken[:n_held_out], spoken",
+        "tests/unit/experiments/test_plan.py",
+    ),
+    (
+        "rehearsal: its share is one of the texts",
+        "src/eartune/experiments/plan.py",
+        "math.ceil(share / (1 - share)",
+        "math.ceil(share",
+        "tests/unit/experiments/test_plan.py",
+    ),
+    (
+        "rehearsal: a stage goes on when hearing breaks",
+        HEARING,
+        "control.should_training_stop = True",
+        "pass",
+        HEARING_TESTS,
+    ),
+    (
+        "rehearsal: the word error rate is not in the log",
+        CALLBACKS,
+        ", **self.beside_loss",
+        "",
+        HEARING_TESTS,
+    ),
+    (
+        "rehearsal: a word error rate stays beside later losses",
+        CALLBACKS,
+        "self.beside_loss.clear()",
+        "pass",
+        HEARING_TESTS,
+    ),
+    (
+        "keys: a limit on word errors changes no key",
+        KEYS,
+        "if stage.rehearsal is not None and stage.rehearsal.stop_at is not None:",
+        "if False:",
+        "tests/unit/experiments/test_keys.py",
     ),
 )
 

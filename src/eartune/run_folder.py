@@ -227,9 +227,13 @@ class StageFolder:
         """The seconds of training over all sessions."""
         return float(read_json(self.note)["seconds"])
 
-    def finish(self, seconds: float, components: dict[str, dict[str, int]]) -> None:
-        """Mark the stage as finished, after its weights are written, and remove what only its training needs."""
-        write_json(self.note, {"seconds": seconds, "components": components})
+    def finish(self, seconds: float, components: dict[str, dict[str, int]], stopped: str | None = None) -> None:
+        """Mark the stage as finished, after its weights are written, and remove what only its training needs.
+
+        `stopped` is the reason for which the stage ended before its last step, as a sentence.
+        """
+        why = {} if stopped is None else {"stopped": stopped}
+        write_json(self.note, {"seconds": seconds, "components": components} | why)
         self.remove_what_training_needs()
 
     def checkpoints(self) -> list["CheckpointFolder"]:

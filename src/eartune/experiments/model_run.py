@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from eartune.models.audio_llm import AudioLLM
     from eartune.models.batch import Row
     from eartune.models.rows import RowMaker
+    from eartune.training.callbacks import TrainingLog
     from eartune.training.encoder_cache import Clips, EncoderCache
+    from eartune.training.hearing_watch import HearingWatch
 
 
 @dataclass(frozen=True)
@@ -194,7 +196,7 @@ def train_one_stage(
     What the model teaches or labels before the stage, it does with all that it has learned; only then is a share of
     the last update kept, where the stage asks for that.
     """
-    from eartune.training.averaging import write_average
+    from eartune.training.averaging import Snapshots, write_average
     from eartune.training.callbacks import TrainingLog
     from eartune.training.scaling import keep_share
     from eartune.training.trainer import load_weights, save_weights, train_stage
@@ -214,14 +216,34 @@ def train_one_stage(
         before = plan.stages[place - 1].trainable
         keep_share(model, before, stage.share_of_update, lambda: train_model(context, plan, keys, place - 1))
     log = TrainingLog(folder.log, context.watch(title, train_units(stage)))
-    seconds = train_stage(model, stage, make_row, context.experiment.training, plan.cell.seed, folder.path, log)
+    snapshots = Snapshots(stage.average, lambda step: save_weights(model, folder.snapshot(step)))
+    hearing = hearing_watch(context, stage, rows, log, title)
+    settings, callbacks = context.experiment.training, [snapshots, *([hearing] if hearing else [])]
+    seconds = train_stage(model, stage, make_row, settings, plan.cell.seed, folder.path, log, callbacks)
     if stage.average > 1:
         write_average(folder.snapshots, folder.weights)
         load_weights(model, folder.weights)
     else:
         save_weights(model, folder.weights)
     trained = {str(part): {"parameters": a, "trained": b} for part, (a, b) in model.components.counts().items()}
-    folder.finish(seconds, trained)
+    folder.finish(seconds, trained, hearing.stopped if hearing else None)
+
+
+def hearing_watch(
+    context: RunContext, stage: Stage, rows: "RowMaker", log: "TrainingLog", title: str
+) -> "HearingWatch | None":
+    """Return the watch on the word error rate of a stage that rehearses transcription; None for any other."""
+    from eartune.inference.asr import model_as_recogniser, word_error_rate
+    from eartune.training.hearing_watch import HearingWatch
+
+    if stage.rehearsal is None:
+        return None
+    held_out = stage.rehearsal.held_out
+
+    def say(sentence: str) -> None:
+        context.progress.console.print(f"{title}: {sentence}")
+
+    return HearingWatch(log, lambda: word_error_rate(held_out, model_as_recogniser(rows)), stage.rehearsal.stop_at, say)
 
 
 def taught(

@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, cycle, islice
 from pathlib import Path
 
 from eartune.data.corpora import Corpus, Source
@@ -20,6 +20,8 @@ from eartune.training.memory_estimate import Footprint, footprint
 from eartune.training.schemes import Asking, Stage
 
 ALIGN = "align"
+HELD_OUT = 32
+"""The most recordings on which the word error rate is measured; they are half of the recordings if these are few."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ def _plan_cell(experiment: Experiment, pools: Pools, cell: Cell) -> CellPlan:
     unlabelled = (_without(pools.unlabelled, speech),) if cell.scheme.uses_unlabelled else ()
     alignment, asking = _alignment(experiment.alignment, pools), cell.scheme.asking
     own = cell.scheme.stages(pools.text, (*pools.source_speech, *speech), synthetic, *unlabelled)
-    stages = (*alignment, *own)
+    stages = (*alignment, *(_rehearsed(cell.scheme.label, stage, pools) for stage in own))
     _check_stages(cell.scheme.label, stages, experiment)
     preface = _preface(cell.scheme.label, asking, pools, experiment)
     return CellPlan(cell, speech, stages, asking, preface, len(alignment))
@@ -166,6 +168,25 @@ def _without(unlabelled: Sequence[Utterance], speech: Sequence[Utterance]) -> tu
     return without_labels(
         [u for u in unlabelled if not any(_real(recording.path) in taken for recording in u.recordings)]
     )
+
+
+def _rehearsed(scheme: str, stage: Stage, pools: Pools) -> Stage:
+    """A stage with the recordings that it is to transcribe, if there are any, and those of which some are held out.
+
+    They are put in an order that depends on nothing but their ids: the first are held out, and of the others as many
+    are shown as the share of the stage asks for, repeatedly if there are fewer.
+    """
+    if stage.rehearsal is None:
+        return stage
+    transcribed = [utterance for utterance in pools.alignment or pools.synthetic_speech if utterance.text is not None]
+    spoken = as_words(sorted(transcribed, key=lambda u: hashlib.sha256(u.id.encode()).hexdigest()))
+    if len(spoken) < 2:
+        raise InputError(f"{scheme}: rehearsal needs transcribed speech under data.alignment or data.synthetic_speech")
+    n_held_out, share = min(HELD_OUT, len(spoken) // 2), stage.rehearsal.share
+    held_out, shown = spoken[:n_held_out], spoken[n_held_out:]
+    number = math.ceil(share / (1 - share) * len(stage.examples))
+    added = tuple(islice(cycle(shown), number))
+    return replace(stage, examples=stage.examples + added, rehearsal=replace(stage.rehearsal, held_out=held_out))
 
 
 def _check_stages(scheme: str, stages: Sequence[Stage], experiment: Experiment) -> None:

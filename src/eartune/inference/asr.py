@@ -1,4 +1,4 @@
-"""Transcribe the test with the untuned model or with another speech recogniser: the first half of a cascade."""
+"""Transcribe recordings with a model itself or with another speech recogniser, and count the word errors."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -7,6 +7,7 @@ from typing import Any
 
 from eartune.data.audio import SAMPLE_RATE, load_audio
 from eartune.data.example import Asked, Example
+from eartune.data.normalization import normalize_spoken_text
 from eartune.inference.answers import answer_all
 from eartune.inference.decode import ask
 from eartune.models.rows import RowMaker
@@ -40,6 +41,20 @@ def transcribe(
         return {"id": example.utterance.id, "file": name_of(example.recording.path), "text": text}
 
     return tuple(answer_all(examples, ask_recogniser, row, path, WORDS.batch_size, progress))
+
+
+def word_error_rate(examples: Sequence[Example], recogniser: Recogniser) -> float:
+    """Return the edits per spoken word, from 0, over all recordings; both sides in lower case, without punctuation."""
+    from rapidfuzz.distance import Levenshtein
+
+    edits = words = 0
+    for start in range(0, len(examples), WORDS.batch_size):
+        batch = examples[start : start + WORDS.batch_size]
+        for example, text in zip(batch, recogniser(batch), strict=True):
+            said = normalize_spoken_text(example.utterance.text or "").split()
+            edits += Levenshtein.distance(said, normalize_spoken_text(text).split())
+            words += len(said)
+    return edits / words
 
 
 def model_as_recogniser(rows: RowMaker) -> Recogniser:

@@ -40,13 +40,13 @@ class Snapshots(TrainerCallback):
     It is called before a checkpoint of the same step is saved, so that a resumed stage lacks no earlier snapshot.
     """
 
-    def __init__(self, steps: Sequence[int], save: Callable[[int], None]) -> None:
-        self.steps = frozenset(steps)
+    def __init__(self, number: int, save: Callable[[int], None]) -> None:
+        self.number = number
         self.save = save
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Keep the weights if this step is one of those that count."""
-        if state.global_step in self.steps:
+        if state.global_step in snapshot_steps(state.max_steps, self.number):
             self.save(state.global_step)
 
 

@@ -32,6 +32,18 @@ other: it is compared with those above, and nothing is compared with it.
 
 
 @dataclass(frozen=True)
+class Rehearsal:
+    """The transcription that a stage of text is mixed with, so that the model does not forget how to hear."""
+
+    share: float
+    """The share of recordings to be transcribed among the examples of the stage."""
+    stop_at: float | None = None
+    """The word error rate above which the stage ends; None never ends it."""
+    held_out: tuple[Example, ...] = ()
+    """The recordings on which the word error rate is measured, and which are not trained on."""
+
+
+@dataclass(frozen=True)
 class Stage:
     """One stage of training: its examples, epochs, learning rate, warm-up and trainable components."""
 
@@ -52,6 +64,9 @@ class Stage:
     """The number of snapshots, from 60 % of the steps on, whose weights are averaged; with 1, the last ones stay."""
     to_label: tuple[Example, ...] = ()
     """Recordings that the model before this stage labels; those whose labels are kept are examples of it as well."""
+
+    rehearsal: Rehearsal | None = None
+    """Transcription beside text; the plan adds its recordings to the examples."""
 
     @property
     def most_examples(self) -> tuple[Example, ...]:
@@ -177,11 +192,16 @@ class TextOnly(Scheme):
     epochs: int = Field(default=3, ge=1)
     learning_rate: float = Field(default=5e-6, gt=0)
     warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
+    rehearsal: float = Field(default=0, ge=0, lt=1)
+    """The share of transcription among the examples of the text stage, of data.alignment or else synthetic_speech."""
+    stop_at_word_error_rate: float | None = Field(default=None, gt=0)
+    """The word error rate on recordings held out of that, above which the text stage ends; None: it never does."""
     uses_speech: ClassVar[bool] = False
 
     def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
         """Return one stage of text."""
-        return [_text_stage(text, self.epochs, self.learning_rate, self.warmup_ratio)]
+        settings = self.epochs, self.learning_rate, self.warmup_ratio
+        return [_text_stage(text, *settings, self.rehearsal, self.stop_at_word_error_rate)]
 
 
 class Cascade(TextOnly):
@@ -238,6 +258,10 @@ class Curriculum(Scheme):
     text_warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
     text_scale: float = Field(default=1, gt=0, le=1)
     """The share of what the text stage learned with which the speech stage begins; less of it may harm hearing less."""
+    rehearsal: float = Field(default=0, ge=0, lt=1)
+    """The share of transcription among the examples of the text stage, of data.alignment or else synthetic_speech."""
+    stop_at_word_error_rate: float | None = Field(default=None, gt=0)
+    """The word error rate on recordings held out of that, above which the text stage ends; None: it never does."""
     speech_epochs: int = Field(default=1, ge=1)
     speech_learning_rate: float = Field(default=3e-6, gt=0)
     speech_warmup_ratio: float = Field(default=0.02, ge=0, lt=1)
@@ -258,9 +282,10 @@ class Curriculum(Scheme):
     def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
         """Return a stage of text, then a stage of text and speech."""
         both = mixed(text, speech, synthetic, self.least_speech)
+        typed = self.text_epochs, self.text_learning_rate, self.text_warmup_ratio
         settings = self.speech_epochs, self.speech_learning_rate, self.speech_warmup_ratio, self.trainable
         return [
-            _text_stage(text, self.text_epochs, self.text_learning_rate, self.text_warmup_ratio),
+            _text_stage(text, *typed, self.rehearsal, self.stop_at_word_error_rate),
             Stage("mixed", both, *settings, share_of_update=self.text_scale, average=self.average),
         ]
 
@@ -384,8 +409,11 @@ def half_with_words(examples: Sequence[Example]) -> tuple[Example, ...]:
     return tuple(found)
 
 
-def _text_stage(text: Pool, epochs: int, learning_rate: float, warmup_ratio: float) -> Stage:
-    return Stage("text", as_text(text), epochs, learning_rate, warmup_ratio, LANGUAGE_MODEL_ONLY)
+def _text_stage(
+    text: Pool, epochs: int, learning_rate: float, warmup_ratio: float, rehearsal: float, stop_at: float | None
+) -> Stage:
+    heard = Rehearsal(rehearsal, stop_at) if rehearsal else None
+    return Stage("text", as_text(text), epochs, learning_rate, warmup_ratio, LANGUAGE_MODEL_ONLY, rehearsal=heard)
 
 
 def _scheme(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:

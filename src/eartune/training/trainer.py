@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
-from transformers import PrinterCallback, Trainer, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from eartune.data.example import Example, Modality
 from eartune.errors import InputError
@@ -26,7 +26,6 @@ from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Batch, Row
 from eartune.run_folder import CheckpointFolder, StageFolder
 from eartune.settings import Training
-from eartune.training.averaging import Snapshots, snapshot_steps
 from eartune.training.callbacks import TrainingLog
 from eartune.training.distillation import taught_loss
 from eartune.training.micro_batches import limits_of, micro_batches
@@ -45,11 +44,12 @@ def train_stage(
     seed: int,
     folder: Path,
     log: TrainingLog,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> float:
     """Train the stage's trainable components in place and return how many seconds that took in all sessions.
 
-    Training resumes from the last checkpoint in `folder`, if there is one. It runs in one process: several would each
-    train on other global batches, so InputError is raised for them.
+    Training resumes from the last checkpoint in `folder`, if there is one; `callbacks` are called after the log. It
+    runs in one process: several would each train on other global batches, so InputError is raised for them.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise InputError("eartune trains in one process; start it without torchrun or accelerate launch")
@@ -67,13 +67,7 @@ def train_stage(
         train_dataset=PickledBatches(batches) if arguments.dataloader_num_workers else batches,
         data_collator=_the_only,
         optimizers=(make_optimizer(model.components, stage.learning_rate, settings), None),
-        callbacks=[
-            log,
-            Snapshots(
-                snapshot_steps(len(plan), stage.average),
-                lambda step: save_weights(model, StageFolder(folder).snapshot(step)),
-            ),
-        ],
+        callbacks=[log, *callbacks],
     )
     trainer.remove_callback(PrinterCallback)
     complete = [checkpoint for checkpoint in StageFolder(folder).checkpoints() if checkpoint.is_complete]
