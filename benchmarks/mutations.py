@@ -79,6 +79,7 @@ LABELLING, LABELLING_TESTS = (
 AVERAGING, AVERAGING_TESTS = "src/eartune/training/averaging.py", "tests/unit/training/test_averaging.py"
 SCALING, SCALING_TESTS = "src/eartune/training/scaling.py", "tests/unit/training/test_scaling.py"
 HEARING, HEARING_TESTS = "src/eartune/training/hearing_watch.py", "tests/unit/training/test_hearing_watch.py"
+AUGMENTATION_TESTS = "tests/unit/data/test_augmentation.py"
 
 MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     # --- the training recipe
@@ -795,6 +796,55 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "keys: a limit on word errors changes no key",
         KEYS,
         "if stage.rehearsal is not None and stage.rehearsal.stop_at is not None:",
+        "if False:",
+        "tests/unit/experiments/test_keys.py",
+    ),
+    (
+        "augment: every showing sounds the same",
+        "src/eartune/data/augmentation.py",
+        "{example.recording.path.name} {example.showing}",
+        "{example.recording.path.name}",
+        AUGMENTATION_TESTS,
+    ),
+    (
+        "augment: noise does not depend on the level of the speech",
+        "src/eartune/data/augmentation.py",
+        "noise * level * 10",
+        "noise * 10",
+        AUGMENTATION_TESTS,
+    ),
+    (
+        "augment: slow speech is longer than a model can take",
+        "src/eartune/data/augmentation.py",
+        "max(factor, 1.001 * seconds / MAX_SECONDS)",
+        "factor",
+        AUGMENTATION_TESTS,
+    ),
+    (
+        "augment: the test is changed too",
+        "src/eartune/models/rows.py",
+        "self.clip(example.recording) if answer is None else ",
+        "",
+        AUGMENTATION_TESTS,
+    ),
+    (
+        "augment: states of unchanged recordings are learned",
+        "src/eartune/training/encoder_cache.py",
+        " or stage.augment is not None:",
+        ":",
+        BEYOND,
+    ),
+    (
+        "augment: showings are not counted",
+        TRAINER,
+        "return batches if stage.augment is None else numbered(batches)",
+        "return batches",
+        BEYOND,
+    ),
+    (
+        "keys: augmentation changes no key",
+        KEYS,
+        "if stage.augment is not None:",
         "if False:",
         "tests/unit/experiments/test_keys.py",
     ),

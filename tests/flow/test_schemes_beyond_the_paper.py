@@ -1,6 +1,7 @@
 """Schemes beyond the paper, each a whole run on a tiny model: what they write, and that it can be loaded again."""
 
 import copy
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from rich.console import Console
 
 from eartune.data.audio import write_audio
+from eartune.data.example import Example
 from eartune.data.frame import Entity, SemanticFrame
 from eartune.data.utterance import Recording, Utterance, write_manifest
 from eartune.experiments.experiment import Experiment
@@ -19,9 +21,12 @@ from eartune.export.adapter import save_adapter
 from eartune.export.exporting import exported_settings
 from eartune.files import read_json, read_lines
 from eartune.inference import self_labelling
+from eartune.models.batch import Clip
 from eartune.models.families.qwen2_audio import Qwen2Audio
+from eartune.models.rows import RowMaker
 from eartune.report import read_results
 from eartune.training import trainer
+from eartune.training.callbacks import TrainingLog
 from tiny_models import tiny
 
 FRAMES = (
@@ -30,7 +35,7 @@ FRAMES = (
     SemanticFrame.of("music", "play"),
 )
 
-REAL, REAL_SAVE = trainer.train_stage, trainer.save_weights
+REAL, REAL_SAVE, REAL_CLIP = trainer.train_stage, trainer.save_weights, RowMaker._clip_to_learn
 
 
 @pytest.fixture(scope="module")
@@ -281,3 +286,49 @@ def test_a_rehearsed_text_stage_logs_word_errors_and_ends_where_they_are_too_man
         assert len(rows) == 8 and stopped is None
     else:
         assert len(rows) == 1 and stopped.startswith("stopped after step 1 of 8, as the word error rate")
+
+
+# --- changed recordings ------------------------------------------------------------------------------------------
+
+
+def test_recordings_change_at_each_showing_and_a_cut_stage_hears_the_same(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three recordings in two epochs; the stage is cut after four of its steps, from a checkpoint after each."""
+    scheme = {"type": "curriculum", "speech_epochs": 2, "trainable": ["language-model"], "augment": {"noise": 1}}
+    settings = experiment(data, scheme)
+    heard: list[tuple[str, int, bytes]] = []
+
+    def note(self: RowMaker, example: Example, recording: Recording) -> Clip:
+        clip = REAL_CLIP(self, example, recording)
+        if clip.mel is not None:
+            heard.append((example.utterance.id, example.showing, clip.mel.numpy().tobytes()))
+        return clip
+
+    monkeypatch.setattr(RowMaker, "_clip_to_learn", note)
+    monkeypatch.setattr(TrainingLog, "on_step_end", save_always)
+    run(settings, data, tmp_path / "whole")
+    whole = [mel for mel in heard if mel[0].startswith("speech")]
+    assert len(whole) == len(set(whole)) == 6
+    assert sorted(showing for _, showing, _ in whole) == [0, 0, 0, 1, 1, 1]
+
+    heard.clear()
+    monkeypatch.setattr(TrainingLog, "on_step_begin", cut_before_step(4))
+    with pytest.raises(KeyboardInterrupt):
+        run(settings, data, tmp_path / "cut")
+    monkeypatch.undo()
+    run(settings, data, tmp_path / "cut")
+    weights = [next((tmp_path / n).rglob("mixed-*/weights.safetensors")).read_bytes() for n in ("whole", "cut")]
+    assert weights[0] == weights[1]
+
+
+def save_always(self: TrainingLog, args: Any, state: Any, control: Any, **_: Any) -> None:
+    control.should_save = state.global_step < state.max_steps
+
+
+def cut_before_step(step: int) -> Callable[..., None]:
+    def cut(self: TrainingLog, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if "mixed" in str(self.path) and state.global_step == step:
+            raise KeyboardInterrupt
+
+    return cut

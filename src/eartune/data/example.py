@@ -36,6 +36,8 @@ class Example:
     """The output of a speech recogniser, which is then shown instead of the recording."""
     answer: str | None = None
     """An answer that a model wrote, which is then learned instead of the right one."""
+    showing: int = 0
+    """How many times the recording was shown in a stage before, if the stage changes recordings at each showing."""
 
     @property
     def modality(self) -> Modality:

@@ -94,6 +94,8 @@ class Keys:
         }
         if stage.teacher_weight:  # what few stages have is named only there, so that others keep their keys
             content["teacher_weight"] = stage.teacher_weight
+        if stage.augment is not None:
+            content["augment"] = stage.augment.model_dump(mode="json")
         if stage.rehearsal is not None and stage.rehearsal.stop_at is not None:
             content["stop_at"] = [stage.rehearsal.stop_at, self._examples(stage.rehearsal.held_out)]
         if stage.share_of_update != 1:

@@ -31,7 +31,7 @@ from eartune.training.schemes import SELF, Stage
 if TYPE_CHECKING:
     from eartune.models.audio_llm import AudioLLM
     from eartune.models.batch import Row
-    from eartune.models.rows import RowMaker
+    from eartune.models.rows import Augmented, RowMaker
     from eartune.training.callbacks import TrainingLog
     from eartune.training.encoder_cache import Clips, EncoderCache
     from eartune.training.hearing_watch import HearingWatch
@@ -58,11 +58,18 @@ class RunContext:
         most_gb, cut_silence = self.experiment.training.encoded_gb, self.experiment.architecture.cut_silence
         return EncoderCache(self.folder.encoded, most_gb, cut_silence, self.index, self.progress.console.print)
 
-    def rows(self, model: "AudioLLM", preface: str = "", encoded: "Clips | None" = None) -> "RowMaker":
+    def rows(
+        self,
+        model: "AudioLLM",
+        preface: str = "",
+        encoded: "Clips | None" = None,
+        augment: "Augmented | None" = None,
+    ) -> "RowMaker":
         """Return the object that makes this experiment's rows for a model; `encoded` reads clips from the cache."""
         from eartune.models.rows import RowMaker
 
-        return RowMaker(model, self.experiment.task, self.pools.labels, self.experiment.architecture, preface, encoded)
+        task, architecture = self.experiment.task, self.experiment.architecture
+        return RowMaker(model, task, self.pools.labels, architecture, preface, encoded, augment)
 
     def count(self, piece: Path, units: float, skipped: bool) -> None:
         """Count a piece of work as done, once; `skipped` if it was finished before this run."""
@@ -196,6 +203,7 @@ def train_one_stage(
     What the model teaches or labels before the stage, it does with all that it has learned; only then is a share of
     the last update kept, where the stage asks for that.
     """
+    from eartune.models.rows import Augmented
     from eartune.training.averaging import Snapshots, write_average
     from eartune.training.callbacks import TrainingLog
     from eartune.training.scaling import keep_share
@@ -206,7 +214,8 @@ def train_one_stage(
     model.components.set_trainable(stage.trainable)
     context.progress.console.print(table_of_trained_parts(title, model.components.counts()))
     encoded = context.encoder_cache().stage_clips(model, stage, context.watch(f"{title}: encoding recordings"))
-    rows = context.rows(model, encoded=encoded)
+    augment = None if stage.augment is None else Augmented(stage.augment, plan.cell.seed)
+    rows = context.rows(model, encoded=encoded, augment=augment)
     if stage.to_label:
         stage = with_own_labels(context, model, stage, rows, folder, title)
     make_row: Callable[[Example], Row] = rows.to_learn

@@ -76,8 +76,8 @@ def snapshot_bytes(size: Size, stages: tuple[Stage, ...], architecture: Architec
 
 
 def encoded_once(stage: Stage) -> tuple[Example, ...]:
-    """Return the examples whose encoder states may be kept, which a stage that trains its encoder has none of."""
-    return () if Component.AUDIO_ENCODER in stage.trainable else stage.most_examples
+    """Return the examples whose encoder states may be kept; none if the stage trains its encoder or changes them."""
+    return () if Component.AUDIO_ENCODER in stage.trainable or stage.augment else stage.most_examples
 
 
 def cache_bytes(size: Size, examples: Sequence[Example], architecture: Architecture, training: Training) -> float:

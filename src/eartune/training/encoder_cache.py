@@ -46,8 +46,11 @@ class EncoderCache:
         self.print_line = print_line
 
     def stage_clips(self, model: AudioLLM, stage: Stage, progress: Progress) -> Clips | None:
-        """Return the clips of a stage; None if it trains components that encode them, or if they do not fit."""
-        if set(stage.trainable) & set(model.encoded_by):
+        """Return the clips of a stage; None if it trains components that encode them, or if they do not fit.
+
+        A stage that changes recordings at each showing has none either.
+        """
+        if set(stage.trainable) & set(model.encoded_by) or stage.augment is not None:
             return None
         held_out = () if stage.rehearsal is None else stage.rehearsal.held_out
         # Those to be labelled have a transcript, and are heard all the same.

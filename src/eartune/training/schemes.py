@@ -14,7 +14,7 @@ from pydantic import Field, PlainSerializer, ValidatorFunctionWrapHandler, WrapV
 
 from eartune.data.example import Asked, Example, Pool, as_speech, as_text
 from eartune.errors import InputError
-from eartune.settings import Component, Section
+from eartune.settings import Augmentation, Component, Section
 
 EVERYTHING = tuple(Component)
 LANGUAGE_MODEL_ONLY = (Component.LANGUAGE_MODEL,)
@@ -67,6 +67,8 @@ class Stage:
 
     rehearsal: Rehearsal | None = None
     """Transcription beside text; the plan adds its recordings to the examples."""
+    augment: Augmentation | None = None
+    """How recordings are changed at each showing; None shows them as they are."""
 
     @property
     def most_examples(self) -> tuple[Example, ...]:
@@ -236,6 +238,8 @@ class DirectMixing(Scheme):
     """Whether the scheme also trains on all of data.synthetic_speech."""
     average: int = Field(default=1, ge=1)
     """The number of snapshots of the last stage, from 60 % of its steps on, whose weights are averaged; 1: none."""
+    augment: Augmentation | None = None
+    """How recordings are changed each time that they are shown; None, as in the paper: not at all."""
 
     @property
     def uses_synthetic(self) -> bool:
@@ -246,7 +250,7 @@ class DirectMixing(Scheme):
         """Return one stage of text and speech."""
         examples = mixed(text, speech, synthetic, self.least_speech)
         settings = self.epochs, self.learning_rate, self.warmup_ratio, self.trainable
-        return [Stage("mixed", examples, *settings, average=self.average)]
+        return [Stage("mixed", examples, *settings, average=self.average, augment=self.augment)]
 
 
 class Curriculum(Scheme):
@@ -273,6 +277,8 @@ class Curriculum(Scheme):
     """Whether the scheme also trains on all of data.synthetic_speech."""
     average: int = Field(default=1, ge=1)
     """The number of snapshots of the last stage, from 60 % of its steps on, whose weights are averaged; 1: none."""
+    augment: Augmentation | None = None
+    """How recordings are changed each time that they are shown; None, as in the paper: not at all."""
 
     @property
     def uses_synthetic(self) -> bool:
@@ -282,11 +288,12 @@ class Curriculum(Scheme):
     def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
         """Return a stage of text, then a stage of text and speech."""
         both = mixed(text, speech, synthetic, self.least_speech)
+        later: dict[str, Any] = {"share_of_update": self.text_scale, "average": self.average, "augment": self.augment}
         typed = self.text_epochs, self.text_learning_rate, self.text_warmup_ratio
         settings = self.speech_epochs, self.speech_learning_rate, self.speech_warmup_ratio, self.trainable
         return [
             _text_stage(text, *typed, self.rehearsal, self.stop_at_word_error_rate),
-            Stage("mixed", both, *settings, share_of_update=self.text_scale, average=self.average),
+            Stage("mixed", both, *settings, **later),
         ]
 
 
@@ -299,6 +306,8 @@ class SyntheticSpeech(Scheme):
     learning_rate: float = Field(default=5e-6, gt=0)
     warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
     trainable: tuple[Component, ...] = Field(default=EVERYTHING, min_length=1)
+    augment: Augmentation | None = None
+    """How recordings are changed each time that they are shown; None, as in the paper: not at all."""
     uses_speech: ClassVar[bool] = False
 
     @property
@@ -309,7 +318,8 @@ class SyntheticSpeech(Scheme):
     def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
         """Return one stage of text and synthetic speech."""
         examples = mixed(text, (), synthetic, 0)
-        return [Stage("mixed", examples, self.epochs, self.learning_rate, self.warmup_ratio, self.trainable)]
+        settings = self.epochs, self.learning_rate, self.warmup_ratio, self.trainable
+        return [Stage("mixed", examples, *settings, augment=self.augment)]
 
 
 class WordsThenFrame(Curriculum):

@@ -8,7 +8,9 @@ import os
 import pickle
 import random
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -114,7 +116,7 @@ def plan_batches(stage: Stage, batch_size: int, seed: int) -> list[tuple[Example
     A batch of one modality needs no dummy audio for a frozen or idle encoder.
     """
     draw = random.Random(seed)
-    batches = []
+    batches: list[tuple[Example, ...]] = []
     for _ in range(stage.epochs):
         epoch = []
         for modality in Modality:
@@ -123,7 +125,19 @@ def plan_batches(stage: Stage, batch_size: int, seed: int) -> list[tuple[Example
             epoch += [tuple(examples[i : i + batch_size]) for i in range(0, len(examples), batch_size)]
         draw.shuffle(epoch)
         batches += epoch
-    return batches
+    return batches if stage.augment is None else numbered(batches)
+
+
+def numbered(batches: Sequence[tuple[Example, ...]]) -> list[tuple[Example, ...]]:
+    """Return the batches, whose examples know how many times their recordings are shown before."""
+    shown: Counter[tuple[int, int]] = Counter()
+
+    def number(example: Example) -> Example:
+        same = id(example.utterance), id(example.recording)
+        shown[same] += 1
+        return replace(example, showing=shown[same] - 1)
+
+    return [tuple(map(number, batch)) for batch in batches]
 
 
 class PlannedBatches(Dataset[GlobalBatch]):

@@ -82,6 +82,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "text warm-up": {"grid__schemes": schemes(text_warmup_ratio=0.5)},
     "speech warm-up": {"grid__schemes": schemes(speech_warmup_ratio=0.5)},
     "text scale": {"grid__schemes": schemes(text_scale=0.5)},
+    "augmentation": {"grid__schemes": schemes(augment={})},
     "average": {"grid__schemes": schemes(average=3)},
     "trained parts": {"grid__schemes": schemes(trainable=["language-model"])},
     "batch size": {"training__batch_size": 8},
@@ -172,7 +173,17 @@ def test_the_seed_changes_every_key() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", ["average", "text scale", "speech epochs", "speech rate", "trained parts", "selection seed", "recording"]
+    "change",
+    [
+        "average",
+        "augmentation",
+        "text scale",
+        "speech epochs",
+        "speech rate",
+        "trained parts",
+        "selection seed",
+        "recording",
+    ],
 )
 def test_what_comes_later_does_not_change_the_text_stage(change: str) -> None:
     assert keys(**CHANGES[change])[CURRICULUM][0] == keys()[CURRICULUM][0]

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from builders import pool, utterance
 from eartune.data.example import Asked, Example, Modality, as_speech, without_labels
 from eartune.errors import InputError
+from eartune.settings import Augmentation
 from eartune.training.schemes import (
     EVERYTHING,
     LANGUAGE_MODEL_ONLY,
@@ -243,3 +244,17 @@ def test_only_the_stage_after_the_text_stage_begins_with_a_share_of_its_update(k
     unlabelled = (without_labels(pool(1, 1.0, prefix="n")),) if kind is SelfTraining else ()
     stages = kind(text_scale=0.5).stages(TEXT, SPEECH, (), *unlabelled)
     assert [stage.share_of_update for stage in stages] == [1, 0.5, 1][: len(stages)]
+
+
+@pytest.mark.parametrize("kind", [DirectMixing, SyntheticSpeech, Curriculum, WordsThenFrame, Distilled, SelfTraining])
+def test_stages_with_speech_and_no_others_change_recordings(kind: type[Curriculum]) -> None:
+    changed = Augmentation(speed=0.2)
+    unlabelled = (without_labels(pool(1, 1.0, prefix="n")),) if kind is SelfTraining else ()
+    stages = kind(augment=changed).stages(TEXT, SPEECH, SPEECH, *unlabelled)
+    assert [stage.augment for stage in stages] == [None if stage.name == "text" else changed for stage in stages]
+
+
+@pytest.mark.parametrize("settings", [{"speed": 0.5}, {"noise": 2}, {"noise_db": [30, 10]}, {"loudness": 1}], ids=str)
+def test_changes_that_cannot_be_are_refused(settings: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Curriculum.model_validate({"augment": settings})
