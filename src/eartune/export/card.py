@@ -23,8 +23,10 @@ def write_card(run: FinishedModel, chat: ChatFormat, path: Path, adapter: bool =
     learned = []  # the training pools; for a scheme from Python, all pools it may have used
     if scheme is None or scheme.uses_speech:
         learned += ["speech", "source_speech"]
-    if scheme is None or scheme.uses_synthetic:
+    if scheme is None or scheme.uses_synthetic or getattr(scheme, "rehearsal", False):
         learned += ["synthetic_speech"]
+    if scheme is None or scheme.uses_unlabelled:
+        learned += ["unlabelled"]
     task, metrics = experiment.task, experiment.task.metrics(run.labels)
     instruction = run.preface + answers_of(task, run.asked).instruction(run.labels)
     prompt = render(chat, instruction, None, experiment.architecture.instruction)

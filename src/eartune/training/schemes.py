@@ -64,7 +64,6 @@ class Stage:
     """The number of snapshots, from 60 % of the steps on, whose weights are averaged; with 1, the last ones stay."""
     to_label: tuple[Example, ...] = ()
     """Recordings that the model before this stage labels; those whose labels are kept are examples of it as well."""
-
     rehearsal: Rehearsal | None = None
     """Transcription beside text; the plan adds its recordings to the examples."""
     augment: Augmentation | None = None
