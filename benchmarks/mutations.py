@@ -69,6 +69,17 @@ TASK_FLOW = "tests/flow/test_tasks.py"
 FUSED_OPS, FUSED_OPS_TESTS = "src/eartune/models/fused_operations.py", "tests/unit/models/test_fused_operations.py"
 FUSED_LINEAR, FUSED_LINEAR_TESTS = "src/eartune/models/fused_linear.py", "tests/unit/models/test_fused_linear.py"
 PACKED, PACKED_TESTS = "src/eartune/models/packed_attention.py", "tests/unit/models/test_packed_attention.py"
+SCHEMES, BEYOND = "src/eartune/training/schemes.py", "tests/flow/test_schemes_beyond_the_paper.py"
+DISTILLATION, DISTILLATION_TESTS = "src/eartune/training/distillation.py", "tests/unit/training/test_distillation.py"
+TEACHER, TEACHER_TESTS = "src/eartune/inference/teacher.py", "tests/unit/inference/test_teacher.py"
+LABELLING, LABELLING_TESTS = (
+    "src/eartune/inference/self_labelling.py",
+    "tests/unit/inference/test_self_labelling.py",
+)
+AVERAGING, AVERAGING_TESTS = "src/eartune/training/averaging.py", "tests/unit/training/test_averaging.py"
+SCALING, SCALING_TESTS = "src/eartune/training/scaling.py", "tests/unit/training/test_scaling.py"
+HEARING, HEARING_TESTS = "src/eartune/training/hearing_watch.py", "tests/unit/training/test_hearing_watch.py"
+AUGMENTATION_TESTS = "tests/unit/data/test_augmentation.py"
 
 MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     # --- the training recipe
@@ -101,8 +112,8 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "runner trains with seed 0",
         RUNNER,
-        "training, plan.cell.seed, folder.path",
-        "training, 0, folder.path",
+        "settings, plan.cell.seed, folder.path",
+        "settings, 0, folder.path",
         SEEDS,
     ),
     (
@@ -165,7 +176,7 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "checkpoints of a finished stage stay",
         "src/eartune/experiments/runner.py",
-        "            stage.remove_checkpoints()\n",
+        "            stage.remove_what_training_needs()\n",
         "            pass\n",
         KILLED,
     ),
@@ -194,7 +205,13 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "done - self.skipped",
         PROGRESS_TESTS,
     ),
-    ("one checkpoint on disk", DISK, "2 * max(checkpoints", "1 * max(checkpoints", DISK_TESTS),
+    (
+        "one checkpoint on disk",
+        DISK,
+        "2 * checkpoint_bytes(size, trained",
+        "1 * checkpoint_bytes(size, trained",
+        DISK_TESTS,
+    ),
     (
         "weights of an earlier stage not saved",
         DISK,
@@ -387,8 +404,8 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "task: an answer that may end goes on at the limit",
         CONSTRAINT,
-        "([answer_end], quotes, brackets)",
-        "(quotes, [answer_end, *brackets])",
+        "([answer_end], line_break, quotes, brackets)",
+        "(line_break, quotes, [answer_end, *brackets])",
         CONSTRAINT_TESTS,
     ),
     (
@@ -415,7 +432,7 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "task: a row needs neither frame nor label",
         UTTERANCE,
-        "if not has_frame and label is None:",
+        "if labelled and not has_frame and label is None:",
         "if False:",
         UTTERANCE_TESTS,
     ),
@@ -535,6 +552,315 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "return self.buffers[0].shape[-2], 0",
         "return self.n_columns, 0",
         "tests/unit/models/generation",
+    ),
+    # --- schemes beyond the paper
+    (
+        "words first: every example asks for them",
+        SCHEMES,
+        "Asked.FRAME if turn % 2 else Asked.WORDS_THEN_FRAME",
+        "Asked.WORDS_THEN_FRAME",
+        "tests/unit/training/test_schemes.py",
+    ),
+    (
+        "words first: a recording shown again is asked for alike",
+        SCHEMES,
+        "times[same] += 1",
+        "times[same] += 2",
+        "tests/unit/training/test_schemes.py",
+    ),
+    (
+        "words first: the test is asked for the answer alone",
+        RUNNER,
+        "replace(example, asked=asking.asked)",
+        "replace(example)",
+        BEYOND,
+    ),
+    (
+        "words first: a loaded model is asked for the answer alone",
+        "src/eartune/inference/trained_model.py",
+        "rows.to_ask_about(wave, self.asked)",
+        "rows.to_ask_about(wave)",
+        BEYOND,
+    ),
+    (
+        "words first: their line is not ended at the limit",
+        "src/eartune/models/generation/json_constraint.py",
+        "([answer_end], line_break, quotes, brackets)",
+        "([answer_end], quotes, brackets)",
+        "tests/unit/models/generation/test_json_constraint.py",
+    ),
+    (
+        "distilled: the teacher's other tokens are left out",
+        DISTILLATION,
+        "sum() + of_others.sum()",
+        "sum()",
+        DISTILLATION_TESTS,
+    ),
+    (
+        "distilled: the teacher's own answers count as right",
+        TEACHER,
+        "is_right=example.answer is None",
+        "is_right=True",
+        TEACHER_TESTS,
+    ),
+    (
+        "distilled: the teacher hears what the student hears",
+        TEACHER,
+        "replace(example, recording=None)",
+        "replace(example)",
+        TEACHER_TESTS,
+    ),
+    (
+        "distilled: files that exist are made again",
+        TEACHER,
+        "if not all(file.exists() for file in files):",
+        "if True:",
+        TEACHER_TESTS,
+    ),
+    (
+        "distilled: the teacher has no weight",
+        TRAINER,
+        "batch, self.teacher_weight)",
+        "batch, 1.0)",
+        BEYOND,
+    ),
+    (
+        "unlabelled: recordings of the budget take part a second time",
+        "src/eartune/experiments/plan.py",
+        "in taken for recording",
+        "in () for recording",
+        "tests/unit/experiments/test_plan.py",
+    ),
+    (
+        "unlabelled: the labels are seen",
+        "src/eartune/data/example.py",
+        "replace(utterance, frame=None, label=None)",
+        "replace(utterance)",
+        "tests/unit/experiments/test_plan.py",
+    ),
+    (
+        "keys: a teacher changes no key",
+        KEYS,
+        "if stage.teacher_weight:",
+        "if False:",
+        "tests/unit/experiments/test_keys.py",
+    ),
+    (
+        "self-training: what does not agree is kept",
+        LABELLING,
+        "and answer == again",
+        "and answer is not None",
+        LABELLING_TESTS,
+    ),
+    (
+        "self-training: labels that the data does not have are kept",
+        LABELLING,
+        "status is status_again is ParseStatus.OK and",
+        "status is status_again and",
+        LABELLING_TESTS,
+    ),
+    (
+        "self-training: both answers are read from the transcript",
+        LABELLING,
+        "replace(example, transcript=None) for example in examples",
+        "replace(example) for example in examples",
+        LABELLING_TESTS,
+    ),
+    (
+        "self-training: the learned example shows the transcript",
+        LABELLING,
+        'replace(example, transcript=None, answer=row["from_sound"])',
+        'replace(example, answer=row["from_sound"])',
+        LABELLING_TESTS,
+    ),
+    (
+        "self-training: words of the unlabelled recordings are seen",
+        SCHEMES,
+        "replace(utterance, text=None)",
+        "replace(utterance)",
+        "tests/unit/training/test_schemes.py",
+    ),
+    (
+        "keys: what is labelled changes no key",
+        KEYS,
+        "if stage.to_label:",
+        "if False:",
+        "tests/unit/experiments/test_keys.py",
+    ),
+    (
+        "self-training: recordings to label are not encoded",
+        "src/eartune/training/encoder_cache.py",
+        "[replace(example, transcript=None) for example in (*stage.most_examples, *held_out)]",
+        "[*stage.most_examples, *held_out]",
+        BEYOND,
+    ),
+    (
+        "average: the factors of LoRA are averaged one by one",
+        AVERAGING,
+        'if "lora_A" in name:',
+        'if "lora_A" in name and False:',
+        AVERAGING_TESTS,
+    ),
+    (
+        "average: the updates are added up and not divided",
+        AVERAGING,
+        "dim=1) / len(values)).to(",
+        "dim=1)).to(",
+        AVERAGING_TESTS,
+    ),
+    (
+        "average: the weights of the last step stay",
+        RUNNER,
+        "if stage.average > 1:",
+        "if False:",
+        BEYOND,
+    ),
+    (
+        "average: the exported adapter has the scale of one update",
+        "src/eartune/export/adapter.py",
+        "lora_alpha=lora.alpha * rank / lora.rank",
+        "lora_alpha=lora.alpha",
+        BEYOND,
+    ),
+    (
+        "keys: an average changes no key",
+        KEYS,
+        "if stage.average > 1:",
+        "if False:",
+        "tests/unit/experiments/test_keys.py",
+    ),
+    (
+        "scale: LoRA's update is not scaled",
+        SCALING,
+        "value.float() * share",
+        "value.float()",
+        SCALING_TESTS,
+    ),
+    (
+        "scale: whole weights are scaled and not their update",
+        SCALING,
+        "torch.lerp(start[name].float().to(value.device), value.float(), share)",
+        "value.float() * share",
+        SCALING_TESTS,
+    ),
+    (
+        "scale: the speech stage begins with all of the update",
+        RUNNER,
+        "if stage.share_of_update != 1:",
+        "if False:",
+        BEYOND,
+    ),
+    (
+        "keys: a scale changes no key",
+        KEYS,
+        "if stage.share_of_update != 1:",
+        "if False:",
+        "tests/unit/experiments/test_keys.py",
+    ),
+    (
+        "self-training: the last stage begins with a share of the second",
+        SCHEMES,
+        "share_of_update=1, to_label",
+        "to_label",
+        "tests/unit/training/test_schemes.py",
+    ),
+    (
+        "disk: snapshots take none",
+        DISK,
+        "number = stages[-1].average if stages[-1].average > 1 else 0",
+        "number = 0",
+        DISK_TESTS,
+    ),
+    (
+        "rehearsal: the held-out recordings are trained on",
+        "src/eartune/experiments/plan.py",
+        "spoken[:n_held_out], spoken[n_held_out:]",
+        "spoken[:n_held_out], spoken",
+        "tests/unit/experiments/test_plan.py",
+    ),
+    (
+        "rehearsal: its share is one of the texts",
+        "src/eartune/experiments/plan.py",
+        "math.ceil(share / (1 - share)",
+        "math.ceil(share",
+        "tests/unit/experiments/test_plan.py",
+    ),
+    (
+        "rehearsal: a stage goes on when hearing breaks",
+        HEARING,
+        "control.should_training_stop = True",
+        "pass",
+        HEARING_TESTS,
+    ),
+    (
+        "rehearsal: the word error rate is not in the log",
+        CALLBACKS,
+        ", **self.beside_loss",
+        "",
+        HEARING_TESTS,
+    ),
+    (
+        "rehearsal: a word error rate stays beside later losses",
+        CALLBACKS,
+        "self.beside_loss.clear()",
+        "pass",
+        HEARING_TESTS,
+    ),
+    (
+        "keys: a limit on word errors changes no key",
+        KEYS,
+        "if stage.rehearsal is not None and stage.rehearsal.stop_at is not None:",
+        "if False:",
+        "tests/unit/experiments/test_keys.py",
+    ),
+    (
+        "augment: every showing sounds the same",
+        "src/eartune/data/augmentation.py",
+        "{example.recording.path.name} {example.showing}",
+        "{example.recording.path.name}",
+        AUGMENTATION_TESTS,
+    ),
+    (
+        "augment: noise does not depend on the level of the speech",
+        "src/eartune/data/augmentation.py",
+        "noise * level * 10",
+        "noise * 10",
+        AUGMENTATION_TESTS,
+    ),
+    (
+        "augment: slow speech is longer than a model can take",
+        "src/eartune/data/augmentation.py",
+        "max(factor, 1.001 * seconds / MAX_SECONDS)",
+        "factor",
+        AUGMENTATION_TESTS,
+    ),
+    (
+        "augment: the test is changed too",
+        "src/eartune/models/rows.py",
+        "self.clip(example.recording) if answer is None else ",
+        "",
+        AUGMENTATION_TESTS,
+    ),
+    (
+        "augment: states of unchanged recordings are learned",
+        "src/eartune/training/encoder_cache.py",
+        " or stage.augment is not None:",
+        ":",
+        BEYOND,
+    ),
+    (
+        "augment: showings are not counted",
+        TRAINER,
+        "return batches if stage.augment is None else numbered(batches)",
+        "return batches",
+        BEYOND,
+    ),
+    (
+        "keys: augmentation changes no key",
+        KEYS,
+        "if stage.augment is not None:",
+        "if False:",
+        "tests/unit/experiments/test_keys.py",
     ),
 )
 

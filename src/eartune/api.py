@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import ValidationError
 from rich.console import Console
 
+from eartune.data.example import Asked
 from eartune.data.frame import SemanticFrame
 from eartune.data.utterance import Utterance, read_manifest
 from eartune.errors import InputError
@@ -225,7 +226,8 @@ def _load_exported(exported: dict[str, Any], folder: str, task: Task | None, thr
             "tuning; load the model from its run to ask it through words"
         )
     labels = asked.read_labels(exported["labels"])
-    return TrainedModel(load_architecture(architecture), asked, labels, architecture, decoding, exported["preface"])
+    prompt = exported["preface"], Asked(exported.get("asked", Asked.FRAME))
+    return TrainedModel(load_architecture(architecture), asked, labels, architecture, decoding, *prompt)
 
 
 def _not_found(model: str | Path, error: OSError) -> InputError:

@@ -12,7 +12,9 @@ runs/                                RunsFolder
         encoded/<key>.safetensors    what a frozen encoder computed from one recording
         transcripts/<key>/           <recogniser>.jsonl, the test's transcripts for a cascade
         stages/<name>-<key>/         StageFolder, shared by all models that train the same stage
-            train.jsonl  checkpoint-N/  weights.safetensors  stage.json
+            train.jsonl  checkpoint-N/  snapshots/  weights.safetensors  stage.json
+            teacher.jsonl  teacher/  what the model before the stage answers and finds probable, to be learned
+            labelled.jsonl  labelled.json  labelling/  its labels of recordings without labels, and what they rest on
         curriculum-5pct-seed0/       ModelFolder
             fingerprint.json  settings.json  labels.json  selection.json  plan.json
             predictions.part.jsonl  predictions.jsonl  decoding.json  scores.json  result.json
@@ -192,6 +194,40 @@ class StageFolder:
         return self.path / "stage.json"
 
     @property
+    def snapshots(self) -> tuple[Path, ...]:
+        """The files of weights after some steps, of which the stage's are the average, in the order of their steps."""
+        return tuple(sorted(self.snapshot(0).parent.glob("[!.]*"), key=lambda path: int(path.stem)))
+
+    def snapshot(self, step: int) -> Path:
+        """Return the file of the weights after a step, which is kept until the stage is finished."""
+        return self.path / "snapshots" / f"{step}{Path(WEIGHTS).suffix}"
+
+    @property
+    def teacher_answers(self) -> Path:
+        """The file of the teacher's answers to the words of recordings without labels."""
+        return self.path / "teacher.jsonl"
+
+    @property
+    def teaching(self) -> Path:
+        """The folder of the teacher's probabilities of each answer's tokens, which only an unfinished stage needs."""
+        return self.path / "teacher"
+
+    @property
+    def labelled(self) -> Path:
+        """The file of the answers of the model before the stage to recordings without labels, and which are kept."""
+        return self.path / "labelled.jsonl"
+
+    @property
+    def labelled_summary(self) -> Path:
+        """The file of the number of labels that were kept and, where it is known, how many of them are right."""
+        return self.path / "labelled.json"
+
+    @property
+    def labelling(self) -> Path:
+        """The folder of answers that are collected for `labelled`."""
+        return self.path / "labelling"
+
+    @property
     def is_finished(self) -> bool:
         """Whether the stage is trained and its weights can be loaded."""
         return self.note.is_file() and self.weights.is_file()
@@ -201,18 +237,25 @@ class StageFolder:
         """The seconds of training over all sessions."""
         return float(read_json(self.note)["seconds"])
 
-    def finish(self, seconds: float, components: dict[str, dict[str, int]]) -> None:
-        """Mark the stage as finished, after its weights are written, and remove its checkpoints."""
-        write_json(self.note, {"seconds": seconds, "components": components})
-        self.remove_checkpoints()
+    def finish(self, seconds: float, components: dict[str, dict[str, int]], stopped: str | None = None) -> None:
+        """Mark the stage as finished, after its weights are written, and remove what only its training needs.
+
+        `stopped` is the reason for which the stage ended before its last step, as a sentence.
+        """
+        why = {} if stopped is None else {"stopped": stopped}
+        write_json(self.note, {"seconds": seconds, "components": components} | why)
+        self.remove_what_training_needs()
 
     def checkpoints(self) -> list["CheckpointFolder"]:
         """Return the checkpoints of an unfinished stage, in the order of their steps."""
         found = [CheckpointFolder(path) for path in self.path.glob("checkpoint-*")]
         return sorted(found, key=lambda checkpoint: int(checkpoint.path.name.split("-")[1]))
 
-    def remove_checkpoints(self) -> None:
-        """Remove the checkpoints, which only an unfinished stage needs; they are larger than the weights."""
+    def remove_what_training_needs(self) -> None:
+        """Remove checkpoints and snapshots, which are large, and what a teacher's or own labels rest on."""
+        remove(self.snapshot(0).parent)
+        remove(self.teaching)
+        remove(self.labelling)
         for checkpoint in self.checkpoints():
             shutil.rmtree(checkpoint.path)
 

@@ -42,6 +42,31 @@ class Lora(Section):
     """Train the length of each row of a weight apart from its direction (DoRA, arXiv 2402.09353)."""
 
 
+class Augmentation(Section):
+    """How recordings are changed each time that they are shown in training; an empty section has these defaults."""
+
+    speed: float = Field(default=0.1, ge=0, lt=0.5)
+    """The most by which a recording is faster and higher, or slower and lower: 0.1 is 0.9 to 1.1 times its speed."""
+    noise: float = Field(default=0.5, ge=0, le=1)
+    """The probability of noise."""
+    noise_db: tuple[float, float] = (8.0, 35.0)
+    """The least and the most by which noise is below the recording, in dB."""
+    room: float = Field(default=0.3, ge=0, le=1)
+    """The probability of a room's reverberation."""
+    telephone: float = Field(default=0.1, ge=0, le=1)
+    """The probability that only the band of a telephone is kept, 300 to 3400 Hz."""
+    bands: int = Field(default=2, ge=0)
+    """The number of bands of the mel that are masked, each of up to an eighth of its bins."""
+    spans: int = Field(default=2, ge=0)
+    """The number of spans of time that are masked, each of up to a twentieth of the recording."""
+
+    @model_validator(mode="after")
+    def _least_noise_is_below_most(self) -> "Augmentation":
+        if self.noise_db[0] > self.noise_db[1]:
+            raise ValueError("noise_db needs the least and then the most, such as [8, 35]")
+        return self
+
+
 class Training(Section):
     """The settings of training for every stage; those that differ between stages are in the scheme."""
 

@@ -58,6 +58,11 @@ def check(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsR
     size, stages = size_of(settings.architecture), distinct_stages(plans, keys)
     disk = disk_estimate(size, stages, pools.test, settings.architecture, settings.training)
     console.print(disk_sentence(disk, free_disk(runs / settings.name)), highlight=False)
+    if any(stage.augment is not None for plan in plans for stage in plan.stages):
+        console.print(
+            "augment: recordings change at each showing, so that such stages encode them in every epoch and do not use "
+            "the encoder cache"
+        )
     steps, shared = shared_steps(plans, keys)
     saved = f"; {shared} of them are skipped, as equal stages are trained once" if shared else ""
     console.print(
@@ -71,6 +76,7 @@ def more_speech(pools: Pools) -> str:
         ("source speech", pools.source_speech),
         ("synthetic speech", pools.synthetic_speech),
         ("alignment", pools.alignment),
+        ("unlabelled", pools.unlabelled),
     )
     return "".join(f"{name}: {describe(pool)}   " for name, pool in named if pool)
 

@@ -18,10 +18,11 @@ class Modality(StrEnum):
 
 
 class Asked(StrEnum):
-    """The answer that an example asks for: that of the task, or the words."""
+    """The answer that an example asks for: that of the task, the words, or the words and then that of the task."""
 
     FRAME = "frame"
     WORDS = "words"
+    WORDS_THEN_FRAME = "words-then-frame"
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,10 @@ class Example:
     asked: Asked = Asked.FRAME
     transcript: str | None = None
     """The output of a speech recogniser, which is then shown instead of the recording."""
+    answer: str | None = None
+    """An answer that a model wrote, which is then learned instead of the right one."""
+    showing: int = 0
+    """How many times the recording was shown in a stage before, if the stage changes recordings at each showing."""
 
     @property
     def modality(self) -> Modality:
@@ -51,6 +56,11 @@ def as_text(pool: Pool) -> tuple[Example, ...]:
 def as_speech(pool: Pool) -> tuple[Example, ...]:
     """Return every recording of every utterance."""
     return tuple(Example(utterance, recording) for utterance in pool for recording in utterance.recordings)
+
+
+def without_labels(pool: Pool) -> tuple[Utterance, ...]:
+    """Return the utterances without their frames and labels."""
+    return tuple(replace(utterance, frame=None, label=None) for utterance in pool)
 
 
 def as_words(pool: Pool) -> tuple[Example, ...]:

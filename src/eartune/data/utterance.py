@@ -49,6 +49,11 @@ class Utterance:
         return sum(recording.seconds for recording in self.recordings)
 
     @property
+    def is_labelled(self) -> bool:
+        """Whether anything is known about the right answer: a frame or a label."""
+        return self.frame is not None or self.label is not None
+
+    @property
     def entities(self) -> tuple[Entity, ...]:
         """The entities of its frame; none where it has no frame."""
         return () if self.frame is None else self.frame.entities
@@ -60,15 +65,18 @@ def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
     write_lines(path, (_row(utterance, path.parent) for utterance in utterances))
 
 
-def read_manifest(path: str | Path, seconds_of: Callable[[Path], float] | None = None) -> tuple[Utterance, ...]:
+def read_manifest(
+    path: str | Path, seconds_of: Callable[[Path], float] | None = None, labelled: bool = True
+) -> tuple[Utterance, ...]:
     """Return the utterances of a manifest; raises InputError with file and row for anything that is wrong in it.
 
-    `seconds_of` measures recordings whose row does not state their length; by default their headers are read.
+    `seconds_of` measures recordings whose row does not state their length; by default their headers are read. With
+    `labelled` false, a row needs neither a frame nor a label.
     """
     path = Path(path)
     utterances: dict[str, Utterance] = {}
     for place, row in read_lines(path):
-        utterance = _utterance(row, place, path.parent, seconds_of or _header_seconds)
+        utterance = _utterance(row, place, path.parent, seconds_of or _header_seconds, labelled)
         if utterance.id in utterances:
             raise InputError(f"{place}: the id {utterance.id!r} stands in an earlier row too; ids must be unique")
         utterances[utterance.id] = utterance
@@ -116,7 +124,9 @@ def _row(utterance: Utterance, folder: Path) -> dict[str, Any]:
     return head | label_fields(utterance) | {"recordings": recordings}
 
 
-def _utterance(row: dict[str, Any], place: str, folder: Path, seconds_of: Callable[[Path], float]) -> Utterance:
+def _utterance(
+    row: dict[str, Any], place: str, folder: Path, seconds_of: Callable[[Path], float], labelled: bool
+) -> Utterance:
     text, listed = row.get("text"), row.get("recordings", [])
     if not isinstance(listed, list):
         raise InputError(f'{place}: "recordings" must be a list of {{"file": ...}}')
@@ -134,7 +144,7 @@ def _utterance(row: dict[str, Any], place: str, folder: Path, seconds_of: Callab
     if label is not None and (not isinstance(label, str) or not label.strip()):
         raise InputError(f'{place}: "label" must be text, and not empty')
     has_frame = FRAME_KEYS & row.keys()
-    if not has_frame and label is None:
+    if labelled and not has_frame and label is None:
         raise InputError(f'{place}: needs "scenario" and "action", or "intent", or a "label", as text')
     frame = check_frame(read_frame(row, place), place) if has_frame else None
     return Utterance(row["id"], text, str(row.get("language", "und")), frame, recordings, label)

@@ -15,7 +15,7 @@ from eartune.files import YAML_LOADER
 from eartune.models.architecture import Architecture
 from eartune.settings import Component, Decoding, Section, Training, explain
 from eartune.tasks.settings import DEFAULT_TASK, AnyTask
-from eartune.training.schemes import AnyScheme, Scheme
+from eartune.training.schemes import AnyScheme, Scheme, SelfTraining
 
 
 class Data(Section):
@@ -30,12 +30,17 @@ class Data(Section):
     """Transcribed speech of any kind for the first stage; see `alignment` of the experiment."""
     synthetic_speech: tuple[Corpus, ...] = ()
     """Text that synthetic voices speak, for the schemes that use it; no budget limits it."""
+    unlabelled: tuple[Corpus, ...] = ()
+    """Recordings whose labels are not known, or are not read, for the schemes that use them; no budget limits it.
+
+    Recordings that a budget has selected from `speech` are left out."""
     test: tuple[Corpus, ...] = Field(min_length=1)
 
     @property
     def corpora(self) -> tuple[Corpus, ...]:
         """The corpora of all pools."""
-        return (*self.text, *self.speech, *self.source_speech, *self.alignment, *self.synthetic_speech, *self.test)
+        training = (*self.text, *self.speech, *self.source_speech, *self.alignment, *self.synthetic_speech)
+        return (*training, *self.unlabelled, *self.test)
 
     @property
     def licences(self) -> dict[str, bool]:
@@ -53,7 +58,7 @@ class Data(Section):
 
     @model_validator(mode="after")
     def _voices_are_in_training_or_in_the_test(self) -> "Data":
-        trained = (*self.speech, *self.source_speech, *self.alignment, *self.synthetic_speech)
+        trained = (*self.speech, *self.source_speech, *self.alignment, *self.synthetic_speech, *self.unlabelled)
         training_voices = {voice.speaker for corpus in trained for voice in voices_of(corpus)}
         for voice in chain.from_iterable(map(voices_of, self.test)):
             if voice.speaker in training_voices:
@@ -124,6 +129,13 @@ class Experiment(Section):
         for scheme in self.grid.schemes:
             if scheme.uses_synthetic and not self.data.synthetic_speech:
                 raise InputError(f"the scheme {scheme.label!r} needs corpora with voices under data.synthetic_speech")
+        return self
+
+    @model_validator(mode="after")
+    def _self_training_has_recordings_to_label(self) -> "Experiment":
+        for scheme in self.grid.schemes:
+            if isinstance(scheme, SelfTraining) and not self.data.unlabelled:
+                raise InputError(f"the scheme {scheme.label!r} needs recordings to label under data.unlabelled")
         return self
 
     @model_validator(mode="after")

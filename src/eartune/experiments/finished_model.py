@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eartune.data.example import Asked
 from eartune.errors import InputError
 from eartune.experiments.experiment import Experiment
 from eartune.experiments.plan import ALIGN
@@ -34,6 +35,8 @@ class FinishedModel:
     """Whether the run's answers came through words."""
     aligned: Path | None
     """The file of the weights after the alignment stage, before the model was tuned; None without such a stage."""
+    asked: Asked
+    """What recordings are to be answered with."""
 
     @property
     def has_lora(self) -> bool:
@@ -76,6 +79,7 @@ def read_finished_model(path: Path, task: Task | None = None) -> FinishedModel:
         preface=plan["preface"],
         through=plan.get("through", "nothing"),
         aligned=stages[0].weights if is_aligned else None,
+        asked=Asked(plan.get("asked", Asked.FRAME)),
     )
 
 
@@ -111,6 +115,6 @@ def load_finished_model(path: Path, task: Task | None = None, through: Through |
     """
     finished = read_finished_model(path, task)
     experiment, through = finished.experiment, through or finished.through
-    decoding = experiment.decoding.model_copy(update={"through": through})
+    settings = experiment.architecture, experiment.decoding.model_copy(update={"through": through})
     model = load_audio_llm(finished, through)
-    return TrainedModel(model, experiment.task, finished.labels, experiment.architecture, decoding, finished.preface)
+    return TrainedModel(model, experiment.task, finished.labels, *settings, finished.preface, finished.asked)

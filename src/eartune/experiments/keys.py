@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from eartune.data.example import Asked, Example
+from eartune.data.example import Asked, Example, as_speech, without_labels
 from eartune.data.utterance import label_fields
 from eartune.experiments.experiment import Experiment
 from eartune.experiments.plan import CellPlan, Pools, steps_of
@@ -31,6 +31,8 @@ class CellKeys:
     """The key of each stage of the plan."""
     transcripts: str
     """The key of the transcripts of the test by the recogniser, which may be the model after some of its stages."""
+    unlabelled_transcripts: str
+    """The key of the transcripts of all unlabelled recordings by the model after its alignment stage."""
     model: str
     """The key of the answers and the scores."""
 
@@ -59,6 +61,8 @@ class Keys:
         self._labels = pools.labels.to_json()
         names = [name_of(example.recording.path) for example in pools.test if example.recording is not None]
         self._test = digest([asked, self._labels, names, self._examples(pools.test)])
+        architecture = experiment.architecture.model_dump(mode="json")
+        self._unlabelled = digest([architecture, self._examples(as_speech(without_labels(pools.unlabelled)))])
 
     def of(self, plan: CellPlan) -> CellKeys:
         """Return the keys of one cell."""
@@ -68,15 +72,19 @@ class Keys:
         asking = plan.asking
         recogniser = [self.base, *stages[: plan.transcribes_after], asking.transcribed_by]
         transcripts = digest([recogniser, self._test])
+        of_unlabelled = digest([self.base, *stages[: plan.n_alignment_stages], self._unlabelled])
         decoding = self.experiment.decoding.model_dump(mode="json", exclude={"batch_size", "through"})
-        asked = [plan.preface, asking.transcribed_by and [transcripts, asking.normalize_transcripts]]
+        asked: list[Any] = [plan.preface, asking.transcribed_by and [transcripts, asking.normalize_transcripts]]
         if plan.through != "nothing":  # a cascade may read the same transcripts, but its answers lack the words
             asked.append(plan.through)
-        return CellKeys(tuple(stages), transcripts, digest([self.base, stages, decoding, self._test, asked]))
+        if asking.asked is not Asked.FRAME:
+            asked.append(asking.asked.value)
+        model = digest([self.base, stages, decoding, self._test, asked])
+        return CellKeys(tuple(stages), transcripts, of_unlabelled, model)
 
     def _stage(self, stage: Stage, seed: int, before: str) -> str:
         training = self.experiment.training.model_dump(mode="json", exclude=WITHOUT_EFFECT)
-        content = {
+        content: dict[str, Any] = {
             "before": before,
             "seed": seed,
             "architecture": self.experiment.architecture.model_dump(mode="json"),
@@ -86,6 +94,18 @@ class Keys:
             "stage": [stage.epochs, stage.learning_rate, stage.warmup_ratio, [str(part) for part in stage.trainable]],
             "examples": self._examples(stage.examples),
         }
+        if stage.teacher_weight:  # what few stages have is named only there, so that others keep their keys
+            content["teacher_weight"] = stage.teacher_weight
+        if stage.augment is not None:
+            content["augment"] = stage.augment.model_dump(mode="json")
+        if stage.rehearsal is not None and stage.rehearsal.stop_at is not None:
+            content["stop_at"] = [stage.rehearsal.stop_at, self._examples(stage.rehearsal.held_out)]
+        if stage.share_of_update != 1:
+            content["share_of_update"] = stage.share_of_update
+        if stage.average > 1:
+            content["average"] = stage.average
+        if stage.to_label:  # the labels follow from these recordings and from what the key holds already
+            content["to_label"] = self._examples(stage.to_label)
         return digest(content)
 
     def _examples(self, examples: Iterable[Example]) -> str:

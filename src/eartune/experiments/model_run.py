@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.table import Table
 
-from eartune.data.example import Example, Modality
+from eartune.data.example import Example, Modality, as_speech
 from eartune.data.normalization import normalize_spoken_text
 from eartune.data.recording_index import RecordingIndex
 from eartune.evaluation.metrics import Answered, Score, evaluate
@@ -30,8 +30,11 @@ from eartune.training.schemes import SELF, Stage
 
 if TYPE_CHECKING:
     from eartune.models.audio_llm import AudioLLM
-    from eartune.models.rows import RowMaker
+    from eartune.models.batch import Row
+    from eartune.models.rows import Augmented, RowMaker
+    from eartune.training.callbacks import TrainingLog
     from eartune.training.encoder_cache import Clips, EncoderCache
+    from eartune.training.hearing_watch import HearingWatch
 
 
 @dataclass(frozen=True)
@@ -55,11 +58,18 @@ class RunContext:
         most_gb, cut_silence = self.experiment.training.encoded_gb, self.experiment.architecture.cut_silence
         return EncoderCache(self.folder.encoded, most_gb, cut_silence, self.index, self.progress.console.print)
 
-    def rows(self, model: "AudioLLM", preface: str = "", encoded: "Clips | None" = None) -> "RowMaker":
+    def rows(
+        self,
+        model: "AudioLLM",
+        preface: str = "",
+        encoded: "Clips | None" = None,
+        augment: "Augmented | None" = None,
+    ) -> "RowMaker":
         """Return the object that makes this experiment's rows for a model; `encoded` reads clips from the cache."""
         from eartune.models.rows import RowMaker
 
-        return RowMaker(model, self.experiment.task, self.pools.labels, self.experiment.architecture, preface, encoded)
+        task, architecture = self.experiment.task, self.experiment.architecture
+        return RowMaker(model, task, self.pools.labels, architecture, preface, encoded, augment)
 
     def count(self, piece: Path, units: float, skipped: bool) -> None:
         """Count a piece of work as done, once; `skipped` if it was finished before this run."""
@@ -82,6 +92,7 @@ def make_model(context: RunContext, plan: CellPlan, keys: CellKeys, result: RunR
     name = plan.cell.name
     folder = context.folder.model(name)
     test = examples_to_decode(context, plan, keys)
+    plan = with_transcripts_to_label(context, plan, keys)
     model = train_model(context, plan, keys, len(plan.stages))
     encoded = context.encoder_cache().test_clips(model, test, context.watch(f"{name}: encoding the test"))
     rows = context.rows(model, plan.preface, encoded)
@@ -104,31 +115,69 @@ def make_model(context: RunContext, plan: CellPlan, keys: CellKeys, result: RunR
 
 
 def examples_to_decode(context: RunContext, plan: CellPlan, keys: CellKeys) -> tuple[Example, ...]:
-    """Return the examples of the test, with transcripts if the model reads these instead of the recordings.
-
-    All models whose recogniser is the same share its transcripts.
-    """
-    from eartune.inference.asr import load_recogniser, model_as_recogniser, transcribe
-
+    """Return the examples of the test, with transcripts if the model reads these instead of the recordings."""
     asking, test = plan.asking, context.pools.test
     if asking.transcribed_by is None:
-        return test
+        return tuple(replace(example, asked=asking.asked) for example in test)
+    transcription = Transcription(
+        keys.transcripts, asking.transcribed_by, plan.transcribes_after, asking.normalize_transcripts
+    )
+    return with_transcripts(context, plan, keys, test, transcription)
+
+
+def with_transcripts_to_label(context: RunContext, plan: CellPlan, keys: CellKeys) -> CellPlan:
+    """Return the plan with transcripts by the untuned model of the recordings that an unfinished stage is to label.
+
+    All unlabelled recordings are transcribed at once, for all models of the grid.
+    """
+    folders = stage_folders(context.folder, plan, keys)
+    if not any(s.to_label and not folder.is_finished for s, folder in zip(plan.stages, folders, strict=True)):
+        return plan
+    everything = as_speech(context.pools.unlabelled)
+    transcription = Transcription(keys.unlabelled_transcripts, SELF, plan.n_alignment_stages, normalize=True)
+    heard = with_transcripts(context, plan, keys, everything, transcription)
+    words = {example.recording: example.transcript for example in heard}
+    return replace(
+        plan,
+        stages=tuple(
+            replace(stage, to_label=tuple(replace(e, transcript=words[e.recording]) for e in stage.to_label))
+            for stage in plan.stages
+        ),
+    )
+
+
+class Transcription(NamedTuple):
+    """How recordings are transcribed; models with the same key share the transcripts."""
+
+    key: str
+    by: str
+    """The recogniser: a name on the hub, a folder, or SELF."""
+    after: int
+    """The number of stages after which the model transcribes: it may forget to when it is tuned for the task."""
+    normalize: bool
+    """Whether the transcripts are read in lower case and without punctuation."""
+
+
+def with_transcripts(
+    context: RunContext, plan: CellPlan, keys: CellKeys, examples: Sequence[Example], transcription: Transcription
+) -> tuple[Example, ...]:
+    """Return recordings with their transcripts, which are kept in the run's folder."""
+    from eartune.inference.asr import load_recogniser, model_as_recogniser, transcribe
+
+    name = plan.cell.name
 
     def recogniser() -> Callable[[Sequence[Example]], Sequence[str]]:
-        if asking.transcribed_by != SELF:
-            return load_recogniser(str(asking.transcribed_by), context.experiment.architecture.cut_silence)
-        # Before the scheme's own stages, if it can: a model may forget transcription when it is tuned for the task.
-        model = train_model(context, plan, keys, plan.transcribes_after)
-        encoded = context.encoder_cache().test_clips(model, test, context.watch(f"{plan.cell.name}: encoding the test"))
+        if transcription.by != SELF:
+            return load_recogniser(transcription.by, context.experiment.architecture.cut_silence)
+        model = train_model(context, plan, keys, transcription.after)
+        encoded = context.encoder_cache().test_clips(model, examples, context.watch(f"{name}: encoding recordings"))
         return model_as_recogniser(context.rows(model, encoded=encoded))
 
-    path = context.folder.transcripts(keys.transcripts, asking.transcribed_by)
-    texts = transcribe(
-        test, recogniser, path, context.name_of, context.watch(f"{plan.cell.name}: transcribing the test")
-    )
+    path = context.folder.transcripts(transcription.key, transcription.by)
+    texts = transcribe(examples, recogniser, path, context.name_of, context.watch(f"{name}: transcribing recordings"))
     give_memory_back()  # of the recogniser, before another model is loaded
-    read = normalize_spoken_text if asking.normalize_transcripts else str
-    return tuple(replace(example, transcript=read(text)) for example, text in zip(test, texts, strict=True))
+    read = normalize_spoken_text if transcription.normalize else str
+    return tuple(replace(example, transcript=read(text)) for example, text in zip(examples, texts, strict=True))
 
 
 def train_model(context: RunContext, plan: CellPlan, keys: CellKeys, n_stages: int) -> "AudioLLM":
@@ -151,28 +200,96 @@ def train_model(context: RunContext, plan: CellPlan, keys: CellKeys, n_stages: i
             model.untuned.keep(model.components.names_to_train(tuned))
         was_finished = folder.is_finished
         if not was_finished:
-            train_one_stage(context, plan, model, stage, folder)
+            train_one_stage(context, plan, keys, place, model, folder)
         elif place + 1 in (plan.transcribes_after, n_stages) or not folders[place + 1].is_finished:
             load_weights(model, folder.weights)
         context.count(context.folder.model(plan.cell.name).path / folder.path.name, train_units(stage), was_finished)
     return model
 
 
-def train_one_stage(context: RunContext, plan: CellPlan, model: "AudioLLM", stage: Stage, folder: StageFolder) -> None:
-    """Train a stage, from its last checkpoint if there is one, and write its weights and its note."""
-    from eartune.training.callbacks import TrainingLog
-    from eartune.training.trainer import save_weights, train_stage
+def train_one_stage(
+    context: RunContext, plan: CellPlan, keys: CellKeys, place: int, model: "AudioLLM", folder: StageFolder
+) -> None:
+    """Train the stage at a place of the plan, from its last checkpoint if there is one; write its weights and note.
 
+    What the model teaches or labels before the stage, it does with all that it has learned; only then is a share of
+    the last update kept, where the stage asks for that.
+    """
+    from eartune.models.rows import Augmented
+    from eartune.training.averaging import Snapshots, write_average
+    from eartune.training.callbacks import TrainingLog
+    from eartune.training.scaling import keep_share
+    from eartune.training.trainer import load_weights, save_weights, train_stage
+
+    stage = plan.stages[place]
     title = f"{plan.cell.name}, {stage.name} stage"
     model.components.set_trainable(stage.trainable)
     context.progress.console.print(table_of_trained_parts(title, model.components.counts()))
     encoded = context.encoder_cache().stage_clips(model, stage, context.watch(f"{title}: encoding recordings"))
-    rows = context.rows(model, encoded=encoded)
+    augment = None if stage.augment is None else Augmented(stage.augment, plan.cell.seed)
+    rows = context.rows(model, encoded=encoded, augment=augment)
+    if stage.to_label:
+        stage = with_own_labels(context, model, stage, rows, folder, title)
+    make_row: Callable[[Example], Row] = rows.to_learn
+    if stage.teacher_weight:
+        stage, make_row = taught(context, model, stage, rows, folder, title)
+    if stage.share_of_update != 1:
+        before = plan.stages[place - 1].trainable
+        keep_share(model, before, stage.share_of_update, lambda: train_model(context, plan, keys, place - 1))
     log = TrainingLog(folder.log, context.watch(title, train_units(stage)))
-    seconds = train_stage(model, stage, rows.to_learn, context.experiment.training, plan.cell.seed, folder.path, log)
-    save_weights(model, folder.weights)
+    snapshots = Snapshots(stage.average, lambda step: save_weights(model, folder.snapshot(step)))
+    hearing = hearing_watch(context, stage, rows, log, title)
+    settings, callbacks = context.experiment.training, [snapshots, *([hearing] if hearing else [])]
+    seconds = train_stage(model, stage, make_row, settings, plan.cell.seed, folder.path, log, callbacks)
+    if stage.average > 1:
+        write_average(folder.snapshots, folder.weights)
+        load_weights(model, folder.weights)
+    else:
+        save_weights(model, folder.weights)
     trained = {str(part): {"parameters": a, "trained": b} for part, (a, b) in model.components.counts().items()}
-    folder.finish(seconds, trained)
+    folder.finish(seconds, trained, hearing.stopped if hearing else None)
+
+
+def hearing_watch(
+    context: RunContext, stage: Stage, rows: "RowMaker", log: "TrainingLog", title: str
+) -> "HearingWatch | None":
+    """Return the watch on the word error rate of a stage that rehearses transcription; None for any other."""
+    from eartune.inference.asr import model_as_recogniser, word_error_rate
+    from eartune.training.hearing_watch import HearingWatch
+
+    if stage.rehearsal is None:
+        return None
+    held_out = stage.rehearsal.held_out
+
+    def say(sentence: str) -> None:
+        context.progress.console.print(f"{title}: {sentence}")
+
+    return HearingWatch(log, lambda: word_error_rate(held_out, model_as_recogniser(rows)), stage.rehearsal.stop_at, say)
+
+
+def taught(
+    context: RunContext, model: "AudioLLM", stage: Stage, rows: "RowMaker", folder: StageFolder, title: str
+) -> tuple[Stage, Callable[[Example], "Row"]]:
+    """Let the model, as it is before the stage, teach it: return the stage with its answers, and what makes rows."""
+    from eartune.inference.teacher import taught_rows, with_answers, write_teaching
+
+    show = context.watch(f"{title}: the teacher answers")
+    examples = with_answers(model, stage.examples, rows, folder.teacher_answers, show)
+    write_teaching(model, examples, rows, folder.teaching, context.watch(f"{title}: the teacher reads"))
+    return replace(stage, examples=examples), taught_rows(rows, folder.teaching)
+
+
+def with_own_labels(
+    context: RunContext, model: "AudioLLM", stage: Stage, rows: "RowMaker", folder: StageFolder, title: str
+) -> Stage:
+    """Let the model, as it is before the stage, label recordings; return the stage with those that it labelled."""
+    from eartune.inference.self_labelling import label, write_summary
+
+    show = context.watch(f"{title}: labelling recordings")
+    kept = label(model, stage.to_label, rows, folder, context.name_of, show)
+    task, pools = context.experiment.task, context.pools
+    context.progress.console.print(f"{title}: {write_summary(folder, pools.unlabelled, task, pools.labels)}")
+    return replace(stage, examples=stage.examples + kept, to_label=())
 
 
 def stage_folders(folder: RunFolder, plan: CellPlan, keys: CellKeys) -> tuple[StageFolder, ...]:
@@ -218,7 +335,10 @@ def score(context: RunContext, predictions: Sequence[Prediction]) -> dict[str, S
 def check_listening(
     context: RunContext, plan: CellPlan, model: "AudioLLM", rows: "RowMaker", metric: str
 ) -> ListeningRecord | None:
-    """Run the listening check; return its record, or None for a cascade, whose model does not hear."""
+    """Run the listening check; return its record, or None for a cascade, whose model does not hear.
+
+    The check asks for the task's answer alone, whatever the test asks for, as its recordings may have no known words.
+    """
     from eartune.inference.listening_check import ONE_MEANING, check_listening
 
     if plan.asking.transcribed_by is not None and plan.through == "nothing":
@@ -246,9 +366,9 @@ def cell_units(plan: CellPlan, pools: Pools) -> float:
 
 def train_units(stage: Stage) -> float:
     """Return the estimated work for a stage in tokens: 120 for each row and 25 for each second, in every epoch."""
-    spoken = [example.recording for example in stage.examples if example.modality is Modality.SPEECH]
+    spoken = [example.recording for example in stage.most_examples if example.modality is Modality.SPEECH]
     seconds = sum(recording.seconds for recording in spoken if recording is not None)
-    return stage.epochs * (120 * len(stage.examples) + 25 * seconds)
+    return stage.epochs * (120 * len(stage.most_examples) + 25 * seconds)
 
 
 def decode_units(pools: Pools) -> float:

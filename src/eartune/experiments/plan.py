@@ -5,21 +5,23 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, cycle, islice
 from pathlib import Path
 
 from eartune.data.corpora import Corpus, Source
-from eartune.data.example import Example, Modality, as_speech, as_text, as_words
+from eartune.data.example import Example, Modality, as_speech, as_text, as_words, without_labels
 from eartune.data.utterance import Utterance
 from eartune.errors import InputError
 from eartune.experiments.experiment import Alignment, Cell, Experiment
 from eartune.models.size_from_config import size_of
-from eartune.settings import Through
+from eartune.settings import Component, Through
 from eartune.tasks.task import Labels, Task
 from eartune.training.memory_estimate import Footprint, footprint
 from eartune.training.schemes import SELF, Asking, Stage
 
 ALIGN = "align"
+HELD_OUT = 32
+"""The most recordings on which the word error rate is measured; they are half of the recordings if these are few."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Pools:
     """Text that synthetic voices spoke."""
     alignment: tuple[Utterance, ...] = ()
     """Transcribed speech for the alignment stage."""
+    unlabelled: tuple[Utterance, ...] = ()
+    """Recordings without labels for training; labels that are known all the same only count what a model got right."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,11 @@ class CellPlan:
     transcribes_after: int
     """The number of stages, of those for alignment and of the scheme, after which a model that is its own recogniser
     transcribes: those for alignment. It is all of them through words without LoRA, as no untuned weights are kept."""
+
+    @property
+    def n_alignment_stages(self) -> int:
+        """The number of stages before those of the scheme, 0 or 1."""
+        return sum(stage.name == ALIGN for stage in self.stages[:1])
 
 
 @dataclass(frozen=True)
@@ -76,9 +85,10 @@ def read_pools(experiment: Experiment, source: Source) -> Pools:
         for corpora in (data.text, data.speech, data.source_speech, data.synthetic_speech, data.alignment, data.test)
     )
     speech = tuple(utterance for utterance in speech if utterance.recordings)  # a budget counts recordings
+    unlabelled = _read(data.unlabelled, replace(source, labelled=False))
     everything = (*text, *speech, *source_speech, *synthetic, *test)
     experiment.task.check(everything)
-    training_speech = (*speech, *source_speech, *synthetic, *alignment)
+    training_speech = (*speech, *source_speech, *synthetic, *alignment, *unlabelled)
     trained_on = {_real(recording.path) for utterance in training_speech for recording in utterance.recordings}
     for example in (examples := as_speech(test)):
         if example.recording is not None and _real(example.recording.path) in trained_on:
@@ -93,6 +103,7 @@ def read_pools(experiment: Experiment, source: Source) -> Pools:
         source_speech,
         synthetic,
         alignment,
+        tuple(utterance for utterance in unlabelled if utterance.recordings),
     )
 
 
@@ -104,10 +115,10 @@ def plan_cells(experiment: Experiment, pools: Pools) -> tuple[CellPlan, ...]:
 def figures(stage: Stage, experiment: Experiment) -> StageFigures:
     """Compute the numbers of one stage."""
     size = size_of(experiment.architecture)
-    speech = [example for example in stage.examples if example.modality is Modality.SPEECH]
+    speech = [example for example in stage.most_examples if example.modality is Modality.SPEECH]
     seconds = sum(example.recording.seconds for example in speech if example.recording is not None)
     return StageFigures(
-        text_examples=len(stage.examples) - len(speech),
+        text_examples=len(stage.most_examples) - len(speech),
         speech_examples=len(speech),
         speech_hours=seconds / 3600,
         epochs=stage.epochs,
@@ -117,9 +128,9 @@ def figures(stage: Stage, experiment: Experiment) -> StageFigures:
 
 
 def steps_of(stage: Stage, batch_size: int) -> int:
-    """Return the number of optimizer steps of a stage; each batch holds either text or speech."""
-    n_speech = sum(example.modality is Modality.SPEECH for example in stage.examples)
-    n_text = len(stage.examples) - n_speech
+    """Return the most optimizer steps that a stage may take; each batch holds either text or speech."""
+    n_speech = sum(example.modality is Modality.SPEECH for example in stage.most_examples)
+    n_text = len(stage.most_examples) - n_speech
     return stage.epochs * (math.ceil(n_text / batch_size) + math.ceil(n_speech / batch_size))
 
 
@@ -150,15 +161,67 @@ def _plan_cell(experiment: Experiment, pools: Pools, cell: Cell) -> CellPlan:
     else:
         speech = cell.budget.select(pools.speech, experiment.grid.selection_seed)
     synthetic = pools.synthetic_speech if cell.scheme.uses_synthetic else ()
-    stages = cell.scheme.stages(pools.text, (*pools.source_speech, *speech), synthetic)
+    unlabelled = (_without(pools.unlabelled, speech),) if cell.scheme.uses_unlabelled else ()
     alignment, asking = _alignment(experiment.alignment, pools), cell.scheme.asking
+    own = cell.scheme.stages(pools.text, (*pools.source_speech, *speech), synthetic, *unlabelled)
+    stages = (*alignment, *(_rehearsed(cell.scheme.label, stage, pools) for stage in own))
+    _check_stages(cell.scheme.label, stages, experiment)
     preface = _preface(cell.scheme.label, asking, pools, experiment)
-    all_stages, n_untuned = (*alignment, *stages), len(alignment)
-    if experiment.decoding.through == "nothing" or not stages or asking.transcribed_by is not None:
-        return CellPlan(cell, speech, all_stages, asking, preface, "nothing", n_untuned)
+    n_untuned = len(alignment)
+    if experiment.decoding.through == "nothing" or not own or asking.transcribed_by is not None:
+        return CellPlan(cell, speech, stages, asking, preface, "nothing", n_untuned)
     asking = replace(asking, transcribed_by=SELF, normalize_transcripts=True)
-    transcribes_after = len(all_stages) if experiment.training.lora is None else n_untuned
-    return CellPlan(cell, speech, all_stages, asking, preface, "words", transcribes_after)
+    transcribes_after = len(stages) if experiment.training.lora is None else n_untuned
+    return CellPlan(cell, speech, stages, asking, preface, "words", transcribes_after)
+
+
+def _without(unlabelled: Sequence[Utterance], speech: Sequence[Utterance]) -> tuple[Utterance, ...]:
+    """The unlabelled utterances without their labels, and without those of which a recording is in the speech."""
+    taken = {_real(recording.path) for utterance in speech for recording in utterance.recordings}
+    return without_labels(
+        [u for u in unlabelled if not any(_real(recording.path) in taken for recording in u.recordings)]
+    )
+
+
+def _rehearsed(scheme: str, stage: Stage, pools: Pools) -> Stage:
+    """A stage with the recordings that it is to transcribe, if there are any, and those of which some are held out.
+
+    They are put in an order that depends on nothing but their ids: the first are held out, and of the others as many
+    are shown as the share of the stage asks for, repeatedly if there are fewer.
+    """
+    if stage.rehearsal is None:
+        return stage
+    transcribed = [utterance for utterance in pools.alignment or pools.synthetic_speech if utterance.text is not None]
+    spoken = as_words(sorted(transcribed, key=lambda u: hashlib.sha256(u.id.encode()).hexdigest()))
+    if len(spoken) < 2:
+        raise InputError(f"{scheme}: rehearsal needs transcribed speech under data.alignment or data.synthetic_speech")
+    n_held_out, share = min(HELD_OUT, len(spoken) // 2), stage.rehearsal.share
+    held_out, shown = spoken[:n_held_out], spoken[n_held_out:]
+    number = math.ceil(share / (1 - share) * len(stage.examples))
+    added = tuple(islice(cycle(shown), number))
+    return replace(stage, examples=stage.examples + added, rehearsal=replace(stage.rehearsal, held_out=held_out))
+
+
+def _check_stages(scheme: str, stages: Sequence[Stage], experiment: Experiment) -> None:
+    """Raise InputError for a stage that these settings of training cannot make."""
+    lora = experiment.training.lora
+    if stages and stages[0].share_of_update != 1:
+        raise InputError(f"{scheme}: its first stage has no stage before it of which it could keep a share")
+    if lora is None:
+        return
+    for place, stage in enumerate(stages):
+        if lora.dora and stage.average > 1:
+            raise InputError(f"{scheme}: weights of DoRA cannot be averaged; leave average or training.lora.dora out")
+        if lora.dora and stage.share_of_update != 1:
+            raise InputError(
+                f"{scheme}: an update of DoRA cannot be scaled; leave text_scale or training.lora.dora out"
+            )
+        learned = (Component.LANGUAGE_MODEL in earlier.trainable for earlier in stages[: max(0, place - 1)])
+        if stage.share_of_update != 1 and any(learned):
+            raise InputError(
+                f"{scheme}: an update of LoRA can be scaled only after the first stage that trains it; "
+                "leave text_scale out, or language-model out of alignment.trainable"
+            )
 
 
 def _preface(scheme: str, asking: Asking, pools: Pools, experiment: Experiment) -> str:

@@ -88,7 +88,7 @@ def read_pools_and_speak(experiment: Experiment, source: Source, console: Consol
 def examine_recordings(plans: Sequence[CellPlan], pools: Pools, index: RecordingIndex, console: Console) -> None:
     """Decode every recording that will be used and is not in the index, so that a bad one is found before training."""
     budgeted = chain.from_iterable(plan.speech for plan in plans)
-    used = [*budgeted, *pools.source_speech, *pools.synthetic_speech, *pools.alignment]
+    used = [*budgeted, *pools.source_speech, *pools.synthetic_speech, *pools.alignment, *pools.unlabelled]
     trained = (recording.path for utterance in used for recording in utterance.recordings)
     tested = (example.recording.path for example in pools.test if example.recording is not None)
     with RunProgress(console, 1) as progress:
@@ -105,10 +105,10 @@ def write_references(folder: RunFolder, pools: Pools) -> None:
 
 
 def unfinished(folder: RunFolder, keyed: Sequence[KeyedPlan]) -> list[KeyedPlan]:
-    """Return the plans of the models that are not finished; remove old checkpoints from finished stages."""
+    """Return the plans of the models that are not finished; remove from finished stages what only training needs."""
     for stage in {stage for plan, keys in keyed for stage in stage_folders(folder, plan, keys)}:
         if stage.is_finished:
-            stage.remove_checkpoints()
+            stage.remove_what_training_needs()
     states = [folder.model(plan.cell.name).state(keys.model) for plan, keys in keyed]
     return [pair for pair, state in zip(keyed, states, strict=True) if state is not ModelState.FINISHED]
 
@@ -158,6 +158,7 @@ def write_plan(
         "preface": plan.preface,
         "through": plan.through,
         "transcribed_by": plan.asking.transcribed_by if plan.through == "nothing" else None,
+        "asked": plan.asking.asked.value,
     }
     write_json(folder.plan, head | {"stages": rows})
 
@@ -195,7 +196,7 @@ def unfinished_result(context: RunContext, plan: CellPlan, keys: CellKeys) -> Ru
 
 def free_seconds(plan: CellPlan) -> float:
     """Return the total length, in seconds, of the training recordings that no budget counts."""
-    used = {example.recording for stage in plan.stages for example in stage.examples if example.recording}
+    used = {example.recording for stage in plan.stages for example in stage.most_examples if example.recording}
     budgeted: set[Recording] = {recording for utterance in plan.speech for recording in utterance.recordings}
     return sum(recording.seconds for recording in used - budgeted)
 

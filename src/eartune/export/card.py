@@ -6,12 +6,14 @@ from pathlib import Path
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from eartune.data.example import Asked
 from eartune.evaluation.metrics import Score
 from eartune.experiments.finished_model import FinishedModel
 from eartune.files import read_json, write_text
 from eartune.models.chat_format import ChatFormat, render
 from eartune.report.notes import spoken_by
 from eartune.tasks.transcription import TRANSCRIBE
+from eartune.tasks.words_first import answers_of
 
 
 def write_card(run: FinishedModel, chat: ChatFormat, path: Path, adapter: bool = False) -> None:
@@ -22,10 +24,13 @@ def write_card(run: FinishedModel, chat: ChatFormat, path: Path, adapter: bool =
     learned = []  # the training pools; for a scheme from Python, all pools it may have used
     if scheme is None or scheme.uses_speech:
         learned += ["speech", "source_speech"]
-    if scheme is None or scheme.uses_synthetic:
+    if scheme is None or scheme.uses_synthetic or getattr(scheme, "rehearsal", False):
         learned += ["synthetic_speech"]
+    if scheme is None or scheme.uses_unlabelled:
+        learned += ["unlabelled"]
     task, metrics = experiment.task, experiment.task.metrics(run.labels)
-    position, question = experiment.architecture.instruction, run.preface + task.instruction(run.labels)
+    position = experiment.architecture.instruction
+    question = run.preface + answers_of(task, run.asked).instruction(run.labels)
     through_words = run.through == "words"
     prompt = render(chat, TRANSCRIBE if through_words else question, None, position)
     reading = render(chat, question, "WORDS", position)
@@ -47,5 +52,6 @@ def write_card(run: FinishedModel, chat: ChatFormat, path: Path, adapter: bool =
         tested_on_voices=spoken_by({"test": data["test"]}),
         settings=yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False),
         cut_silence=experiment.architecture.cut_silence,
+        words_first=run.asked is Asked.WORDS_THEN_FRAME,
     )
     write_text(path, text)

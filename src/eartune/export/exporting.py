@@ -96,6 +96,7 @@ def exported_settings(run: FinishedModel) -> dict[str, Any]:
         "task": experiment.task.to_json(),
         "labels": run.labels.to_json(),
         "preface": run.preface,
+        "asked": run.asked.value,
         "architecture": experiment.architecture.model_dump(mode="json", exclude={"checkpoint"}),
         "decoding": experiment.decoding.model_dump(mode="json") | {"through": run.through},
         "lora_is_merged": run.has_lora,

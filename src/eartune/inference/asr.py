@@ -1,4 +1,4 @@
-"""Transcribe recordings with the untuned model or with another speech recogniser, for a model that then reads."""
+"""Transcribe recordings with the untuned model or with another speech recogniser, and count the word errors."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,8 +13,9 @@ from eartune.models.generation.generate import generate
 from eartune.models.rows import RowMaker
 from eartune.progress import Progress
 from eartune.settings import Decoding
+from eartune.tasks.transcription import MOST_WORD_TOKENS
 
-WORDS = Decoding(beams=1, max_new_tokens=100, batch_size=8)
+WORDS = Decoding(beams=1, max_new_tokens=MOST_WORD_TOKENS, batch_size=8)
 
 Recogniser = Callable[[Sequence[Example]], Sequence[str]]
 """Transcribes the recordings of a batch of examples."""
@@ -42,6 +43,20 @@ def transcribe(
     return tuple(answer_all(examples, ask_recogniser, row, path, WORDS.batch_size, progress))
 
 
+def word_error_rate(examples: Sequence[Example], recogniser: Recogniser) -> float:
+    """Return the edits per spoken word, from 0, over all recordings; both sides in lower case, without punctuation."""
+    from rapidfuzz.distance import Levenshtein
+
+    edits = words = 0
+    for start in range(0, len(examples), WORDS.batch_size):
+        batch = examples[start : start + WORDS.batch_size]
+        for example, text in zip(batch, recogniser(batch), strict=True):
+            said = normalize_spoken_text(example.utterance.text or "").split()
+            edits += Levenshtein.distance(said, normalize_spoken_text(text).split())
+            words += len(said)
+    return edits / words
+
+
 def model_as_recogniser(rows: RowMaker) -> Recogniser:
     """Return a recogniser that prompts the audio LLM itself for a transcript."""
 
@@ -52,20 +67,19 @@ def model_as_recogniser(rows: RowMaker) -> Recogniser:
 
 
 def heard(rows: RowMaker, clips: Sequence[Clip]) -> list[str]:
-    """Return the transcripts of one batch of clips, which the model writes with its weights from before tuning.
-
-    A model of which these weights are not kept transcribes with those that it has.
-    """
+    """Return the transcripts of one batch of clips by the model as it is."""
     model = rows.model
     model.module.eval()
-    batch = model.collate([rows.to_transcribe(clip) for clip in clips]).to(model.device)
-    with model.untuned.put_back():
-        return generate(model, batch, WORDS)
+    return generate(model, model.collate([rows.to_transcribe(clip) for clip in clips]).to(model.device), WORDS)
 
 
 def words_to_read(rows: RowMaker, clips: Sequence[Clip]) -> list[str]:
-    """Return what a model that answers through words reads of one batch: lower case and no punctuation."""
-    return [normalize_spoken_text(text) for text in heard(rows, clips)]
+    """Return what a model that answers through words reads of one batch of clips: lower case and no punctuation.
+
+    It writes them with its weights from before tuning, or, if these are not kept, with those that it has.
+    """
+    with rows.model.untuned.put_back():
+        return [normalize_spoken_text(text) for text in heard(rows, clips)]
 
 
 def load_recogniser(name: str, cut_silence: bool) -> Recogniser:

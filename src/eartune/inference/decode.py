@@ -3,14 +3,16 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from eartune.data.example import Example
+from eartune.data.example import Asked, Example
 from eartune.inference.answers import answer_all
 from eartune.models.audio_llm import AudioLLM
+from eartune.models.batch import Batch
 from eartune.models.generation.generate import generate
 from eartune.models.rows import RowMaker
 from eartune.progress import Progress
 from eartune.settings import Decoding
 from eartune.tasks.prediction import Prediction
+from eartune.tasks.words_first import with_room_for_words
 
 
 def decode(
@@ -29,7 +31,7 @@ def decode(
     model.module.eval()
 
     def predicted(example: Example, text: str) -> Prediction:
-        answer, status = rows.task.parse(text, rows.labels)
+        answer, status = rows.answers(example.asked).parse(text, rows.labels)
         file = None if example.recording is None else name_of(example.recording.path)
         words = example.transcript if decoding.through == "words" else None
         return Prediction(example.utterance.id, file, text, status, answer, words)
@@ -46,6 +48,13 @@ def decode(
 
 
 def ask(model: AudioLLM, examples: Sequence[Example], rows: RowMaker, decoding: Decoding) -> list[str]:
-    """Return the model's answers to one batch of examples, as text."""
+    """Return the model's answers to one batch of examples, which all ask for the same, as text."""
+    asked = examples[0].asked
     batch = model.collate([rows.to_ask(example) for example in examples])
-    return generate(model, batch.to(model.device), decoding, rows.task.grammar(rows.labels))
+    return answer(model, batch.to(model.device), rows, decoding, asked)
+
+
+def answer(model: AudioLLM, batch: Batch, rows: RowMaker, decoding: Decoding, asked: Asked) -> list[str]:
+    """Return the model's answers, as text, to a batch of rows that ask for `asked`; it is on the model's device."""
+    room = with_room_for_words(decoding) if asked is Asked.WORDS_THEN_FRAME else decoding
+    return generate(model, batch, room, rows.answers(asked).grammar(rows.labels))

@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from eartune.data.audio import Wave, check_wave, decode_audio, read_audio, to_mono_16k
+from eartune.data.example import Asked
 from eartune.inference.asr import words_to_read
+from eartune.inference.decode import answer
 from eartune.models.architecture import Architecture
 from eartune.models.audio_llm import AudioLLM
-from eartune.models.batch import Row
-from eartune.models.generation.generate import generate
+from eartune.models.batch import Clip
 from eartune.models.rows import RowMaker
 from eartune.settings import Decoding
 from eartune.tasks.prediction import Prediction
@@ -41,6 +42,8 @@ class TrainedModel:
     decoding: Decoding
     preface: str = ""
     """The part of the prompt before the instruction: labels and examples of a prompted model."""
+    asked: Asked = Asked.FRAME
+    """What recordings are to be answered with: the task's answer, or the words and then that."""
 
     @overload
     def predict(self, recordings: Audio) -> Answer | None: ...
@@ -75,15 +78,14 @@ class TrainedModel:
             if self.decoding.through == "words":
                 words = words_to_read(rows, clips)
             shown = [clip if read is None else read for clip, read in zip(clips, words, strict=True)]
-            texts = self._generate([rows.to_ask_about(content) for content in shown])
-            for name, text, read in zip(names, texts, words, strict=True):
-                answer, status = self.task.parse(text, self.labels)
-                yield Prediction(name, name, text, status, answer, read)
+            for name, text, read in zip(names, self._answer(shown, rows), words, strict=True):
+                found, status = rows.answers(self.asked).parse(text, self.labels)
+                yield Prediction(name, name, text, status, found, read)
 
-    def _generate(self, rows: Sequence[Row]) -> list[str]:
+    def _answer(self, shown: Sequence[Clip | str], rows: RowMaker) -> list[str]:
         self.model.module.eval()
-        batch = self.model.collate(rows).to(self.model.device)
-        return generate(self.model, batch, self.decoding, self.task.grammar(self.labels))
+        batch = self.model.collate([rows.to_ask_about(content, self.asked) for content in shown])
+        return answer(self.model, batch.to(self.model.device), rows, self.decoding, self.asked)
 
 
 def load(recording: Audio, name: str) -> Wave:

@@ -1,6 +1,7 @@
 """The input of a model: clips, rows of prompt, clip and answer, and padded batches of rows."""
 
 from dataclasses import dataclass, fields, replace
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -26,6 +27,19 @@ class Clip:
     """The encoder states of this clip, (states, width), as the family's `encode` returns them; None if not encoded."""
 
 
+class TokenProbabilities(NamedTuple):
+    """The tokens that a model finds most probable at each place of an answer, best first."""
+
+    ids: Tensor
+    """Token ids, int64, (answer tokens, tokens kept)."""
+    log_probs: Tensor
+    """Their log-probabilities, float32, of the same shape; minus infinity where nothing is known."""
+
+    def to(self, device: torch.device) -> "TokenProbabilities":
+        """Return the same on another device."""
+        return TokenProbabilities(self.ids.to(device), self.log_probs.to(device))
+
+
 @dataclass(frozen=True)
 class Row:
     """One example for a model: the prompt, the clip if its content is speech, and the answer if it is to be learned."""
@@ -35,6 +49,10 @@ class Row:
     answer: str | None
     token_ids: tuple[list[int], list[int]] | None = None
     """The tokens of prompt and answer, once a model has tokenized the row."""
+    teacher: TokenProbabilities | None = None
+    """What a teacher finds probable at each token of the answer, the end included; None if there is no teacher."""
+    is_right: bool = True
+    """Whether the answer is known to be right, and not one that the teacher wrote."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +74,14 @@ class Batch:
     the language model's for families whose `encode` includes the modality adapter."""
     n_shared: int = 0
     """The number of leading tokens shared by all rows; they precede the padding and are computed once."""
+    teacher: TokenProbabilities | None = None
+    """What a teacher finds probable at the answer tokens of all rows, one row after another; None without a teacher."""
+    is_right: Tensor | None = None
+    """Whether each of these tokens is of a right answer, (answer tokens of all rows,); None if all of them are."""
 
     def to(self, device: torch.device) -> "Batch":
         """Return the same batch on another device."""
-        moved = {f.name: value.to(device) for f in fields(self) if isinstance(value := getattr(self, f.name), Tensor)}
-        return replace(self, **moved)  # type: ignore[arg-type]  # all of them tensors
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        movable = {name: value for name, value in values.items() if isinstance(value, Tensor | TokenProbabilities)}
+        moved: dict[str, Any] = {name: value.to(device) for name, value in movable.items()}
+        return replace(self, **moved)

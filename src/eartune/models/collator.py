@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
 from eartune.errors import InputError
-from eartune.models.batch import Batch, Clip, Row
+from eartune.models.batch import Batch, Clip, Row, TokenProbabilities
 
 IGNORED = -100
 PrefixSharing = Literal["always", "training", "never"]
@@ -58,7 +58,8 @@ class Collator:
             if answer:
                 labels[i, -len(answer) :] = torch.tensor(answer)
         clips = [row.clip for row in rows if row.clip is not None]
-        return Batch(input_ids, attention_mask, labels, *_stacked(clips), n_shared)
+        taught = _taught(rows, [len(answer) for _, answer in tokens])
+        return Batch(input_ids, attention_mask, labels, *_stacked(clips), n_shared, *taught)
 
     def tokenize(self, row: Row) -> Row:
         """Return the row with its token ids, so that `n_positions` and `collate` need not tokenize it again."""
@@ -114,3 +115,14 @@ def _stacked(clips: Sequence[Clip]) -> tuple[Tensor | None, Tensor | None, Tenso
     width = max(mel.shape[-1] for mel in mels)
     padded = torch.stack([nn.functional.pad(mel, (0, width - mel.shape[-1])) for mel in mels])
     return padded, torch.tensor([clip.n_frames for clip in clips]), None
+
+
+def _taught(rows: Sequence[Row], lengths: Sequence[int]) -> tuple[TokenProbabilities | None, Tensor | None]:
+    """The batch's (teacher, is_right) of rows whose answers have these lengths; None where no row has a teacher."""
+    kept = next((row.teacher.ids.shape[1] for row in rows if row.teacher is not None), 0)
+    if not kept:
+        return None, None
+    nothing = (TokenProbabilities(torch.zeros(n, kept).long(), torch.full((n, kept), -torch.inf)) for n in lengths)
+    ids, log_probs = zip(*(row.teacher or none for row, none in zip(rows, nothing, strict=True)), strict=True)
+    is_right = torch.tensor([row.is_right for row, length in zip(rows, lengths, strict=True) for _ in range(length)])
+    return TokenProbabilities(torch.cat(ids), torch.cat(log_probs)), is_right

@@ -36,8 +36,8 @@ def notes(rows: Sequence[SchemeResult], results: Sequence[RunResult]) -> tuple[s
             found.append(f"Synthetic speech, spoken by machines and not by people: {voices}.")
     if any(result.free_hours for result in results):
         found.append(
-            "Free hours are hours of speech that no budget limits: synthetic speech, speech of other languages, and "
-            "speech for the alignment stage."
+            "Free hours are hours of speech that no budget limits: synthetic speech, recordings without labels, "
+            "speech of other languages, and speech for the alignment stage."
         )
     if any(result.settings.get("decoding", {}).get("constrain") == "schema" for result in results):
         found.append("Decoding was constrained to the schema, so the form of an answer cannot be wrong.")

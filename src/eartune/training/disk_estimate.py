@@ -23,7 +23,8 @@ class DiskEstimate:
     weights: float
     """Bytes of the weights that all stages keep."""
     checkpoints: float
-    """Bytes of two checkpoints of the largest stage: the old one is deleted once the new one is complete."""
+    """Bytes of two checkpoints of the largest stage, as the old one is deleted once the new one is complete, and of
+    the snapshots that are to be averaged."""
     encoder_cache: float
     """Bytes that the states of frozen encoders take, never more than training.encoded_gb allows."""
 
@@ -44,8 +45,12 @@ def disk_estimate(
     shown = [example for trained in stages for example in encoded_once(trained[-1])]
     cache = cache_bytes(size, [*shown, *test], architecture, training)
     weights = [weight_bytes(size, trained, architecture, training) for trained in stages]
-    checkpoints = [checkpoint_bytes(size, trained, architecture, training) for trained in stages]
-    return DiskEstimate(len(stages), sum(weights), 2 * max(checkpoints, default=0.0), cache)
+    checkpoints = [
+        2 * checkpoint_bytes(size, trained, architecture, training)
+        + snapshot_bytes(size, trained, architecture, training)
+        for trained in stages
+    ]
+    return DiskEstimate(len(stages), sum(weights), max(checkpoints, default=0.0), cache)
 
 
 def weight_bytes(size: Size, stages: tuple[Stage, ...], architecture: Architecture, training: Training) -> float:
@@ -64,9 +69,15 @@ def checkpoint_bytes(size: Size, stages: tuple[Stage, ...], architecture: Archit
     return weight_bytes(size, stages, architecture, training) + optimizer
 
 
+def snapshot_bytes(size: Size, stages: tuple[Stage, ...], architecture: Architecture, training: Training) -> float:
+    """Return the bytes of the weights that the last stage keeps to average them, which with LoRA stay side by side."""
+    number = stages[-1].average if stages[-1].average > 1 else 0
+    return number * weight_bytes(size, stages, architecture, training) * (2 if training.lora else 1)
+
+
 def encoded_once(stage: Stage) -> tuple[Example, ...]:
-    """Return the examples whose encoder states may be kept, which a stage that trains its encoder has none of."""
-    return () if Component.AUDIO_ENCODER in stage.trainable else stage.examples
+    """Return the examples whose encoder states may be kept; none if the stage trains its encoder or changes them."""
+    return () if Component.AUDIO_ENCODER in stage.trainable or stage.augment else stage.most_examples
 
 
 def cache_bytes(size: Size, examples: Sequence[Example], architecture: Architecture, training: Training) -> float:

@@ -46,10 +46,16 @@ class EncoderCache:
         self.print_line = print_line
 
     def stage_clips(self, model: AudioLLM, stage: Stage, progress: Progress) -> Clips | None:
-        """Return the clips of a stage; None if it trains components that encode them, or if they do not fit."""
-        if set(stage.trainable) & set(model.encoded_by):
+        """Return the clips of a stage; None if it trains components that encode them, or if they do not fit.
+
+        A stage that changes recordings at each showing has none either.
+        """
+        if set(stage.trainable) & set(model.encoded_by) or stage.augment is not None:
             return None
-        return self.clips(model, stage.examples, progress)
+        held_out = () if stage.rehearsal is None else stage.rehearsal.held_out
+        # Those to be labelled have a transcript, and are heard all the same.
+        heard = [replace(example, transcript=None) for example in (*stage.most_examples, *held_out)]
+        return self.clips(model, heard, progress)
 
     def test_clips(self, model: AudioLLM, examples: Iterable[Example], progress: Progress) -> Clips | None:
         """Return the clips of a test; None if a stage trained what encodes them: no other model can share them."""

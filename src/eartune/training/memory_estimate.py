@@ -30,6 +30,7 @@ ENOUGH_POSITIONS = 1024
 With fewer, a GPU would wait for weights to be read (docs/performance.md); with more memory, more are taken."""
 PROMPT_TOKENS = 65  # tokens of the chat turns and the instruction in Qwen's vocabulary
 TEXT_CHARACTERS, JSON_CHARACTERS = 4, 3  # characters per token
+UNKNOWN_ANSWER = 40  # tokens of an answer that a model will write
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def largest_micro_batch(size: Size, stage: Stage, training: Training, task: Task
     if most_positions is None and training.micro_batch_size is None:
         most_positions = ENOUGH_POSITIONS
     most_rows = training.micro_batch_size or training.batch_size
-    rows = nlargest(most_rows, stage.examples, key=lambda example: content_tokens(example, size))
+    rows = nlargest(most_rows, stage.most_examples, key=lambda example: content_tokens(example, size))
     if most_positions is None:
         return rows
     longest = max(row_tokens(row, size, task) for row in rows)
@@ -148,6 +149,10 @@ def content_tokens(example: Example, size: Size) -> float:
 
 def answer_tokens(example: Example, task: Task) -> float:
     """Return about how many tokens the answer has."""
+    words = len(example.utterance.text or "") / TEXT_CHARACTERS
     if example.asked is Asked.WORDS:
-        return len(example.utterance.text or "") / TEXT_CHARACTERS
-    return len(task.target(example.utterance)) / JSON_CHARACTERS
+        return words
+    if not example.utterance.is_labelled:
+        return UNKNOWN_ANSWER
+    answer = len(task.target(example.utterance)) / JSON_CHARACTERS
+    return answer + words if example.asked is Asked.WORDS_THEN_FRAME else answer

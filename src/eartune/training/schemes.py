@@ -5,13 +5,16 @@ The defaults are those of arXiv 2509.15389 where they are known; docs/design.md 
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PlainSerializer, ValidatorFunctionWrapHandler, WrapValidator
 
-from eartune.data.example import Example, Pool, as_speech, as_text
-from eartune.settings import Component, Section
+from eartune.data.example import Asked, Example, Pool, as_speech, as_text
+from eartune.errors import InputError
+from eartune.settings import Augmentation, Component, Section
 
 EVERYTHING = tuple(Component)
 LANGUAGE_MODEL_ONLY = (Component.LANGUAGE_MODEL,)
@@ -31,6 +34,18 @@ other: it is compared with those above, and nothing is compared with it.
 
 
 @dataclass(frozen=True)
+class Rehearsal:
+    """The transcription that a stage of text is mixed with, so that the model does not forget how to hear."""
+
+    share: float
+    """The share of recordings to be transcribed among the examples of the stage."""
+    stop_at: float | None = None
+    """The word error rate above which the stage ends; None never ends it."""
+    held_out: tuple[Example, ...] = ()
+    """The recordings on which the word error rate is measured, and which are not trained on."""
+
+
+@dataclass(frozen=True)
 class Stage:
     """One stage of training: its examples, epochs, learning rate, warm-up and trainable components."""
 
@@ -41,6 +56,25 @@ class Stage:
     warmup_ratio: float
     """The fraction of steps in which the learning rate rises to its maximum."""
     trainable: tuple[Component, ...]
+    teacher_weight: float = 0.0
+    """The weight of learning, from sound, the probabilities of answers that the model before this stage has from words.
+
+    Where it is above 0, the answers of examples without labels are those that the same model reads from their words."""
+    share_of_update: float = 1.0
+    """The share of the update of the stage before this one with which it begins; 1 keeps the weights as they are."""
+    average: int = 1
+    """The number of snapshots, from 60 % of the steps on, whose weights are averaged; with 1, the last ones stay."""
+    to_label: tuple[Example, ...] = ()
+    """Recordings that the model before this stage labels; those whose labels are kept are examples of it as well."""
+    rehearsal: Rehearsal | None = None
+    """Transcription beside text; the plan adds its recordings to the examples."""
+    augment: Augmentation | None = None
+    """How recordings are changed at each showing; None shows them as they are."""
+
+    @property
+    def most_examples(self) -> tuple[Example, ...]:
+        """All examples that the stage may show, if all labels are kept."""
+        return self.examples + self.to_label
 
 
 @dataclass(frozen=True)
@@ -55,6 +89,8 @@ class Asking:
     """The recogniser whose transcript the model reads instead of the recording; SELF for the untuned model itself."""
     normalize_transcripts: bool = False
     """Whether transcripts are put in lower case and without punctuation."""
+    asked: Asked = Asked.FRAME
+    """What the model is to answer with: the task's answer, or the words and then that."""
 
 
 SELF = "self"
@@ -97,12 +133,18 @@ class Scheme(Section, ABC):
         """Whether the scheme trains on all of data.synthetic_speech."""
         return False
 
+    @property
+    def uses_unlabelled(self) -> bool:
+        """Whether the scheme trains on the recordings of data.unlabelled."""
+        return False
+
     @abstractmethod
-    def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
         """Return the stages in their order.
 
         `text` is the text pool, `speech` the speech of other languages and that of the budget, and `synthetic` the
-        synthetic speech, which is empty unless the scheme `uses_synthetic`.
+        synthetic speech, which is empty unless the scheme `uses_synthetic`. A scheme that `uses_unlabelled` is given
+        the recordings of data.unlabelled as well, without labels and without those of the budget.
         """
 
     @property
@@ -119,7 +161,7 @@ class Untuned(Scheme):
     uses_text: ClassVar[bool] = False
     uses_speech: ClassVar[bool] = False
 
-    def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
         """Return no stages."""
         return []
 
@@ -140,7 +182,7 @@ class Prompted(Scheme):
         """The prompt with the labels and the examples before the instruction."""
         return Asking(labels=self.labels, examples=self.examples)
 
-    def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
         """Return no stages."""
         return []
 
@@ -153,11 +195,16 @@ class TextOnly(Scheme):
     epochs: int = Field(default=3, ge=1)
     learning_rate: float = Field(default=5e-6, gt=0)
     warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
+    rehearsal: float = Field(default=0, ge=0, lt=1)
+    """The share of transcription among the examples of the text stage, of data.alignment or else synthetic_speech."""
+    stop_at_word_error_rate: float | None = Field(default=None, gt=0)
+    """The word error rate on recordings held out of that, above which the text stage ends; None: it never does."""
     uses_speech: ClassVar[bool] = False
 
-    def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
         """Return one stage of text."""
-        return [_text_stage(text, self.epochs, self.learning_rate, self.warmup_ratio)]
+        settings = self.epochs, self.learning_rate, self.warmup_ratio
+        return [_text_stage(text, *settings, self.rehearsal, self.stop_at_word_error_rate)]
 
 
 class Cascade(TextOnly):
@@ -190,16 +237,21 @@ class DirectMixing(Scheme):
     """The least fraction of speech in an epoch; recordings are repeated to reach it. 0, as in the paper: never."""
     synthetic: bool = False
     """Whether the scheme also trains on all of data.synthetic_speech."""
+    average: int = Field(default=1, ge=1)
+    """The number of snapshots of the last stage, from 60 % of its steps on, whose weights are averaged; 1: none."""
+    augment: Augmentation | None = None
+    """How recordings are changed each time that they are shown; None, as in the paper: not at all."""
 
     @property
     def uses_synthetic(self) -> bool:
         """Whether the setting `synthetic` is on."""
         return self.synthetic
 
-    def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
         """Return one stage of text and speech."""
         examples = mixed(text, speech, synthetic, self.least_speech)
-        return [Stage("mixed", examples, self.epochs, self.learning_rate, self.warmup_ratio, self.trainable)]
+        settings = self.epochs, self.learning_rate, self.warmup_ratio, self.trainable
+        return [Stage("mixed", examples, *settings, average=self.average, augment=self.augment)]
 
 
 class Curriculum(Scheme):
@@ -209,6 +261,12 @@ class Curriculum(Scheme):
     text_epochs: int = Field(default=2, ge=1)
     text_learning_rate: float = Field(default=5e-6, gt=0)
     text_warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
+    text_scale: float = Field(default=1, gt=0, le=1)
+    """The share of what the text stage learned with which the speech stage begins; less of it may harm hearing less."""
+    rehearsal: float = Field(default=0, ge=0, lt=1)
+    """The share of transcription among the examples of the text stage, of data.alignment or else synthetic_speech."""
+    stop_at_word_error_rate: float | None = Field(default=None, gt=0)
+    """The word error rate on recordings held out of that, above which the text stage ends; None: it never does."""
     speech_epochs: int = Field(default=1, ge=1)
     speech_learning_rate: float = Field(default=3e-6, gt=0)
     speech_warmup_ratio: float = Field(default=0.02, ge=0, lt=1)
@@ -218,20 +276,25 @@ class Curriculum(Scheme):
     """The least fraction of speech in an epoch; recordings are repeated to reach it. 0, as in the paper: never."""
     synthetic: bool = False
     """Whether the scheme also trains on all of data.synthetic_speech."""
+    average: int = Field(default=1, ge=1)
+    """The number of snapshots of the last stage, from 60 % of its steps on, whose weights are averaged; 1: none."""
+    augment: Augmentation | None = None
+    """How recordings are changed each time that they are shown; None, as in the paper: not at all."""
 
     @property
     def uses_synthetic(self) -> bool:
         """Whether the setting `synthetic` is on."""
         return self.synthetic
 
-    def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
         """Return a stage of text, then a stage of text and speech."""
         both = mixed(text, speech, synthetic, self.least_speech)
+        later: dict[str, Any] = {"share_of_update": self.text_scale, "average": self.average, "augment": self.augment}
+        typed = self.text_epochs, self.text_learning_rate, self.text_warmup_ratio
+        settings = self.speech_epochs, self.speech_learning_rate, self.speech_warmup_ratio, self.trainable
         return [
-            _text_stage(text, self.text_epochs, self.text_learning_rate, self.text_warmup_ratio),
-            Stage(
-                "mixed", both, self.speech_epochs, self.speech_learning_rate, self.speech_warmup_ratio, self.trainable
-            ),
+            _text_stage(text, *typed, self.rehearsal, self.stop_at_word_error_rate),
+            Stage("mixed", both, *settings, **later),
         ]
 
 
@@ -244,6 +307,8 @@ class SyntheticSpeech(Scheme):
     learning_rate: float = Field(default=5e-6, gt=0)
     warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
     trainable: tuple[Component, ...] = Field(default=EVERYTHING, min_length=1)
+    augment: Augmentation | None = None
+    """How recordings are changed each time that they are shown; None, as in the paper: not at all."""
     uses_speech: ClassVar[bool] = False
 
     @property
@@ -251,14 +316,115 @@ class SyntheticSpeech(Scheme):
         """Always true: synthetic speech is the only speech of this scheme."""
         return True
 
-    def stages(self, text: Pool, speech: Pool, synthetic: Pool = ()) -> list[Stage]:
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
         """Return one stage of text and synthetic speech."""
         examples = mixed(text, (), synthetic, 0)
-        return [Stage("mixed", examples, self.epochs, self.learning_rate, self.warmup_ratio, self.trainable)]
+        settings = self.epochs, self.learning_rate, self.warmup_ratio, self.trainable
+        return [Stage("mixed", examples, *settings, augment=self.augment)]
 
 
-def _text_stage(text: Pool, epochs: int, learning_rate: float, warmup_ratio: float) -> Stage:
-    return Stage("text", as_text(text), epochs, learning_rate, warmup_ratio, LANGUAGE_MODEL_ONLY)
+class WordsThenFrame(Curriculum):
+    """The curriculum with answers that repeat the words in a first line, so that the frame is read from text.
+
+    Of all examples whose words are known, every second one is answered so, under an instruction of its own, and the
+    others directly; recordings without known words are answered directly. The test is answered with the words first.
+    """
+
+    type: Literal["words-then-frame"] = "words-then-frame"  # type: ignore[assignment]
+
+    @property
+    def asking(self) -> Asking:
+        """The prompt that asks for the words and then the task's answer."""
+        return Asking(asked=Asked.WORDS_THEN_FRAME)
+
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
+        """Return the stages of the curriculum, in which every second example asks for the words first."""
+        stages = super().stages(text, speech, synthetic)
+        return [replace(stage, examples=half_with_words(stage.examples)) for stage in stages]
+
+
+class Distilled(Curriculum):
+    """The curriculum, whose speech stage also learns from the model of its text stage, as it reads the words.
+
+    In the speech stage, each recording whose words are known is learned twice over: its right answer, and the
+    probabilities that the weights at the end of the text stage, reading the words, give to each token of that answer.
+    Recordings of data.unlabelled whose words are known take part with the answers that those weights read from the
+    words, and with their probabilities alone.
+    """
+
+    type: Literal["distilled"] = "distilled"  # type: ignore[assignment]
+    teacher_weight: float = Field(default=0.5, gt=0)
+    """The weight of the divergence from the teacher's probabilities, beside the cross entropy of the right answer."""
+
+    @property
+    def uses_unlabelled(self) -> bool:
+        """Always true; data.unlabelled may be empty."""
+        return True
+
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
+        """Return the stages of the curriculum, the second with a teacher and with unlabelled speech of known words.
+
+        Raises InputError if no recording has known words.
+        """
+        first, second = super().stages(text, speech, synthetic)
+        heard = as_speech([utterance for utterance in unlabelled if utterance.text is not None])
+        if not any(utterance.text is not None for utterance in (*speech, *synthetic, *unlabelled)):
+            raise InputError(f"{self.label}: no recording has known words for the teacher to read; use curriculum")
+        return [
+            first,
+            replace(second, name=self.type, examples=second.examples + heard, teacher_weight=self.teacher_weight),
+        ]
+
+
+class SelfTraining(Curriculum):
+    """The curriculum, and a third stage that also learns from recordings which the model labelled itself.
+
+    After the curriculum, the model answers each recording of data.unlabelled twice: from its sound, and from its
+    transcript by the untuned model. Where both answers agree, the third stage learns the answer, once per epoch, beside
+    everything that the second one learned; its settings are those of the second.
+    """
+
+    type: Literal["self-training"] = "self-training"  # type: ignore[assignment]
+
+    @property
+    def uses_unlabelled(self) -> bool:
+        """Always true: without such recordings it is the curriculum."""
+        return True
+
+    def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
+        """Return the stages of the curriculum, and one more if there is anything to label; no words of it are shown."""
+        stages = super().stages(text, speech, synthetic)
+        wordless = as_speech([replace(utterance, text=None) for utterance in unlabelled])
+        if not wordless:  # the budget has selected all of them
+            return stages
+        first, second = stages
+        last = replace(second, name="self-labelled", share_of_update=1, to_label=wordless)
+        return [first, replace(second, average=1), last]
+
+
+def half_with_words(examples: Sequence[Example]) -> tuple[Example, ...]:
+    """Return the examples, of which every second one with known words asks for these and then the task's answer.
+
+    An example that is shown several times asks for the one and the other in turn.
+    """
+    places: dict[tuple[int, int], int] = {}
+    times: Counter[tuple[int, int]] = Counter()
+    found = []
+    for example in examples:
+        if example.utterance.text is not None:
+            same = id(example.utterance), id(example.recording)  # hashes of content would take seconds
+            turn = places.setdefault(same, len(places)) + times[same]
+            times[same] += 1
+            example = replace(example, asked=Asked.FRAME if turn % 2 else Asked.WORDS_THEN_FRAME)
+        found.append(example)
+    return tuple(found)
+
+
+def _text_stage(
+    text: Pool, epochs: int, learning_rate: float, warmup_ratio: float, rehearsal: float, stop_at: float | None
+) -> Stage:
+    heard = Rehearsal(rehearsal, stop_at) if rehearsal else None
+    return Stage("text", as_text(text), epochs, learning_rate, warmup_ratio, LANGUAGE_MODEL_ONLY, rehearsal=heard)
 
 
 def _scheme(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
@@ -267,11 +433,31 @@ def _scheme(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
 
 
 AnyScheme = Annotated[
-    Untuned | Prompted | Cascade | TextOnly | SyntheticSpeech | DirectMixing | Curriculum,
+    Untuned
+    | Prompted
+    | Cascade
+    | TextOnly
+    | SyntheticSpeech
+    | DirectMixing
+    | Curriculum
+    | WordsThenFrame
+    | Distilled
+    | SelfTraining,
     Field(discriminator="type"),
     WrapValidator(_scheme),
     PlainSerializer(lambda scheme: scheme.model_dump(mode="json")),
 ]
 """A scheme that YAML names by its type, or an object from Python."""
-SCHEMES = (Untuned, Prompted, Cascade, TextOnly, SyntheticSpeech, DirectMixing, Curriculum)
+SCHEMES = (
+    Untuned,
+    Prompted,
+    Cascade,
+    TextOnly,
+    SyntheticSpeech,
+    DirectMixing,
+    Curriculum,
+    WordsThenFrame,
+    Distilled,
+    SelfTraining,
+)
 """All schemes that a YAML can name, in the order in which reports list them."""

@@ -8,7 +8,9 @@ import os
 import pickle
 import random
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,17 +20,17 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
-from transformers import PrinterCallback, Trainer, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from eartune.data.example import Example, Modality
 from eartune.errors import InputError
 from eartune.files import atomic, read_json, write_json
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Batch, Row
-from eartune.models.fused_operations import summed_cross_entropy
 from eartune.run_folder import CheckpointFolder, StageFolder
 from eartune.settings import Training
 from eartune.training.callbacks import TrainingLog
+from eartune.training.distillation import taught_loss
 from eartune.training.micro_batches import limits_of, micro_batches
 from eartune.training.optimizer import make_optimizer
 from eartune.training.schemes import Stage
@@ -45,11 +47,12 @@ def train_stage(
     seed: int,
     folder: Path,
     log: TrainingLog,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> float:
     """Train the stage's trainable components in place and return how many seconds that took in all sessions.
 
-    Training resumes from the last checkpoint in `folder`, if there is one. It runs in one process: several would each
-    train on other global batches, so InputError is raised for them.
+    Training resumes from the last checkpoint in `folder`, if there is one; `callbacks` are called after the log. It
+    runs in one process: several would each train on other global batches, so InputError is raised for them.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise InputError("eartune trains in one process; start it without torchrun or accelerate launch")
@@ -62,12 +65,12 @@ def train_stage(
     batches = PlannedBatches(plan, make_row, model, settings)
     trainer = StageTrainer(
         log,
-        model=Learner(model),
+        model=Learner(model, stage.teacher_weight),
         args=arguments,
         train_dataset=PickledBatches(batches) if arguments.dataloader_num_workers else batches,
         data_collator=_the_only,
         optimizers=(make_optimizer(model.components, stage.learning_rate, settings), None),
-        callbacks=[log],
+        callbacks=[log, *callbacks],
     )
     trainer.remove_callback(PrinterCallback)
     complete = [checkpoint for checkpoint in StageFolder(folder).checkpoints() if checkpoint.is_complete]
@@ -114,7 +117,7 @@ def plan_batches(stage: Stage, batch_size: int, seed: int) -> list[tuple[Example
     A batch of one modality needs no dummy audio for a frozen or idle encoder.
     """
     draw = random.Random(seed)
-    batches = []
+    batches: list[tuple[Example, ...]] = []
     for _ in range(stage.epochs):
         epoch = []
         for modality in Modality:
@@ -123,7 +126,19 @@ def plan_batches(stage: Stage, batch_size: int, seed: int) -> list[tuple[Example
             epoch += [tuple(examples[i : i + batch_size]) for i in range(0, len(examples), batch_size)]
         draw.shuffle(epoch)
         batches += epoch
-    return batches
+    return batches if stage.augment is None else numbered(batches)
+
+
+def numbered(batches: Sequence[tuple[Example, ...]]) -> list[tuple[Example, ...]]:
+    """Return the batches, whose examples know how many times their recordings are shown before."""
+    shown: Counter[tuple[int, int]] = Counter()
+
+    def number(example: Example) -> Example:
+        same = id(example.utterance), id(example.recording)
+        shown[same] += 1
+        return replace(example, showing=shown[same] - 1)
+
+    return [tuple(map(number, batch)) for batch in batches]
 
 
 class PlannedBatches(Dataset[GlobalBatch]):
@@ -179,16 +194,16 @@ def unpickled(item: bytes) -> GlobalBatch:
 class Learner(nn.Module):
     """The module that the trainer trains: it takes a micro-batch and returns the summed loss of its answer tokens."""
 
-    def __init__(self, audio_llm: AudioLLM) -> None:
+    def __init__(self, audio_llm: AudioLLM, teacher_weight: float = 0.0) -> None:
         super().__init__()
+        self.teacher_weight = teacher_weight
         self.module = audio_llm.module
         self.audio_llm = audio_llm
 
     def forward(self, batch: Batch) -> Tensor:
-        """Return the cross entropy summed over all label positions, a float32 scalar."""
-        answers = batch.labels[:, 1:] != -100
-        hidden = self.audio_llm.hidden(batch)[:, :-1][answers]
-        return summed_cross_entropy(self.audio_llm.head(hidden), batch.labels[:, 1:][answers])
+        """Return the loss summed over all label positions, a float32 scalar; without a teacher, the cross entropy."""
+        hidden = self.audio_llm.hidden(batch)[:, :-1][batch.labels[:, 1:] != -100]
+        return taught_loss(self.audio_llm.head(hidden), batch, self.teacher_weight)
 
 
 class StageTrainer(Trainer):
@@ -264,8 +279,9 @@ def save_weights(model: AudioLLM, path: Path) -> None:
 
 def load_weights(model: AudioLLM, path: Path) -> None:
     """Load saved parameters into the model; raises InputError if it has none of that name and shape."""
-    known = dict(model.module.named_parameters())
     saved = load_file(path)
+    model.lora.fit(saved)
+    known = dict(model.module.named_parameters())
     with torch.no_grad():
         for name, value in saved.items():
             if name not in known or known[name].shape != value.shape:

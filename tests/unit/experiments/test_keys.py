@@ -81,6 +81,9 @@ CHANGES: dict[str, dict[str, Any]] = {
     "speech rate": {"grid__schemes": schemes(speech_learning_rate=1e-4)},
     "text warm-up": {"grid__schemes": schemes(text_warmup_ratio=0.5)},
     "speech warm-up": {"grid__schemes": schemes(speech_warmup_ratio=0.5)},
+    "text scale": {"grid__schemes": schemes(text_scale=0.5)},
+    "augmentation": {"grid__schemes": schemes(augment={})},
+    "average": {"grid__schemes": schemes(average=3)},
     "trained parts": {"grid__schemes": schemes(trainable=["language-model"])},
     "batch size": {"training__batch_size": 8},
     "lora": {"training__lora": {"rank": 4}},
@@ -128,12 +131,60 @@ def test_a_recording_replaced_under_its_name_is_another(name: str, heard_by: set
     assert heard_by is None or before["untuned-seed0"] == after["untuned-seed0"]
 
 
+def test_a_teacher_and_its_weight_change_the_key_of_its_stage_alone() -> None:
+    found = [
+        keys(grid__schemes=[{"type": "distilled", "teacher_weight": weight}])["distilled-50pct-seed0"]
+        for weight in (0.25, 0.5)
+    ]
+    plain = keys()[CURRICULUM]
+    assert found[0][0] == found[1][0] == plain[0]
+    assert len({found[0][1], found[1][1], plain[1]}) == 3
+
+
+def test_rehearsal_changes_the_text_stage_and_so_does_a_limit_on_word_errors() -> None:
+    read = tuple(replace(u, recordings=(Recording(Path("x.wav"), 1.0),)) for u in pool(8, prefix="read"))
+    found = {
+        keys(of=replace(pools(), synthetic_speech=read), grid__schemes=schemes(**changes))[CURRICULUM][0]
+        for changes in (
+            *({}, {"rehearsal": 0.2}, {"rehearsal": 0.5}),
+            *({"rehearsal": 0.2, "stop_at_word_error_rate": limit} for limit in (0.5, 0.75)),
+        )
+    }
+    assert len(found) == 5
+
+
+def test_what_is_labelled_changes_the_key_of_the_stage_that_learns_it_and_its_true_labels_do_not() -> None:
+    def found(*unlabelled: Any) -> dict[str, Any]:
+        pooled = replace(pools(), unlabelled=unlabelled)
+        settings = {"grid__schemes": [{"type": "self-training"}], "grid__budgets": ["50%"]}
+        more = {"data__unlabelled": [{"corpus": "manifest", "path": "more.jsonl"}]}
+        return cell_keys(of=pooled, **settings, **more)["self-training-50pct-seed0"]
+
+    heard = [replace(u, recordings=(Recording(Path("x.wav"), 1.0),)) for u in pool(2, prefix="n")]
+    one, two = found(heard[0]), found(*heard)
+    assert one.stages[:2] == two.stages[:2] == keys()[CURRICULUM]
+    assert one.stages[2] != two.stages[2] and one.unlabelled_transcripts != two.unlabelled_transcripts
+    assert found(replace(heard[0], frame=frame("music.play"))) == one
+
+
 def test_the_seed_changes_every_key() -> None:
     found = keys(grid__seeds=[0, 1])
     assert not set(found[CURRICULUM]) & set(found["curriculum-50pct-seed1"])
 
 
-@pytest.mark.parametrize("change", ["speech epochs", "speech rate", "trained parts", "selection seed", "recording"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "average",
+        "augmentation",
+        "text scale",
+        "speech epochs",
+        "speech rate",
+        "trained parts",
+        "selection seed",
+        "recording",
+    ],
+)
 def test_what_comes_later_does_not_change_the_text_stage(change: str) -> None:
     assert keys(**CHANGES[change])[CURRICULUM][0] == keys()[CURRICULUM][0]
 

@@ -248,3 +248,112 @@ def test_alignment_needs_words() -> None:
     wordless = replace(in_memory(), alignment=(utterance("u9", None, None, 1.0),))
     with pytest.raises(InputError, match=r"^u9: stands in a text pool but has no text$"):
         plan_cells(experiment(), wordless)
+
+
+# --- recordings without labels -----------------------------------------------------------------------------------
+
+UNLABELLED = [{"corpus": "manifest", "path": "unlabelled.jsonl"}]
+
+
+def test_weights_of_dora_are_not_averaged() -> None:
+    """An update of DoRA is no sum of factors."""
+    settings = {"grid__schemes": [{"type": "curriculum", "average": 2}], "training__lora": {"rank": 2, "dora": True}}
+    with pytest.raises(InputError, match=r"^curriculum: weights of DoRA cannot be averaged"):
+        plan_cells(experiment(**settings), in_memory())
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"training__lora": {"rank": 2, "dora": True}}, "curriculum: an update of DoRA cannot be scaled"),
+        (
+            {"training__lora": {"rank": 2}, "alignment": {"trainable": ["language-model"]}},
+            "curriculum: an update of LoRA can be scaled only after the first stage that trains it",
+        ),
+        ({"training__lora": {"rank": 2}}, None),
+        ({"alignment": {"trainable": ["language-model"]}}, None),
+    ],
+    ids=["DoRA", "LoRA twice", "LoRA", "all weights"],
+)
+def test_an_update_that_is_no_product_of_factors_from_zero_is_not_scaled(
+    changes: dict[str, object], said: str | None
+) -> None:
+    settings = experiment(grid__schemes=[{"type": "curriculum", "text_scale": 0.5}], **changes)
+    aligned = replace(in_memory(), alignment=pool(2, 1.0, prefix="read"))
+    if said is None:
+        assert plan_cells(settings, aligned)
+    else:
+        with pytest.raises(InputError, match=f"^{said}"):
+            plan_cells(settings, aligned)
+
+
+def test_unlabelled_recordings_need_no_labels_and_bring_none(tmp_path: Path) -> None:
+    """Their intent is none that the task knows, and no other pool has it."""
+    known, unknown = recorded(tmp_path, utterance("n0", "play", frame("music.play")), *pool(1, prefix="n1"))
+    source = write_data(tmp_path, unlabelled=(known, replace(unknown, frame=None), *pool(1, prefix="typed")))
+    pools = read_pools(experiment(data__unlabelled=UNLABELLED, task={"intents": ["alarm_set"]}), source)
+    assert [row.id for row in pools.unlabelled] == ["n0", "n10"]
+    assert pools.labels.to_json()["intents"] == ["alarm_set"]
+
+
+def test_a_row_without_a_label_is_refused_in_any_other_pool(tmp_path: Path) -> None:
+    (spoken,) = recorded(tmp_path, *pool(1, prefix="s"))
+    source = write_data(tmp_path, speech=(replace(spoken, frame=None),))
+    with pytest.raises(InputError, match=r"speech\.jsonl, row 1: needs"):
+        read_pools(experiment(), source)
+
+
+def test_a_test_recording_among_the_unlabelled_ones_is_refused(tmp_path: Path) -> None:
+    tested = recorded(tmp_path, *pool(1, prefix="t"))
+    source = write_data(tmp_path, test=tested, unlabelled=(replace(tested[0], id="n0"),))
+    with pytest.raises(InputError, match=r"t0\.wav: is in the test and in the training speech$"):
+        read_pools(experiment(data__unlabelled=UNLABELLED), source)
+
+
+def test_unlabelled_recordings_reach_a_scheme_without_labels_and_without_those_of_the_budget() -> None:
+    pools = in_memory()
+    pools = replace(pools, unlabelled=pools.speech)
+    settings = experiment(grid__schemes=[{"type": "distilled"}], grid__budgets=["50%"])
+    (plan,) = plan_cells(settings, pools)
+    chosen = {row.id for row in plan.speech}
+    spoken = [e.utterance for e in plan.stages[1].examples if e.recording is not None]
+    assert {row.id for row in spoken if row.is_labelled} == chosen
+    assert {row.id for row in spoken if not row.is_labelled} == {row.id for row in pools.speech} - chosen
+    assert len(spoken) == 12 and figures(plan.stages[1], settings).speech_examples == 12
+
+
+# --- transcription beside text -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("share", "shown"), [(0.25, 4), (0.5, 10)])
+def test_recordings_to_transcribe_are_a_share_of_the_text_stage_and_others_are_held_out(
+    share: float, shown: int
+) -> None:
+    """Ten texts; of six recordings, three are held out, and the other three are repeated."""
+    settings = experiment(grid__schemes=[{"type": "curriculum", "rehearsal": share, "stop_at_word_error_rate": 0.5}])
+    pools = replace(
+        in_memory(), synthetic_speech=(*pool(6, 1.0, prefix="read"), utterance("wordless", None, None, 1.0))
+    )
+    stage = plan_cells(settings, pools)[0].stages[0]
+    spoken = [example for example in stage.examples if example.recording is not None]
+    assert stage.rehearsal is not None and stage.rehearsal.stop_at == 0.5
+    assert len(stage.examples) == 10 + shown and len(spoken) == shown
+    assert {example.asked for example in (*spoken, *stage.rehearsal.held_out)} == {Asked.WORDS}
+    held_out, trained = ({e.utterance.id for e in some} for some in (stage.rehearsal.held_out, spoken))
+    assert len(held_out) == len(trained) == 3 and held_out | trained == {f"read{i}" for i in range(6)}
+    assert all(example.asked is Asked.FRAME for example in plan_cells(settings, pools)[0].stages[1].examples)
+
+
+def test_at_most_32_recordings_are_held_out_and_the_choice_does_not_depend_on_the_order_of_rows() -> None:
+    settings = experiment(grid__schemes=[{"type": "text-only", "rehearsal": 0.5}])
+    read = pool(100, 1.0, prefix="read")
+    one, other = (
+        plan_cells(settings, replace(in_memory(), alignment=rows))[0].stages[1].rehearsal for rows in (read, read[::-1])
+    )
+    assert one == other and one is not None and len(one.held_out) == 32
+
+
+def test_rehearsal_needs_transcribed_speech() -> None:
+    settings = experiment(grid__schemes=[{"type": "text-only", "rehearsal": 0.5}])
+    with pytest.raises(InputError, match=r"^text-only: rehearsal needs transcribed speech under data\.alignment"):
+        plan_cells(settings, in_memory())

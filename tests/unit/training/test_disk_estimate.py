@@ -65,6 +65,18 @@ def test_a_run_keeps_all_weights_two_checkpoints_of_the_largest_stage_and_the_ca
     assert found.total == found.weights + found.checkpoints + found.encoder_cache
 
 
+@pytest.mark.parametrize(("lora", "snapshots"), [(None, 3), (Lora(rank=2), 6)])
+def test_snapshots_lie_beside_the_checkpoints_and_those_of_lora_in_their_average_too(
+    lora: Lora | None, snapshots: int
+) -> None:
+    architecture, training = settings(lora=lora)
+    plain, averaged = (
+        disk_estimate(POCKET, [(replace(TEXT, average=number),)], (), architecture, training) for number in (1, 3)
+    )
+    one = weight_bytes(POCKET, (TEXT,), architecture, training)
+    assert averaged.checkpoints - plain.checkpoints == snapshots * one
+
+
 def test_a_checkpoint_of_the_7b_model_takes_108_gb() -> None:
     assert checkpoint_bytes(QWEN2_AUDIO_7B, (TEXT,), *settings()) == pytest.approx(108.6e9, rel=1e-3)
 

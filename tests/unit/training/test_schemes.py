@@ -1,11 +1,14 @@
 """Schemes are lists of stages: what each shows, for how long, at which rate, training what."""
 
+from dataclasses import replace
+
 import pytest
 from pydantic import ValidationError
 
 from builders import pool, utterance
-from eartune.data.example import Example, Modality, as_speech
+from eartune.data.example import Asked, Example, Modality, as_speech, without_labels
 from eartune.errors import InputError
+from eartune.settings import Augmentation
 from eartune.training.schemes import (
     EVERYTHING,
     LANGUAGE_MODEL_ONLY,
@@ -14,11 +17,14 @@ from eartune.training.schemes import (
     Component,
     Curriculum,
     DirectMixing,
+    Distilled,
     Prompted,
+    SelfTraining,
     Stage,
     SyntheticSpeech,
     TextOnly,
     Untuned,
+    WordsThenFrame,
 )
 
 TEXT, SPEECH = pool(6), pool(3, 1.0, 2.0, prefix="s")
@@ -124,7 +130,8 @@ def test_an_utterance_without_recordings_gives_no_speech() -> None:
     [
         *((Untuned, False, False), (Prompted, False, False), (Cascade, True, False)),
         *((TextOnly, True, False), (SyntheticSpeech, True, False)),
-        *((DirectMixing, True, True), (Curriculum, True, True)),
+        *((DirectMixing, True, True), (Curriculum, True, True), (WordsThenFrame, True, True)),
+        *((Distilled, True, True), (SelfTraining, True, True)),
     ],
 )
 def test_what_a_scheme_uses(kind: type[TextOnly], uses_text: bool, uses_speech: bool) -> None:
@@ -133,7 +140,8 @@ def test_what_a_scheme_uses(kind: type[TextOnly], uses_text: bool, uses_speech: 
 
 def test_a_scheme_is_called_by_its_name_or_else_by_its_type() -> None:
     assert [kind().label for kind in SCHEMES] == [
-        *("untuned", "prompted", "cascade", "text-only", "synthetic-speech", "direct-mixing", "curriculum")
+        *("untuned", "prompted", "cascade", "text-only", "synthetic-speech", "direct-mixing", "curriculum"),
+        *("words-then-frame", "distilled", "self-training"),
     ]
     assert TextOnly(name="long").label == "long"
 
@@ -164,3 +172,89 @@ def test_few_recordings_are_shown_often_enough_to_be_the_least_share(least: floa
         assert len(spoken) == 2 * shown and len(examples) == 10 + len(spoken)
         assert len(spoken) >= least * len(examples)
         assert {example.utterance.id for example in spoken} == {"s0", "s1"}
+
+
+def test_words_then_frame_is_the_curriculum_with_every_second_answer_behind_the_words() -> None:
+    text, speech = pool(6), pool(3, 1.0, prefix="s")
+    plain, found = (kind().stages(text, speech) for kind in (Curriculum, WordsThenFrame))
+    assert [replace(stage, examples=()) for stage in found] == [replace(stage, examples=()) for stage in plain]
+    for stage, before in zip(found, plain, strict=True):
+        assert [example.utterance for example in stage.examples] == [example.utterance for example in before.examples]
+    asked = [example.asked.value for example in found[0].examples]
+    assert asked == ["words-then-frame", "frame"] * 3
+    assert WordsThenFrame().asking.asked is Asked.WORDS_THEN_FRAME
+
+
+def test_a_recording_that_is_shown_again_is_asked_for_in_the_other_way() -> None:
+    text, speech = pool(9), pool(3, 1.0, prefix="s")
+    examples = WordsThenFrame(least_speech=0.35).stages(text, speech)[1].examples
+    for spoken in speech:
+        asked = [example.asked for example in examples if example.utterance is spoken]
+        assert sorted(asked) == [Asked.FRAME, Asked.WORDS_THEN_FRAME]
+
+
+def test_recordings_whose_words_nobody_knows_are_answered_directly() -> None:
+    speech = tuple(replace(spoken, text=None) for spoken in pool(3, 1.0, prefix="s"))
+    examples = WordsThenFrame().stages(pool(2), speech)[1].examples
+    assert {example.asked for example in examples if example.recording is not None} == {Asked.FRAME}
+
+
+def test_distilled_is_the_curriculum_with_a_teacher_and_unlabelled_speech_of_known_words() -> None:
+    known, unknown = without_labels(pool(2, 1.0, prefix="n")), without_labels(pool(1, 1.0, prefix="m"))
+    unlabelled = (*known, *(replace(heard, text=None) for heard in unknown))
+    first, second = Distilled(teacher_weight=0.25).stages(TEXT, SPEECH, (), unlabelled)
+    plain = Curriculum().stages(TEXT, SPEECH)
+    assert first == plain[0]
+    assert second == replace(
+        plain[1], name="distilled", teacher_weight=0.25, examples=plain[1].examples + as_speech(known)
+    )
+
+
+def test_a_teacher_without_anything_to_read_is_refused() -> None:
+    wordless = tuple(replace(heard, text=None) for heard in SPEECH)
+    with pytest.raises(InputError, match=r"^distilled: no recording has known words"):
+        Distilled().stages(TEXT, wordless)
+
+
+def test_self_training_is_the_curriculum_and_a_stage_with_recordings_to_label_of_unknown_words() -> None:
+    unlabelled = without_labels(pool(2, 1.0, 2.0, prefix="n"))
+    *stages, last = SelfTraining(speech_epochs=4, least_speech=0.5).stages(TEXT, SPEECH, (), unlabelled)
+    assert stages == Curriculum(speech_epochs=4, least_speech=0.5).stages(TEXT, SPEECH)
+    assert last == replace(stages[1], name="self-labelled", to_label=last.to_label)
+    assert [(e.utterance.id, e.recording) for e in last.to_label] == [
+        (u.id, r) for u in unlabelled for r in u.recordings
+    ]
+    assert all(e.utterance.text is None and not e.utterance.is_labelled for e in last.to_label)
+
+
+def test_self_training_of_nothing_is_the_curriculum() -> None:
+    assert SelfTraining().stages(TEXT, SPEECH) == Curriculum().stages(TEXT, SPEECH)
+
+
+@pytest.mark.parametrize("kind", [DirectMixing, Curriculum, WordsThenFrame, Distilled, SelfTraining])
+def test_the_weights_of_the_last_stage_alone_are_averaged(kind: type[Curriculum]) -> None:
+    unlabelled = (without_labels(pool(1, 1.0, prefix="n")),) if kind is SelfTraining else ()
+    *before, last = kind(average=3).stages(TEXT, SPEECH, (), *unlabelled)
+    assert last.average == 3 and all(stage.average == 1 for stage in before)
+    assert kind().stages(TEXT, SPEECH)[-1].average == 1
+
+
+@pytest.mark.parametrize("kind", [Curriculum, WordsThenFrame, Distilled, SelfTraining])
+def test_only_the_stage_after_the_text_stage_begins_with_a_share_of_its_update(kind: type[Curriculum]) -> None:
+    unlabelled = (without_labels(pool(1, 1.0, prefix="n")),) if kind is SelfTraining else ()
+    stages = kind(text_scale=0.5).stages(TEXT, SPEECH, (), *unlabelled)
+    assert [stage.share_of_update for stage in stages] == [1, 0.5, 1][: len(stages)]
+
+
+@pytest.mark.parametrize("kind", [DirectMixing, SyntheticSpeech, Curriculum, WordsThenFrame, Distilled, SelfTraining])
+def test_stages_with_speech_and_no_others_change_recordings(kind: type[Curriculum]) -> None:
+    changed = Augmentation(speed=0.2)
+    unlabelled = (without_labels(pool(1, 1.0, prefix="n")),) if kind is SelfTraining else ()
+    stages = kind(augment=changed).stages(TEXT, SPEECH, SPEECH, *unlabelled)
+    assert [stage.augment for stage in stages] == [None if stage.name == "text" else changed for stage in stages]
+
+
+@pytest.mark.parametrize("settings", [{"speed": 0.5}, {"noise": 2}, {"noise_db": [30, 10]}, {"loudness": 1}], ids=str)
+def test_changes_that_cannot_be_are_refused(settings: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Curriculum.model_validate({"augment": settings})

@@ -19,7 +19,7 @@ class ManifestCorpus(Section):
 
     def load(self, source: Source) -> tuple[Utterance, ...]:
         """Load every row; raises InputError for a row, or the header of a recording, that is wrong."""
-        utterances = read_manifest(source.data / self.path, source.index.seconds)
+        utterances = read_manifest(source.data / self.path, source.index.seconds, source.labelled)
         for utterance in utterances if not self.voices else ():
             for recording in utterance.recordings:
                 # What would otherwise come to light after hours of training.

@@ -24,6 +24,8 @@ class Source:
     index: RecordingIndex = field(default_factory=RecordingIndex)
     """The lengths of known recordings, so that a corpus need not open each of them."""
     progress: Progress = lambda spoken, of: None
+    labelled: bool = True
+    """Whether every row of a manifest needs a frame or a label."""
 
     def recording(self, path: Path, speaker: str | None = None) -> Recording:
         """Return the recording in a file; raises InputError if it is missing."""

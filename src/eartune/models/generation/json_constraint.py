@@ -33,8 +33,11 @@ class Constraint:
         closing = [token for token, text in enumerate(written) if text and set(text) <= CLOSING]
         quotes = [token for token in closing if written[token].startswith('"')]
         brackets = [token for token in closing if token not in quotes]
-        self.closing = [torch.tensor(tokens, dtype=torch.int64) for tokens in ([answer_end], quotes, brackets)]
-        """Tokens that close an answer, in order of preference: its end, quotes, brackets (letters if inside quotes)."""
+        line_break = tokenizer("\n", add_special_tokens=False)["input_ids"][-1:]  # it ends the words before an answer
+        preferred = ([answer_end], line_break, quotes, brackets)
+        self.closing = [torch.tensor(tokens, dtype=torch.int64) for tokens in preferred]
+        """Tokens that close an answer, in order of preference: its end, a line break, quotes, brackets (letters if
+        inside quotes)."""
         self.reserve = grammar.ending
         """The most tokens that a search may add after its limit to close an answer."""
 

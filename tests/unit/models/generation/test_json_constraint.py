@@ -13,8 +13,9 @@ from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.models.generation.beam_search import Answer
 from eartune.models.generation.json_constraint import Constraint
 from eartune.tasks.classification import Classes, ClassificationTask
-from eartune.tasks.slu import Schema, grammar, parse, target
+from eartune.tasks.slu import Schema, SluTask, grammar, parse, target
 from eartune.tasks.task import Grammar, ParseStatus
+from eartune.tasks.words_first import WordsFirst
 from tiny_models import tiny
 
 SLURP = Schema.of(
@@ -164,3 +165,28 @@ def test_answers_that_are_no_json_are_held_as_well(seed: int) -> None:
 def test_an_answer_that_may_end_is_ended_at_the_limit(seed: int) -> None:
     """Where any text is an answer, brackets would always be allowed and bring no end nearer."""
     assert len(tokens_of(ANYTHING, seed, limit=4)) <= 8
+
+
+# --- words before an answer --------------------------------------------------------------------------------------
+
+WITH_WORDS = WordsFirst(SluTask()).grammar(SLURP)
+assert WITH_WORDS is not None
+ALARM = '{"scenario":"alarm","action":"set","entities":[]}'
+
+
+@pytest.mark.parametrize("limit", [0, 3, 30, 150])
+@pytest.mark.parametrize("seed", range(4))
+def test_random_scores_write_words_and_then_an_answer_that_is_right_in_form(limit: int, seed: int) -> None:
+    """The words are ended at the limit, wherever they are, and the answer behind them is closed."""
+    answer = written(WITH_WORDS, seed, limit)
+    assert WordsFirst(SluTask()).parse(answer, SLURP)[1] is ParseStatus.OK, answer
+
+
+@pytest.mark.parametrize("words", ["wake me", 'he said "{[größe]}"', "7"])
+def test_any_words_in_one_line_can_be_written_before_an_answer(words: str) -> None:
+    assert allows(WITH_WORDS, f"{words}\n{ALARM}")
+
+
+@pytest.mark.parametrize("answer", [ALARM, f"\n{ALARM}", f" \n{ALARM}", f"wake me\n\n{ALARM}", "wake me\n", "wake me"])
+def test_nothing_but_one_line_of_words_and_an_answer_can_be_written(answer: str) -> None:
+    assert not allows(WITH_WORDS, answer)
