@@ -239,7 +239,7 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "tuned weights transcribe",
         "src/eartune/inference/asr.py",
-        "with model.untuned.put_back():",
+        "with rows.model.untuned.put_back():",
         "if True:",
         THROUGH_WORDS,
     ),
@@ -578,8 +578,8 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "words first: a loaded model is asked for the answer alone",
         "src/eartune/inference/trained_model.py",
-        "rows.to_ask_about(wave, self.asked)",
-        "rows.to_ask_about(wave)",
+        "rows.to_ask_about(content, self.asked)",
+        "rows.to_ask_about(content)",
         BEYOND,
     ),
     (
