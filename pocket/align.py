@@ -87,7 +87,7 @@ def align(
     losses: list[dict[str, float]] = []
     for step in range(done, len(batches)):
         for group in optimizer.param_groups:
-            group["lr"] = group["initial_lr"] * schedule(step, len(batches))
+            group["lr"] = group["initial_lr"] * schedule(step, len(batches), DECAY_SHARE)
         losses.append(take_step(pocket, batches[step], optimizer))
         if step % 20 == 19:
             left = (time.time() - started) / (step + 1 - done) * (len(batches) - step - 1)
@@ -265,7 +265,11 @@ def matching(pocket: Qwen2Audio, example: Example) -> tuple[list[int], list[int]
     """
     assert example.heard is not None
     question = example.question
-    ids = pocket.collator._ids
+
+    def ids(text: str) -> list[int]:
+        found: list[int] = pocket.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return found
+
     trail = f"\n{question.instruction}" if example.position == "after" else ""
     n_following = len(ids(trail + CHAT.answer_open)) + len(ids(question.answer + CHAT.answer_end))
     n_close = len(ids(CHAT.audio_close))
@@ -298,9 +302,9 @@ def means(losses: Sequence[dict[str, float]]) -> str:
     return "  ".join(f"{name} {sum(values) / len(values):.3f}" for name, values in found.items())
 
 
-def schedule(step: int, total: int) -> float:
-    """Return the factor of the learning rate: linear warm-up, a plateau, and linear decay."""
-    return min((step + 1) / WARM_UP_STEPS, (total - step) / math.ceil(total * DECAY_SHARE), 1.0)
+def schedule(step: int, total: int, decay_share: float) -> float:
+    """Return the factor of the learning rate: linear warm-up, a plateau, and linear decay over a share of the steps."""
+    return min((step + 1) / WARM_UP_STEPS, (total - step) / math.ceil(total * decay_share), 1.0)
 
 
 def trained_tensors(pocket: Qwen2Audio) -> dict[str, Tensor]:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from tqdm import trange
 
 from adapter import fit_adapter, viterbi
-from align import Clips, Heard
+from align import Clips, Heard, schedule
 from eartune.files import atomic
 from eartune.models.batch import Clip
 from eartune.models.families.qwen2_audio import Qwen2Audio
@@ -36,7 +36,6 @@ RANK = 64
 LEAVES = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
 ADAPTER_CLIPS = 500  # for its first weights
 LEARNING_RATE = 1e-3
-WARM_UP_STEPS = 60
 DECAY_SHARE = 0.4  # constant, then linearly down to nothing over the last part
 POSITIONS_A_BATCH = 3000
 CLOSENESS = 1.0  # the weight of the squared distance to the embedding that each frame is taken for
@@ -188,7 +187,7 @@ def train_encoder(ears: Ears, sentences: Sequence[Sentence], lower: Lower, passe
     losses: list[float] = []
     for step in range(done, len(batches)):
         for group in optimizer.param_groups:
-            group["lr"] = LEARNING_RATE * schedule(step, len(batches))
+            group["lr"] = LEARNING_RATE * schedule(step, len(batches), DECAY_SHARE)
         batch = batches[step]
         torch.manual_seed(step)
         loss = ears.loss([veil(lower[key]) for key in batch], [text for _, text in batch])
@@ -251,11 +250,6 @@ def veil(states: Tensor) -> Tensor:
         start, length = int(torch.randint(len(states), ())), int(torch.randint(1, 16, ()))
         veiled[start : start + length] = states.mean(0)
     return veiled
-
-
-def schedule(step: int, total: int) -> float:
-    """Return the factor of the learning rate: linear warm-up, a plateau, and linear decay."""
-    return min((step + 1) / WARM_UP_STEPS, (total - step) / math.ceil(total * DECAY_SHARE), 1.0)
 
 
 def hear_all(ears: Ears, sentences: Sequence[Sentence], lower: Lower, path: Path) -> Clips:

@@ -61,7 +61,7 @@ def read_shards(sentences: list[Sentence], folder: Path, takes: int) -> Lower:
 
 def take_of(sentence: Sentence, take: int) -> Take:
     """Return how a sentence is spoken in one take, which is always the same."""
-    return draw_take(random.Random(f"{sentence.text}/{take}"), sentence.held_out, sentence.language)
+    return draw_take(random.Random(f"{sentence.text}/{take}"), sentence.held_out)
 
 
 def _start() -> None:

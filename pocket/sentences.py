@@ -28,7 +28,6 @@ class Sentence(NamedTuple):
     source: str
     frame: SemanticFrame | None
     held_out: bool
-    language: str = "en"
 
 
 def gather(data: Path) -> list[Sentence]:

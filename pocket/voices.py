@@ -17,30 +17,18 @@ from eartune.data.audio import Wave, read_audio, to_mono_16k
 from eartune.data.tts.espeak import EspeakVoice
 from eartune.data.tts.pico import PicoVoice
 
-HELD_OUT = {
-    "en": ("pico:en-GB", "flite:rms"),
-    "de": ("espeak:de+f5", "espeak:de+m5"),
-    "it": ("espeak:it+f5", "espeak:it+m5"),
-}
+HELD_OUT = ("pico:en-GB", "flite:rms")
 SHARES = {  # by how human they sound and what they cost
-    "en": {
-        "pico:en-US": 0.34,
-        "flite:slt": 0.16,
-        "flite:awb": 0.13,
-        "flite:kal16": 0.04,
-        "festival:cmu_us_slt_arctic_hts": 0.04,
-        "festival:ked_diphone": 0.04,
-        "espeak": 0.14,
-        "piper:joe": 0.11,
-    },
-    "de": {"pico:de-DE": 0.5, "espeak": 0.5},
-    "it": {"pico:it-IT": 0.5, "espeak": 0.5},
+    "pico:en-US": 0.34,
+    "flite:slt": 0.16,
+    "flite:awb": 0.13,
+    "flite:kal16": 0.04,
+    "festival:cmu_us_slt_arctic_hts": 0.04,
+    "festival:ked_diphone": 0.04,
+    "espeak": 0.14,
+    "piper:joe": 0.11,
 }
-ESPEAK_ACCENTS = {
-    "en": ("en-us", "en", "en-gb-scotland", "gmw/en-GB-x-rp", "en-029", "gmw/en-US-nyc"),
-    "de": ("de",),
-    "it": ("it",),
-}
+ESPEAK_ACCENTS = ("en-us", "en", "en-gb-scotland", "gmw/en-GB-x-rp", "en-029", "gmw/en-US-nyc")
 ESPEAK_VARIANTS = ("", "+f2", "+f3", "+f4", "+m1", "+m3", "+m7")
 
 
@@ -52,12 +40,11 @@ class Take(NamedTuple):
     pitch: float
 
 
-def draw_take(draw: random.Random, held_out: bool, language: str) -> Take:
+def draw_take(draw: random.Random, held_out: bool) -> Take:
     """Draw a voice, a speaking rate and a pitch; the latter two are relative to the voice's own."""
-    shares = SHARES[language]
-    voice = draw.choice(HELD_OUT[language]) if held_out else draw.choices(list(shares), list(shares.values()))[0]
+    voice = draw.choice(HELD_OUT) if held_out else draw.choices(list(SHARES), list(SHARES.values()))[0]
     if voice == "espeak":
-        voice = f"espeak:{draw.choice(ESPEAK_ACCENTS[language])}{draw.choice(ESPEAK_VARIANTS)}"
+        voice = f"espeak:{draw.choice(ESPEAK_ACCENTS)}{draw.choice(ESPEAK_VARIANTS)}"
     return Take(voice, round(draw.uniform(0.75, 1.25), 2), round(draw.uniform(0.65, 1.25), 2))
 
 

@@ -13,6 +13,7 @@ from tiny_models import WIDTH, tiny
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "pocket"))
 import align
+from encoder import TokenTable
 from sentences import Sentence
 from tasks import Question
 
@@ -77,3 +78,11 @@ def test_equal_states_are_no_distance_and_a_deviation_counts_in_units_of_its_fea
     assert align.difference(teacher, teacher) == 0
     moved = align.difference(teacher + torch.tensor([2.0, 200.0]), teacher)  # one standard deviation in either
     assert float(moved) == pytest.approx(0.5, abs=1e-3)
+
+
+def test_a_frame_is_taken_for_the_token_whose_embedding_is_nearest_and_the_mean_for_silence() -> None:
+    """The largest product would not do: a long embedding would win where a short one is meant."""
+    embeddings = torch.tensor([[0.0, 0.0], [1.0, 0.0], [9.0, 0.0], [-10.0, 4.0], [0.0, -4.0]])
+    table = TokenTable(embeddings, [1, 2, 3, 4])
+    nearest = table(torch.cat([embeddings[1:], table.centre[None]])).argmax(-1)
+    assert nearest.tolist() == [1, 2, 3, 4, 0]
