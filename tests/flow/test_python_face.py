@@ -14,6 +14,7 @@ from eartune.export.exporting import export_run
 from eartune.inference.trained_model import load
 from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.models.transformers_version import transformers_is_at_least
+from eartune.tasks.classification import ClassificationTask
 from tiny_models import tiny
 
 QUIET = Console(quiet=True)
@@ -138,6 +139,12 @@ def test_an_untuned_checkpoint_is_loaded_by_its_folder(folder: Path) -> None:
     utterances = eartune.read_manifest(folder / "text.jsonl")
     model = eartune.load(folder / "tiny", utterances=utterances)
     assert model.architecture.type == "qwen2-audio" and model.labels.describe() == "2 intents, 1 entity type"
+    assert isinstance(next(model.stream([folder / "recordings" / "test0.wav"])).text, str)
+
+
+@pytest.mark.parametrize("task", [None, ClassificationTask()])
+def test_an_untuned_checkpoint_answers_where_no_label_is_known(folder: Path, task: eartune.Task | None) -> None:
+    model = eartune.load(folder / "tiny", task=task)
     assert isinstance(next(model.stream([folder / "recordings" / "test0.wav"])).text, str)
 
 

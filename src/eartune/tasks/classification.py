@@ -126,7 +126,8 @@ class ClassificationTask(Section):
     def grammar(self, labels: Classes) -> Grammar:
         """Return a grammar with one answer for each label."""
         answers = [written({"label": name}) for name in sorted(labels.names)]
-        return Grammar(f"start: {either(answers)}", ending=max(len(answer.encode()) for answer in answers) + 1)
+        longest = max((len(answer.encode()) for answer in answers), default=0)
+        return Grammar(f"start: {either(answers)}", ending=longest + 1)
 
     def answer_fields(self, answer: str) -> dict[str, Any]:
         """Return the answer under the key "label"."""
