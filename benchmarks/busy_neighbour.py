@@ -88,7 +88,7 @@ def neighbour() -> Iterator[None]:
 def seconds_of_steps(choose: bool) -> list[float]:
     """Return the seconds of each step after a warm-up; `choose` first does what the command `eartune` does."""
     if choose:
-        from eartune.cli.before_torch import before_torch
+        from eartune.before_torch import before_torch
 
         before_torch()
     from mid_size import requests

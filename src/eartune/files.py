@@ -1,12 +1,15 @@
 """Reading of files, with the place of every fault, and writing of files, whole or not at all."""
 
+import errno
 import json
 import os
+import platform
+import re
 import secrets
 import shutil
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,8 @@ _LFS_POINTER, _LFS_POINTER_BYTES = b"version https://git-lfs", 200
 
 
 _HALF_WRITTEN = ".part-"
+_HOST = re.sub("[^A-Za-z0-9]+", "-", platform.node())[:40]
+_OTHERS_SECONDS = 3600
 YAML_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The loader in C, where there is one: it is some ten times as fast."""
 
@@ -26,13 +31,14 @@ YAML_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` to write a file or a folder at; it is renamed when the block ends.
 
-    The temporary name holds the process id and a random part, so that processes and threads may write the same path
-    at once, and it keeps the suffix. If the block raises, what was written is removed and `path` stays as it was.
-    Missing parent folders are created. An existing file is replaced; raises OSError where a folder that is not empty
-    stands at `path`.
+    The temporary name holds the machine, the process id and a random part, so that processes and threads may write the
+    same path at once, and it keeps the suffix. If the block raises, what was written is removed and `path` stays as it
+    was. Missing parent folders are created. An existing file is replaced; raises OSError where a folder that is not
+    empty stands at `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    half_written = path.with_name(f".{path.stem}{_HALF_WRITTEN}{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
+    writer = f"{_HOST}-{os.getpid()}-{secrets.token_hex(4)}"
+    half_written = path.with_name(f".{path.stem}{_HALF_WRITTEN}{writer}{path.suffix}")
     try:
         yield half_written
         half_written.replace(path)
@@ -40,16 +46,55 @@ def atomic(path: Path) -> Iterator[Path]:
         remove(half_written)
 
 
-def remove_leftovers(folder: Path, seconds: float = 3600, recursive: bool = False, stem: str = "*") -> None:
+def remove_leftovers(folder: Path, recursive: bool = False, stem: str = "*") -> None:
     """Remove temporary files that killed processes left in a folder; with `recursive`, also in those below it.
 
-    Files that were written to in the last `seconds` stay, as another process may be at work. With `stem`, only
-    temporary files of the file with this stem are removed.
+    Those of running processes stay. Of a process of another machine nobody here knows whether it runs: its files are
+    removed when they were not written to for an hour. With `stem`, only temporary files of the file with this stem are
+    removed.
     """
     pattern = f".{stem}{_HALF_WRITTEN}*"
     for path in folder.rglob(pattern) if recursive else folder.glob(pattern):
-        if time.time() - path.lstat().st_mtime >= seconds:
+        if not _is_being_written(path):
             remove(path)
+
+
+def _is_being_written(half_written: Path) -> bool:
+    """Whether the process that writes a temporary file may still run."""
+    writer = half_written.name.partition(_HALF_WRITTEN)[2].partition(".")[0]
+    host, _, process = writer.rpartition("-")[0].rpartition("-")
+    if host == _HOST and process.isdigit():
+        return _runs(int(process))
+    with suppress(FileNotFoundError):
+        return time.time() - half_written.lstat().st_mtime < _OTHERS_SECONDS
+    return False
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it runs as another user
+        return True
+    return True
+
+
+def disk_fault(error: BaseException, folder: Path) -> str | None:
+    """Return a sentence about an error for which a disk is to blame, and None for any other error.
+
+    torch and safetensors raise errors of their own where a disk is full; these are known by their text.
+    """
+    number = error.errno if isinstance(error, OSError) else None
+    where = getattr(error, "filename", None) or folder
+    text = str(error)
+    if number in (errno.ENOSPC, errno.EDQUOT) or "No space left" in text or "PytorchStreamWriter failed" in text:
+        return f"{folder}: the disk is full ({text}); free some space and run it again, all that is done is kept"
+    if number in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return f"{where}: may not be written or read ({error.strerror}); change that and run it again"  # type: ignore[attr-defined]
+    if number in (errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENOTCONN):
+        return f"{where}: the disk or the network file system fails ({error.strerror}); run it again when it is back"  # type: ignore[attr-defined]
+    return None
 
 
 def remove(path: Path) -> None:

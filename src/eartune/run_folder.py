@@ -1,10 +1,11 @@
 """The layout of the folder for runs: the names and meanings of all files that a run writes are defined only here.
 
 runs/                                RunsFolder
-    recordings.jsonl                 size, length, digest and faults of each recording; .recordings.lock guards it
+    .claims/                         held while a process writes what experiments share
+    recordings.jsonl                 size, length, digest and faults of each recording
     speech/                          recordings that synthetic voices made
     orders/                          RunFolder, one experiment
-        .lock                        held while a process works in the folder
+        .claims/                     which process makes which model, trains which stage and so on (claims.py)
         cells.json                   the models of the grid; those of earlier grids stay but are not reported
         references.jsonl             the test with its right answers
         report.html  report.md  curve.svg
@@ -24,13 +25,13 @@ A key is a digest of everything that determines the content (experiments/keys.py
 
 import re
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from eartune.claims import CLAIMS
 from eartune.errors import InputError
 from eartune.files import read_json, remove, remove_leftovers, write_json
 
@@ -146,30 +147,14 @@ class RunFolder:
         """Return the folders of all models with a result, also of earlier grids, sorted by name."""
         return tuple(ModelFolder(path.parent) for path in sorted(self.path.glob(f"*/{RESULT}")))
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Lock the folder while the block or this process runs; raises InputError if another process has locked it.
+    @property
+    def claims(self) -> Path:
+        """The folder of claims: one for each model and stage that is being made, and for the report."""
+        return self.path / CLAIMS
 
-        Two processes in one folder would write the same checkpoints and answers. Temporary files of a killed process
-        are removed first.
-        """
-        from filelock import FileLock, Timeout  # only here, as a plan needs none and its import takes 10 ms
-
-        self.path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.path / ".lock")
-        try:
-            lock.acquire(blocking=False)
-        except Timeout as error:
-            raise InputError(
-                f"{self.path}: another eartune run uses this folder; wait, or give the experiment another name"
-            ) from error
-        try:
-            remove_leftovers(self.path, seconds=0, recursive=True)
-            for half_written in self.path.rglob(SAFETENSORS_TEMPORARY):
-                remove(half_written)
-            yield
-        finally:
-            lock.release()
+    def remove_leftovers(self) -> None:
+        """Remove temporary files that killed processes left anywhere in the folder."""
+        remove_leftovers(self.path, recursive=True)
 
 
 @dataclass(frozen=True)
@@ -237,6 +222,11 @@ class StageFolder:
         """The seconds of training over all sessions."""
         return float(read_json(self.note)["seconds"])
 
+    def begin(self) -> None:
+        """Remove what safetensors had half written when the stage was killed; nobody else may be training it."""
+        for half_written in self.path.rglob(SAFETENSORS_TEMPORARY):
+            remove(half_written)
+
     def finish(self, seconds: float, components: dict[str, dict[str, int]], stopped: str | None = None) -> None:
         """Mark the stage as finished, after its weights are written, and remove what only its training needs.
 
@@ -257,7 +247,7 @@ class StageFolder:
         remove(self.teaching)
         remove(self.labelling)
         for checkpoint in self.checkpoints():
-            shutil.rmtree(checkpoint.path)
+            shutil.rmtree(checkpoint.path, ignore_errors=True)  # another process may remove it as well
 
 
 @dataclass(frozen=True)

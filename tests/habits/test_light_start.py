@@ -76,7 +76,7 @@ def test_a_command_without_a_model_runs_without_torch(argv: list[str]) -> None:
     [["run", "experiments/demo.yaml"], ["predict", "M", "a.wav"], ["export", "M", "--to", "F"], ["doctor"]],
 )
 def test_a_command_with_a_model_chooses_how_threads_wait_before_torch_is_loaded(argv: list[str]) -> None:
-    program = "import sys, eartune.cli.before_torch as module\n"
+    program = "import sys, eartune.before_torch as module\n"
     program += "module.before_torch = lambda: sys.exit(print('torch is loaded:', 'torch' in sys.modules))\n"
     program += COMMAND.format(argv=["eartune", *argv])
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)

@@ -1,6 +1,9 @@
 """Files are read with the place of every fault, and written whole or not at all."""
 
+import errno
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +11,16 @@ from typing import Any
 import pytest
 
 from eartune.errors import InputError
-from eartune.files import atomic, read_json, read_lines, remove_leftovers, write_json, write_lines, write_text
+from eartune.files import (
+    atomic,
+    disk_fault,
+    read_json,
+    read_lines,
+    remove_leftovers,
+    write_json,
+    write_lines,
+    write_text,
+)
 
 
 def test_rows_come_with_their_place_and_blank_lines_count_but_hold_nothing(tmp_path: Path) -> None:
@@ -138,14 +150,46 @@ def test_two_writers_of_one_path_do_not_share_a_temporary_name(tmp_path: Path) -
 
 
 def test_what_killed_processes_left_is_removed_and_what_is_being_written_is_not(tmp_path: Path) -> None:
-    left = [tmp_path / name for name in (".1.part-7-abcd.flac", ".2.part-7-abcd.flac", ".model.part-7-abcd")]
-    others = [tmp_path / name for name in ("1.flac", ".hidden.flac")]
-    left[2].mkdir()
-    for path in (left[0], left[1], left[2] / "config.json", *others):
-        path.touch()
-    for path in (left[0], left[2], *others):
-        os.utime(path, (0, 0))
-    remove_leftovers(tmp_path)
-    assert sorted(tmp_path.iterdir()) == sorted([left[1], *others])
-    remove_leftovers(tmp_path, seconds=0)
-    assert sorted(tmp_path.iterdir()) == sorted(others)
+    with atomic(tmp_path / "1.flac") as being_written:
+        being_written.touch()
+        ended = being_written.name.replace(f"-{os.getpid()}-", f"-{number_of_an_ended_process()}-")
+        elsewhere = being_written.name.replace(f"-{os.getpid()}-", "x-7-")  # on another machine
+        left = [tmp_path / name for name in (ended, f"{elsewhere}.old", f"{elsewhere}.new")]
+        for path in (*left, tmp_path / "2.flac", tmp_path / ".hidden.flac"):
+            path.touch()
+        for path in (left[1], tmp_path / "2.flac"):
+            os.utime(path, (0, 0))
+        remove_leftovers(tmp_path)
+        kept = {being_written.name, f"{elsewhere}.new", "2.flac", ".hidden.flac"}
+        assert {path.name for path in tmp_path.iterdir()} == kept
+
+
+def test_a_folder_that_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    with atomic(tmp_path / "model") as being_written:
+        being_written.mkdir()
+        left = tmp_path / being_written.name.replace(f"-{os.getpid()}-", f"-{number_of_an_ended_process()}-")
+        (left / "inside").mkdir(parents=True)
+        remove_leftovers(tmp_path)
+        assert list(tmp_path.iterdir()) == [being_written]
+
+
+def number_of_an_ended_process() -> int:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    return process.pid
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "w.pt"), "runs: the disk is full"),
+        (RuntimeError("[enforce fail] . PytorchStreamWriter failed writing file data/3"), "runs: the disk is full"),
+        (OSError(errno.EROFS, "Read-only file system", "runs/a.json"), "runs/a.json: may not be written or read"),
+        (OSError(errno.ESTALE, "Stale file handle", "x.wav"), "x.wav: the disk or the network file system fails"),
+        (RuntimeError("out of memory"), None),
+        (FileNotFoundError(errno.ENOENT, "No such file", "x.wav"), None),
+    ],
+)
+def test_a_fault_of_a_disk_is_known_by_its_number_or_its_text(error: Exception, sentence: str | None) -> None:
+    found = disk_fault(error, Path("runs"))
+    assert found is None if sentence is None else str(found).startswith(sentence)

@@ -1,45 +1,15 @@
-"""The run's folder: one owner of its names, states that survive a cut at any place, one process at a time."""
+"""The run's folder: one owner of its names, and states that survive a cut at any place."""
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from eartune.errors import InputError
-from eartune.run_folder import ModelState, RunFolder, RunsFolder, StageFolder, partial
-
-
-def test_a_run_is_alone_in_its_folder_and_leaves_it_free(tmp_path: Path) -> None:
-    run = RunsFolder(tmp_path).run("alarms")
-    with run.lock(), pytest.raises(InputError, match="another eartune run uses this folder"), run.lock():
-        pass
-    with run.lock():
-        pass
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_a_process_that_reads_ahead_does_not_hold_the_lock_of_a_killed_run(tmp_path: Path) -> None:
-    """Workers notice after seconds that the run was killed; who runs it again at once was refused until then."""
-    program = (
-        "import os, sys, time; from pathlib import Path; from eartune.run_folder import RunFolder\n"
-        "with RunFolder(Path(sys.argv[1])).lock():\n"
-        "    if not os.fork():\n        print('locked', flush=True)\n"
-        "    time.sleep(60)"
-    )
-    command = [sys.executable, "-c", program, str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as process:
-        try:
-            assert process.stdout is not None and process.stdout.readline() == b"locked\n"
-            process.kill()
-            process.wait()
-            with RunFolder(tmp_path).lock():
-                pass
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)
+from eartune.files import atomic
+from eartune.run_folder import ModelState, RunFolder, StageFolder, partial
 
 
 def test_a_folder_that_was_killed_on_its_way_to_other_settings_belongs_to_none(
@@ -72,23 +42,31 @@ def test_a_folder_that_was_killed_on_its_way_to_other_settings_belongs_to_none(
 def test_what_a_killed_process_was_writing_is_removed(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     (tmp_path / "stages" / "text-1").mkdir(parents=True)
-    for name in (".scores.part-123-x.json", "stages/text-1/.weights.part-123-x.safetensors"):
-        (tmp_path / name).write_text("half")
-    kept = run.model("untuned-seed0").path / "predictions.part.jsonl"
-    kept.parent.mkdir()
-    kept.write_text("")
-    with run.lock():
-        assert [path.name for path in sorted(tmp_path.rglob("*part*"))] == ["predictions.part.jsonl"]
+    with atomic(tmp_path / "stages" / "text-1" / "weights.safetensors") as being_written:
+        being_written.write_text("half")
+        name = being_written.name.replace(f"-{os.getpid()}-", f"-{number_of_an_ended_process()}-")
+        (being_written.parent / name).write_text("half")
+        kept = run.model("untuned-seed0").path / "predictions.part.jsonl"
+        kept.parent.mkdir()
+        kept.write_text("")
+        run.remove_leftovers()
+        assert {path.name for path in tmp_path.rglob("*part*")} == {being_written.name, "predictions.part.jsonl"}
 
 
-def test_weights_that_safetensors_had_half_written_are_removed(tmp_path: Path) -> None:
+def test_weights_that_safetensors_had_half_written_are_removed_by_who_trains_the_stage(tmp_path: Path) -> None:
     """They have a temporary name that eartune did not give, and take 15 GB for a model of 7B."""
     stage = RunFolder(tmp_path).stage("mixed", "k1")
     stage.path.mkdir(parents=True)
     (stage.path / ".tmp8XNQii").write_text("half")
     stage.weights.write_text("whole")
-    with RunFolder(tmp_path).lock():
-        assert list(stage.path.iterdir()) == [stage.weights]
+    stage.begin()
+    assert list(stage.path.iterdir()) == [stage.weights]
+
+
+def number_of_an_ended_process() -> int:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    return process.pid
 
 
 def test_a_stage_is_finished_when_its_note_and_its_weights_are_there(tmp_path: Path) -> None:

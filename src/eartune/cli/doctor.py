@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from eartune.cli.before_torch import before_torch
+from eartune.before_torch import before_torch
 from eartune.cli.console import console as terminal
 from eartune.experiments.provenance import installed_version
 

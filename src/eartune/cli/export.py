@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from eartune.cli.before_torch import before_torch
+from eartune.before_torch import before_torch
 from eartune.cli.console import console as terminal
 
 

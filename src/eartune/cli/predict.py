@@ -8,7 +8,7 @@ from typing import IO, Annotated
 
 import typer
 
-from eartune.cli.before_torch import before_torch
+from eartune.before_torch import before_torch
 from eartune.data.audio import AUDIO_SUFFIXES
 from eartune.data.recording_index import RecordingIndex
 from eartune.errors import InputError

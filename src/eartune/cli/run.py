@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-from eartune.cli.before_torch import before_torch
+from eartune.before_torch import before_torch
 from eartune.cli.console import console as terminal
 from eartune.cli.licences import show_licences
 from eartune.cli.options import DataRoot, ExperimentFile, RunsRoot

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from eartune.claims import CLAIMS, Claims
 from eartune.data.audio import audio_seconds, read_audio
 from eartune.errors import InputError
 from eartune.files import read_lines, remove_leftovers, write_lines
@@ -93,11 +94,8 @@ class RecordingIndex:
         """
         if self.file is None or self._is_saved:
             return
-        from filelock import FileLock  # only here, as a plan needs none and its import takes 10 ms
-
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.file.with_name(f".{self.file.stem}.lock")):
-            remove_leftovers(self.file.parent, seconds=0, stem=self.file.stem)
+        with Claims(self.file.parent / CLAIMS).hold(self.file.stem, wait=True):
+            remove_leftovers(self.file.parent, stem=self.file.stem)
             self._facts = _read(self.file) | self._facts
             write_lines(self.file, ({"file": name, **vars(facts)} for name, facts in sorted(self._facts.items())))
         self._is_saved = True

@@ -6,12 +6,14 @@ plan + keys -> [transcripts of the test] -> stages -> predictions -> listening c
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.table import Table
 
+from eartune.claims import Claims
 from eartune.data.example import Example, Modality, as_speech
 from eartune.data.normalization import normalize_spoken_text
 from eartune.data.recording_index import RecordingIndex
@@ -20,7 +22,7 @@ from eartune.experiments.experiment import Experiment
 from eartune.experiments.keys import CellKeys
 from eartune.experiments.plan import CellPlan, Pools
 from eartune.experiments.process_memory import give_memory_back, peak_memory_gb
-from eartune.experiments.progress import RunProgress
+from eartune.experiments.progress import Shows
 from eartune.files import write_json
 from eartune.report.result import ListeningRecord, RunResult
 from eartune.run_folder import RunFolder, StageFolder
@@ -47,16 +49,17 @@ class RunContext:
     index: RecordingIndex
     name_of: Callable[[Path], str]
     """Returns the name of a recording in predictions."""
-    progress: RunProgress
-    counted: set[Path] = field(default_factory=set)
-    """The folders of stages that the progress has counted."""
+    claims: Claims
+    """What this process works on, so that no other one does."""
+    progress: Shows
 
     def encoder_cache(self) -> "EncoderCache":
         """Return the run's cache of encoder states."""
         from eartune.training.encoder_cache import EncoderCache
 
         most_gb, cut_silence = self.experiment.training.encoded_gb, self.experiment.architecture.cut_silence
-        return EncoderCache(self.folder.encoded, most_gb, cut_silence, self.index, self.progress.console.print)
+        say = self.progress.console.print
+        return EncoderCache(self.folder.encoded, most_gb, cut_silence, self.index, self.claims, say)
 
     def rows(
         self,
@@ -71,16 +74,11 @@ class RunContext:
         task, architecture = self.experiment.task, self.experiment.architecture
         return RowMaker(model, task, self.pools.labels, architecture, preface, encoded, augment)
 
-    def count(self, piece: Path, units: float, skipped: bool) -> None:
-        """Count a piece of work as done, once; `skipped` if it was finished before this run."""
-        if piece not in self.counted:
-            self.counted.add(piece)
-            self.progress.done(units, skipped)
-
     def watch(self, what: str, units: float = 0) -> Callable[..., None]:
         """Return a progress callback (done, total, loss, done in earlier sessions) for work of `units`."""
 
         def show(done: int, total: int, loss: float | None = None, earlier: int = 0) -> None:
+            self.claims.check()
             note = f" {done}/{total}" + ("" if loss is None else f", loss {loss:.2f}")
             self.progress.within(what + note, units, done / total, earlier / total)
 
@@ -174,7 +172,9 @@ def with_transcripts(
         return model_as_recogniser(context.rows(model, encoded=encoded))
 
     path = context.folder.transcripts(transcription.key, transcription.by)
-    texts = transcribe(examples, recogniser, path, context.name_of, context.watch(f"{name}: transcribing recordings"))
+    show = context.watch(f"{name}: transcribing recordings")
+    with nullcontext() if path.is_file() else context.claims.hold(f"{transcription.key}-{path.stem}"):
+        texts = transcribe(examples, recogniser, path, context.name_of, show)
     give_memory_back()  # of the recogniser, before another model is loaded
     read = normalize_spoken_text if transcription.normalize else str
     return tuple(replace(example, transcript=read(text)) for example, text in zip(examples, texts, strict=True))
@@ -200,10 +200,13 @@ def train_model(context: RunContext, plan: CellPlan, keys: CellKeys, n_stages: i
             model.untuned.keep(model.components.names_to_train(tuned))
         was_finished = folder.is_finished
         if not was_finished:
-            train_one_stage(context, plan, keys, place, model, folder)
-        elif place + 1 in (plan.transcribes_after, n_stages) or not folders[place + 1].is_finished:
+            with context.claims.hold(folder.path.name):
+                was_finished = folder.is_finished  # another process may have trained it a moment ago
+                if not was_finished:
+                    train_one_stage(context, plan, keys, place, model, folder)
+        if was_finished and (place + 1 in (plan.transcribes_after, n_stages) or not folders[place + 1].is_finished):
             load_weights(model, folder.weights)
-        context.count(context.folder.model(plan.cell.name).path / folder.path.name, train_units(stage), was_finished)
+        context.progress.done(train_units(stage), was_finished, f"{plan.cell.name} {folder.path.name}")
     return model
 
 
@@ -222,6 +225,7 @@ def train_one_stage(
     from eartune.training.trainer import load_weights, save_weights, train_stage
 
     stage = plan.stages[place]
+    folder.begin()
     title = f"{plan.cell.name}, {stage.name} stage"
     model.components.set_trainable(stage.trainable)
     context.progress.console.print(table_of_trained_parts(title, model.components.counts()))

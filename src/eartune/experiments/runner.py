@@ -1,34 +1,40 @@
 """Run an experiment: make every model that is not finished; a failed model is recorded and does not stop the others.
 
 experiment -> pools -> plans -> recordings examined -> keys -> [model -> result.json] ... -> report
+
+Several processes may run the same experiment in the same folder, and share its work.
 """
 
 import os
-import traceback
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
+from time import sleep
 
 from rich.console import Console
 
+from eartune.claims import Claims, TakenError
 from eartune.data.corpora import Source
 from eartune.data.recording_index import RecordingIndex
-from eartune.data.utterance import Recording, write_manifest
-from eartune.errors import InputError
+from eartune.data.utterance import write_manifest
+from eartune.experiments.cell import unfinished_result
 from eartune.experiments.experiment import Experiment
-from eartune.experiments.keys import CellKeys, Keys, base_fingerprint
-from eartune.experiments.model_run import RunContext, cell_units, make_model, stage_folders
-from eartune.experiments.plan import CellPlan, Pools, figures, plan_cells, read_pools
-from eartune.experiments.process_memory import give_memory_back
+from eartune.experiments.grid import Grid, KeyedPlan
+from eartune.experiments.keys import Keys, base_fingerprint
+from eartune.experiments.model_run import RunContext, cell_units, stage_folders
+from eartune.experiments.plan import CellPlan, Pools, plan_cells, read_pools
 from eartune.experiments.progress import RunProgress
-from eartune.experiments.provenance import made_with
-from eartune.files import write_json
+from eartune.experiments.resources import WHAT_THERE_IS, Resources
+from eartune.experiments.workers import Died, Slot, slots_of
 from eartune.report import RunResult, read_results, write_report, write_result
-from eartune.run_folder import ModelFolder, ModelState, RunFolder, RunsFolder, StageFolder
-from eartune.tasks.task import Labels
+from eartune.run_folder import ModelState, RunFolder, RunsFolder
 
-KeyedPlan = tuple[CellPlan, CellKeys]
+REPORT = "report"
+"""The name of the claim of whoever writes the files that all models share."""
+SECONDS_BETWEEN_LOOKS = 0.5
 
 
 @dataclass(frozen=True)
@@ -45,10 +51,13 @@ class RunOutcome:
         return read_results(self.folder.path)
 
 
-def run(experiment: Experiment, data: Path, runs: Path, console: Console) -> RunOutcome:
+def run(
+    experiment: Experiment, data: Path, runs: Path, console: Console, resources: Resources = WHAT_THERE_IS
+) -> RunOutcome:
     """Make every model that is not finished, and write the report; to resume after an interruption, call it again.
 
-    A model that fails is recorded as failed, and the next one is made. Raises InputError for a fault of the input.
+    A model that fails is tried once more, after the others, and then recorded as failed. Raises InputError for a fault
+    of the input, or of the disk.
     """
     runs_folder = RunsFolder(runs)
     folder, index = runs_folder.run(experiment.name), RecordingIndex(runs_folder.recordings)
@@ -57,23 +66,82 @@ def run(experiment: Experiment, data: Path, runs: Path, console: Console) -> Run
     examine_recordings(plans, pools, index, console)
     name_of = RecordingNames(data, runs)
     keys = Keys(experiment, pools, base_fingerprint(experiment.architecture), index.digest, name_of)
-    with folder.lock():
-        keyed = [(plan, keys.of(plan)) for plan in plans]
-        names, open_ones = tuple(plan.cell.name for plan in plans), unfinished(folder, keyed)
-        if not open_ones and folder.html.is_file() and folder.model_names() == names:
-            console.print(f"{experiment.name}: {len(keyed)} models, all of them finished; nothing to do")
-            return RunOutcome(folder, ())
-        console.print(f"{experiment.name}: {len(keyed)} models, {len(keyed) - len(open_ones)} of them finished")
+    keyed = [(plan, keys.of(plan)) for plan in plans]
+    claims, names = Claims(folder.claims), tuple(plan.cell.name for plan in plans)
+    folder.remove_leftovers()
+    open_ones = unfinished(folder, keyed)
+    if not open_ones and folder.html.is_file() and folder.model_names() == names:
+        console.print(f"{experiment.name}: {len(keyed)} models, all of them finished; nothing to do")
+        return RunOutcome(folder, ())
+    console.print(f"{experiment.name}: {len(keyed)} models, {len(keyed) - len(open_ones)} of them finished")
+    with claims.hold(REPORT, wait=True):
         write_references(folder, pools)
         folder.write_model_names(names)
-        try:
-            with RunProgress(console, sum(cell_units(plan, pools) for plan, _ in open_ones)) as progress:
-                context = RunContext(experiment, pools, folder, index, name_of, progress)
-                failed = [plan.cell.name for plan, keys in open_ones if not run_cell(context, plan, keys)]
-        finally:
-            if any(model.path.name in names for model in folder.models_with_a_result()):
+    try:
+        with RunProgress(console, sum(cell_units(plan, pools) for plan, _ in open_ones)) as progress:
+            context = RunContext(experiment, pools, folder, index, name_of, claims, progress)
+            failed = make_models(context, open_ones, resources, progress)
+    finally:
+        if any(model.path.name in names for model in folder.models_with_a_result()):
+            with claims.hold(REPORT, wait=True):
                 write_report(folder.path, experiment.task)
-    return RunOutcome(folder, tuple(failed))
+    return RunOutcome(folder, failed)
+
+
+def make_models(
+    context: RunContext, models: Sequence[KeyedPlan], resources: Resources, progress: RunProgress
+) -> tuple[str, ...]:
+    """Share the models out among the slots until all are made; return the names of those that failed."""
+    by_name = {plan.cell.name: (plan, keys) for plan, keys in models}
+    grid = Grid(models, context.pools, context.folder)
+    with ExitStack() as at_the_end:
+        slots = slots_of(resources, context, by_name)
+        for slot in slots:
+            at_the_end.callback(slot.stop)
+        at_work: dict[Future[bool], tuple[Slot, str]] = {}
+        while True:
+            busy = [slot for slot, _ in at_work.values()]
+            for slot in slots:
+                if slot not in busy and (name := grid.take(longest_first=len(slots) > 1)) is not None:
+                    at_work[slot.start(name)] = slot, name
+            if not at_work:
+                if (pause := grid.pause()) is None:
+                    break
+                sleep(pause)
+                continue
+            done, _ = wait(at_work, timeout=SECONDS_BETWEEN_LOOKS, return_when=FIRST_COMPLETED)
+            for slot in slots:
+                slot.relay(progress)
+            for future in done:
+                slot, name = at_work.pop(future)
+                note_outcome(context, grid, by_name[name], future, slot, progress)
+    if grid.made_by_others:
+        others = ", ".join(grid.made_by_others)
+        context.progress.console.print(f"other processes make {others}; the last of them writes the whole report")
+    return tuple(grid.failed)
+
+
+def note_outcome(
+    context: RunContext, grid: Grid, model: KeyedPlan, future: Future[bool], slot: Slot, progress: RunProgress
+) -> None:
+    """Note what became of a model; a fault of the input ends the run."""
+    name, say = model[0].cell.name, progress.console.print
+    progress.gave_up(slot.name)
+    try:
+        if future.result():
+            grid.finished(name)
+        elif grid.failed_once(name):
+            say(f"{name} will be tried once more")
+    except TakenError as error:
+        grid.taken(name, error)
+    except Died:
+        slot.renew()
+        if grid.failed_once(name):
+            say(f"{name}: the process that made it died; another goes on with it")
+        else:
+            why = "the process that made it died twice, perhaps for want of memory"
+            say(f"{name} failed: {why}")
+            write_result(context.folder.model(name).path, replace(unfinished_result(context, *model), error=why))
 
 
 def read_pools_and_speak(experiment: Experiment, source: Source, console: Console) -> Pools:
@@ -111,94 +179,6 @@ def unfinished(folder: RunFolder, keyed: Sequence[KeyedPlan]) -> list[KeyedPlan]
             stage.remove_what_training_needs()
     states = [folder.model(plan.cell.name).state(keys.model) for plan, keys in keyed]
     return [pair for pair, state in zip(keyed, states, strict=True) if state is not ModelState.FINISHED]
-
-
-def run_cell(context: RunContext, plan: CellPlan, keys: CellKeys) -> bool:
-    """Make one model and return whether it finished; an error is recorded, and an InputError is raised as well."""
-    folder = context.folder.model(plan.cell.name)
-    folder.begin(keys.model)
-    stages = stage_folders(context.folder, plan, keys)
-    write_plan(folder, context.experiment, context.pools.labels, plan, stages)
-    result = unfinished_result(context, plan, keys)
-    try:
-        write_result(folder.path, make_model(context, plan, keys, result))
-    except Exception as error:
-        write_result(folder.path, replace(result, error=f"{type(error).__name__}: {error}"))
-        if isinstance(error, InputError):
-            raise
-        context.progress.console.print(f"{plan.cell.name} failed:\n{traceback.format_exc()}", markup=False)
-        return False
-    finally:
-        give_memory_back()
-    return True
-
-
-def write_plan(
-    folder: ModelFolder, experiment: Experiment, labels: Labels, plan: CellPlan, stages: Sequence[StageFolder]
-) -> None:
-    """Write the settings, labels, selected utterances and stages of a model as JSON files."""
-    write_json(folder.settings, experiment.model_dump(mode="json"))
-    write_json(folder.labels, labels.to_json())
-    selected = [{"id": utterance.id, "seconds": round(utterance.seconds, 3)} for utterance in plan.speech]
-    write_json(folder.selection, {"budget": str(plan.cell.budget or "none"), "utterances": selected})
-    rows = [
-        {
-            "name": stage.name,
-            "folder": os.path.relpath(stored.path, folder.path),
-            "learning_rate": stage.learning_rate,
-            "warmup_ratio": stage.warmup_ratio,
-            "trainable": [str(part) for part in stage.trainable],
-            **asdict(figures(stage, experiment)),
-        }
-        for stage, stored in zip(plan.stages, stages, strict=True)
-    ]
-    head = {
-        "cell": plan.cell.name,
-        "seed": plan.cell.seed,
-        "preface": plan.preface,
-        "through": plan.through,
-        "transcribed_by": plan.asking.transcribed_by if plan.through == "nothing" else None,
-        "asked": plan.asking.asked.value,
-    }
-    write_json(folder.plan, head | {"stages": rows})
-
-
-def unfinished_result(context: RunContext, plan: CellPlan, keys: CellKeys) -> RunResult:
-    """Return the result of a model before it is made, with its settings and without scores."""
-    experiment, pools, cell = context.experiment, context.pools, plan.cell
-    return RunResult(
-        experiment=experiment.name,
-        question=experiment.question,
-        name=cell.name,
-        scheme=cell.scheme.label,
-        scheme_type=cell.scheme.type,
-        scheme_role=cell.scheme.role,
-        budget=None if cell.budget is None else str(cell.budget),
-        seed=cell.seed,
-        status="failed",
-        error=None,
-        main_metric=experiment.task.main_metric(pools.labels),
-        scores={},
-        answers={},
-        text_utterances=len(pools.text) if cell.scheme.uses_text else 0,
-        speech_utterances=len(plan.speech),
-        speech_hours=round(sum(utterance.seconds for utterance in plan.speech) / 3600, 4),
-        pool_utterances=len(pools.speech),
-        test={"recordings": len(pools.test), "sentences": len({e.utterance.id for e in pools.test})},
-        listening=None,
-        seconds={},
-        settings=experiment.model_dump(mode="json"),
-        made_with=made_with() | {"fingerprint": keys.model},
-        definitions={name: metric.definition for name, metric in experiment.task.metrics(pools.labels).items()},
-        free_hours=round(free_seconds(plan) / 3600, 4),
-    )
-
-
-def free_seconds(plan: CellPlan) -> float:
-    """Return the total length, in seconds, of the training recordings that no budget counts."""
-    used = {example.recording for stage in plan.stages for example in stage.most_examples if example.recording}
-    budgeted: set[Recording] = {recording for utterance in plan.speech for recording in utterance.recordings}
-    return sum(recording.seconds for recording in used - budgeted)
 
 
 class RecordingNames:

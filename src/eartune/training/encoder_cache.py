@@ -1,9 +1,10 @@
-"""Disk cache of frozen-encoder states, shared by the epochs, models and tests of a run.
+"""Disk cache of frozen-encoder states, shared by the epochs, models, tests and processes of a run.
 
 runs/coffee/encoded/<key>.safetensors     the states of one recording; the key is a digest of recording and weights
 """
 
 import hashlib
+import os
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -11,8 +12,9 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
+from eartune.claims import Claims
 from eartune.data.audio import Wave, load_audio
 from eartune.data.example import Example
 from eartune.data.recording_index import RecordingIndex
@@ -33,16 +35,23 @@ class EncoderCache:
     """A folder of encoder states, of bounded size, shared by all models of a run.
 
     Recordings are identified by the digests of `index`; `print_line` is called with a sentence if a stage or test does
-    not fit.
+    not fit. While others have `claims` in the run, nothing is deleted that they may count on.
     """
 
     def __init__(
-        self, folder: Path, most_gb: float, cut_silence: bool, index: RecordingIndex, print_line: Callable[[str], None]
+        self,
+        folder: Path,
+        most_gb: float,
+        cut_silence: bool,
+        index: RecordingIndex,
+        claims: Claims,
+        print_line: Callable[[str], None],
     ) -> None:
         self.folder = folder
         self.most_gb = most_gb
         self.cut_silence = cut_silence
         self.index = index
+        self.claims = claims
         self.print_line = print_line
 
     def stage_clips(self, model: AudioLLM, stage: Stage, progress: Progress) -> Clips | None:
@@ -72,14 +81,17 @@ class EncoderCache:
         self.folder.mkdir(parents=True, exist_ok=True)
         remove_leftovers(self.folder)
         files = self._files(model, sorted(paths))
-        missing = {file: path for path, file in files.items() if not is_whole(file)}
-        if not self._make_room(set(files.values()), self._bytes_of(model, list(missing.values()))):
-            return None
-        for done, (file, path) in enumerate(missing.items(), start=1):
-            write_clip(file, encoded(model, load_audio(path, self.cut_silence)))
+        with self.claims.hold(self.folder.name, wait=True):
+            missing = {file: path for path, file in files.items() if not is_whole(file)}
+            fits = self._make_room(set(files.values()), self._bytes_of(model, list(missing.values())))
+            if not fits:
+                return None
+            for file in set(files.values()) - missing.keys():
+                file.touch()  # files used most recently are deleted last
+        for done, (file, path) in enumerate(in_turn(missing), start=1):
+            if not is_whole(file):  # another process may have encoded it meanwhile
+                write_clip(file, encoded(model, load_audio(path, self.cut_silence)))
             progress(done, len(missing))
-        for file in files.values():
-            file.touch()  # files used most recently are deleted last
         return lambda recording: read_clip(files[recording.path])
 
     def _files(self, model: AudioLLM, paths: Iterable[Path]) -> dict[Path, Path]:
@@ -105,7 +117,8 @@ class EncoderCache:
         there = {file: file.stat() for file in self.folder.glob("[!.]*.safetensors")}
         taken = sum(stat.st_size for stat in there.values())
         most = min(self.most_gb * 1e9, taken + FREE_SHARE * shutil.disk_usage(self.folder).free)
-        others = sorted(there.keys() - needed, key=lambda file: there[file].st_mtime)
+        may_go = set() if self.claims.of_others() else there.keys() - needed
+        others = sorted(may_go, key=lambda file: there[file].st_mtime)
         others_bytes = sum(there[file].st_size for file in others)
         if (needed_bytes := taken - others_bytes + new_bytes) > most:
             self.print_line(
@@ -118,6 +131,13 @@ class EncoderCache:
                 others_bytes -= there[file].st_size
                 file.unlink()
         return True
+
+
+def in_turn(missing: dict[Path, Path]) -> list[tuple[Path, Path]]:
+    """Return the files to encode, beginning at another place in each process, so that these seldom do the same."""
+    items = list(missing.items())
+    start = os.getpid() % max(1, len(items))
+    return items[start:] + items[:start]
 
 
 @torch.no_grad()
@@ -135,7 +155,7 @@ def write_clip(file: Path, clip: Clip) -> None:
     assert clip.states is not None
     counts = {"n_frames": torch.tensor(clip.n_frames), "n_tokens": torch.tensor(clip.n_tokens)}
     with atomic(file) as half_written:
-        save_file(counts | {"states": clip.states.contiguous()}, half_written)
+        half_written.write_bytes(save(counts | {"states": clip.states.contiguous()}))
 
 
 def read_clip(file: Path) -> Clip:

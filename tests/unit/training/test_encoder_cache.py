@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from eartune.claims import Claims
 from eartune.data.audio import write_audio
 from eartune.data.example import Example
 from eartune.data.frame import SemanticFrame
@@ -52,7 +53,9 @@ class Counted:
     def __init__(self, folder: Path, most_gb: float = 1.0) -> None:
         self.folder = folder
         self.messages: list[str] = []
-        self.store = EncoderCache(folder, most_gb, False, RecordingIndex(), self.messages.append)
+        self.store = EncoderCache(
+            folder, most_gb, False, RecordingIndex(), Claims(folder.parent / "claims"), self.messages.append
+        )
 
     def of(self, model: Qwen2Audio, examples: tuple[Example, ...]) -> tuple[Clips | None, int]:
         """The clips, and how many of them were encoded for it."""

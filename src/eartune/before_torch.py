@@ -1,6 +1,6 @@
 """What must be settled before torch is loaded: how its threads wait for one another, and what its companions print.
 
-A command that loads a model calls `before_torch` first.
+A command that loads a model, and a process that works for one, calls `before_torch` first.
 """
 
 import logging

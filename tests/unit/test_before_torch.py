@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from eartune.cli import before_torch
-from eartune.cli.before_torch import OTHER_MACHINES, busy_share, choose_waiting
+from eartune import before_torch
+from eartune.before_torch import OTHER_MACHINES, busy_share, choose_waiting
 
 SPIN = "print('on', flush=True)\nwhile True: pass"
 

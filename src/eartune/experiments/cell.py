@@ -1,0 +1,128 @@
+"""One model of the grid: claim it, write what it will be, make it, and record its result or its error."""
+
+import os
+import traceback
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+
+from eartune.claims import TakenError
+from eartune.data.utterance import Recording
+from eartune.errors import InputError
+from eartune.experiments.experiment import Experiment
+from eartune.experiments.keys import CellKeys
+from eartune.experiments.model_run import RunContext, make_model, stage_folders
+from eartune.experiments.plan import CellPlan, figures
+from eartune.experiments.process_memory import give_memory_back
+from eartune.experiments.provenance import made_with
+from eartune.files import disk_fault, write_json
+from eartune.report import RunResult, write_result
+from eartune.run_folder import ModelFolder, ModelState, StageFolder
+from eartune.tasks.task import Labels
+
+
+def make_cell(context: RunContext, plan: CellPlan, keys: CellKeys) -> bool:
+    """Make one model and return whether it finished; an error is recorded.
+
+    Raises TakenError if another process makes it or trains its next stage, and InputError, which ends a run, for a
+    fault of the input or of the disk.
+    """
+    folder = context.folder.model(plan.cell.name)
+    with context.claims.hold(plan.cell.name):
+        if folder.state(keys.model) is ModelState.FINISHED:  # another process was faster
+            return True
+        look_for_claims(context, plan, keys)
+        folder.begin(keys.model)
+        stages = stage_folders(context.folder, plan, keys)
+        write_plan(folder, context.experiment, context.pools.labels, plan, stages)
+        result = unfinished_result(context, plan, keys)
+        try:
+            write_result(folder.path, make_model(context, plan, keys, result))
+        except TakenError:
+            raise
+        except Exception as error:
+            if (fault := disk_fault(error, context.folder.path)) is not None:
+                raise InputError(fault) from error
+            write_result(folder.path, replace(result, error=f"{type(error).__name__}: {error}"))
+            if isinstance(error, InputError):
+                raise
+            context.progress.console.print(f"{plan.cell.name} failed:\n{traceback.format_exc()}", markup=False)
+            return False
+        finally:
+            give_memory_back()
+    return True
+
+
+def look_for_claims(context: RunContext, plan: CellPlan, keys: CellKeys) -> None:
+    """Raise TakenError, before a model is loaded, if another process trains the first stage that is not finished."""
+    for stage in stage_folders(context.folder, plan, keys):
+        if not stage.is_finished:
+            with context.claims.hold(stage.path.name):
+                return
+
+
+def write_plan(
+    folder: ModelFolder, experiment: Experiment, labels: Labels, plan: CellPlan, stages: Sequence[StageFolder]
+) -> None:
+    """Write the settings, labels, selected utterances and stages of a model as JSON files."""
+    write_json(folder.settings, experiment.model_dump(mode="json"))
+    write_json(folder.labels, labels.to_json())
+    selected = [{"id": utterance.id, "seconds": round(utterance.seconds, 3)} for utterance in plan.speech]
+    write_json(folder.selection, {"budget": str(plan.cell.budget or "none"), "utterances": selected})
+    rows = [
+        {
+            "name": stage.name,
+            "folder": os.path.relpath(stored.path, folder.path),
+            "learning_rate": stage.learning_rate,
+            "warmup_ratio": stage.warmup_ratio,
+            "trainable": [str(part) for part in stage.trainable],
+            **asdict(figures(stage, experiment)),
+        }
+        for stage, stored in zip(plan.stages, stages, strict=True)
+    ]
+    head = {
+        "cell": plan.cell.name,
+        "seed": plan.cell.seed,
+        "preface": plan.preface,
+        "through": plan.through,
+        "transcribed_by": plan.asking.transcribed_by if plan.through == "nothing" else None,
+        "asked": plan.asking.asked.value,
+    }
+    write_json(folder.plan, head | {"stages": rows})
+
+
+def unfinished_result(context: RunContext, plan: CellPlan, keys: CellKeys) -> RunResult:
+    """Return the result of a model before it is made, with its settings and without scores."""
+    experiment, pools, cell = context.experiment, context.pools, plan.cell
+    return RunResult(
+        experiment=experiment.name,
+        question=experiment.question,
+        name=cell.name,
+        scheme=cell.scheme.label,
+        scheme_type=cell.scheme.type,
+        scheme_role=cell.scheme.role,
+        budget=None if cell.budget is None else str(cell.budget),
+        seed=cell.seed,
+        status="failed",
+        error=None,
+        main_metric=experiment.task.main_metric(pools.labels),
+        scores={},
+        answers={},
+        text_utterances=len(pools.text) if cell.scheme.uses_text else 0,
+        speech_utterances=len(plan.speech),
+        speech_hours=round(sum(utterance.seconds for utterance in plan.speech) / 3600, 4),
+        pool_utterances=len(pools.speech),
+        test={"recordings": len(pools.test), "sentences": len({e.utterance.id for e in pools.test})},
+        listening=None,
+        seconds={},
+        settings=experiment.model_dump(mode="json"),
+        made_with=made_with() | {"fingerprint": keys.model},
+        definitions={name: metric.definition for name, metric in experiment.task.metrics(pools.labels).items()},
+        free_hours=round(free_seconds(plan) / 3600, 4),
+    )
+
+
+def free_seconds(plan: CellPlan) -> float:
+    """Return the total length, in seconds, of the training recordings that no budget counts."""
+    used = {example.recording for stage in plan.stages for example in stage.most_examples if example.recording}
+    budgeted: set[Recording] = {recording for utterance in plan.speech for recording in utterance.recordings}
+    return sum(recording.seconds for recording in used - budgeted)
