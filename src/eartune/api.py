@@ -15,6 +15,7 @@ from eartune.evaluation.metrics import Answered, Difference, Metrics, Score
 from eartune.evaluation.metrics import compare as compare_answered
 from eartune.evaluation.metrics import evaluate as evaluate_answered
 from eartune.experiments.experiment import Experiment, read_experiment
+from eartune.experiments.resources import Resources
 from eartune.experiments.runner import RunOutcome
 from eartune.experiments.runner import run as run_experiment
 from eartune.files import read_json
@@ -88,6 +89,8 @@ def run(
     runs: str | Path = "runs",
     schemes: Sequence[Scheme] = (),
     task: Task | None = None,
+    gpus: Sequence[int | str] | None = None,
+    workers: int | None = None,
     console: Console | None = None,
 ) -> RunOutcome:
     """Make every model of an experiment that is not finished, and write its report; an interrupted run is resumed.
@@ -97,6 +100,9 @@ def run(
     runs: the folder to which runs write.
     schemes: schemes of your own, which are run in addition to those of the experiment.
     task: a task of your own in place of the experiment's.
+    gpus: the numbers of the GPUs to use, of which each makes a model at a time; by default all that there are.
+    workers: how many processes without a GPU make models at the same time. With several workers or GPUs, a program
+        must guard its own start by `if __name__ == "__main__":`, as Python's multiprocessing asks for.
     console: the rich console for progress, by default the terminal; `Console(quiet=True)` prints nothing.
 
     Returns the run's folder, its results and the names of the models that failed. Raises InputError for a fault in
@@ -114,7 +120,8 @@ def run(
             settings = Experiment.model_validate(changed)
         except ValidationError as error:
             raise InputError(explain(error, settings.name)) from error
-    return run_experiment(settings, Path(data), Path(runs), console or Console())
+    resources = Resources(None if gpus is None else tuple(map(str, gpus)), workers)
+    return run_experiment(settings, Path(data), Path(runs), console or Console(), resources)
 
 
 def evaluate(references: References, predictions: Answers, *, task: Task | None = None) -> dict[str, Score]:

@@ -60,6 +60,14 @@ class Claims:
         finally:
             lease.release()
 
+    def is_free(self, name: str) -> bool:
+        """Return whether nobody has a claim; that of a holder that died is removed, when its time is over."""
+        try:
+            with self.hold(name):
+                return True
+        except TakenError:
+            return False
+
     def check(self) -> None:
         """Raise TakenError if another process took over a claim that this one holds.
 
@@ -68,6 +76,11 @@ class Claims:
         for name, lease in self._leases.items():
             if lease.is_locked and lease.compromise is not None:
                 raise TakenError(name)
+
+    def clear(self) -> None:
+        """Remove the claims of processes that died."""
+        for name in self.of_others():
+            self.is_free(name)
 
     def of_others(self) -> list[str]:
         """Return the names of all claims in the folder that this process does not hold, some perhaps of dead ones."""

@@ -258,22 +258,37 @@ def test_one_failed_model_does_not_end_the_grid_and_the_report_is_written(
 ) -> None:
     real, calls = model_run.score, []
 
-    def explode_first(*arguments: Any) -> Any:
+    def explode(*arguments: Any) -> Any:
         calls.append(1)
-        if len(calls) == 1:
+        if len(calls) in (1, 3):  # it is tried again after the other model
             raise RuntimeError("out of memory")
         return real(*arguments)
 
-    monkeypatch.setattr(model_run, "score", explode_first)
+    monkeypatch.setattr(model_run, "score", explode)
     settings = experiment(data, schemes=[{"type": "untuned"}, {"type": "text-only", "epochs": 1}], budgets=[])
     outcome = run_experiment(settings, data, tmp_path, Console(quiet=True))
-    assert outcome.failed == ("untuned-seed0",)
+    assert outcome.failed == ("untuned-seed0",) and len(calls) == 3
     assert {r.name: r.status for r in read_results(outcome.folder.path)} == {
         "untuned-seed0": "failed",
         "text-only-seed0": "finished",
     }
     assert "out of memory" in outcome.folder.markdown.read_text()
     assert run_experiment(settings, data, tmp_path, Console(quiet=True)).failed == ()  # it is tried again
+
+
+def test_a_model_that_fails_once_is_tried_again(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, calls = model_run.score, []
+
+    def explode_once(*arguments: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 1:
+            raise RuntimeError("the network was gone")
+        return real(*arguments)
+
+    monkeypatch.setattr(model_run, "score", explode_once)
+    settings = experiment(data, schemes=[{"type": "untuned"}], budgets=[])
+    (result,) = run_experiment(settings, data, tmp_path, Console(quiet=True)).results
+    assert result.finished and result.error is None
 
 
 def test_a_fault_of_the_input_ends_the_grid_with_a_report(

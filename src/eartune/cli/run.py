@@ -1,6 +1,7 @@
 """`eartune run`: make the models of an experiment that are not finished."""
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -11,9 +12,23 @@ from eartune.cli.options import DataRoot, ExperimentFile, RunsRoot
 from eartune.experiments.experiment import read_experiment
 from eartune.report import terminal_table
 
+Gpus = Annotated[
+    str | None,
+    typer.Option(metavar="0,1,...", help="GPUs to use, a model on each at a time. [default: all that there are]"),
+]
+Workers = Annotated[int | None, typer.Option(min=1, help="Processes without a GPU that make models at the same time.")]
 
-def run(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsRoot = Path("runs")) -> None:
+
+def run(
+    experiment: ExperimentFile,
+    data: DataRoot = Path("data"),
+    runs: RunsRoot = Path("runs"),
+    gpus: Gpus = None,
+    workers: Workers = None,
+) -> None:
     """Train, decode, score and report every model that is not finished; run it again to resume.
+
+    Several processes, also of several machines, may run the same experiment at once and share its work.
 
     Example: eartune run experiments/demo.yaml
     """
@@ -23,7 +38,8 @@ def run(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsRoo
     console = terminal()
     settings = read_experiment(experiment)
     show_licences(settings, console)
-    outcome = run_experiment(settings, data=data, runs=runs, console=console)
+    named = None if gpus is None else [gpu.strip() for gpu in gpus.split(",")]
+    outcome = run_experiment(settings, data=data, runs=runs, gpus=named, workers=workers, console=console)
     results = outcome.results
     if headline := outcome.folder.read_headline():
         console.print(headline, markup=False, highlight=False)

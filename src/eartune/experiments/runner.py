@@ -22,7 +22,7 @@ from eartune.data.recording_index import RecordingIndex
 from eartune.data.utterance import write_manifest
 from eartune.experiments.cell import unfinished_result
 from eartune.experiments.experiment import Experiment
-from eartune.experiments.grid import Grid, KeyedPlan
+from eartune.experiments.grid import Grid, KeyedPlan, grid_of
 from eartune.experiments.keys import Keys, base_fingerprint
 from eartune.experiments.model_run import RunContext, cell_units, stage_folders
 from eartune.experiments.plan import CellPlan, Pools, plan_cells, read_pools
@@ -69,6 +69,7 @@ def run(
     keyed = [(plan, keys.of(plan)) for plan in plans]
     claims, names = Claims(folder.claims), tuple(plan.cell.name for plan in plans)
     folder.remove_leftovers()
+    claims.clear()
     open_ones = unfinished(folder, keyed)
     if not open_ones and folder.html.is_file() and folder.model_names() == names:
         console.print(f"{experiment.name}: {len(keyed)} models, all of them finished; nothing to do")
@@ -93,7 +94,7 @@ def make_models(
 ) -> tuple[str, ...]:
     """Share the models out among the slots until all are made; return the names of those that failed."""
     by_name = {plan.cell.name: (plan, keys) for plan, keys in models}
-    grid = Grid(models, context.pools, context.folder)
+    grid = grid_of(models, context.pools, context.folder, context.claims)
     with ExitStack() as at_the_end:
         slots = slots_of(resources, context, by_name)
         for slot in slots:

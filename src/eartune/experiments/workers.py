@@ -12,11 +12,13 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from multiprocessing.context import BaseContext
 from typing import Any, Protocol
 
 from rich.console import Console
 
 from eartune.claims import Claims
+from eartune.errors import InputError
 from eartune.experiments.cell import make_cell
 from eartune.experiments.grid import KeyedPlan
 from eartune.experiments.model_run import RunContext
@@ -24,6 +26,8 @@ from eartune.experiments.progress import RunProgress
 from eartune.experiments.resources import Resources
 
 SECONDS_BETWEEN_MESSAGES = 0.5
+
+PRELOADED = "eartune.experiments.preloaded"
 
 Died = BrokenProcessPool
 """What the future of a model raises whose process died."""
@@ -122,16 +126,28 @@ class WorkerProcess:
 
     def renew(self) -> None:
         """Prepare a new process, which starts with the first model."""
-        spawned = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
-        self.heard, self.told = spawned.Pipe(duplex=False)
-        lives, self.alive = spawned.Pipe(duplex=False)
+        started = start_method()
+        self.heard, self.told = started.Pipe(duplex=False)
+        lives, self.alive = started.Pipe(duplex=False)
         setup = (self.device, *self.work, self.told, lives)
-        self.pool = ProcessPoolExecutor(1, spawned, initializer=_begin, initargs=setup)
+        self.pool = ProcessPoolExecutor(1, started, initializer=_begin, initargs=setup)
 
     def stop(self) -> None:
         """End the process at once."""
         self.alive.close()
         self.pool.shutdown(wait=True, cancel_futures=True)
+
+
+def start_method() -> BaseContext:
+    """Return how worker processes start: as forks of a process that has imported all they need and done nothing yet.
+
+    A fork of this process, which has threads, might hang.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    found = multiprocessing.get_context("forkserver")
+    found.set_forkserver_preload([PRELOADED])
+    return found
 
 
 def slots_of(resources: Resources, context: RunContext, models: Mapping[str, KeyedPlan]) -> list[Slot]:
@@ -150,7 +166,11 @@ def devices_of(resources: Resources) -> list[Device]:
         threads = None if resources.workers == 1 else max(1, cores // resources.workers)
         no_gpu = {"CUDA_VISIBLE_DEVICES": ""}
         return [Device(f"worker {number}", no_gpu, threads) for number in range(1, resources.workers + 1)]
-    gpus = gpus_here() if resources.gpus is None else resources.gpus
+    there = gpus_here()
+    gpus = there if resources.gpus is None else resources.gpus
+    if (missing := [gpu for gpu in gpus if gpu.isdigit() and gpu not in there]) or (gpus and not there):
+        has = f"has {', '.join(there)}" if there else "has none that torch can use"
+        raise InputError(f"there is no GPU {', '.join(missing or gpus)}: this machine {has}; eartune doctor says more")
     if not gpus:
         return [Device("", {})]
     return [Device(f"GPU {gpu}", {"CUDA_VISIBLE_DEVICES": str(gpu)}) for gpu in gpus]

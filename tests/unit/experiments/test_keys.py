@@ -11,9 +11,9 @@ import pytest
 from builders import experiment, frame, pool
 from eartune.data.example import as_speech
 from eartune.data.utterance import Recording
+from eartune.experiments.cell import write_plan
 from eartune.experiments.keys import Keys, base_fingerprint, digest, shared_steps
 from eartune.experiments.plan import Pools, plan_cells
-from eartune.experiments.runner import write_plan
 from eartune.models.architecture import Architecture
 from eartune.run_folder import RunFolder
 from eartune.tasks.slu import Schema

@@ -1,0 +1,152 @@
+"""Several workers, and several processes, make one grid: the same files as one process, whoever dies meanwhile."""
+
+import signal
+import subprocess
+import sys
+import time
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+if sys.platform != "linux":
+    pytest.skip("runs that are killed are compared on Linux alone", allow_module_level=True)
+
+from deadly_task import DeadlyTask
+from eartune.errors import InputError
+from eartune.experiments.experiment import Experiment
+from eartune.experiments.resources import Resources
+from eartune.experiments.runner import RunOutcome, run
+from eartune.report import read_results
+from killed_runs import differences, experiment, make_data
+
+TWO = Resources(workers=2)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    make_data(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def settings(data: Path) -> Experiment:
+    return experiment(data)
+
+
+@pytest.fixture(scope="module")
+def whole(settings: Experiment, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder for runs of one process."""
+    runs = tmp_path_factory.mktemp("whole") / "runs"
+    run(settings, data, runs, Console(quiet=True))
+    return runs
+
+
+def run_deadly(settings: Experiment, data: Path, runs: Path, **deadly: Any) -> tuple[RunOutcome, str]:
+    """A run with two workers of a task that kills them; its outcome, and what was printed."""
+    console = Console(file=StringIO(), width=200)
+    task = DeadlyTask(deaths=runs.parent / "deaths", **deadly)
+    outcome = run(settings.model_copy(update={"task": task}), data, runs, console, TWO)
+    assert isinstance(console.file, StringIO)
+    return outcome, console.file.getvalue()
+
+
+def test_two_workers_make_what_one_process_makes_and_train_no_stage_twice(
+    settings: Experiment, data: Path, whole: Path, tmp_path: Path
+) -> None:
+    console = Console(file=StringIO(), width=200)
+    outcome = run(settings, data, tmp_path / "runs", console, TWO)
+    assert outcome.failed == () and differences(whole, tmp_path / "runs") == []
+    assert isinstance(console.file, StringIO)
+    printed = console.file.getvalue()
+    assert printed.count("text stage\n") == 1 and "worker 1: " in printed and "worker 2: " in printed
+
+
+@pytest.mark.parametrize("place", ["learning", "answering"])
+def test_a_worker_that_dies_is_replaced_and_its_work_goes_on(
+    settings: Experiment, data: Path, whole: Path, tmp_path: Path, place: str
+) -> None:
+    outcome, printed = run_deadly(settings, data, tmp_path / "runs", **{place: 7})
+    assert "the process that made it died; another goes on with it" in printed
+    assert outcome.failed == () and list((tmp_path / "deaths").iterdir())
+    assert [name for name in differences(whole, tmp_path / "runs") if "settings.json" not in name] == []
+
+
+def test_a_model_whose_workers_die_twice_is_reported_and_the_rest_goes_on(
+    settings: Experiment, data: Path, tmp_path: Path
+) -> None:
+    only = settings.grid.model_copy(update={"schemes": settings.grid.schemes[:2]})  # untuned and text-only
+    few = settings.model_copy(update={"grid": only})
+    outcome, printed = run_deadly(few, data, tmp_path / "runs", learning=5, times=2)
+    assert outcome.failed == ("text-only-seed0",) and "died twice" in printed
+    found = {result.name: (result.status, result.error) for result in outcome.results}
+    assert found["untuned-seed0"] == ("finished", None)
+    assert found["text-only-seed0"][0] == "failed" and "died twice" in str(found["text-only-seed0"][1])
+    assert "died twice" in outcome.folder.markdown.read_text()
+
+
+def test_a_fault_of_the_input_ends_all_workers(settings: Experiment, data: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"test3\.wav: is wrong"):
+        run_deadly(settings, data, tmp_path / "runs", answering=2, wrong=True)
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from rich.console import Console
+from eartune.experiments.resources import Resources
+from eartune.experiments.runner import run
+from eartune.experiments.experiment import Experiment
+
+if __name__ == "__main__":
+    settings, data, runs, workers = sys.argv[1:]
+    experiment, resources = Experiment.model_validate_json(Path(settings).read_text()), Resources(workers=int(workers))
+    sys.exit(len(run(experiment, Path(data), Path(runs), Console(), resources).failed))
+"""
+
+
+def started(settings: Experiment, data: Path, runs: Path, workers: int) -> "subprocess.Popen[str]":
+    """A run in a process of its own."""
+    (runs.parent / "run.py").write_text(PROGRAM)
+    (runs.parent / "settings.json").write_text(settings.model_dump_json())
+    command = [sys.executable, runs.parent / "run.py", runs.parent / "settings.json", data, runs, str(workers)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def test_two_processes_in_one_folder_share_its_models(
+    settings: Experiment, data: Path, whole: Path, tmp_path: Path
+) -> None:
+    both = [started(settings, data, tmp_path / "runs", workers=1) for _ in range(2)]
+    printed = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], printed
+    assert "".join(printed).count("text stage") >= 1
+    assert all(result.finished for result in read_results(tmp_path / "runs" / "tiny"))
+    assert differences(whole, tmp_path / "runs") == []
+
+
+def test_workers_end_with_the_process_that_started_them(settings: Experiment, data: Path, tmp_path: Path) -> None:
+    process = started(settings, data, tmp_path / "runs", workers=2)
+    while not (children := children_of(process.pid)) or not list((tmp_path / "runs").glob("tiny/stages/*/train.jsonl")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    deadline = time.monotonic() + 20
+    while any(map(runs_still, children)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(runs_still, children))
+
+
+def children_of(process: int) -> list[int]:
+    """The numbers of the processes that a process started."""
+    return [int(number) for number in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+def runs_still(process: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
+    except FileNotFoundError:
+        return False
