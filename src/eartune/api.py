@@ -91,6 +91,7 @@ def run(
     task: Task | None = None,
     gpus: Sequence[int | str] | None = None,
     workers: int | None = None,
+    ray: str | None = None,
     console: Console | None = None,
 ) -> RunOutcome:
     """Make every model of an experiment that is not finished, and write its report; an interrupted run is resumed.
@@ -103,6 +104,7 @@ def run(
     gpus: the numbers of the GPUs to use, of which each makes a model at a time; by default all that there are.
     workers: how many processes without a GPU make models at the same time. With several workers or GPUs, a program
         must guard its own start by `if __name__ == "__main__":`, as Python's multiprocessing asks for.
+    ray: the address of a Ray cluster whose machines make the models; "auto" for the one that runs here.
     console: the rich console for progress, by default the terminal; `Console(quiet=True)` prints nothing.
 
     Returns the run's folder, its results and the names of the models that failed. Raises InputError for a fault in
@@ -120,7 +122,7 @@ def run(
             settings = Experiment.model_validate(changed)
         except ValidationError as error:
             raise InputError(explain(error, settings.name)) from error
-    resources = Resources(None if gpus is None else tuple(map(str, gpus)), workers)
+    resources = Resources(None if gpus is None else tuple(map(str, gpus)), workers, ray)
     return run_experiment(settings, Path(data), Path(runs), console or Console(), resources)
 
 

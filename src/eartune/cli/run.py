@@ -18,6 +18,10 @@ Gpus = Annotated[
 ]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes without a GPU that make models at the same time.")]
 
+Ray = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="A Ray cluster that makes the models; auto: the one here.")
+]
+
 
 def run(
     experiment: ExperimentFile,
@@ -25,6 +29,7 @@ def run(
     runs: RunsRoot = Path("runs"),
     gpus: Gpus = None,
     workers: Workers = None,
+    ray: Ray = None,
 ) -> None:
     """Train, decode, score and report every model that is not finished; run it again to resume.
 
@@ -39,7 +44,7 @@ def run(
     settings = read_experiment(experiment)
     show_licences(settings, console)
     named = None if gpus is None else [gpu.strip() for gpu in gpus.split(",")]
-    outcome = run_experiment(settings, data=data, runs=runs, gpus=named, workers=workers, console=console)
+    outcome = run_experiment(settings, data=data, runs=runs, gpus=named, workers=workers, ray=ray, console=console)
     results = outcome.results
     if headline := outcome.folder.read_headline():
         console.print(headline, markup=False, highlight=False)

@@ -14,7 +14,12 @@ class Resources:
     workers: int | None = None
     """The number of workers without a GPU, which share the cores; None where GPUs are used."""
 
+    ray: str | None = None
+    """The address of a Ray cluster, such as "auto" or "10.0.0.1:6379", in whose machines the models are made."""
+
     def __post_init__(self) -> None:
+        if self.ray is not None and self.gpus is not None:
+            raise InputError("a Ray cluster chooses the GPUs itself; leave them out, or the cluster")
         if self.workers is not None and self.gpus is not None:
             raise InputError("name either GPUs or a number of workers without one, not both")
         if self.workers is not None and self.workers < 1:

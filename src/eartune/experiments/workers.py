@@ -114,13 +114,7 @@ class WorkerProcess:
         """Show what the worker reported since the last call."""
         try:
             while self.heard.poll():
-                what, content = self.heard.recv()
-                if what == "line":
-                    progress.console.print(f"{self.name}: {content}", markup=False, highlight=False)
-                elif what == "within":
-                    progress.within(**content, worker=self.name)
-                else:
-                    progress.done(**content, worker=self.name)
+                show(progress, self.name, *self.heard.recv())
         except (EOFError, OSError):
             return  # it died, as its future says
 
@@ -151,7 +145,11 @@ def start_method() -> BaseContext:
 
 
 def slots_of(resources: Resources, context: RunContext, models: Mapping[str, KeyedPlan]) -> list[Slot]:
-    """Return the slots that the resources allow: worker processes if they are several, else this process."""
+    """Return the slots that the resources allow: of a cluster, several worker processes, or this process."""
+    if resources.ray is not None:
+        from eartune.experiments.ray_workers import ray_slots
+
+        return ray_slots(resources, context, models)
     devices = devices_of(resources)
     if len(devices) == 1:
         os.environ.update(devices[0].environment)
@@ -186,10 +184,27 @@ def gpus_here() -> tuple[str, ...]:
     return tuple(map(str, range(torch.cuda.device_count())))
 
 
+def show(progress: RunProgress, worker: str, what: str, content: Any) -> None:
+    """Show a message of the `Reports` of a worker."""
+    if what == "line":
+        progress.console.print(f"{worker}: {content}", markup=False, highlight=False)
+    elif what == "within":
+        progress.within(**content, worker=worker)
+    else:
+        progress.done(**content, worker=worker)
+
+
+class Told(Protocol):
+    """The end of a connection at which a worker reports."""
+
+    def send(self, message: tuple[str, Any]) -> None:
+        """Send a message, which `show` shows."""
+
+
 class Reports:
     """The progress of a worker, which is sent to the process that started it."""
 
-    def __init__(self, told: "Connection[Any, Any]", width: int) -> None:
+    def __init__(self, told: Told, width: int) -> None:
         self.told = told
         self.console = Console(file=_Lines(told), width=width)  # type: ignore[arg-type]
         self._sent_at = -SECONDS_BETWEEN_MESSAGES
@@ -208,7 +223,7 @@ class Reports:
 class _Lines:
     """A file to which the console of a worker writes, and which sends whole lines."""
 
-    def __init__(self, told: "Connection[Any, Any]") -> None:
+    def __init__(self, told: Told) -> None:
         self.told = told
         self.begun = ""
 

@@ -1,0 +1,79 @@
+"""A grid on a Ray cluster of two machines, which here are two nodes of one: the same files, though one is lost."""
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from eartune.errors import InputError
+from eartune.experiments.resources import Resources
+from eartune.experiments.runner import run
+
+if sys.platform != "linux":
+    pytest.skip("runs that are killed are compared on Linux alone", allow_module_level=True)
+from killed_runs import differences, experiment, make_data
+
+ray = pytest.importorskip("ray", reason="ray is not installed: pip install 'eartune[ray]'")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    make_data(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder for runs of one process."""
+    runs = tmp_path_factory.mktemp("whole") / "runs"
+    run(experiment(data), data, runs, Console(quiet=True))
+    return runs
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    """A cluster of two nodes with a core each; the driver is at the first."""
+    from ray.cluster_utils import Cluster
+
+    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    found.other = found.add_node(num_cpus=1)
+    yield found
+    ray.shutdown()
+    found.shutdown()
+
+
+def test_a_cluster_makes_what_one_process_makes(data: Path, whole: Path, tmp_path: Path, cluster: Any) -> None:
+    console = Console(file=StringIO(), width=200)
+    outcome = run(experiment(data), data, tmp_path / "runs", console, Resources(ray=cluster.address))
+    assert outcome.failed == () and differences(whole, tmp_path / "runs") == []
+    assert isinstance(console.file, StringIO)
+    printed = console.file.getvalue()
+    assert "Ray 1: " in printed and "Ray 2: " in printed and printed.count("text stage\n") == 1
+
+
+def test_a_machine_that_is_lost_costs_nothing_but_time(data: Path, whole: Path, tmp_path: Path, cluster: Any) -> None:
+    def lose() -> None:
+        while not list((tmp_path / "runs" / "tiny" / "stages").glob("*/train.jsonl")):
+            time.sleep(0.02)
+        cluster.remove_node(cluster.other, allow_graceful=False)
+
+    losing = threading.Thread(target=lose)
+    losing.start()
+    console = Console(file=StringIO(), width=200)
+    outcome = run(experiment(data), data, tmp_path / "runs", console, Resources(ray=cluster.address))
+    losing.join()
+    assert isinstance(console.file, StringIO)
+    assert outcome.failed == () and "another goes on with it" in console.file.getvalue()
+    assert differences(whole, tmp_path / "runs") == []
+
+
+def test_a_cluster_that_is_not_there_is_one_sentence(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no Ray cluster at 127\.0\.0\.1:1 \("):
+        run(experiment(data), data, tmp_path / "runs", Console(quiet=True), Resources(ray="127.0.0.1:1"))
