@@ -6,6 +6,7 @@ Workers import this module, which lets them save a checkpoint after every step.
 import multiprocessing
 import os
 import signal
+import sys
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,9 @@ from eartune.tasks.slu import Schema, SluTask
 from eartune.tasks.task import ParseStatus
 
 CALLS: Counter[str] = Counter()
-IS_WORKER = multiprocessing.current_process().name != "MainProcess"
+IS_WORKER = multiprocessing.current_process().name != "MainProcess" or sys.argv[0].endswith(
+    "default_worker.py"
+)  # of Ray
 
 if IS_WORKER:
     from eartune.training import callbacks

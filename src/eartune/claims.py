@@ -62,6 +62,8 @@ class Claims:
 
     def is_free(self, name: str) -> bool:
         """Return whether nobody has a claim; that of a holder that died is removed, when its time is over."""
+        if not (self.folder / f"{name}.lock").exists():
+            return True
         try:
             with self.hold(name):
                 return True

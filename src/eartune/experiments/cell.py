@@ -12,7 +12,6 @@ from eartune.experiments.experiment import Experiment
 from eartune.experiments.keys import CellKeys
 from eartune.experiments.model_run import RunContext, make_model, stage_folders
 from eartune.experiments.plan import CellPlan, figures
-from eartune.experiments.process_memory import give_memory_back
 from eartune.experiments.provenance import made_with
 from eartune.files import disk_fault, write_json
 from eartune.report import RunResult, write_result
@@ -47,17 +46,15 @@ def make_cell(context: RunContext, plan: CellPlan, keys: CellKeys) -> bool:
                 raise
             context.progress.console.print(f"{plan.cell.name} failed:\n{traceback.format_exc()}", markup=False)
             return False
-        finally:
-            give_memory_back()
     return True
 
 
 def look_for_claims(context: RunContext, plan: CellPlan, keys: CellKeys) -> None:
     """Raise TakenError, before a model is loaded, if another process trains the first stage that is not finished."""
-    for stage in stage_folders(context.folder, plan, keys):
-        if not stage.is_finished:
-            with context.claims.hold(stage.path.name):
-                return
+    unfinished = (stage for stage in stage_folders(context.folder, plan, keys) if not stage.is_finished)
+    stage = next(unfinished, None)
+    if stage is not None and not context.claims.is_free(stage.path.name):
+        raise TakenError(stage.path.name)
 
 
 def write_plan(

@@ -175,7 +175,6 @@ def with_transcripts(
     show = context.watch(f"{name}: transcribing recordings")
     with nullcontext() if path.is_file() else context.claims.hold(f"{transcription.key}-{path.stem}"):
         texts = transcribe(examples, recogniser, path, context.name_of, show)
-    give_memory_back()  # of the recogniser, before another model is loaded
     read = normalize_spoken_text if transcription.normalize else str
     return tuple(replace(example, transcript=read(text)) for example, text in zip(examples, texts, strict=True))
 
@@ -190,6 +189,7 @@ def train_model(context: RunContext, plan: CellPlan, keys: CellKeys, n_stages: i
     from eartune.training.trainer import load_weights
 
     experiment = context.experiment
+    give_memory_back()  # of the model before this one
     model = load(experiment.architecture)
     if plan.stages and experiment.training.lora is not None:
         model.lora.add(experiment.training.lora, plan.cell.seed)

@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,19 @@ PACKAGES = ("eartune", "torch", "transformers", "peft", "accelerate", "numpy", "
 
 def made_with() -> dict[str, Any]:
     """Return date, versions, machine, peak memory and commits, but no name of a machine or of a person."""
+    now = {"date": datetime.now(UTC).date().isoformat(), "peak_memory_gb": round(peak_memory_gb(), 2)}
+    return now | _of_this_process(Path.cwd())
+
+
+@cache
+def _of_this_process(folder: Path) -> dict[str, Any]:
+    """What does not change while a process runs: the code that it has loaded is of the commit at its start."""
     return {
-        "date": datetime.now(UTC).date().isoformat(),
         "python": platform.python_version(),
         "packages": {name: found for name in PACKAGES if (found := installed_version(name))},
         "machine": {"system": platform.system(), "processor": _processor(), "cores": os.cpu_count()},
-        "peak_memory_gb": round(peak_memory_gb(), 2),
         "commit": source_commit(),
-        "user_commit": user_commit(Path.cwd()),
+        "user_commit": user_commit(folder),
     }
 
 
