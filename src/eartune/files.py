@@ -97,6 +97,17 @@ def disk_fault(error: BaseException, folder: Path) -> str | None:
     return None
 
 
+@contextmanager
+def disk_faults_as_sentences(folder: Path) -> Iterator[None]:
+    """Raise InputError with a sentence for an error inside the block for which the disk of the folder is to blame."""
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, InputError) and (fault := disk_fault(error, folder)) is not None:
+            raise InputError(fault) from error
+        raise
+
+
 def remove(path: Path) -> None:
     """Remove a file, or a folder with all that is in it; nothing happens where there is none."""
     if path.is_dir() and not path.is_symlink():

@@ -29,6 +29,7 @@ from eartune.experiments.plan import CellPlan, Pools, plan_cells, read_pools
 from eartune.experiments.progress import RunProgress
 from eartune.experiments.resources import WHAT_THERE_IS, Resources
 from eartune.experiments.workers import Died, Slot, slots_of
+from eartune.files import disk_faults_as_sentences
 from eartune.report import RunResult, read_results, write_report, write_result
 from eartune.run_folder import ModelState, RunFolder, RunsFolder
 
@@ -59,6 +60,14 @@ def run(
     A model that fails is tried once more, after the others, and then recorded as failed. Raises InputError for a fault
     of the input, or of the disk.
     """
+    with disk_faults_as_sentences(runs / experiment.name):
+        return make_and_report(experiment, data, runs, console, resources)
+
+
+def make_and_report(
+    experiment: Experiment, data: Path, runs: Path, console: Console, resources: Resources
+) -> RunOutcome:
+    """Make every model that is not finished, and write the report."""
     runs_folder = RunsFolder(runs)
     folder, index = runs_folder.run(experiment.name), RecordingIndex(runs_folder.recordings)
     pools = read_pools_and_speak(experiment, Source(data, runs_folder.speech, index=index), console)
