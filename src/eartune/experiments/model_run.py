@@ -20,7 +20,7 @@ from eartune.data.recording_index import RecordingIndex
 from eartune.evaluation.metrics import Answered, Score, evaluate
 from eartune.experiments.experiment import Experiment
 from eartune.experiments.keys import CellKeys
-from eartune.experiments.plan import CellPlan, Pools
+from eartune.experiments.plan import TOKENS_OF_AN_ANSWER, TOKENS_TO_LOAD, CellPlan, Pools, work_of
 from eartune.experiments.process_memory import give_memory_back, peak_memory_gb
 from eartune.experiments.progress import Shows
 from eartune.files import write_json
@@ -369,12 +369,12 @@ def cell_units(plan: CellPlan, pools: Pools) -> float:
 
 
 def train_units(stage: Stage) -> float:
-    """Return the estimated work for a stage in tokens: 120 for each row and 25 for each second, in every epoch."""
+    """Return the estimated work for a stage in tokens."""
     spoken = [example.recording for example in stage.most_examples if example.modality is Modality.SPEECH]
     seconds = sum(recording.seconds for recording in spoken if recording is not None)
-    return stage.epochs * (120 * len(stage.most_examples) + 25 * seconds)
+    return work_of(stage.epochs, len(stage.most_examples), seconds)
 
 
 def decode_units(pools: Pools) -> float:
-    """Return the estimated work for the test in tokens: 180 for each answer, 9,000 for loading and listening check."""
-    return 9000 + 180 * len(pools.test)
+    """Return the estimated work for the test in tokens, with loading and the listening check."""
+    return TOKENS_TO_LOAD + TOKENS_OF_AN_ANSWER * len(pools.test)
