@@ -29,6 +29,7 @@ from eartune.run_folder import RunFolder, StageFolder
 from eartune.settings import Component, Decoding
 from eartune.tasks.prediction import Prediction
 from eartune.training.schemes import SELF, Stage
+from eartune.training.tracking import Tracking
 
 if TYPE_CHECKING:
     from eartune.models.audio_llm import AudioLLM
@@ -52,6 +53,8 @@ class RunContext:
     claims: Claims
     """What this process works on, so that no other one does."""
     progress: Shows
+    tracking: Tracking | None = None
+    """The tracker that gets the losses of every stage; None sends them nowhere."""
 
     def encoder_cache(self) -> "EncoderCache":
         """Return the run's cache of encoder states."""
@@ -244,7 +247,9 @@ def train_one_stage(
     snapshots = Snapshots(stage.average, lambda step: save_weights(model, folder.snapshot(step)))
     hearing = hearing_watch(context, stage, rows, log, title)
     settings, callbacks = context.experiment.training, [snapshots, *([hearing] if hearing else [])]
-    seconds = train_stage(model, stage, make_row, settings, plan.cell.seed, folder.path, log, callbacks)
+    tracked = None if context.tracking is None else context.tracking.stage(plan.cell.name, stage.name)
+    with nullcontext() if tracked is None else tracked.opened():
+        seconds = train_stage(model, stage, make_row, settings, plan.cell.seed, folder.path, log, callbacks, tracked)
     if stage.average > 1:
         write_average(folder.snapshots, folder.weights)
         load_weights(model, folder.weights)
