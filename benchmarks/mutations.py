@@ -862,6 +862,49 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "if False:",
         "tests/unit/experiments/test_keys.py",
     ),
+    # --- several GPUs
+    (
+        "the longest work is not first",
+        "src/eartune/experiments/schedule.py",
+        "key=lambda task: -task.seconds(finished)",
+        "key=lambda task: task.seconds(finished)",
+        "tests/unit/experiments/test_schedule.py",
+    ),
+    (
+        "a stage that is being trained is taken",
+        "src/eartune/experiments/schedule.py",
+        "if not any(key in in_training for key in task.unfinished(finished)[:1]):",
+        "if True:",
+        "tests/unit/experiments/test_schedule.py::test_a_stage_that_another_worker_trains_is_waited_for",
+    ),
+    (
+        "every GPU of a model has all moments",
+        "src/eartune/training/memory_estimate.py",
+        'optimizer=trained * (12 if training.optimizer == "adamw" else 2) / gpus',
+        'optimizer=trained * (12 if training.optimizer == "adamw" else 2)',
+        "tests/unit/training/test_memory_estimate.py",
+    ),
+    (
+        "seconds of another machine count as measured here",
+        "src/eartune/experiments/measured.py",
+        " and _made_here(model)",
+        "",
+        "tests/unit/experiments/test_measured.py",
+    ),
+    (
+        "stages share one run of a tracker",
+        "src/eartune/training/tracking.py",
+        "                tracker.finish()",
+        "                pass",
+        "tests/unit/training/test_tracking.py::test_wandb_gets_the_losses_in_a_run_for_each_stage",
+    ),
+    (
+        "losses go to Kubeflow unasked",
+        "src/eartune/training/trainer.py",
+        "    arguments.report_to = [] if tracked is None else [tracked.tracker]",
+        "    pass",
+        "tests/unit/training/test_tracking.py::test_unasked_nothing_is_sent_anywhere",
+    ),
 )
 
 

@@ -3,12 +3,15 @@
 import shutil
 from contextlib import suppress
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.table import Table
 
 from eartune.cli.console import console as terminal
 from eartune.cli.licences import show_licences
 from eartune.cli.options import DataRoot, ExperimentFile, RunsRoot
+from eartune.cli.work_plan import memory_sentence, pace_of, print_work_plan
 from eartune.data.budget import describe
 from eartune.data.corpora import Source
 from eartune.data.recording_index import RecordingIndex
@@ -19,16 +22,32 @@ from eartune.experiments.plan import CellPlan, Pools, StageFigures, figures, pla
 from eartune.models.size_from_config import size_of
 from eartune.run_folder import RunsFolder
 from eartune.training.disk_estimate import DiskEstimate, disk_estimate
+from eartune.training.gpus import gpu_named
 from eartune.training.memory_estimate import Footprint
 from eartune.wording import counted
 
 
-def check(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsRoot = Path("runs")) -> None:
+def check(
+    experiment: ExperimentFile,
+    gpus: Annotated[
+        int | None, typer.Option("--gpus", min=1, help="How many GPUs there are: plan who makes which model when.")
+    ] = None,
+    gpu: Annotated[
+        str | None, typer.Option("--gpu", help="Their kind, such as H100, for a forecast; else what was measured here.")
+    ] = None,
+    gpus_per_model: Annotated[
+        int, typer.Option("--gpus-per-model", min=1, help="How many of them train one model together.")
+    ] = 1,
+    price: Annotated[float | None, typer.Option("--price", min=0, help="The price of one GPU for an hour.")] = None,
+    data: DataRoot = Path("data"),
+    runs: RunsRoot = Path("runs"),
+) -> None:
     """Print what a run would do: stages, examples, hours, steps, trainable parameters, memory, disk.
 
     Example: eartune check experiments/demo.yaml
     """
     settings = read_experiment(experiment)
+    kind = None if gpu is None else gpu_named(gpu)
     runs_folder = RunsFolder(runs)
     index = RecordingIndex(runs_folder.recordings)
     pools = read_pools(settings, Source(data, runs_folder.speech, may_write=False, index=index))
@@ -47,13 +66,13 @@ def check(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsR
         highlight=False,
     )
     console.print(resolution(pools))
-    found = {plan.cell.name: [figures(stage, settings) for stage in plan.stages] for plan in plans}
+    found = {plan.cell.name: [figures(stage, settings, gpus_per_model) for stage in plan.stages] for plan in plans}
     console.print(stage_table(plans, found))
     footprints = [stage.footprint for stages in found.values() for stage in stages]
     if footprints:
         largest = max(footprints, key=lambda footprint: footprint.total)
-        console.print(memory_table(largest))
-        console.print(f"the smallest GPU that holds it: {largest.gpu}", highlight=False)
+        console.print(memory_table(largest, gpus_per_model))
+        console.print(memory_sentence(largest, kind, gpus_per_model), highlight=False)
     keys = Keys(settings, pools, settings.architecture.checkpoint)
     size, stages = size_of(settings.architecture), distinct_stages(plans, keys)
     disk = disk_estimate(size, stages, pools.test, settings.architecture, settings.training)
@@ -63,6 +82,9 @@ def check(experiment: ExperimentFile, data: DataRoot = Path("data"), runs: RunsR
             "augment: recordings change at each showing, so that such stages encode them in every epoch and do not use "
             "the encoder cache"
         )
+    if gpus is not None or gpu is not None or price is not None:
+        pace = pace_of(settings, pools, runs, kind, gpus_per_model)
+        print_work_plan(console, plans, keys, pace, gpus or gpus_per_model, price)
     steps, shared = shared_steps(plans, keys)
     saved = f"; {shared} of them are skipped, as equal stages are trained once" if shared else ""
     console.print(
@@ -110,10 +132,11 @@ def stage_table(plans: tuple[CellPlan, ...], found: dict[str, list[StageFigures]
     return table
 
 
-def memory_table(footprint: Footprint) -> Table:
+def memory_table(footprint: Footprint, gpus_per_model: int = 1) -> Table:
     """Return a table of memory with a row for each component, for activations, and for the sum."""
     table = Table(box=None, pad_edge=False)
-    for title in ("memory of the largest stage", "parameters", "trained", "weights", "gradients", "optimizer"):
+    where = "memory of the largest stage" + ("" if gpus_per_model == 1 else f", on each of {gpus_per_model} GPUs")
+    for title in (where, "parameters", "trained", "weights", "gradients", "optimizer"):
         table.add_column(title, justify="left" if title.startswith("memory") else "right", no_wrap=True)
     for component, part in footprint.parts.items():
         sizes = (part.weights, part.gradients, part.optimizer)

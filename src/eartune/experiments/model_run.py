@@ -20,7 +20,7 @@ from eartune.data.recording_index import RecordingIndex
 from eartune.evaluation.metrics import Answered, Score, evaluate
 from eartune.experiments.experiment import Experiment
 from eartune.experiments.keys import CellKeys
-from eartune.experiments.plan import CellPlan, Pools
+from eartune.experiments.plan import TOKENS_OF_AN_ANSWER, TOKENS_TO_LOAD, CellPlan, Pools, work_of
 from eartune.experiments.process_memory import give_memory_back, peak_memory_gb
 from eartune.experiments.progress import Shows
 from eartune.files import write_json
@@ -29,6 +29,7 @@ from eartune.run_folder import RunFolder, StageFolder
 from eartune.settings import Component, Decoding
 from eartune.tasks.prediction import Prediction
 from eartune.training.schemes import SELF, Stage
+from eartune.training.tracking import Tracking
 
 if TYPE_CHECKING:
     from eartune.models.audio_llm import AudioLLM
@@ -52,6 +53,8 @@ class RunContext:
     claims: Claims
     """What this process works on, so that no other one does."""
     progress: Shows
+    tracking: Tracking | None = None
+    """The tracker that gets the losses of every stage; None sends them nowhere."""
 
     def encoder_cache(self) -> "EncoderCache":
         """Return the run's cache of encoder states."""
@@ -244,7 +247,9 @@ def train_one_stage(
     snapshots = Snapshots(stage.average, lambda step: save_weights(model, folder.snapshot(step)))
     hearing = hearing_watch(context, stage, rows, log, title)
     settings, callbacks = context.experiment.training, [snapshots, *([hearing] if hearing else [])]
-    seconds = train_stage(model, stage, make_row, settings, plan.cell.seed, folder.path, log, callbacks)
+    tracked = None if context.tracking is None else context.tracking.stage(plan.cell.name, stage.name)
+    with nullcontext() if tracked is None else tracked.opened():
+        seconds = train_stage(model, stage, make_row, settings, plan.cell.seed, folder.path, log, callbacks, tracked)
     if stage.average > 1:
         write_average(folder.snapshots, folder.weights)
         load_weights(model, folder.weights)
@@ -369,12 +374,12 @@ def cell_units(plan: CellPlan, pools: Pools) -> float:
 
 
 def train_units(stage: Stage) -> float:
-    """Return the estimated work for a stage in tokens: 120 for each row and 25 for each second, in every epoch."""
+    """Return the estimated work for a stage in tokens."""
     spoken = [example.recording for example in stage.most_examples if example.modality is Modality.SPEECH]
     seconds = sum(recording.seconds for recording in spoken if recording is not None)
-    return stage.epochs * (120 * len(stage.most_examples) + 25 * seconds)
+    return work_of(stage.epochs, len(stage.most_examples), seconds)
 
 
 def decode_units(pools: Pools) -> float:
-    """Return the estimated work for the test in tokens: 180 for each answer, 9,000 for loading and listening check."""
-    return 9000 + 180 * len(pools.test)
+    """Return the estimated work for the test in tokens, with loading and the listening check."""
+    return TOKENS_TO_LOAD + TOKENS_OF_AN_ANSWER * len(pools.test)

@@ -20,6 +20,8 @@ from eartune.training.memory_estimate import Footprint, footprint
 from eartune.training.schemes import SELF, Asking, Stage
 
 ALIGN = "align"
+TOKENS_TO_LOAD, TOKENS_OF_AN_ANSWER = 9000, 180
+"""The work of loading and checking a model, and of an answer to the test, as tokens of training that take as long."""
 HELD_OUT = 32
 """The most recordings on which the word error rate is measured; they are half of the recordings if these are few."""
 
@@ -112,8 +114,8 @@ def plan_cells(experiment: Experiment, pools: Pools) -> tuple[CellPlan, ...]:
     return tuple(_plan_cell(experiment, pools, cell) for cell in experiment.cells())
 
 
-def figures(stage: Stage, experiment: Experiment) -> StageFigures:
-    """Compute the numbers of one stage."""
+def figures(stage: Stage, experiment: Experiment, gpus: int = 1) -> StageFigures:
+    """Compute the numbers of one stage, and its memory on each of the GPUs that train one model together."""
     size = size_of(experiment.architecture)
     speech = [example for example in stage.most_examples if example.modality is Modality.SPEECH]
     seconds = sum(example.recording.seconds for example in speech if example.recording is not None)
@@ -123,7 +125,7 @@ def figures(stage: Stage, experiment: Experiment) -> StageFigures:
         speech_hours=seconds / 3600,
         epochs=stage.epochs,
         steps=steps_of(stage, experiment.training.batch_size),
-        footprint=footprint(size, stage, experiment.architecture, experiment.training, experiment.task),
+        footprint=footprint(size, stage, experiment.architecture, experiment.training, experiment.task, gpus),
     )
 
 
@@ -132,6 +134,11 @@ def steps_of(stage: Stage, batch_size: int) -> int:
     n_speech = sum(example.modality is Modality.SPEECH for example in stage.most_examples)
     n_text = len(stage.most_examples) - n_speech
     return stage.epochs * (math.ceil(n_text / batch_size) + math.ceil(n_speech / batch_size))
+
+
+def work_of(epochs: int, rows: int, seconds: float) -> float:
+    """Return the estimated work of a stage in tokens: 120 for each row and 25 for each second, in every epoch."""
+    return epochs * (120 * rows + 25 * seconds)
 
 
 def _real(path: Path) -> str:

@@ -26,10 +26,16 @@ def _of_this_process(folder: Path) -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "packages": {name: found for name in PACKAGES if (found := installed_version(name))},
-        "machine": {"system": platform.system(), "processor": _processor(), "cores": os.cpu_count()},
+        "machine": machine(),
         "commit": source_commit(),
         "user_commit": user_commit(folder),
     }
+
+
+@cache
+def machine() -> dict[str, Any]:
+    """Return the kind of this machine."""
+    return {"system": platform.system(), "processor": _processor(), "cores": os.cpu_count()}
 
 
 def installed_version(package: str) -> str | None:

@@ -81,7 +81,7 @@ def simulate(tasks: Sequence[Task], n_workers: int, finished: Collection[str] = 
     """Return who does what when if `n_workers` equal workers make all models; `finished` are keys of stages.
 
     A worker goes on with its model until that is decoded. Free workers take what `next_task` says, those with lower
-    numbers first.
+    numbers first; one alone takes the tasks as they come, as it ends at the same time in any order.
     """
     waiting, done, free = list(tasks), set(finished), list(range(n_workers))
     running: list[tuple[float, int, Task, str | None]] = []  # when a worker ends which piece of which task
@@ -93,9 +93,13 @@ def simulate(tasks: Sequence[Task], n_workers: int, finished: Collection[str] = 
         pieces.append(Piece(worker, task.name, stage, now, end))
         heapq.heappush(running, (end, worker, task, stage))
 
+    def take() -> Task | None:
+        in_training = {stage for *_, stage in running if stage is not None}
+        return next_task(waiting if n_workers > 1 else waiting[:1], done, in_training)
+
     now = 0.0
     while waiting or running:
-        while free and (task := next_task(waiting, done, {stage for *_, stage in running if stage is not None})):
+        while free and (task := take()):
             waiting.remove(task)
             begin(heapq.heappop(free), task, now)
         now, worker, task, stage = heapq.heappop(running)

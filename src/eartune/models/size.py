@@ -46,6 +46,8 @@ class Size:
     """Bytes of activations, in bfloat16 and without attention matrices, that the decoder keeps of one token."""
     state_bytes: int
     """Bytes of activations, in bfloat16, that the encoder keeps of one of its positions."""
+    experts: int = 0
+    """The number of parameters of experts that one token is multiplied with, where the decoder is a mixture of them."""
     states: Rate = Rate(50)
     """Positions of the encoder that a clip takes."""
     tokens: Rate = Rate(25)

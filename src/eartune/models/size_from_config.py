@@ -49,9 +49,18 @@ def size_of_config(family_name: Family, config: Any) -> Size:
         lora_outputs=sum(layer.out_features for layer in wrapped),
         token_bytes=decoder_bytes_per_token(decoder, partial(family.meta_inputs, text)),
         state_bytes=encoder_bytes_per_state(module, components),
+        experts=_experts_of_a_token(decoder, text),
         states=family.states,
         tokens=family.tokens,
     )
+
+
+def _experts_of_a_token(decoder: Any, text: Any) -> int:
+    experts = sum(value.numel() for name, value in decoder.named_parameters() if ".experts." in name)
+    if not experts:
+        return 0
+    chosen = getattr(text, "top_k_experts", None) or text.num_experts_per_tok  # Gemma's name, and Qwen's
+    return int(experts * chosen / text.num_experts)
 
 
 def _config(architecture: Architecture) -> Any:

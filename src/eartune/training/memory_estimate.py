@@ -8,19 +8,9 @@ from eartune.models.architecture import Architecture
 from eartune.models.size import Size
 from eartune.settings import Component, Lora, Training
 from eartune.tasks.task import Task
+from eartune.training.gpus import Gpu, smallest_gpu
 from eartune.training.schemes import Stage
 
-GPUS = {  # memory in GB: some GPUs that have it
-    8: "RTX 4060",
-    12: "RTX 4070",
-    16: "T4, RTX 4080",
-    24: "L4, A10, RTX 4090",
-    32: "RTX 5090",
-    48: "L40S, A6000",
-    80: "A100, H100",
-    141: "H200",
-    192: "B200",
-}
 OVERHEAD = 1.5e9
 """Bytes of the driver, its kernels and the gaps between tensors: an assumption, as no GPU was measured."""
 NF4_BYTES = 0.5 + (1 + 4 / 256) / 64  # 64 weights share a scale of 8 bits, 256 scales one of 32
@@ -46,7 +36,7 @@ class ComponentMemory:
 
 @dataclass(frozen=True)
 class Footprint:
-    """The GPU memory of one stage in bytes."""
+    """The memory of one stage in bytes, on each GPU that trains it."""
 
     parts: dict[Component, ComponentMemory]
     activations: float
@@ -69,12 +59,26 @@ class Footprint:
     @property
     def gpu(self) -> str:
         """Return the name of the smallest GPU that has this much memory."""
-        fitting = [size for size in GPUS if self.total + OVERHEAD <= size * 1e9]
-        return f"{fitting[0]} GB ({GPUS[fitting[0]]})" if fitting else "more than one GPU has"
+        return smallest_gpu(self.total + OVERHEAD)
+
+    def fits(self, gpu: Gpu) -> bool:
+        """Return whether this kind of GPU has this much memory."""
+        return self.total + OVERHEAD <= gpu.memory_gb * 1e9
 
 
-def footprint(size: Size, stage: Stage, architecture: Architecture, training: Training, task: Task) -> Footprint:
-    """Estimate the memory that a stage takes with these settings."""
+def footprint(
+    size: Size,
+    stage: Stage,
+    architecture: Architecture,
+    training: Training,
+    task: Task,
+    gpus: int = 1,
+) -> Footprint:
+    """Estimate the memory that a stage takes with these settings, on each of the GPUs that train one model together.
+
+    Every GPU has all weights and gradients, and a share of the masters and moments, which it steps alone. Each has a
+    micro-batch of its own, so that activations are those of one GPU.
+    """
     width = 4 if architecture.precision == "float32" else 2
     parts = {}
     for component, parameters in size.parameters.items():
@@ -86,9 +90,10 @@ def footprint(size: Size, stage: Stage, architecture: Architecture, training: Tr
             trained=trained,
             weights=(parameters - four_bits + updates) * width + four_bits * NF4_BYTES,
             gradients=trained * width,
-            optimizer=trained * (12 if training.optimizer == "adamw" else 2),
+            optimizer=trained * (12 if training.optimizer == "adamw" else 2) / gpus,
         )
-    float32_gradients = 4 * sum(part.trained for part in parts.values())  # the 8-bit optimizer converts one at a time
+    # the 8-bit optimizer converts one at a time
+    float32_gradients = 4 * sum(part.trained for part in parts.values()) / gpus
     step = float32_gradients if training.optimizer == "adamw" else 0
     return Footprint(parts, activations(size, stage, width, training, task), step)
 

@@ -34,6 +34,7 @@ from eartune.training.distillation import taught_loss
 from eartune.training.micro_batches import limits_of, micro_batches
 from eartune.training.optimizer import make_optimizer
 from eartune.training.schemes import Stage
+from eartune.training.tracking import TrackedStage
 
 GlobalBatch = list[Batch]
 """The micro-batches of one optimizer step."""
@@ -48,11 +49,13 @@ def train_stage(
     folder: Path,
     log: TrainingLog,
     callbacks: Sequence[TrainerCallback] = (),
+    tracked: TrackedStage | None = None,
 ) -> float:
     """Train the stage's trainable components in place and return how many seconds that took in all sessions.
 
-    Training resumes from the last checkpoint in `folder`, if there is one; `callbacks` are called after the log. It
-    runs in one process: several would each train on other global batches, so InputError is raised for them.
+    Training resumes from the last checkpoint in `folder`, if there is one; `callbacks` are called after the log, and a
+    tracker shows the losses of what is `tracked`. It runs in one process: several would each train on other global
+    batches, so InputError is raised for them.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise InputError("eartune trains in one process; start it without torchrun or accelerate launch")
@@ -61,7 +64,7 @@ def train_stage(
         model.recompute_activations()
     plan = plan_batches(stage, settings.batch_size, seed)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # otherwise it warns about each worker process
-    arguments = training_arguments(stage, settings, len(plan), seed, folder)
+    arguments = training_arguments(stage, settings, len(plan), seed, folder, tracked)
     batches = PlannedBatches(plan, make_row, model, settings)
     trainer = StageTrainer(
         log,
@@ -79,8 +82,11 @@ def train_stage(
     return log.seconds
 
 
-def training_arguments(stage: Stage, settings: Training, n_steps: int, seed: int, folder: Path) -> TrainingArguments:
+def training_arguments(
+    stage: Stage, settings: Training, n_steps: int, seed: int, folder: Path, tracked: TrackedStage | None = None
+) -> TrainingArguments:
     """Return the settings of the library's trainer for a stage of `n_steps` optimizer steps."""
+    reporting = {"report_to": "none"} if tracked is None else tracked.arguments
     arguments = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=1,  # the plan holds every epoch
@@ -94,12 +100,13 @@ def training_arguments(stage: Stage, settings: Training, n_steps: int, seed: int
         save_total_limit=1,
         logging_strategy="steps",
         logging_steps=1,
-        report_to="none",
+        **reporting,
         disable_tqdm=True,
         remove_unused_columns=False,
         dataloader_num_workers=n_workers(settings),
         use_cpu=not torch.cuda.is_available(),
     )
+    arguments.report_to = [] if tracked is None else [tracked.tracker]  # the library adds Kubeflow in its jobs, unasked
     arguments._n_gpu = min(1, arguments.n_gpu)  # for several, DataParallel would split a planned batch
     return arguments
 

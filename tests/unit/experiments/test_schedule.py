@@ -61,9 +61,15 @@ def test_what_is_left_for_the_second_worker() -> None:
     assert second == [("mixing", 0, 7), ("mixing", 7, 8), ("untuned", 8, 9), ("text", 9, 10)]
 
 
-def test_one_worker_does_everything_and_shared_stages_once() -> None:
+def test_one_worker_does_everything_in_the_order_given_and_shared_stages_once() -> None:
     schedule = simulate([UNTUNED, TEXT, CURRICULUM, MIXING], 1)
     assert schedule.seconds == schedule.worker_seconds == 4 + 5 + 7 + 4 * 1
+    assert [piece.task for piece in schedule.pieces if piece.stage is None] == [
+        "untuned",
+        "text",
+        "curriculum",
+        "mixing",
+    ]
 
 
 def test_two_curricula_part_after_their_shared_stage() -> None:
@@ -81,7 +87,7 @@ def test_two_curricula_part_after_their_shared_stage() -> None:
 
 def test_what_is_finished_is_not_done_again() -> None:
     schedule = simulate([TEXT, CURRICULUM], 1, finished={"text"})
-    assert [piece.stage for piece in schedule.pieces] == ["speech", None, None]
+    assert [piece.stage for piece in schedule.pieces] == [None, "speech", None]
 
 
 @pytest.mark.parametrize("n_workers", [1, 2, 3, 50])

@@ -6,11 +6,12 @@ import pytest
 
 from eartune.errors import InputError
 from eartune.models.architecture import Architecture
+from eartune.models.families.qwen3_omni import Qwen3Omni
 from eartune.models.registry import FAMILIES
 from eartune.models.size import KNOWN, QWEN2_AUDIO_7B
 from eartune.models.size_from_config import size_of, size_of_config
 from eartune.settings import Component, Lora
-from tiny_models import is_supported, tiny
+from tiny_models import CONFIGS, is_supported, tiny
 
 ENCODER, ADAPTER, LANGUAGE_MODEL = Component
 
@@ -51,6 +52,14 @@ def test_a_folder_is_exactly_as_large_as_the_model_in_it(family: str, tmp_path: 
     model.lora.add(Lora(rank=3), seed=0)
     with_lora, _ = model.components.counts()[LANGUAGE_MODEL]
     assert with_lora - size.parameters[LANGUAGE_MODEL] == 3 * size.lora_features
+
+
+def test_a_token_is_multiplied_with_the_experts_that_it_chooses() -> None:
+    """Two of four experts of 16 hidden units, each with three matrices as wide as the model, in every layer."""
+    config, _ = CONFIGS[Qwen3Omni]()
+    size = size_of_config("qwen3-omni", config)
+    assert size.experts == size.layers * 2 * 3 * 16 * size.width
+    assert QWEN2_AUDIO_7B.experts == 0
 
 
 def test_an_unknown_checkpoint_is_named_with_the_known_ones() -> None:

@@ -11,6 +11,7 @@ from eartune.models.architecture import Architecture
 from eartune.models.size import KNOWN, QWEN2_AUDIO_7B, Rate
 from eartune.settings import Component, Lora, Training
 from eartune.tasks.slu import SluTask
+from eartune.training.gpus import gpu_named
 from eartune.training.memory_estimate import (
     ENOUGH_POSITIONS,
     Footprint,
@@ -169,3 +170,47 @@ def test_what_no_gpu_holds_is_said_so() -> None:
     rows = as_speech(pool(64, 30.0))
     found = footprint(QWEN2_AUDIO_7B, stage(rows, *EVERYTHING), architecture, Training(micro_batch_size=64), SluTask())
     assert found.gpu == "more than one GPU has"
+
+
+@pytest.mark.parametrize(("gpus", "gigabytes"), [(1, 134.4), (2, 84.0), (4, 58.8), (8, 46.2)])
+def test_gpus_that_train_a_model_together_share_masters_and_moments(gpus: int, gigabytes: float) -> None:
+    """16.8 GB of weights and 16.8 of gradients on each, 100.8 of AdamW divided; activations come on top.
+
+    One GPU has its peak in the step, where gradients are in float32.
+    """
+    architecture = Architecture(type="qwen2-audio", checkpoint="pocket")
+    training = Training(micro_batch_size=1)
+    found = footprint(QWEN2_AUDIO_7B, stage(SPEECH, *EVERYTHING), architecture, training, SluTask(), gpus)
+    kept = sum(part.weights + part.gradients + part.optimizer for part in found.parts.values())
+    assert kept / 1e9 == pytest.approx(gigabytes, abs=0.1)
+    if gpus > 1:
+        assert found.total == kept + found.activations
+
+
+def test_the_step_of_a_share_needs_a_share_of_float32_gradients() -> None:
+    architecture = Architecture(type="qwen2-audio", checkpoint="pocket")
+    one, four = (
+        footprint(POCKET, stage(TEXT, LANGUAGE_MODEL), architecture, Training(), SluTask(), gpus) for gpus in (1, 4)
+    )
+    assert four.step == one.step / 4 > 0
+    assert four.activations == one.activations
+
+
+@pytest.mark.parametrize(
+    ("gpus", "training", "name", "fits"),
+    [
+        (1, {}, "H200", False),
+        (4, {}, "H100", True),
+        (2, {}, "H100", False),
+        (2, {"recompute_activations": True}, "H100", False),
+        (2, {"optimizer": "adamw-8bit"}, "H100", True),
+        (1, {"optimizer": "adamw-8bit"}, "H100", True),
+        (1, {"optimizer": "adamw-8bit"}, "L40S", False),
+    ],
+    ids=str,
+)
+def test_which_gpus_hold_all_weights_of_the_7b_model(gpus: int, training: Any, name: str, fits: bool) -> None:
+    architecture = Architecture(type="qwen2-audio", checkpoint="pocket")
+    rows = as_speech(pool(64, 4.0))
+    found = footprint(QWEN2_AUDIO_7B, stage(rows, *EVERYTHING), architecture, Training(**training), SluTask(), gpus)
+    assert found.fits(gpu_named(name)) == fits
