@@ -92,6 +92,7 @@ def run(
     gpus: Sequence[int | str] | None = None,
     workers: int | None = None,
     ray: str | None = None,
+    track: str | None = None,
     console: Console | None = None,
 ) -> RunOutcome:
     """Make every model of an experiment that is not finished, and write its report; an interrupted run is resumed.
@@ -105,6 +106,7 @@ def run(
     workers: how many processes without a GPU make models at the same time. With several workers or GPUs, a program
         must guard its own start by `if __name__ == "__main__":`, as Python's multiprocessing asks for.
     ray: the address of a Ray cluster whose machines make the models; "auto" for the one that runs here.
+    track: a tracker that shows the losses: wandb, mlflow, tensorboard or trackio; none by default.
     console: the rich console for progress, by default the terminal; `Console(quiet=True)` prints nothing.
 
     Returns the run's folder, its results and the names of the models that failed. Raises InputError for a fault in
@@ -123,7 +125,7 @@ def run(
         except ValidationError as error:
             raise InputError(explain(error, settings.name)) from error
     resources = Resources(None if gpus is None else tuple(map(str, gpus)), workers, ray)
-    return run_experiment(settings, Path(data), Path(runs), console or Console(), resources)
+    return run_experiment(settings, Path(data), Path(runs), console or Console(), resources, track)
 
 
 def evaluate(references: References, predictions: Answers, *, task: Task | None = None) -> dict[str, Score]:

@@ -10,6 +10,7 @@ runs/                                RunsFolder
         references.jsonl             the test with its right answers
         report.html  report.md  curve.svg
         headline.txt                 the report's sentences about the cascade, which the terminal shows too
+        tracking/                    what tensorboard shows, if it was asked for
         encoded/<key>.safetensors    what a frozen encoder computed from one recording
         transcripts/<key>/           <recogniser>.jsonl, the test's transcripts for a cascade
         stages/<name>-<key>/         StageFolder, shared by all models that train the same stage
@@ -122,6 +123,11 @@ class RunFolder:
     def read_headline(self) -> str:
         """Return those sentences; empty where there are none."""
         return self.headline.read_text(encoding="utf-8").strip() if self.headline.is_file() else ""
+
+    @property
+    def tracking(self) -> Path:
+        """The folder of what the tracker tensorboard writes."""
+        return self.path / "tracking"
 
     def transcripts(self, key: str, recogniser: str) -> Path:
         """Return the file of the test's transcripts by one recogniser, "self" or a name on the hub."""

@@ -25,7 +25,7 @@ NEEDS_TORCH = (
         "training.trainer",
         "inference",
     ),
-    *("experiments.finished_model", "export"),
+    *("experiments.finished_model", "experiments.preloaded", "export"),
 )
 MODULES = [".".join(path.relative_to(SRC).with_suffix("").parts) for path in (SRC / "eartune").rglob("*.py")]
 LIGHT = sorted(

@@ -21,6 +21,12 @@ Workers = Annotated[int | None, typer.Option(min=1, help="Processes without a GP
 Ray = Annotated[
     str | None, typer.Option(metavar="ADDRESS", help="A Ray cluster that makes the models; auto: the one here.")
 ]
+Track = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TRACKER", help="Show losses by wandb, mlflow, tensorboard or trackio; nothing is sent by default."
+    ),
+]
 
 
 def run(
@@ -30,6 +36,7 @@ def run(
     gpus: Gpus = None,
     workers: Workers = None,
     ray: Ray = None,
+    track: Track = None,
 ) -> None:
     """Train, decode, score and report every model that is not finished; run it again to resume.
 
@@ -44,7 +51,9 @@ def run(
     settings = read_experiment(experiment)
     show_licences(settings, console)
     named = None if gpus is None else [gpu.strip() for gpu in gpus.split(",")]
-    outcome = run_experiment(settings, data=data, runs=runs, gpus=named, workers=workers, ray=ray, console=console)
+    outcome = run_experiment(
+        settings, data=data, runs=runs, gpus=named, workers=workers, ray=ray, track=track, console=console
+    )
     results = outcome.results
     if headline := outcome.folder.read_headline():
         console.print(headline, markup=False, highlight=False)

@@ -8,30 +8,27 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any
 
-from eartune.claims import Claims
 from eartune.errors import InputError
-from eartune.experiments.cell import make_cell
 from eartune.experiments.grid import KeyedPlan
 from eartune.experiments.model_run import RunContext
 from eartune.experiments.plan import figures
 from eartune.experiments.progress import RunProgress
 from eartune.experiments.resources import Resources
-from eartune.experiments.workers import Died, Reports, Slot, show
+from eartune.experiments.workers import Work, WorkerDiedError, show
 
 CONNECT_SECONDS = 10.0
 
 
-def ray_slots(resources: Resources, context: RunContext, models: Mapping[str, KeyedPlan]) -> list[Slot]:
+def ray_slots(resources: Resources, context: RunContext, models: Mapping[str, KeyedPlan]) -> list["RaySlot"]:
     """Return as many slots as the cluster has room for: one a GPU, or one a machine if it has none."""
     ray = connected(resources)
     there, n_machines = ray.cluster_resources(), sum(node["Alive"] for node in ray.nodes())
     needs = {"max_retries": 0} | needs_of(resources, context, models, there, n_machines)
     n_slots = int(there["GPU"] // needs["num_gpus"]) if "num_gpus" in needs else resources.workers or n_machines
-    shared = context.experiment, context.pools, context.folder, context.index, context.name_of
-    work, reports = ray.put((shared, dict(models))), reports_on_this_machine(ray)
-    make, width = ray.remote(**needs)(_make), context.progress.console.width
+    work, reports = ray.put(Work.of(context, models)), reports_on_this_machine(ray)
+    make = ray.remote(**needs)(_make)
     names = (f"Ray {number}" for number in range(1, min(n_slots, len(models)) + 1))
-    return [RaySlot(ray, name, make, (work, reports, width), reports) for name in names]
+    return [RaySlot(ray, name, make, work, reports) for name in names]
 
 
 def connected(resources: Resources) -> Any:
@@ -79,7 +76,7 @@ def reports_on_this_machine(ray: Any) -> Any:
 class RaySlot:
     """A place for one model at a time on some machine of the cluster."""
 
-    def __init__(self, ray: Any, name: str, make: Any, work: tuple[Any, ...], reports: Any) -> None:
+    def __init__(self, ray: Any, name: str, make: Any, work: Any, reports: Any) -> None:
         self.ray = ray
         self.name = name
         self.make = make
@@ -90,7 +87,8 @@ class RaySlot:
     def start(self, model: str) -> "Future[bool]":
         """Let Ray run the task of a model."""
         found: Future[bool] = Future()
-        self.task = self.make.remote([self.work], self.name, model)  # in a list, so that it is loaded once a process
+        own = [self.work, self.reports]  # in a list, so that Ray does not load the work anew for each model
+        self.task = self.make.remote(own, self.name, model)
 
         def end(done: "Future[bool]") -> None:
             error = done.exception()
@@ -99,7 +97,7 @@ class RaySlot:
             elif isinstance(error, self.ray.exceptions.RayTaskError):
                 found.set_exception(error.cause)
             elif isinstance(error, self.ray.exceptions.RayError):
-                found.set_exception(Died(str(error)))
+                found.set_exception(WorkerDiedError(str(error)))
             else:
                 found.set_exception(error)
 
@@ -131,21 +129,18 @@ class _End:
         self.reports.put_nowait((self.worker, *message))
 
 
-_loaded: dict[str, tuple[tuple[Any, ...], Mapping[str, KeyedPlan]]] = {}
+_loaded: dict[str, Work] = {}
 
 
-def _make(work: list[tuple[Any, Any, int]], worker: str, model: str) -> bool:
+def _make(own: list[Any], worker: str, model: str) -> bool:
     """Make a model, as a task on some machine."""
     import ray
 
     from eartune.before_torch import before_torch
 
     before_torch()
-    ((stored, reports, width),) = work
-    if stored.hex() not in _loaded:
+    work, reports = own
+    if work.hex() not in _loaded:
         _loaded.clear()
-        _loaded[stored.hex()] = ray.get(stored)
-    (experiment, pools, folder, index, name_of), models = _loaded[stored.hex()]
-    told = Reports(_End(reports, worker), width)
-    context = RunContext(experiment, pools, folder, index, name_of, Claims(folder.claims), told)
-    return make_cell(context, *models[model])
+        _loaded[work.hex()] = ray.get(work)
+    return _loaded[work.hex()].make(model, _End(reports, worker))

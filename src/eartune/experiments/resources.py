@@ -1,5 +1,7 @@
 """What a run may compute with: GPUs of this machine, processes without one, or machines of a cluster."""
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from eartune.errors import InputError
@@ -29,3 +31,42 @@ class Resources:
 
 
 WHAT_THERE_IS = Resources()
+
+
+@dataclass(frozen=True)
+class Device:
+    """What one worker computes with."""
+
+    name: str
+    """Its name in the progress."""
+    environment: Mapping[str, str]
+    """The environment variables that give it its GPU."""
+    threads: int | None = None
+    """The number of threads on a CPU; None leaves it to torch."""
+
+
+def devices_of(resources: Resources) -> list[Device]:
+    """Return what each worker computes with: a GPU for each that is named or there, or a share of the cores."""
+    if resources.workers is not None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        threads = None if resources.workers == 1 else max(1, cores // resources.workers)
+        no_gpu = {"CUDA_VISIBLE_DEVICES": ""}
+        return [Device(f"worker {number}", no_gpu, threads) for number in range(1, resources.workers + 1)]
+    there = gpus_here()
+    gpus = there if resources.gpus is None else resources.gpus
+    if (missing := [gpu for gpu in gpus if gpu.isdigit() and gpu not in there]) or (gpus and not there):
+        has = f"has {', '.join(there)}" if there else "has none that torch can use"
+        raise InputError(f"there is no GPU {', '.join(missing or gpus)}: this machine {has}; eartune doctor says more")
+    if not gpus:
+        return [Device("", {})]
+    return [Device(f"GPU {gpu}", {"CUDA_VISIBLE_DEVICES": str(gpu)}) for gpu in gpus]
+
+
+def gpus_here() -> tuple[str, ...]:
+    """Return the GPUs that this process may use, as CUDA numbers or names them."""
+    import torch
+
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return tuple(name.strip() for name in named.split(",") if name.strip())
+    return tuple(map(str, range(torch.cuda.device_count())))

@@ -28,10 +28,12 @@ from eartune.experiments.model_run import RunContext, cell_units, stage_folders
 from eartune.experiments.plan import CellPlan, Pools, plan_cells, read_pools
 from eartune.experiments.progress import RunProgress
 from eartune.experiments.resources import WHAT_THERE_IS, Resources
-from eartune.experiments.workers import Died, Slot, slots_of
+from eartune.experiments.slots import Slot, slots_of
+from eartune.experiments.workers import WorkerDiedError
 from eartune.files import disk_faults_as_sentences
 from eartune.report import RunResult, read_results, write_report, write_result
 from eartune.run_folder import ModelState, RunFolder, RunsFolder
+from eartune.training.tracking import tracking_of
 
 REPORT = "report"
 """The name of the claim of whoever writes the files that all models share."""
@@ -53,23 +55,30 @@ class RunOutcome:
 
 
 def run(
-    experiment: Experiment, data: Path, runs: Path, console: Console, resources: Resources = WHAT_THERE_IS
+    experiment: Experiment,
+    data: Path,
+    runs: Path,
+    console: Console,
+    resources: Resources = WHAT_THERE_IS,
+    track: str | None = None,
 ) -> RunOutcome:
     """Make every model that is not finished, and write the report; to resume after an interruption, call it again.
 
-    A model that fails is tried once more, after the others, and then recorded as failed. Raises InputError for a fault
+    A model that fails is tried once more, after the others, and then recorded as failed. `track` names a tracker that
+    shows the losses of each stage. Raises InputError for a fault
     of the input, or of the disk.
     """
     with disk_faults_as_sentences(runs / experiment.name):
-        return make_and_report(experiment, data, runs, console, resources)
+        return make_and_report(experiment, data, runs, console, resources, track)
 
 
 def make_and_report(
-    experiment: Experiment, data: Path, runs: Path, console: Console, resources: Resources
+    experiment: Experiment, data: Path, runs: Path, console: Console, resources: Resources, track: str | None
 ) -> RunOutcome:
     """Make every model that is not finished, and write the report."""
     runs_folder = RunsFolder(runs)
     folder, index = runs_folder.run(experiment.name), RecordingIndex(runs_folder.recordings)
+    tracking = tracking_of(track, experiment.name, folder.tracking)
     pools = read_pools_and_speak(experiment, Source(data, runs_folder.speech, index=index), console)
     plans = plan_cells(experiment, pools)
     examine_recordings(plans, pools, index, console)
@@ -89,7 +98,7 @@ def make_and_report(
         folder.write_model_names(names)
     try:
         with RunProgress(console, sum(cell_units(plan, pools) for plan, _ in open_ones)) as progress:
-            context = RunContext(experiment, pools, folder, index, name_of, claims, progress)
+            context = RunContext(experiment, pools, folder, index, name_of, claims, progress, tracking)
             failed = make_models(context, open_ones, resources, progress)
     finally:
         if any(model.path.name in names for model in folder.models_with_a_result()):
@@ -144,7 +153,7 @@ def note_outcome(
             say(f"{name} will be tried once more")
     except TakenError as error:
         grid.taken(name, error)
-    except Died:
+    except WorkerDiedError:
         slot.renew()
         if grid.failed_once(name):
             say(f"{name}: the process that made it died; another goes on with it")

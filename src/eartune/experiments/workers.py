@@ -1,4 +1,4 @@
-"""Where models are made: in this process, or in worker processes of this machine, each with its own GPU.
+"""Worker processes of this machine, each with its own GPU or share of the cores.
 
 A worker is told the name of a model, makes it, and says what became of it. All else it knows from the beginning.
 """
@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from typing import Any, Protocol
@@ -18,90 +18,52 @@ from typing import Any, Protocol
 from rich.console import Console
 
 from eartune.claims import Claims
-from eartune.errors import InputError
 from eartune.experiments.cell import make_cell
 from eartune.experiments.grid import KeyedPlan
 from eartune.experiments.model_run import RunContext
 from eartune.experiments.progress import RunProgress
-from eartune.experiments.resources import Resources
+from eartune.experiments.resources import Device
 
 SECONDS_BETWEEN_MESSAGES = 0.5
 
 PRELOADED = "eartune.experiments.preloaded"
 
-Died = BrokenProcessPool
+WorkerDiedError = BrokenProcessPool
 """What the future of a model raises whose process died."""
 
 
-class Slot(Protocol):
-    """A place where one model at a time is made."""
-
-    name: str
-
-    def start(self, model: str) -> "Future[bool]":
-        """Begin to make a model; the future says whether it finished, or raises what ended the work.
-
-        It raises TakenError if another process has claimed the work, and `Died` if the process that did it is gone.
-        """
-
-    def relay(self, progress: RunProgress) -> None:
-        """Show what the worker reported since the last call."""
-
-    def renew(self) -> None:
-        """Replace a worker that died."""
-
-    def stop(self) -> None:
-        """End the worker at once, whatever it does; what it has saved stays."""
-
-
 @dataclass(frozen=True)
-class Device:
-    """What one worker computes with."""
+class Work:
+    """What a worker knows from the beginning: all that the models of a run share, and their plans."""
 
-    name: str
-    """Its name in the progress."""
-    environment: Mapping[str, str]
-    """The environment variables that give it its GPU."""
-    threads: int | None = None
-    """The number of threads on a CPU; None leaves it to torch."""
+    shared: Mapping[str, Any]
+    """The fields of `RunContext` but for those that a process has for itself."""
+    models: Mapping[str, KeyedPlan]
+    width: int
+    """The width of the terminal, in characters."""
 
+    @classmethod
+    def of(cls, context: RunContext, models: Mapping[str, KeyedPlan]) -> "Work":
+        """Return the work of a run, which can be sent to other processes."""
+        own = {"claims", "progress"}
+        shared = {one.name: getattr(context, one.name) for one in fields(context) if one.name not in own}
+        return cls(shared, dict(models), context.progress.console.width)
 
-class ThisProcess:
-    """The slot of a run without workers: models are made at once, in this process."""
-
-    name = ""
-
-    def __init__(self, context: RunContext, models: Mapping[str, KeyedPlan]) -> None:
-        self.context = context
-        self.models = models
-
-    def start(self, model: str) -> "Future[bool]":
-        """Make a model, and return a future that is done."""
-        future: Future[bool] = Future()
-        try:
-            future.set_result(make_cell(self.context, *self.models[model]))
-        except Exception as error:
-            future.set_exception(error)
-        return future
-
-    def relay(self, progress: RunProgress) -> None:
-        """Do nothing: this process shows its progress itself."""
-
-    def renew(self) -> None:
-        """Do nothing: this process cannot outlive itself."""
-
-    def stop(self) -> None:
-        """Do nothing: there is no other process."""
+    def make(self, model: str, told: "Told") -> bool:
+        """Make a model in this process, reporting to `told`; return whether it finished."""
+        claims = Claims(self.shared["folder"].claims)
+        return make_cell(
+            RunContext(**self.shared, claims=claims, progress=Reports(told, self.width)), *self.models[model]
+        )
 
 
 class WorkerProcess:
     """The slot of a process of this machine, which is started anew if it dies."""
 
-    def __init__(self, device: Device, context: RunContext, models: Mapping[str, KeyedPlan]) -> None:
+    def __init__(self, device: Device, work: Work) -> None:
         self.name = device.name
         self.device = device
-        shared = context.experiment, context.pools, context.folder, context.index, context.name_of
-        self.work = shared, dict(models), context.progress.console.width
+        self.work = work
         self.renew()
 
     def start(self, model: str) -> "Future[bool]":
@@ -123,7 +85,7 @@ class WorkerProcess:
         started = start_method()
         self.heard, self.told = started.Pipe(duplex=False)
         lives, self.alive = started.Pipe(duplex=False)
-        setup = (self.device, *self.work, self.told, lives)
+        setup = (self.device, self.work, self.told, lives)
         self.pool = ProcessPoolExecutor(1, started, initializer=_begin, initargs=setup)
 
     def stop(self) -> None:
@@ -142,46 +104,6 @@ def start_method() -> BaseContext:
     found = multiprocessing.get_context("forkserver")
     found.set_forkserver_preload([PRELOADED])
     return found
-
-
-def slots_of(resources: Resources, context: RunContext, models: Mapping[str, KeyedPlan]) -> list[Slot]:
-    """Return the slots that the resources allow: of a cluster, several worker processes, or this process."""
-    if resources.ray is not None:
-        from eartune.experiments.ray_workers import ray_slots
-
-        return ray_slots(resources, context, models)
-    devices = devices_of(resources)
-    if len(devices) == 1:
-        os.environ.update(devices[0].environment)
-        return [ThisProcess(context, models)]
-    return [WorkerProcess(device, context, models) for device in devices[: len(models)]]
-
-
-def devices_of(resources: Resources) -> list[Device]:
-    """Return what each worker computes with: a GPU for each that is named or there, or a share of the cores."""
-    if resources.workers is not None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        threads = None if resources.workers == 1 else max(1, cores // resources.workers)
-        no_gpu = {"CUDA_VISIBLE_DEVICES": ""}
-        return [Device(f"worker {number}", no_gpu, threads) for number in range(1, resources.workers + 1)]
-    there = gpus_here()
-    gpus = there if resources.gpus is None else resources.gpus
-    if (missing := [gpu for gpu in gpus if gpu.isdigit() and gpu not in there]) or (gpus and not there):
-        has = f"has {', '.join(there)}" if there else "has none that torch can use"
-        raise InputError(f"there is no GPU {', '.join(missing or gpus)}: this machine {has}; eartune doctor says more")
-    if not gpus:
-        return [Device("", {})]
-    return [Device(f"GPU {gpu}", {"CUDA_VISIBLE_DEVICES": str(gpu)}) for gpu in gpus]
-
-
-def gpus_here() -> tuple[str, ...]:
-    """Return the GPUs that this process may use, as CUDA numbers or names them."""
-    import torch
-
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if named is not None:
-        return tuple(name.strip() for name in named.split(",") if name.strip())
-    return tuple(map(str, range(torch.cuda.device_count())))
 
 
 def show(progress: RunProgress, worker: str, what: str, content: Any) -> None:
@@ -236,20 +158,13 @@ class _Lines:
         """Do nothing, as lines are sent at once."""
 
 
-_context: RunContext
-_models: Mapping[str, KeyedPlan]
+_work: Work
+_told: Told
 
 
-def _begin(
-    device: Device,
-    shared: tuple[Any, ...],
-    models: Mapping[str, KeyedPlan],
-    width: int,
-    told: "Connection[Any, Any]",
-    lives: "Connection[Any, Any]",
-) -> None:
+def _begin(device: Device, work: Work, told: "Connection[Any, Any]", lives: "Connection[Any, Any]") -> None:
     """Prepare a worker process: its device, and its end if the process that started it ends."""
-    global _context, _models
+    global _work, _told
     import signal
 
     from eartune.before_torch import before_torch
@@ -262,9 +177,7 @@ def _begin(
         import torch
 
         torch.set_num_threads(device.threads)
-    experiment, pools, folder, index, name_of = shared
-    _context = RunContext(experiment, pools, folder, index, name_of, Claims(folder.claims), Reports(told, width))
-    _models = models
+    _work, _told = work, told
 
 
 def _end_with(lives: "Connection[Any, Any]") -> None:
@@ -276,4 +189,4 @@ def _end_with(lives: "Connection[Any, Any]") -> None:
 
 
 def _make(model: str) -> bool:
-    return make_cell(_context, *_models[model])
+    return _work.make(model, _told)
