@@ -10,7 +10,7 @@ import pytest
 SRC = Path(__file__).parents[2] / "src" / "eartune"
 FILES = {".".join(path.relative_to(SRC).with_suffix("").parts): path for path in SRC.rglob("*.py")}
 ORDER = (
-    *("errors", "files", "progress", "wording", "tables", "settings", "run_folder", "data"),
+    *("errors", "files", "progress", "processes", "wording", "tables", "settings", "run_folder", "data"),
     *("evaluation.metrics", "tasks", "evaluation", "models", "training", "inference", "report"),
     *("experiments", "prepare", "export", "api", "cli"),
 )

@@ -20,6 +20,7 @@ from eartune.data.utterance import Recording
 from eartune.files import atomic, remove_leftovers
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Clip
+from eartune.processes import ONE, Processes
 from eartune.progress import Progress
 from eartune.training.schemes import Stage
 
@@ -33,17 +34,24 @@ class EncoderCache:
     """A folder of encoder states, of bounded size, shared by all models of a run.
 
     Recordings are identified by the digests of `index`; `print_line` is called with a sentence if a stage or test does
-    not fit.
+    not fit. Of several processes the first says what is encoded and removes files; they deal out what is to be encoded.
     """
 
     def __init__(
-        self, folder: Path, most_gb: float, cut_silence: bool, index: RecordingIndex, print_line: Callable[[str], None]
+        self,
+        folder: Path,
+        most_gb: float,
+        cut_silence: bool,
+        index: RecordingIndex,
+        print_line: Callable[[str], None],
+        processes: Processes = ONE,
     ) -> None:
         self.folder = folder
         self.most_gb = most_gb
         self.cut_silence = cut_silence
         self.index = index
         self.print_line = print_line
+        self.processes = processes
 
     def stage_clips(self, model: AudioLLM, stage: Stage, progress: Progress) -> Clips | None:
         """Return the clips of a stage; None if it trains components that encode them, or if they do not fit.
@@ -69,18 +77,28 @@ class EncoderCache:
         paths = {recording.path for recording in spoken if recording is not None}
         if not paths or not self.most_gb:
             return None
+        files = self._files(model, sorted(paths))
+        missing = self.processes.of_first(lambda: self._begin(model, files))
+        if missing is None:
+            return None
+        own = self.processes.share_of(missing)
+        for done, path in enumerate(own, start=1):
+            write_clip(files[path], encoded(model, load_audio(path, self.cut_silence)))
+            progress(done, len(own))
+        self.processes.wait_for_all()
+        return lambda recording: read_clip(files[recording.path])
+
+    def _begin(self, model: AudioLLM, files: dict[Path, Path]) -> list[Path] | None:
+        """The recordings that are to be encoded, after room is made for them; None if there is none."""
         self.folder.mkdir(parents=True, exist_ok=True)
         remove_leftovers(self.folder)
-        files = self._files(model, sorted(paths))
-        missing = {file: path for path, file in files.items() if not is_whole(file)}
-        if not self._make_room(set(files.values()), self._bytes_of(model, list(missing.values()))):
+        there = {path for path, file in files.items() if is_whole(file)}
+        missing = [path for path in files if path not in there]
+        if not self._make_room(set(files.values()), self._bytes_of(model, missing)):
             return None
-        for done, (file, path) in enumerate(missing.items(), start=1):
-            write_clip(file, encoded(model, load_audio(path, self.cut_silence)))
-            progress(done, len(missing))
-        for file in files.values():
-            file.touch()  # files used most recently are deleted last
-        return lambda recording: read_clip(files[recording.path])
+        for path in there:
+            files[path].touch()  # files used most recently are deleted last
+        return missing
 
     def _files(self, model: AudioLLM, paths: Iterable[Path]) -> dict[Path, Path]:
         """The file of each recording's states, which may not exist yet."""
