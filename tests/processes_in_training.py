@@ -131,6 +131,17 @@ class Watch(TrainerCallback):
         )
 
 
+class LogOfEachStep(TrainingLog):
+    """A log whose checkpoints are as near to each other as it is told, however long saving takes."""
+
+    def __init__(self, path: Path, checkpoint_seconds: float, processes: Processes) -> None:
+        super().__init__(path, lambda *_: None, checkpoint_seconds, processes=processes)
+
+    def saved(self, seconds: float) -> None:
+        """Note that saving took no time."""
+        super().saved(0.0)
+
+
 def examples(folder: Path) -> tuple[Example, ...]:
     """Five typed and four spoken examples with answers and recordings of very different length."""
     found = []
@@ -165,7 +176,7 @@ def train(
         batch_size=case.batch_size, micro_batch_size=case.micro_batch_size, lora=lora, optimizer=case.optimizer,
         max_grad_norm=1e9,
     )  # fmt: skip
-    log = TrainingLog(folder / "train.jsonl", lambda *_: None, 1e9 if cut_after is None else 0.0, processes=processes)
+    log = LogOfEachStep(folder / "train.jsonl", 1e9 if cut_after is None else 0.0, processes)
     watch = Watch(model, cut_after)
     with torch.compiler.set_stance("force_eager"):  # the 8-bit optimizer compiles its step, which takes longer
         train_stage(model, stage, rows.to_learn, settings, 0, folder, log, [watch], processes)
@@ -179,16 +190,23 @@ def train(
     )
 
 
-def train_all(cases: Sequence[Case], shown: Sequence[Example], folder: Path) -> list[list[Found]]:
-    """In each of several processes: train all cases together; return what each process found of each case."""
+def train_all(
+    cases: Sequence[Case], shown: Sequence[Example], folder: Path, name: str | None = None
+) -> list[list[Found]]:
+    """In each of several processes: train all cases together; return what each process found of each case.
+
+    The folder of a case has its name, or `name`.
+    """
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     processes = Processes.of_environment()
-    return [everyones(train(case, shown, folder / case.name, processes), processes) for case in cases]
+    return [everyones(train(case, shown, folder / (name or case.name), processes), processes) for case in cases]
 
 
 def everyones(found: Found, processes: Processes) -> list[Found]:
     """What each process found, in the order of their ranks."""
+    if processes.size == 1:
+        return [found]
     gathered: list[Any] = [None] * processes.size
     torch.distributed.all_gather_object(gathered, found, group=processes.waiting)
     return gathered
@@ -218,7 +236,7 @@ class Differences:
 def differences(one: Found, other: Found) -> Differences:
     """How one training differs from another; infinite where one has a gradient that the other has not."""
     gradients = 0.0
-    for a, b in zip(one.gradients, other.gradients, strict=True):
+    for a, b in zip(one.gradients, other.gradients, strict=False):  # a stage that was taken up has only its own
         largest = max(float(value.abs().max()) for value in a.values() if value is not None)
         for name, value in a.items():
             second = b[name]

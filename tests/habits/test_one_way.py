@@ -12,7 +12,7 @@ FILES = {".".join(path.relative_to(SRC).with_suffix("").parts): path for path in
 ORDER = (
     *("errors", "files", "progress", "processes", "wording", "tables", "settings", "run_folder", "data"),
     *("evaluation.metrics", "tasks", "evaluation", "models", "training", "inference", "report"),
-    *("experiments", "prepare", "export", "api", "cli"),
+    *("experiments", "prepare", "export", "api", "cli", "__main__"),
 )
 
 

@@ -6,7 +6,6 @@ recording -> answer A;  its transcript by the untuned model -> answer B;  A == B
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -99,5 +98,6 @@ def _answers(
         return {"id": example.utterance.id, "file": name_of(example.recording.path), "text": text}
 
     size = FREE_AND_GREEDY.batch_size
-    answer = partial(ask, model, rows=rows, decoding=FREE_AND_GREEDY)
-    return answer_all(examples, answer, row, path, size, progress, processes)
+    return answer_all(
+        examples, lambda some: ask(model, some, rows, FREE_AND_GREEDY), row, path, size, progress, processes
+    )

@@ -93,7 +93,7 @@ class EncoderCache:
         self.folder.mkdir(parents=True, exist_ok=True)
         remove_leftovers(self.folder)
         there = {path for path, file in files.items() if is_whole(file)}
-        missing = [path for path in files if path not in there]
+        missing = list({file: path for path, file in files.items() if path not in there}.values())  # a file once
         if not self._make_room(set(files.values()), self._bytes_of(model, missing)):
             return None
         for path in there:
