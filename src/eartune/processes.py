@@ -154,15 +154,20 @@ class Processes:
             ) from error
 
     def _lost(self) -> str:
-        """The processes that do not say that they are there, as "process 2"; the store may be gone with the first."""
+        """The processes that do not say that they are there, as "process 2".
+
+        Where no launcher keeps the store, the first process does: it stays a little longer, and a store that is gone
+        means that it is lost, or has noticed long before this one that another is.
+        """
         try:
             self.store.set(f"here/{self.rank}", "yes")
             time.sleep(SECONDS_TO_ANSWER)
-            silent = [rank for rank in range(self.size) if not self.store.check([f"here/{rank}"])]
+            silent = [str(rank + 1) for rank in range(self.size) if not self.store.check([f"here/{rank}"])]
         except RuntimeError:
-            silent = [0]
-        names = " and ".join(str(rank + 1) for rank in silent) or "another"
-        return f"process {names}" if silent else f"{names} process"
+            return "process 1 or another"
+        if self.is_first:
+            time.sleep(SECONDS_TO_ANSWER)
+        return f"process {' and '.join(silent)}" if silent else "another process"
 
 
 ONE = Processes()

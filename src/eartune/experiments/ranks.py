@@ -7,10 +7,13 @@ import logging
 import multiprocessing
 import os
 import pickle
+import signal
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -46,13 +49,31 @@ def on_ranks(n: int, function: Callable[..., _T], *arguments: Any, devices: Sequ
             max_restarts=0,
             start_method="forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn",
             logs_specs=DefaultLogsSpecs(log_dir=folder),
+            signals_to_handle="SIGTERM",
         )
         try:
-            elastic_launch(config, _in_process)(function, arguments, devices, Path(folder))
+            with _own_handler_afterwards():
+                elastic_launch(config, _in_process)(function, arguments, devices, Path(folder))
         except ChildFailedError as error:
             _raise(n, Path(folder), {rank: failure.exitcode for rank, failure in error.failures.items()}, error)
         result: _T = pickle.loads((Path(folder) / RESULT).read_bytes())
     return result
+
+
+@contextmanager
+def _own_handler_afterwards() -> Iterator[None]:
+    """Let the launcher end its processes when this one is told to end, and take its handler of signals away again."""
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+
+    is_main = threading.current_thread() is threading.main_thread()  # no other thread may set a handler
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    except SignalException as told:
+        sys.exit(128 + told.sigval)
+    finally:
+        if is_main:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _in_process(
