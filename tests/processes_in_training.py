@@ -5,7 +5,7 @@ the same whoever computes them, and all that can differ is the order in which th
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -233,10 +233,15 @@ class Differences:
     weights: float
 
 
+def last_steps(found: Found, n: int) -> Found:
+    """The same with the gradients of the last `n` steps alone, as one has that took the stage up."""
+    return replace(found, gradients=found.gradients[-n:])
+
+
 def differences(one: Found, other: Found) -> Differences:
     """How one training differs from another; infinite where one has a gradient that the other has not."""
     gradients = 0.0
-    for a, b in zip(one.gradients, other.gradients, strict=False):  # a stage that was taken up has only its own
+    for a, b in zip(one.gradients, other.gradients, strict=True):
         largest = max(float(value.abs().max()) for value in a.values() if value is not None)
         for name, value in a.items():
             second = b[name]
