@@ -4,6 +4,7 @@ The tests and `benchmarks/ranks.py` train the same stages. Micro-batches have on
 the same whoever computes them, and all that can differ is the order in which they are added.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,6 +49,7 @@ class Case:
     """text, speech or mixed."""
     trains: tuple[Component, ...]
     lora: bool = False
+    dropout: float = 0.0
     batch_size: int = 5
     micro_batch_size: int | None = 1
     bfloat16: bool = False
@@ -61,6 +63,7 @@ class Case:
         trains = "everything" if self.trains == EVERYTHING else " and ".join(self.trains)
         extra = [
             *(["LoRA"] if self.lora else []),
+            *(["dropout"] if self.dropout else []),
             *(["bfloat16"] if self.bfloat16 else []),
             *([self.optimizer] if self.optimizer != "adamw" else []),
             *([] if self.micro_batch_size else ["micro-batches of their own size"]),
@@ -86,6 +89,8 @@ UNEVEN = Case(Qwen2Audio, "mixed", EVERYTHING, batch_size=8, micro_batch_size=No
 """Micro-batches have as many rows as fit, of which each process has its own."""
 ROUNDED = Case(Qwen2Audio, "mixed", EVERYTHING, bfloat16=True)
 EIGHT_BIT = Case(Qwen2Audio, "mixed", EVERYTHING, optimizer="adamw-8bit")
+DROPPED = Case(Qwen2Audio, "mixed", ADAPTER_AND_DECODER, lora=True, dropout=0.5, epochs=3, batch_size=3, rate=1e-2)
+"""What is dropped depends on the process, so that another number of processes trains otherwise."""
 CUT = Case(Qwen2Audio, "mixed", EVERYTHING, epochs=3, batch_size=3)
 
 
@@ -132,10 +137,14 @@ class Watch(TrainerCallback):
 
 
 class LogOfEachStep(TrainingLog):
-    """A log whose checkpoints are as near to each other as it is told, however long saving takes."""
+    """A log whose checkpoints are as near to each other as it is told, however long saving takes.
+
+    The clocks of all processes but the first run backwards, so that for them no checkpoint is ever due.
+    """
 
     def __init__(self, path: Path, checkpoint_seconds: float, processes: Processes) -> None:
-        super().__init__(path, lambda *_: None, checkpoint_seconds, processes=processes)
+        clock = time.monotonic if processes.is_first else lambda: -time.monotonic()
+        super().__init__(path, lambda *_: None, checkpoint_seconds, clock, processes)
 
     def saved(self, seconds: float) -> None:
         """Note that saving took no time."""
@@ -166,7 +175,7 @@ def train(
         "stage", tuple(e for e in shown if e.modality in modalities), case.epochs, case.rate, 0.0, case.trains
     )
     model = tiny(case.family, dtype=torch.bfloat16 if case.bfloat16 else torch.float32)
-    lora = Lora(rank=2) if case.lora else None
+    lora = Lora(rank=2, dropout=case.dropout) if case.lora else None
     if lora is not None:
         model.lora.add(lora, seed=0)
     rows = RowMaker(

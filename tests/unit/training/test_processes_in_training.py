@@ -11,7 +11,7 @@ import torch
 import processes_in_training as stages
 from eartune.data.example import Example
 from eartune.experiments.ranks import on_ranks
-from processes_in_training import CUT, EIGHT_BIT, FEW, ROUNDED, TEXT_AND_ADAPTER, UNEVEN, Case, Found
+from processes_in_training import CUT, DROPPED, EIGHT_BIT, FEW, ROUNDED, TEXT_AND_ADAPTER, UNEVEN, Case, Found
 
 SPECIAL = (FEW, TEXT_AND_ADAPTER, UNEVEN, ROUNDED, EIGHT_BIT, CUT)
 ON_THREE = (*(case for case in stages.CASES if case.trains == stages.EVERYTHING), FEW, TEXT_AND_ADAPTER, ROUNDED, CUT)
@@ -46,7 +46,7 @@ def one(shown: tuple[Example, ...], folder: Path) -> dict[Case, Found]:
 @pytest.fixture(scope="module")
 def two(shown: tuple[Example, ...], folder: Path) -> dict[Case, list[Found]]:
     """What each of two processes finds."""
-    cases = (*stages.CASES, *SPECIAL)
+    cases = (*stages.CASES, *SPECIAL, DROPPED)
     return dict(zip(cases, on_ranks(2, stages.train_all, cases, shown, folder / "2"), strict=True))
 
 
@@ -107,6 +107,16 @@ def test_a_stage_cut_on_some_processes_and_taken_up_on_others_ends_as_if_never_c
     for found in resumed:
         far = stages.differences(stages.last_steps(one[case], len(one[case].losses) - cut_after), found)
         assert max(far.losses, far.gradients, far.weights) < EQUAL
+
+
+def test_a_stage_with_dropout_that_is_cut_ends_as_if_never_cut(
+    shown: tuple[Example, ...], two: dict[Case, list[Found]], tmp_path: Path
+) -> None:
+    """Each process draws for itself; the state of the first one's generator was loaded by all."""
+    n_steps = len(two[DROPPED][0].losses)
+    on_ranks(2, stages.cut, DROPPED, shown, tmp_path, n_steps - 1)
+    (resumed,) = on_ranks(2, stages.train_all, (DROPPED,), shown, tmp_path.parent, tmp_path.name)
+    assert stages.differences(stages.last_steps(two[DROPPED][0], 1), resumed[0]) == stages.Differences(0, 0, 0, 0)
 
 
 def run_on(n: int, function: object, *arguments: object) -> object:
