@@ -326,7 +326,7 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "first finished stage loaded",
         RUNNER,
-        "elif place + 1 in (plan.transcribes_after, n_stages) or not folders[place + 1].is_finished:",
+        "elif place + 1 in (plan.transcribes_after, n_stages) or not all(is_followed):",
         "elif place == 0:",
         f"{RUNS}::test_the_last_of_two_finished_stages_is_loaded",
     ),
@@ -636,7 +636,7 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "micro-batches: the optimizer needs no memory",
         "src/eartune/training/micro_batches.py",
-        "memory - weights - optimizer",
+        "memory - weights - trained * (gradient + optimizer / n_processes)",
         "memory - weights",
         "tests/unit/training/test_micro_batches.py",
     ),

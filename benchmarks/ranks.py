@@ -1,20 +1,28 @@
 """How far two and three processes are from one: the largest differences of losses, gradients and weights.
 
-    python benchmarks/ranks.py          # all families, stages and numbers of processes: a minute on two cores
+    python benchmarks/ranks.py              # all families, stages and numbers of processes: two minutes on two cores
+    python benchmarks/ranks.py --kills 20   # one of two processes is killed at random until the stage is trained
 
 Tiny models with random weights are trained by one process and by several, over gloo on this machine; the table is
 printed and written into benchmarks/ranks.json. Losses and norms are compared as shares of themselves, gradients as
 shares of the largest gradient of their step, weights as they are, at a rate of 1e-4. The stages are those of
 tests/processes_in_training.py. A stage that is cut is taken up by another number of processes from its last checkpoint.
+
+Kills come at a moment drawn from a seed, in either process, with a checkpoint after every step; whoever is left is ended,
+and the stage is taken up again until it is trained. Its losses and weights are compared with those of one process that
+nothing happened to; the log is written into benchmarks/ranks_kills.json.
 """
 
 import json
 import multiprocessing
 import os
+import random
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
@@ -25,28 +33,62 @@ from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
 import processes_in_training as stages  # noqa: E402
+from eartune.errors import ProcessLostError  # noqa: E402
 from eartune.experiments.ranks import on_ranks  # noqa: E402
 from processes_in_training import CASES, CUT, EIGHT_BIT, FEW, ROUNDED, TEXT_AND_ADAPTER, UNEVEN  # noqa: E402
 
 ALL = (*CASES, FEW, TEXT_AND_ADAPTER, UNEVEN, EIGHT_BIT, CUT, ROUNDED)
 CUTS = ((3, 2), (3, 1), (1, 3), (2, 3))
+LONGEST = 2.5
+"""The seconds within which a process is killed; the stage takes about as long."""
 Row = dict[str, str | float]
 
 
-def main() -> None:
-    """Train everything, print the table and write it."""
+def main(arguments: Sequence[str]) -> None:
+    """Train everything, print the table and write it; or kill processes, and print and write what came of it."""
     multiprocessing.get_context("forkserver").set_forkserver_preload(["processes_in_training"])
     os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
+    if arguments:
+        with tempfile.TemporaryDirectory() as folder:
+            write("ranks_kills.json", {"runs": kill(int(arguments[1]), Path(folder))})
+        return
     with tempfile.TemporaryDirectory() as folder:
         rows = [*rows_of_whole_stages(Path(folder)), *rows_of_cut_stages(Path(folder))]
     table = Table("stage", "processes", "losses", "gradient norms", "gradients", "weights", box=None, pad_edge=False)
     for row in rows:
         table.add_row(*(f"{value:.1e}" if isinstance(value, float) else value for value in row.values()))
     Console(width=150).print(table)
-    text = json.dumps({"torch": torch.__version__, "rows": rows}, indent=1) + "\n"
-    (ROOT / "benchmarks" / "ranks.json").write_text(text, encoding="utf-8")
+    write("ranks.json", {"rows": rows})
+
+
+def write(name: str, content: dict[str, Any]) -> None:
+    """Write what was found beside this file."""
+    text = json.dumps({"torch": torch.__version__} | content, indent=1) + "\n"
+    (ROOT / "benchmarks" / name).write_text(text, encoding="utf-8")
+
+
+def kill(n: int, folder: Path) -> list[dict[str, Any]]:
+    """Train a stage by two processes again and again until `n` were killed; return what came of each training."""
+    shown, draw = stages.examples(folder), random.Random(0)
+    alone = stages.train(CUT, shown, folder / "whole")
+    runs: list[dict[str, Any]] = []
+    while sum(len(run["kills"]) for run in runs) < n:
+        kills: list[str] = []
+        while True:
+            rank, seconds = draw.randrange(2), draw.uniform(0.0, LONGEST)
+            where = folder / str(len(runs))
+            try:
+                found = on_ranks(2, stages.train_until_killed, CUT, shown, where, rank, stages.NEVER, seconds)
+                break
+            except ProcessLostError as error:
+                saved = max((int(path.name.split("-")[1]) for path in where.glob("checkpoint-*")), default=0)
+                kills.append(f"{seconds:.2f} s, {str(error).split(' (')[0]}, checkpoint of step {saved}")
+        far = stages.differences(stages.last_steps(alone, len(found.gradients)), found)
+        runs.append({"kills": kills, "losses": far.losses, "weights": far.weights})
+        print(runs[-1], flush=True)
+    return runs
 
 
 def rows_of_whole_stages(folder: Path) -> list[Row]:
@@ -85,4 +127,4 @@ def row(stage: str, processes: str, far: list[stages.Differences]) -> Row:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

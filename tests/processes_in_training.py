@@ -4,8 +4,11 @@ The tests and `benchmarks/ranks.py` train the same stages. Micro-batches have on
 the same whoever computes them, and all that can differ is the order in which they are added.
 """
 
+import os
+import signal
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -72,6 +75,8 @@ class Case:
         return ", ".join([self.family.__name__, self.shows, trains, *extra])
 
 
+NEVER = 10**9
+"""The number of a step that no stage has."""
 FAMILIES: tuple[type[AudioLLM], ...] = (Qwen2Audio, Voxtral, Qwen3Omni)
 OF_A_FAMILY = (
     ("text", DECODER, False),
@@ -112,18 +117,24 @@ class PowerCutError(Exception):
     """Stands for a power failure, which all processes have at once."""
 
 
-class Watch(TrainerCallback):
-    """Keeps the gradients of each step; the power fails before the step after `cut_after`."""
+def power_fails() -> None:
+    """Fail as a cut power line does."""
+    raise PowerCutError
 
-    def __init__(self, model: AudioLLM, cut_after: int | None) -> None:
+
+class Watch(TrainerCallback):
+    """Keeps the gradients of each step; before the step after `cut_after`, `fail` is called."""
+
+    def __init__(self, model: AudioLLM, cut_after: int | None, fail: Callable[[], None]) -> None:
         self.model = model
         self.cut_after = cut_after
+        self.fail = fail
         self.gradients: list[dict[str, torch.Tensor | None]] = []
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Fail if this is the step."""
         if state.global_step == self.cut_after:
-            raise PowerCutError
+            self.fail()
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Keep the gradients."""
@@ -167,7 +178,12 @@ def examples(folder: Path) -> tuple[Example, ...]:
 
 
 def train(
-    case: Case, shown: Sequence[Example], folder: Path, processes: Processes = ONE, cut_after: int | None = None
+    case: Case,
+    shown: Sequence[Example],
+    folder: Path,
+    processes: Processes = ONE,
+    cut_after: int | None = None,
+    fail: Callable[[], None] = power_fails,
 ) -> Found:
     """Train the stage of a case; with `cut_after` it is cut, with a checkpoint after every step until then."""
     modalities = {"text": [Modality.TEXT], "speech": [Modality.SPEECH], "mixed": list(Modality)}[case.shows]
@@ -186,7 +202,7 @@ def train(
         max_grad_norm=1e9,
     )  # fmt: skip
     log = LogOfEachStep(folder / "train.jsonl", 1e9 if cut_after is None else 0.0, processes)
-    watch = Watch(model, cut_after)
+    watch = Watch(model, cut_after, fail)
     with torch.compiler.set_stance("force_eager"):  # the 8-bit optimizer compiles its step, which takes longer
         train_stage(model, stage, rows.to_learn, settings, 0, folder, log, [watch], processes)
     processes.wait_for_all()
@@ -219,6 +235,30 @@ def everyones(found: Found, processes: Processes) -> list[Found]:
     gathered: list[Any] = [None] * processes.size
     torch.distributed.all_gather_object(gathered, found, group=processes.waiting)
     return gathered
+
+
+def train_until_killed(
+    case: Case, shown: Sequence[Example], folder: Path, rank: int, step: int = NEVER, seconds: float = 1e9
+) -> Found:
+    """In each of several processes: train a case with a checkpoint after every step; return what this one found.
+
+    One of them is killed before the step after `step`, or after some seconds, if training takes as long.
+    """
+    torch.set_num_threads(1)
+    transformers.logging.set_verbosity_error()
+    processes = Processes.of_environment()
+    timer = threading.Timer(min(seconds, threading.TIMEOUT_MAX), die)
+    timer.daemon = True
+    if processes.rank == rank:
+        timer.start()
+    found = train(case, shown, folder, processes, step, die if processes.rank == rank else lambda: None)
+    timer.cancel()
+    return found
+
+
+def die() -> None:
+    """End this process at once."""
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def cut(case: Case, shown: Sequence[Example], folder: Path, cut_after: int) -> None:

@@ -90,7 +90,10 @@ def differs(one: Path, two: Path) -> str | None:
     if one.name == "train.jsonl":
         rows, of_two = ([list(row.values()) for _, row in read_lines(path)] for path in (one, two))
         return None if torch.allclose(torch.tensor(rows), torch.tensor(of_two), rtol=1e-4) else f"{rows} {of_two}"
-    return None if without_last_digits(content(one)) == without_last_digits(content(two)) else "its content differs"
+    expected, found = (without_last_digits(content(path)) for path in (one, two))
+    if one.name == "result.json":
+        assert found["made_with"].pop("processes") == 2
+    return None if expected == found else f"{expected} and {found}"
 
 
 def without_last_digits(value: Any) -> Any:

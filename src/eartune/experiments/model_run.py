@@ -121,7 +121,9 @@ def make_model(context: RunContext, plan: CellPlan, keys: CellKeys, result: RunR
         answers=dict(Counter(prediction.status.value for prediction in predictions)),
         listening=context.processes.of_first(lambda: check_listening(context, plan, model, rows, result.main_metric)),
         seconds={work: round(value, 1) for work, value in seconds.items()},
-        made_with=result.made_with | {"peak_memory_gb": round(peak_memory_gb(), 2)},
+        made_with=result.made_with
+        | {"peak_memory_gb": round(peak_memory_gb(), 2)}
+        | ({"processes": context.processes.size} if context.processes.size > 1 else {}),
     )
 
 

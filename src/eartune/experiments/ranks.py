@@ -80,10 +80,12 @@ def _in_process(
     function: Callable[..., Any], arguments: Sequence[Any], devices: Sequence[str] | None, to: Path
 ) -> None:
     """Join the other processes and call the function; write its result, or its error, for the process that waits."""
-    import torch.distributed
+    import torch
 
     if devices is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(devices)
+    if "OMP_NUM_THREADS" not in os.environ:  # each would take all cores
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // int(os.environ["LOCAL_WORLD_SIZE"])))
     processes = Processes()
     try:
         processes = Processes.of_environment()

@@ -325,6 +325,10 @@ class GivenOut(TrainerCallback):
         self.model = model
         self.processes = processes
 
+    def on_train_begin(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
+        """Wait for processes that take longer to load a checkpoint than a sum within a step may take."""
+        self.processes.wait_for_all()
+
     def on_optimizer_step(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
         """Give out the weights right after the step."""
         give_out_weights(self.model.components, self.processes)

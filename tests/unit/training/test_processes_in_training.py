@@ -10,6 +10,7 @@ import torch
 
 import processes_in_training as stages
 from eartune.data.example import Example
+from eartune.errors import ProcessLostError
 from eartune.experiments.ranks import on_ranks
 from processes_in_training import CUT, DROPPED, EIGHT_BIT, FEW, ROUNDED, TEXT_AND_ADAPTER, UNEVEN, Case, Found
 
@@ -117,6 +118,17 @@ def test_a_stage_with_dropout_that_is_cut_ends_as_if_never_cut(
     on_ranks(2, stages.cut, DROPPED, shown, tmp_path, n_steps - 1)
     (resumed,) = on_ranks(2, stages.train_all, (DROPPED,), shown, tmp_path.parent, tmp_path.name)
     assert stages.differences(stages.last_steps(two[DROPPED][0], 1), resumed[0]) == stages.Differences(0, 0, 0, 0)
+
+
+def test_a_stage_whose_second_process_is_killed_ends_as_if_it_was_not(
+    shown: tuple[Example, ...], one: dict[Case, Found], tmp_path: Path
+) -> None:
+    with pytest.raises(ProcessLostError, match="process 2 of 2 was killed"):
+        on_ranks(2, stages.train_until_killed, CUT, shown, tmp_path, 1, 7)
+    (resumed,) = on_ranks(2, stages.train_all, (CUT,), shown, tmp_path.parent, tmp_path.name)
+    for found in resumed:
+        far = stages.differences(stages.last_steps(one[CUT], len(found.gradients)), found)
+        assert max(far.losses, far.gradients, far.weights) < EQUAL
 
 
 def run_on(n: int, function: object, *arguments: object) -> object:
