@@ -8,9 +8,9 @@ printed and written into benchmarks/ranks.json. Losses and norms are compared as
 shares of the largest gradient of their step, weights as they are, at a rate of 1e-4. The stages are those of
 tests/processes_in_training.py. A stage that is cut is taken up by another number of processes from its last checkpoint.
 
-Kills come at a moment drawn from a seed, in either process, with a checkpoint after every step; whoever is left is ended,
-and the stage is taken up again until it is trained. Its losses and weights are compared with those of one process that
-nothing happened to; the log is written into benchmarks/ranks_kills.json.
+Kills come at a moment drawn from a seed, in either process, with a checkpoint after every step; the other process is
+ended, and the stage is taken up again until it is trained. Its losses and weights are compared with those of one
+process that nothing happened to; the log is written into benchmarks/ranks_kills.json.
 """
 
 import json
@@ -35,9 +35,18 @@ from rich.table import Table  # noqa: E402
 import processes_in_training as stages  # noqa: E402
 from eartune.errors import ProcessLostError  # noqa: E402
 from eartune.experiments.ranks import on_ranks  # noqa: E402
-from processes_in_training import CASES, CUT, EIGHT_BIT, FEW, ROUNDED, TEXT_AND_ADAPTER, UNEVEN  # noqa: E402
+from processes_in_training import (  # noqa: E402
+    ADAPTER_ALONE,
+    CASES,
+    CUT,
+    EIGHT_BIT,
+    FEW,
+    ROUNDED,
+    TEXT_AND_ADAPTER,
+    UNEVEN,
+)
 
-ALL = (*CASES, FEW, TEXT_AND_ADAPTER, UNEVEN, EIGHT_BIT, CUT, ROUNDED)
+ALL = (*CASES, FEW, TEXT_AND_ADAPTER, ADAPTER_ALONE, UNEVEN, EIGHT_BIT, CUT, ROUNDED)
 CUTS = ((3, 2), (3, 1), (1, 3), (2, 3))
 LONGEST = 2.5
 """The seconds within which a process is killed; the stage takes about as long."""

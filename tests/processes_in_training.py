@@ -60,6 +60,9 @@ class Case:
     epochs: int = 1
     rate: float = 1e-4
 
+    def __str__(self) -> str:
+        return self.name
+
     @property
     def name(self) -> str:
         """The case in words, which is the name of its folder."""
@@ -90,6 +93,8 @@ FEW = Case(Qwen2Audio, "mixed", EVERYTHING, batch_size=1)
 """A global batch has one row, so that all processes but one have none."""
 TEXT_AND_ADAPTER = Case(Qwen2Audio, "text", ADAPTER_AND_DECODER)
 """No row reaches the adapter, which trains: no process has a gradient of it."""
+ADAPTER_ALONE = Case(Qwen2Audio, "speech", (Component.MODALITY_ADAPTER,))
+"""Two parameters train, so that the third process steps none."""
 UNEVEN = Case(Qwen2Audio, "mixed", EVERYTHING, batch_size=8, micro_batch_size=None)
 """Micro-batches have as many rows as fit, of which each process has its own."""
 ROUNDED = Case(Qwen2Audio, "mixed", EVERYTHING, bfloat16=True)

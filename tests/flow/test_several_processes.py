@@ -1,8 +1,5 @@
 """Whole models by two processes: every file is that of one process, but for the last digits of weights and losses."""
 
-import multiprocessing
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +25,8 @@ FRAMES = (
     SemanticFrame.of("music", "play"),
 )
 RATES = {"text_epochs": 1, "text_learning_rate": 1e-3, "speech_learning_rate": 1e-3}
+
+pytestmark = pytest.mark.usefixtures("forks")
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +69,6 @@ def experiment(data: Path) -> Experiment:
 
 
 def test_two_processes_write_what_one_writes(data: Path, experiment: Experiment, tmp_path: Path) -> None:
-    multiprocessing.get_context("forkserver").set_forkserver_preload(["models_of_processes"])
-    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)  # the server of Python 3.11 does not take the parent's path
     one, two = tmp_path / "one", tmp_path / "two"
     names = make_models(experiment.model_dump_json(), data, one)
     assert on_ranks(2, make_models, experiment.model_dump_json(), data, two) == names

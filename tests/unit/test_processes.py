@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import socket
-import sys
 import time
 from pathlib import Path
 
@@ -16,12 +15,7 @@ from eartune.errors import InputError
 from eartune.experiments.ranks import on_ranks
 from eartune.processes import ONE, VARIABLES, Processes
 
-
-@pytest.fixture(scope="module", autouse=True)
-def forks() -> None:
-    """Let processes be forks of a server that has imported everything once."""
-    multiprocessing.get_context("forkserver").set_forkserver_preload(["work_of_processes"])
-    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)  # the server of Python 3.11 does not take the parent's path
+pytestmark = pytest.mark.usefixtures("forks")
 
 
 def test_one_process_alone_needs_no_other(tmp_path: Path) -> None:

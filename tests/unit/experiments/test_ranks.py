@@ -1,21 +1,12 @@
 """Processes that are started together: the first one's result, and one sentence where one of them fails."""
 
-import multiprocessing
-import os
-import sys
-
 import pytest
 
 import work_of_processes as work
 from eartune.errors import InputError, ProcessLostError
 from eartune.experiments.ranks import on_ranks
 
-
-@pytest.fixture(scope="module", autouse=True)
-def forks() -> None:
-    """Let processes be forks of a server that has imported everything once."""
-    multiprocessing.get_context("forkserver").set_forkserver_preload(["work_of_processes"])
-    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)  # the server of Python 3.11 does not take the parent's path
+pytestmark = pytest.mark.usefixtures("forks")
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,6 @@
 """Answers in batches: each is kept as it comes, a cut run asks no finished batch again, and the order is that given."""
 
 import json
-import multiprocessing
-import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -141,13 +138,6 @@ def test_two_texts_of_one_length_keep_their_order(tmp_path: Path) -> None:
 # --- several processes ---------------------------------------------------------------------------------------------
 
 OF_ONE = ["u1 u2", "u3 u4", "u5 u6", "u7 u8", "u9 u10", "u11 u12"]
-
-
-@pytest.fixture(scope="module")
-def forks() -> None:
-    """Let processes be forks of a server that has imported everything once."""
-    multiprocessing.get_context("forkserver").set_forkserver_preload(["work_of_processes"])
-    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)  # the server of Python 3.11 does not take the parent's path
 
 
 def of(n: int, path: Path, cut_after: int | None = None) -> list[list[str]]:

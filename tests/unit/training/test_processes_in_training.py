@@ -1,8 +1,5 @@
 """Two and three processes train as one does: losses, gradients and weights, for every modality and what trains."""
 
-import multiprocessing
-import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,20 +9,27 @@ import processes_in_training as stages
 from eartune.data.example import Example
 from eartune.errors import ProcessLostError
 from eartune.experiments.ranks import on_ranks
-from processes_in_training import CUT, DROPPED, EIGHT_BIT, FEW, ROUNDED, TEXT_AND_ADAPTER, UNEVEN, Case, Found
+from processes_in_training import (
+    ADAPTER_ALONE,
+    CUT,
+    DROPPED,
+    EIGHT_BIT,
+    FEW,
+    ROUNDED,
+    TEXT_AND_ADAPTER,
+    UNEVEN,
+    Case,
+    Found,
+)
 
-SPECIAL = (FEW, TEXT_AND_ADAPTER, UNEVEN, ROUNDED, EIGHT_BIT, CUT)
-ON_THREE = (*(case for case in stages.CASES if case.trains == stages.EVERYTHING), FEW, TEXT_AND_ADAPTER, ROUNDED, CUT)
+pytestmark = pytest.mark.usefixtures("forks")
+SPECIAL = (FEW, TEXT_AND_ADAPTER, ADAPTER_ALONE, UNEVEN, ROUNDED, EIGHT_BIT, CUT)
+OF_EVERYTHING = (case for case in stages.CASES if case.trains == stages.EVERYTHING)
+ON_THREE = (*OF_EVERYTHING, FEW, TEXT_AND_ADAPTER, ADAPTER_ALONE, ROUNDED, CUT)
+"""Three processes train fewer stages here than in benchmarks/ranks.py, so that this takes less than a minute."""
 EQUAL = 1e-6
 ROUNDING = 2**-7
 """bfloat16 has 8 bits: gradients of a process are rounded before they are added to those of the others."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def forks() -> None:
-    """Let processes be forks of a server that has imported everything once."""
-    multiprocessing.get_context("forkserver").set_forkserver_preload(["processes_in_training"])
-    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)  # the server of Python 3.11 does not take the parent's path
 
 
 @pytest.fixture(scope="module")
@@ -57,22 +61,26 @@ def three(shown: tuple[Example, ...], folder: Path) -> dict[Case, list[Found]]:
     return dict(zip(ON_THREE, on_ranks(3, stages.train_all, ON_THREE, shown, folder / "3"), strict=True))
 
 
-@pytest.fixture(params=[2, 3])
+TWO_AND_THREE = pytest.mark.parametrize("several", [2, 3], indirect=True)
+COMPARED = [case for case in (*stages.CASES, *SPECIAL) if case is not ROUNDED]
+PAIRS = [(n, case) for n in (2, 3) for case in COMPARED if n == 2 or case in ON_THREE]
+
+
+@pytest.fixture
 def several(request: pytest.FixtureRequest) -> dict[Case, list[Found]]:
     """What each of two or of three processes finds."""
     found: dict[Case, list[Found]] = request.getfixturevalue({2: "two", 3: "three"}[request.param])
     return found
 
 
-@pytest.mark.parametrize("case", [*stages.CASES, FEW, TEXT_AND_ADAPTER, UNEVEN, EIGHT_BIT], ids=lambda case: case.name)
+@pytest.mark.parametrize(("several", "case"), PAIRS, indirect=["several"], ids=str)
 def test_several_processes_train_as_one(case: Case, one: dict[Case, Found], several: dict[Case, list[Found]]) -> None:
-    if case not in several:
-        pytest.skip("three processes train fewer stages")  # all of them in benchmarks/ranks.py
     for found in several[case]:
         far = stages.differences(one[case], found)
         assert max(far.losses, far.norms, far.gradients, far.weights) < EQUAL
 
 
+@TWO_AND_THREE
 def test_bfloat16_weights_are_trained_alike_within_rounding(
     one: dict[Case, Found], several: dict[Case, list[Found]]
 ) -> None:
@@ -84,6 +92,7 @@ def test_bfloat16_weights_are_trained_alike_within_rounding(
     assert all(stages.differences(found[0], other).weights == 0 for other in found)
 
 
+@TWO_AND_THREE
 def test_what_no_row_reaches_has_no_gradient_and_stays_as_it_is(
     one: dict[Case, Found], several: dict[Case, list[Found]]
 ) -> None:
@@ -93,6 +102,7 @@ def test_what_no_row_reaches_has_no_gradient_and_stays_as_it_is(
         assert len(untouched) == 2  # the adapter's weight and bias
 
 
+@TWO_AND_THREE
 def test_the_log_is_written_once(several: dict[Case, list[Found]]) -> None:
     assert len(several[CUT][0].losses) == len(several[CUT][0].gradients)
 
