@@ -48,7 +48,7 @@ from processes_in_training import (  # noqa: E402
 
 ALL = (*CASES, FEW, TEXT_AND_ADAPTER, ADAPTER_ALONE, UNEVEN, EIGHT_BIT, CUT, ROUNDED)
 CUTS = ((3, 2), (3, 1), (1, 3), (2, 3))
-LONGEST = 2.5
+LONGEST = 1.3
 """The seconds within which a process is killed; the stage takes about as long."""
 Row = dict[str, str | float]
 
