@@ -33,11 +33,11 @@ def everyones(value: Any) -> list[Any]:
     return found
 
 
-def who_am_i() -> list[tuple[int, int, bool, dict[str, str], Sequence[int]]]:
-    """Rank, size, whether it is the first, what is left of torchrun's variables, and its share of five items."""
+def who_am_i() -> list[tuple[int, int, bool, dict[str, str], Sequence[int], str | None]]:
+    """Rank, size, whether it is the first, what is left of torchrun's variables, its share of five items, its GPU."""
     p = Processes.of_environment()
     left = {name: os.environ[name] for name in module.VARIABLES if name in os.environ}
-    return everyones((p.rank, p.size, p.is_first, left, p.share_of(range(5))))
+    return everyones((p.rank, p.size, p.is_first, left, p.share_of(range(5)), os.environ.get("CUDA_VISIBLE_DEVICES")))
 
 
 def sums(bucket: int) -> list[dict[str, Any]]:

@@ -185,9 +185,12 @@ def _number(variable: str, otherwise: int) -> int:
 
 def _join(rank: int, size: int, local_rank: int, local_size: int) -> Processes:
     """Join a group of processes by the address in MASTER_ADDR and MASTER_PORT."""
+    import torch
+
     distributed = _distributed()
     n_gpus = _take_one_gpu(local_rank)
-    backend = "nccl" if n_gpus >= local_size else "gloo"  # NCCL refuses two processes on one GPU
+    has_own = torch.cuda.is_available() and n_gpus >= local_size
+    backend = "nccl" if has_own else "gloo"  # NCCL refuses two processes on one GPU
     os.environ.setdefault("TORCH_NCCL_BLOCKING_WAIT", "1")  # a silent process then raises an error and no abort
     store, _, _ = next(distributed.rendezvous("env://", rank, size, timeout=SHORT))
     distributed.init_process_group(

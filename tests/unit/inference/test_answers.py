@@ -174,5 +174,5 @@ def test_answers_of_a_cut_run_are_found_by_another_number_of_processes(
 def test_rows_of_other_processes_are_not_taken_where_those_of_the_first_were_removed(tmp_path: Path) -> None:
     """Other settings remove the answers of a model, of which only the first process's part is known there."""
     path = tmp_path / "answers.jsonl"
-    path.with_name("answers.part-1.jsonl").write_text('{"id":"u1","file":null,"text":"of other settings"}\n')
+    path.with_name("answers.part-1.jsonl").write_text('{"id":"u7","file":null,"text":"of other settings"}\n')
     assert answers(path, Model()) == answers(tmp_path / "whole.jsonl", Model())
