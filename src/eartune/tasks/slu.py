@@ -225,9 +225,7 @@ def grammar(schema: Schema) -> Grammar:
         f"key: {either(keys or [''])}",
         f"FILLER: {FILLER}",
     )
-    longest = max((len(text.encode()) for text in heads), default=0) + max(
-        (len(key.encode()) for key in keys), default=0
-    )
+    longest = max((len(text.encode()) for text in heads), default=0) + max((len(key.encode()) for key in keys), default=0)
     return Grammar("\n".join(lines), ending=longest + len(ENTITIES) + LAST_STEPS)
 
 
