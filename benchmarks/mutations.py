@@ -269,6 +269,13 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "key=lambda place: place",
         "tests/unit/training/test_micro_batches.py",
     ),
+    (
+        "processes: they outlive the one that started them",
+        "src/eartune/experiments/ranks.py",
+        "    threading.Thread(target=_end_with_the_one_that_waits, daemon=True).start()\n",
+        "",
+        "tests/unit/experiments/test_ranks.py",
+    ),
     ("processes: all answer everything", ANSWERS, "processes.share_of(unknown)", "unknown", ANSWERS_TESTS),
     (
         "processes: answers of others are forgotten at a resume",

@@ -15,6 +15,7 @@ from eartune import processes as module
 from eartune.data.example import Example
 from eartune.data.utterance import Utterance
 from eartune.errors import InputError, ProcessLostError
+from eartune.experiments.ranks import on_ranks
 from eartune.inference.answers import answer_all
 from eartune.processes import Processes
 
@@ -96,6 +97,17 @@ def fail(rank: int, how: str) -> None:
             raise ZeroDivisionError("by nothing")
         os.kill(os.getpid(), signal.SIGKILL)
     processes.add_up([torch.zeros(1)])
+
+
+def note_and_sleep(folder: Path) -> None:
+    """Write down the number of this process, and sleep."""
+    (folder / str(Processes.of_environment().rank)).write_text(str(os.getpid()))
+    time.sleep(60)
+
+
+def start_sleepers(folder: Path) -> None:
+    """In a process that is to be killed: start two that sleep."""
+    on_ranks(2, note_and_sleep, folder)
 
 
 def lose(rank: int, size: int, port: int, to: Path, lost: int, long: bool) -> None:

@@ -82,6 +82,7 @@ def _in_process(
     """Join the other processes and call the function; write its result, or its error, for the process that waits."""
     import torch
 
+    threading.Thread(target=_end_with_the_one_that_waits, daemon=True).start()
     if devices is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(devices)
     if "OMP_NUM_THREADS" not in os.environ:  # each would take all cores
@@ -99,6 +100,14 @@ def _in_process(
     processes.wait_for_all()
     if processes.size > 1:
         torch.distributed.destroy_process_group()
+
+
+def _end_with_the_one_that_waits() -> None:
+    """End this process as soon as the one that started it is killed: it would go on writing into a folder for runs."""
+    waits = multiprocessing.parent_process()
+    assert waits is not None
+    waits.join()
+    os._exit(1)
 
 
 def _raise(n: int, folder: Path, exit_codes: dict[int, int], cause: Exception) -> NoReturn:
