@@ -48,6 +48,12 @@ INDEX, INDEX_TESTS = "src/eartune/data/recording_index.py", "tests/unit/data/tes
 LISTENING, KEYS = "src/eartune/inference/listening_check.py", "src/eartune/experiments/keys.py"
 COMPONENTS, BEAMS = "src/eartune/models/components.py", "src/eartune/models/generation/beam_search.py"
 RUNS = "tests/flow/test_experiment.py"
+PROCESSES, PROCESSES_TESTS = "src/eartune/processes.py", "tests/unit/test_processes.py"
+PROCESSES_IN_TRAINING = "tests/unit/training/test_processes_in_training.py"
+IN_TRAINING = f"{PROCESSES_IN_TRAINING}::test_several_processes_train_as_one"
+CUT_AND_TAKEN_UP = (
+    f"{PROCESSES_IN_TRAINING}::test_a_stage_cut_on_some_processes_and_taken_up_on_others_ends_as_if_never_cut"
+)
 KILLED, THROUGH_WORDS = "tests/flow/test_kill_and_resume.py", "tests/flow/test_through_words.py"
 DISK, DISK_TESTS = "src/eartune/training/disk_estimate.py", "tests/unit/training/test_disk_estimate.py"
 CLASSIFICATION, CLASSIFICATION_TESTS = (
@@ -159,10 +165,16 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     ("half a checkpoint is loaded", FOLDER, 'read_json(self.path / "trainer_state.json")', "pass", LOG),
     # --- what a killed run leaves
     ("half an answer kept", ANSWERS, "file.truncate(len(whole))", "pass", ANSWERS_TESTS),
-    ("everything asked again", ANSWERS, "if all(key in rows", "if None in (key in rows", ANSWERS_TESTS),
-    ("half a batch kept", ANSWERS, "if all(key in rows", "if any(key in rows", ANSWERS_TESTS),
-    ("answers written late", ANSWERS, "            file.flush()\n", "", ANSWERS_TESTS),
-    ("collected answers stay", ANSWERS, "    collected.unlink()\n", "", ANSWERS_TESTS),
+    ("everything asked again", ANSWERS, "if not all(key in known", "if None not in (key in known", ANSWERS_TESTS),
+    ("half a batch kept", ANSWERS, "if not all(key in known", "if not any(key in known", ANSWERS_TESTS),
+    ("answers written late", ANSWERS, "                file.flush()\n", "", ANSWERS_TESTS),
+    (
+        "collected answers stay",
+        ANSWERS,
+        "    _remove_parts(path)\n    return _texts",
+        "    return _texts",
+        ANSWERS_TESTS,
+    ),
     (
         "an old key stays until the end",
         FOLDER,
@@ -181,15 +193,104 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         KILLED,
     ),
     ("half-written files stay", FOLDER, "seconds=0, recursive", "seconds=1e9, recursive", KILLED),
-    (
-        "random state not resumed",
-        TRAINER,
-        "    def _load_from_checkpoint(",
-        "    def _load_rng_state(self, checkpoint: str | None) -> None:\n        pass\n\n"
-        "    def _load_from_checkpoint(",
-        KILLED,
-    ),
     ("workers outlive the run", TRAINER, "worker_init_fn=_end_with_the_run", "worker_init_fn=None", KILLED),
+    # --- several processes
+    (
+        "processes: loss divided by own labels",
+        TRAINER,
+        "for some in batches], n_labels)",
+        "for some in batches], sum(len(row.token_ids[1]) for row in own))",
+        IN_TRAINING,
+    ),
+    ("processes: loss is of one", TRAINER, "self.processes.add_up([total])", "pass", IN_TRAINING),
+    (
+        "processes: gradients and their norm are of one",
+        TRAINER,
+        "self.processes.sum_gradients(list(components.trainable()))",
+        "pass",
+        IN_TRAINING,
+    ),
+    (
+        "processes: gradients are summed after the norm",
+        TRAINER,
+        "        self.processes.sum_gradients(list(components.trainable()))\n        return total\n",
+        "        return total\n\n    def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:\n"
+        "        self.processes.sum_gradients(list(self.model.audio_llm.components.trainable()))\n"
+        "        return super()._get_grad_norm(model, grad_norm=grad_norm)\n",
+        IN_TRAINING,
+    ),
+    ("processes: what none has counts as zero", PROCESSES, "strict=True) if n]", "strict=True)]", PROCESSES_TESTS),
+    (
+        "processes: what one lacks is left out",
+        PROCESSES,
+        "torch.zeros_like(parameter) if parameter.grad is None",
+        "torch.ones_like(parameter) if parameter.grad is None",
+        PROCESSES_TESTS,
+    ),
+    (
+        "processes: weights stay with their owners",
+        TRAINER,
+        "        give_out_weights(self.model.components, self.processes)",
+        "        pass",
+        IN_TRAINING,
+    ),
+    (
+        "processes: moments of one share are loaded",
+        OPTIMIZER,
+        'for share in saved for name, value in share["state"]',
+        'for share in saved[:1] for name, value in share["state"]',
+        CUT_AND_TAKEN_UP,
+    ),
+    (
+        "processes: masters of one share are loaded",
+        OPTIMIZER,
+        'for share in saved for name, value in share["masters"]',
+        'for share in saved[:1] for name, value in share["masters"]',
+        CUT_AND_TAKEN_UP,
+    ),
+    (
+        "processes: dropout goes on from the first one's state",
+        TRAINER,
+        "torch.manual_seed(hash((self.args.seed, step, self.processes.rank)))",
+        "pass",
+        f"{PROCESSES_IN_TRAINING}::test_a_stage_with_dropout_that_is_cut_ends_as_if_never_cut",
+    ),
+    (
+        "processes: every clock decides on checkpoints",
+        CALLBACKS,
+        "self.processes.of_first(lambda: self.clock() - self.saved_at >= interval)",
+        "self.clock() - self.saved_at >= interval",
+        CUT_AND_TAKEN_UP,
+    ),
+    (
+        "processes: rows are dealt out as they come",
+        "src/eartune/training/micro_batches.py",
+        "key=lambda place: -lengths[place]",
+        "key=lambda place: place",
+        "tests/unit/training/test_micro_batches.py",
+    ),
+    (
+        "processes: they outlive the one that started them",
+        "src/eartune/experiments/ranks.py",
+        "    threading.Thread(target=_end_with_the_one_that_waits, daemon=True).start()\n",
+        "",
+        "tests/unit/experiments/test_ranks.py",
+    ),
+    ("processes: all answer everything", ANSWERS, "processes.share_of(unknown)", "unknown", ANSWERS_TESTS),
+    (
+        "processes: answers of others are forgotten at a resume",
+        ANSWERS,
+        "rows = [row for part in (collected, *_parts_of_others(path))",
+        "rows = [row for part in (collected,)",
+        ANSWERS_TESTS,
+    ),
+    (
+        "processes: answers to other settings are taken",
+        ANSWERS,
+        "        _remove_parts(path)\n        rows = []\n",
+        "        pass\n",
+        ANSWERS_TESTS,
+    ),
     # --- progress and the disk estimate
     (
         "progress passes 100 %",
@@ -232,7 +333,7 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "first finished stage loaded",
         RUNNER,
-        "elif place + 1 in (plan.transcribes_after, n_stages) or not folders[place + 1].is_finished:",
+        "elif place + 1 in (plan.transcribes_after, n_stages) or not all(is_followed):",
         "elif place == 0:",
         f"{RUNS}::test_the_last_of_two_finished_stages_is_loaded",
     ),
@@ -542,7 +643,7 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "micro-batches: the optimizer needs no memory",
         "src/eartune/training/micro_batches.py",
-        "memory - weights - optimizer",
+        "memory - weights - trained * (gradient + optimizer / n_processes)",
         "memory - weights",
         "tests/unit/training/test_micro_batches.py",
     ),

@@ -1,5 +1,6 @@
 """Options and fixtures of the whole suite."""
 
+import multiprocessing
 import os
 import sys
 from pathlib import Path
@@ -28,3 +29,11 @@ def data_root() -> Path:
     if not root.is_dir():
         pytest.skip(f"no corpora at {root}; EARTUNE_DATA may name another folder")
     return root
+
+
+@pytest.fixture(scope="session")
+def forks() -> None:
+    """Let processes that a test starts together be forks of a server that has imported everything once."""
+    together = ["models_of_processes", "processes_in_training", "work_of_processes"]
+    multiprocessing.get_context("forkserver").set_forkserver_preload(together)
+    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)  # the server of Python 3.11 does not take the parent's path

@@ -91,6 +91,7 @@ def run(
     task: Task | None = None,
     gpus: Sequence[int | str] | None = None,
     workers: int | None = None,
+    gpus_per_model: int = 1,
     ray: str | None = None,
     track: str | None = None,
     console: Console | None = None,
@@ -105,6 +106,7 @@ def run(
     gpus: the numbers of the GPUs to use, of which each makes a model at a time; by default all that there are.
     workers: how many processes without a GPU make models at the same time. With several workers or GPUs, a program
         must guard its own start by `if __name__ == "__main__":`, as Python's multiprocessing asks for.
+    gpus_per_model: how many GPUs train each model together; without GPUs, how many processes.
     ray: the address of a Ray cluster whose machines make the models; "auto" for the one that runs here.
     track: a tracker that shows the losses: wandb, mlflow, tensorboard or trackio; none by default.
     console: the rich console for progress, by default the terminal; `Console(quiet=True)` prints nothing.
@@ -124,7 +126,7 @@ def run(
             settings = Experiment.model_validate(changed)
         except ValidationError as error:
             raise InputError(explain(error, settings.name)) from error
-    resources = Resources(None if gpus is None else tuple(map(str, gpus)), workers, ray)
+    resources = Resources(None if gpus is None else tuple(map(str, gpus)), workers, gpus_per_model, ray)
     return run_experiment(settings, Path(data), Path(runs), console or Console(), resources, track)
 
 

@@ -247,6 +247,10 @@ class StageFolder:
         found = [CheckpointFolder(path) for path in self.path.glob("checkpoint-*")]
         return sorted(found, key=lambda checkpoint: int(checkpoint.path.name.split("-")[1]))
 
+    def checkpoint(self, step: int) -> "CheckpointFolder":
+        """Return the folder of the checkpoint after a step."""
+        return CheckpointFolder(self.path / f"checkpoint-{step}")
+
     def remove_what_training_needs(self) -> None:
         """Remove checkpoints and snapshots, which are large, and what a teacher's or own labels rest on."""
         remove(self.snapshot(0).parent)
@@ -280,6 +284,20 @@ class CheckpointFolder:
         except InputError:
             return False
         return self.seconds.exists() and self.weights.exists()
+
+    @property
+    def schedule(self) -> Path:
+        """The file of the state of the schedule of learning rates."""
+        return self.path / "scheduler.pt"
+
+    def optimizer_share(self, rank: int) -> Path:
+        """Return the file of what one process keeps of the optimizer: masters and moments of its parameters."""
+        return self.path / f"optimizer-{rank}.pt"
+
+    @property
+    def optimizer_shares(self) -> tuple[Path, ...]:
+        """The files of what each of the processes that saved the checkpoint kept of the optimizer."""
+        return tuple(sorted(self.path.glob("optimizer-*.pt")))
 
 
 @dataclass(frozen=True)

@@ -41,8 +41,8 @@ PLACES = {
         "tiny",
     ),
     "while a checkpoint is written": (
-        Kill(pattern="save */checkpoint-3/optimizer.pt", most_bytes=5000),
-        "tiny/stages/*/checkpoint-3/optimizer.pt",
+        Kill(pattern="save */checkpoint-3/optimizer-0.pt", most_bytes=5000),
+        "tiny/stages/*/checkpoint-3/optimizer-0.pt",
         "tiny/stages/*/checkpoint-3/trainer_state.json",
     ),
     "while the weights of a stage are written": (
@@ -96,7 +96,7 @@ def test_processes_that_read_ahead_end_with_the_run_that_is_killed(
     settings: Experiment, data: Path, tmp_path: Path
 ) -> None:
     """Some waited for ever, with all the memory that they had in common with the run."""
-    code, _ = run_in_a_fork(settings, data, tmp_path / "runs", Kill(pattern="save */checkpoint-1/optimizer.pt"))
+    code, _ = run_in_a_fork(settings, data, tmp_path / "runs", Kill(pattern="save */checkpoint-1/optimizer-0.pt"))
     assert code < 0
     for _ in range(20):
         if not (left := processes_with(tmp_path / "runs.log")):

@@ -70,7 +70,7 @@ def test_a_machine_that_is_lost_costs_nothing_but_time(data: Path, whole: Path, 
     outcome = run(experiment(data), data, tmp_path / "runs", console, Resources(ray=cluster.address))
     losing.join()
     assert isinstance(console.file, StringIO)
-    assert outcome.failed == () and "another goes on with it" in console.file.getvalue()
+    assert outcome.failed == () and "it goes on in another" in console.file.getvalue()
     assert differences(whole, tmp_path / "runs") == []
 
 

@@ -70,7 +70,7 @@ def test_a_worker_that_dies_is_replaced_and_its_work_goes_on(
     settings: Experiment, data: Path, whole: Path, tmp_path: Path, place: str
 ) -> None:
     outcome, printed = run_deadly(settings, data, tmp_path / "runs", **{place: 7})
-    assert "the process that made it died; another goes on with it" in printed
+    assert "the process that made it died; it goes on in another" in printed
     assert outcome.failed == () and list((tmp_path / "deaths").iterdir())
     assert [name for name in differences(whole, tmp_path / "runs") if "settings.json" not in name] == []
 
@@ -81,11 +81,11 @@ def test_a_model_whose_workers_die_twice_is_reported_and_the_rest_goes_on(
     only = settings.grid.model_copy(update={"schemes": settings.grid.schemes[:2]})  # untuned and text-only
     few = settings.model_copy(update={"grid": only})
     outcome, printed = run_deadly(few, data, tmp_path / "runs", learning=5, times=2)
-    assert outcome.failed == ("text-only-seed0",) and "died twice" in printed
+    assert outcome.failed == ("text-only-seed0",) and "failed twice: the process that made it died" in printed
     found = {result.name: (result.status, result.error) for result in outcome.results}
     assert found["untuned-seed0"] == ("finished", None)
-    assert found["text-only-seed0"][0] == "failed" and "died twice" in str(found["text-only-seed0"][1])
-    assert "died twice" in outcome.folder.markdown.read_text()
+    assert found["text-only-seed0"][0] == "failed" and "twice: the process" in str(found["text-only-seed0"][1])
+    assert "twice: the process" in outcome.folder.markdown.read_text()
 
 
 def test_a_fault_of_the_input_ends_all_workers(settings: Experiment, data: Path, tmp_path: Path) -> None:

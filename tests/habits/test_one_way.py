@@ -10,9 +10,10 @@ import pytest
 SRC = Path(__file__).parents[2] / "src" / "eartune"
 FILES = {".".join(path.relative_to(SRC).with_suffix("").parts): path for path in SRC.rglob("*.py")}
 ORDER = (
-    *("errors", "before_torch", "files", "claims", "progress", "wording", "tables", "settings", "run_folder", "data"),
+    *("errors", "before_torch", "files", "claims", "progress", "processes", "wording", "tables", "settings"),
+    *("run_folder", "data"),
     *("evaluation.metrics", "tasks", "evaluation", "models", "training", "inference", "report"),
-    *("experiments", "prepare", "export", "api", "cli"),
+    *("experiments", "prepare", "export", "api", "cli", "__main__"),
 )
 
 

@@ -44,7 +44,19 @@ def test_the_functions_keep_their_arguments() -> None:
     signatures = {name: [*inspect.signature(getattr(eartune, name)).parameters] for name in ("load", "run", "compare")}
     assert signatures == {
         "load": ["model", "task", "utterances", "through"],
-        "run": ["experiment", "data", "runs", "schemes", "task", "gpus", "workers", "ray", "track", "console"],
+        "run": [
+            "experiment",
+            "data",
+            "runs",
+            "schemes",
+            "task",
+            "gpus",
+            "workers",
+            "gpus_per_model",
+            "ray",
+            "track",
+            "console",
+        ],
         "compare": ["references", "first", "second", "task"],
     }
 

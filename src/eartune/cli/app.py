@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from eartune.cli.garbage_collection import no_garbage_collection
-from eartune.errors import InputError
+from eartune.errors import InputError, ProcessLostError
 
 VERBS = {  # module and function of each verb, and its line in `eartune --help`, the first of its docstring
     "list": ("listing.list_all", "List the experiments, corpora, schemes and architectures."),
@@ -87,12 +87,15 @@ def eartune() -> None:
 
 
 def main() -> None:
-    """Run a command; an InputError is printed without a traceback, with exit code 2."""
+    """Run a command; what ends it is printed without a traceback: bad input with exit code 2, a lost process with 1."""
     try:
         app()
     except InputError as error:
         print(f"eartune: {error}", file=sys.stderr)
         sys.exit(2)
+    except ProcessLostError as error:
+        print(f"eartune: {error}", file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
         print("eartune: interrupted; run the same command to resume", file=sys.stderr)
         sys.exit(130)

@@ -18,6 +18,7 @@ Gpus = Annotated[
 ]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes without a GPU that make models at the same time.")]
 
+GpusPerModel = Annotated[int, typer.Option(min=1, help="GPUs that train each model together; without GPUs, processes.")]
 Ray = Annotated[
     str | None, typer.Option(metavar="ADDRESS", help="A Ray cluster that makes the models; auto: the one here.")
 ]
@@ -35,6 +36,7 @@ def run(
     runs: RunsRoot = Path("runs"),
     gpus: Gpus = None,
     workers: Workers = None,
+    gpus_per_model: GpusPerModel = 1,
     ray: Ray = None,
     track: Track = None,
 ) -> None:
@@ -52,7 +54,15 @@ def run(
     show_licences(settings, console)
     named = None if gpus is None else [gpu.strip() for gpu in gpus.split(",")]
     outcome = run_experiment(
-        settings, data=data, runs=runs, gpus=named, workers=workers, ray=ray, track=track, console=console
+        settings,
+        data=data,
+        runs=runs,
+        gpus=named,
+        workers=workers,
+        gpus_per_model=gpus_per_model,
+        ray=ray,
+        track=track,
+        console=console,
     )
     results = outcome.results
     if headline := outcome.folder.read_headline():

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 
 from eartune.claims import TakenError
 from eartune.data.utterance import Recording
-from eartune.errors import InputError
+from eartune.errors import InputError, ProcessLostError
 from eartune.experiments.experiment import Experiment
 from eartune.experiments.keys import CellKeys
 from eartune.experiments.model_run import RunContext, make_model, stage_folders
@@ -23,30 +23,47 @@ def make_cell(context: RunContext, plan: CellPlan, keys: CellKeys) -> bool:
     """Make one model and return whether it finished; an error is recorded.
 
     Raises TakenError if another process makes it or trains its next stage, and InputError, which ends a run, for a
-    fault of the input or of the disk.
+    fault of the input or of the disk. Of several processes of one model, which all must call this, each raises any
+    other error as well: what the others do meanwhile is unknown, so that none of them can go on.
     """
-    folder = context.folder.model(plan.cell.name)
-    with context.claims.hold(plan.cell.name):
-        if folder.state(keys.model) is ModelState.FINISHED:  # another process was faster
+    folder, of_first = context.folder.model(plan.cell.name), context.processes.of_first
+    with context.claim(plan.cell.name):
+        if of_first(lambda: folder.state(keys.model)) is ModelState.FINISHED:  # another process was faster
             return True
-        look_for_claims(context, plan, keys)
-        folder.begin(keys.model)
-        stages = stage_folders(context.folder, plan, keys)
-        write_plan(folder, context.experiment, context.pools.labels, plan, stages)
+        of_first(lambda: begin(context, plan, keys))
         result = unfinished_result(context, plan, keys)
         try:
-            write_result(folder.path, make_model(context, plan, keys, result))
+            made = make_model(context, plan, keys, result)
+            of_first(lambda: write_result(folder.path, made))
         except TakenError:
             raise
         except Exception as error:
-            if (fault := disk_fault(error, context.folder.path)) is not None:
-                raise InputError(fault) from error
-            write_result(folder.path, replace(result, error=f"{type(error).__name__}: {error}"))
-            if isinstance(error, InputError):
+            if context.processes.is_first:
+                record(context, result, error)
+            if isinstance(error, InputError) or context.processes.size > 1:
                 raise
-            context.progress.console.print(f"{plan.cell.name} failed:\n{traceback.format_exc()}", markup=False)
             return False
     return True
+
+
+def begin(context: RunContext, plan: CellPlan, keys: CellKeys) -> None:
+    """Look whether the model can be made now, and write what it will be."""
+    look_for_claims(context, plan, keys)
+    folder = context.folder.model(plan.cell.name)
+    folder.begin(keys.model)
+    stages = stage_folders(context.folder, plan, keys)
+    write_plan(folder, context.experiment, context.pools.labels, plan, stages)
+
+
+def record(context: RunContext, result: RunResult, error: Exception) -> None:
+    """Write the error of a model that failed, and print where it came from; raises InputError if it is the disk's."""
+    if (fault := disk_fault(error, context.folder.path)) is not None:
+        raise InputError(fault) from error
+    why = str(error) if isinstance(error, ProcessLostError) else f"{type(error).__name__}: {error}"
+    write_result(context.folder.model(result.name).path, replace(result, error=why))
+    if not isinstance(error, InputError):
+        trace = why if isinstance(error, ProcessLostError) else "".join(traceback.format_exception(error))
+        context.progress.console.print(f"{result.name} failed:\n{trace}", markup=False)
 
 
 def look_for_claims(context: RunContext, plan: CellPlan, keys: CellKeys) -> None:

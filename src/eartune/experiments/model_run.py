@@ -1,12 +1,14 @@
 """Train, decode, check and score one model of a grid; work that is finished already is loaded.
 
 plan + keys -> [transcripts of the test] -> stages -> predictions -> listening check -> scores -> RunResult
+
+Several processes make a model together: all of them call `make_model`, and the first of them writes the files.
 """
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -24,6 +26,7 @@ from eartune.experiments.plan import TOKENS_OF_AN_ANSWER, TOKENS_TO_LOAD, CellPl
 from eartune.experiments.process_memory import give_memory_back, peak_memory_gb
 from eartune.experiments.progress import Shows
 from eartune.files import write_json
+from eartune.processes import ONE, Processes
 from eartune.report.result import ListeningRecord, RunResult
 from eartune.run_folder import RunFolder, StageFolder
 from eartune.settings import Component, Decoding
@@ -55,6 +58,8 @@ class RunContext:
     progress: Shows
     tracking: Tracking | None = None
     """The tracker that gets the losses of every stage; None sends them nowhere."""
+    processes: Processes = ONE
+    """The processes that make each model together, as this one knows them; their progress but the first's is silent."""
 
     def encoder_cache(self) -> "EncoderCache":
         """Return the run's cache of encoder states."""
@@ -62,7 +67,7 @@ class RunContext:
 
         most_gb, cut_silence = self.experiment.training.encoded_gb, self.experiment.architecture.cut_silence
         say = self.progress.console.print
-        return EncoderCache(self.folder.encoded, most_gb, cut_silence, self.index, self.claims, say)
+        return EncoderCache(self.folder.encoded, most_gb, cut_silence, self.index, self.claims, say, self.processes)
 
     def rows(
         self,
@@ -77,6 +82,13 @@ class RunContext:
         task, architecture = self.experiment.task, self.experiment.architecture
         return RowMaker(model, task, self.pools.labels, architecture, preface, encoded, augment)
 
+    @contextmanager
+    def claim(self, name: str) -> Iterator[None]:
+        """Claim work while the block runs; the first process does for all. All raise TakenError if another has it."""
+        with ExitStack() as held:
+            self.processes.of_first(lambda: held.enter_context(self.claims.hold(name)))
+            yield
+
     def watch(self, what: str, units: float = 0) -> Callable[..., None]:
         """Return a progress callback (done, total, loss, done in earlier sessions) for work of `units`."""
 
@@ -89,7 +101,11 @@ class RunContext:
 
 
 def make_model(context: RunContext, plan: CellPlan, keys: CellKeys, result: RunResult) -> RunResult:
-    """Train the stages, decode the test, score it, check that the model listens, and return the finished result."""
+    """Train the stages, decode the test, score it, check that the model listens, and return the finished result.
+
+    Of several processes, which all must call this, the first returns the result that is to be written: the others know
+    its scores, and not its times and its memory.
+    """
     name = plan.cell.name
     folder = context.folder.model(name)
     test = examples_to_decode(context, plan, keys)
@@ -103,15 +119,18 @@ def make_model(context: RunContext, plan: CellPlan, keys: CellKeys, result: RunR
         "decode": folder.decode_seconds,
     }
     scores = score(context, predictions)
-    write_json(folder.scores, {metric: value.to_json() for metric, value in scores.items()})
+    in_json = {metric: value.to_json() for metric, value in scores.items()}
+    context.processes.of_first(lambda: write_json(folder.scores, in_json))
     return replace(
         result,
         status="finished",
         scores=scores,
         answers=dict(Counter(prediction.status.value for prediction in predictions)),
-        listening=check_listening(context, plan, model, rows, result.main_metric),
+        listening=context.processes.of_first(lambda: check_listening(context, plan, model, rows, result.main_metric)),
         seconds={work: round(value, 1) for work, value in seconds.items()},
-        made_with=result.made_with | {"peak_memory_gb": round(peak_memory_gb(), 2)},
+        made_with=result.made_with
+        | {"peak_memory_gb": round(peak_memory_gb(), 2)}
+        | ({"processes": context.processes.size} if context.processes.size > 1 else {}),
     )
 
 
@@ -132,7 +151,8 @@ def with_transcripts_to_label(context: RunContext, plan: CellPlan, keys: CellKey
     All unlabelled recordings are transcribed at once, for all models of the grid.
     """
     folders = stage_folders(context.folder, plan, keys)
-    if not any(s.to_label and not folder.is_finished for s, folder in zip(plan.stages, folders, strict=True)):
+    finished = are_finished(context, folders)
+    if not any(stage.to_label and not done for stage, done in zip(plan.stages, finished, strict=True)):
         return plan
     everything = as_speech(context.pools.unlabelled)
     transcription = Transcription(keys.unlabelled_transcripts, SELF, plan.n_alignment_stages, normalize=True)
@@ -176,8 +196,9 @@ def with_transcripts(
 
     path = context.folder.transcripts(transcription.key, transcription.by)
     show = context.watch(f"{name}: transcribing recordings")
-    with nullcontext() if path.is_file() else context.claims.hold(f"{transcription.key}-{path.stem}"):
-        texts = transcribe(examples, recogniser, path, context.name_of, show)
+    is_there = context.processes.of_first(path.is_file)
+    with nullcontext() if is_there else context.claim(f"{transcription.key}-{path.stem}"):
+        texts = transcribe(examples, recogniser, path, context.name_of, show, context.processes)
     read = normalize_spoken_text if transcription.normalize else str
     return tuple(replace(example, transcript=read(text)) for example, text in zip(examples, texts, strict=True))
 
@@ -201,16 +222,21 @@ def train_model(context: RunContext, plan: CellPlan, keys: CellKeys, n_stages: i
         if plan.through == "words" and place == plan.transcribes_after:
             tuned = {component for later in plan.stages[place:] for component in later.trainable}
             model.untuned.keep(model.components.names_to_train(tuned))
-        was_finished = folder.is_finished
+        was_finished, *is_followed = are_finished(context, folders[place : place + 2])
         if not was_finished:
-            with context.claims.hold(folder.path.name):
-                was_finished = folder.is_finished  # another process may have trained it a moment ago
+            with context.claim(folder.path.name):
+                (was_finished,) = are_finished(context, [folder])  # another process may have trained it a moment ago
                 if not was_finished:
                     train_one_stage(context, plan, keys, place, model, folder)
-        if was_finished and (place + 1 in (plan.transcribes_after, n_stages) or not folders[place + 1].is_finished):
+        if was_finished and (place + 1 in (plan.transcribes_after, n_stages) or not all(is_followed)):
             load_weights(model, folder.weights)
         context.progress.done(train_units(stage), was_finished, f"{plan.cell.name} {folder.path.name}")
     return model
+
+
+def are_finished(context: RunContext, folders: Sequence[StageFolder]) -> list[bool]:
+    """Return which stages are finished, as the first process sees it: others may see a shared folder a moment later."""
+    return context.processes.of_first(lambda: [folder.is_finished for folder in folders])
 
 
 def train_one_stage(
@@ -228,7 +254,7 @@ def train_one_stage(
     from eartune.training.trainer import load_weights, save_weights, train_stage
 
     stage = plan.stages[place]
-    folder.begin()
+    context.processes.of_first(folder.begin)
     title = f"{plan.cell.name}, {stage.name} stage"
     model.components.set_trainable(stage.trainable)
     context.progress.console.print(table_of_trained_parts(title, model.components.counts()))
@@ -243,20 +269,25 @@ def train_one_stage(
     if stage.share_of_update != 1:
         before = plan.stages[place - 1].trainable
         keep_share(model, before, stage.share_of_update, lambda: train_model(context, plan, keys, place - 1))
-    log = TrainingLog(folder.log, context.watch(title, train_units(stage)))
-    snapshots = Snapshots(stage.average, lambda step: save_weights(model, folder.snapshot(step)))
+    processes, settings = context.processes, context.experiment.training
+    log = TrainingLog(folder.log, context.watch(title, train_units(stage)), processes=processes)
+    snapshots = Snapshots(
+        stage.average, lambda step: processes.of_first(lambda: save_weights(model, folder.snapshot(step)))
+    )
     hearing = hearing_watch(context, stage, rows, log, title)
-    settings, callbacks = context.experiment.training, [snapshots, *([hearing] if hearing else [])]
-    tracked = None if context.tracking is None else context.tracking.stage(plan.cell.name, stage.name)
+    callbacks = [snapshots, *([hearing] if hearing else [])]
+    tracked = context.tracking.stage(plan.cell.name, stage.name) if context.tracking and processes.is_first else None
     with nullcontext() if tracked is None else tracked.opened():
-        seconds = train_stage(model, stage, make_row, settings, plan.cell.seed, folder.path, log, callbacks, tracked)
+        seconds = train_stage(
+            model, stage, make_row, settings, plan.cell.seed, folder.path, log, callbacks, tracked, processes
+        )
     if stage.average > 1:
-        write_average(folder.snapshots, folder.weights)
+        processes.of_first(lambda: write_average(folder.snapshots, folder.weights))
         load_weights(model, folder.weights)
     else:
-        save_weights(model, folder.weights)
+        processes.of_first(lambda: save_weights(model, folder.weights))
     trained = {str(part): {"parameters": a, "trained": b} for part, (a, b) in model.components.counts().items()}
-    folder.finish(seconds, trained, hearing.stopped if hearing else None)
+    processes.of_first(lambda: folder.finish(seconds, trained, hearing.stopped if hearing else None))
 
 
 def hearing_watch(
@@ -273,7 +304,10 @@ def hearing_watch(
     def say(sentence: str) -> None:
         context.progress.console.print(f"{title}: {sentence}")
 
-    return HearingWatch(log, lambda: word_error_rate(held_out, model_as_recogniser(rows)), stage.rehearsal.stop_at, say)
+    def measure() -> float:
+        return context.processes.of_first(lambda: word_error_rate(held_out, model_as_recogniser(rows)))
+
+    return HearingWatch(log, measure, stage.rehearsal.stop_at, say)
 
 
 def taught(
@@ -283,8 +317,9 @@ def taught(
     from eartune.inference.teacher import taught_rows, with_answers, write_teaching
 
     show = context.watch(f"{title}: the teacher answers")
-    examples = with_answers(model, stage.examples, rows, folder.teacher_answers, show)
-    write_teaching(model, examples, rows, folder.teaching, context.watch(f"{title}: the teacher reads"))
+    examples = with_answers(model, stage.examples, rows, folder.teacher_answers, show, context.processes)
+    reading = context.watch(f"{title}: the teacher reads")
+    write_teaching(model, examples, rows, folder.teaching, reading, context.processes)
     return replace(stage, examples=examples), taught_rows(rows, folder.teaching)
 
 
@@ -295,9 +330,10 @@ def with_own_labels(
     from eartune.inference.self_labelling import label, write_summary
 
     show = context.watch(f"{title}: labelling recordings")
-    kept = label(model, stage.to_label, rows, folder, context.name_of, show)
+    kept = label(model, stage.to_label, rows, folder, context.name_of, show, context.processes)
     task, pools = context.experiment.task, context.pools
-    context.progress.console.print(f"{title}: {write_summary(folder, pools.unlabelled, task, pools.labels)}")
+    found = context.processes.of_first(lambda: write_summary(folder, pools.unlabelled, task, pools.labels))
+    context.progress.console.print(f"{title}: {found}")
     return replace(stage, examples=stage.examples + kept, to_label=())
 
 
@@ -326,7 +362,8 @@ def decode_test(
         write_json(folder.decoding, {"seconds": earlier + time.monotonic() - started})
         show(done, total)
 
-    predictions = decode(model, test, rows, decoding_of(context, plan), folder.predictions, context.name_of, note)
+    decoding, names = decoding_of(context, plan), context.name_of
+    predictions = decode(model, test, rows, decoding, folder.predictions, names, note, context.processes)
     context.progress.done(units)
     return predictions
 

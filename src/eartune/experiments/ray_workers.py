@@ -3,9 +3,13 @@
 The folder for runs and the data must be at the same place on all machines, and eartune must be installed on them.
 """
 
+import multiprocessing
 import socket
+import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
+from contextlib import suppress
+from multiprocessing.connection import Connection
 from typing import Any
 
 from eartune.errors import InputError
@@ -14,7 +18,7 @@ from eartune.experiments.model_run import RunContext
 from eartune.experiments.plan import figures
 from eartune.experiments.progress import RunProgress
 from eartune.experiments.resources import Resources
-from eartune.experiments.workers import Work, WorkerDiedError, show
+from eartune.experiments.workers import Work, WorkerDiedError, make_together, show
 
 CONNECT_SECONDS = 10.0
 
@@ -28,7 +32,7 @@ def ray_slots(resources: Resources, context: RunContext, models: Mapping[str, Ke
     work, reports = ray.put(Work.of(context, models)), reports_on_this_machine(ray)
     make = ray.remote(**needs)(_make)
     names = (f"Ray {number}" for number in range(1, min(n_slots, len(models)) + 1))
-    return [RaySlot(ray, name, make, work, reports) for name in names]
+    return [RaySlot(ray, name, make, work, reports, resources.gpus_per_model) for name in names]
 
 
 def connected(resources: Resources) -> Any:
@@ -59,7 +63,8 @@ def needs_of(
     stages = [figures(stage, context.experiment) for plan, _ in models.values() for stage in plan.stages]
     if resources.workers is None and there.get("GPU", 0) >= 1:
         weights = [sum(part.weights for part in stage.footprint.parts.values()) for stage in stages]
-        return {"num_gpus": 1, "num_cpus": 1, "memory": int(max(weights, default=0))}
+        n = resources.gpus_per_model
+        return {"num_gpus": n, "num_cpus": n, "memory": int(max(weights, default=0))}
     cores = int(there["CPU"] // (resources.workers or n_machines))
     return {"num_cpus": max(1, cores), "memory": int(max((stage.footprint.total for stage in stages), default=0))}
 
@@ -76,18 +81,19 @@ def reports_on_this_machine(ray: Any) -> Any:
 class RaySlot:
     """A place for one model at a time on some machine of the cluster."""
 
-    def __init__(self, ray: Any, name: str, make: Any, work: Any, reports: Any) -> None:
+    def __init__(self, ray: Any, name: str, make: Any, work: Any, reports: Any, n: int) -> None:
         self.ray = ray
         self.name = name
         self.make = make
         self.work = work
         self.reports = reports
+        self.n_processes = n
         self.task: Any = None
 
     def start(self, model: str) -> "Future[bool]":
         """Let Ray run the task of a model."""
         found: Future[bool] = Future()
-        own = [self.work, self.reports]  # in a list, so that Ray does not load the work anew for each model
+        own = [self.work, self.reports, self.n_processes]  # in a list, so that Ray does not load the work each time
         self.task = self.make.remote(own, self.name, model)
 
         def end(done: "Future[bool]") -> None:
@@ -139,8 +145,20 @@ def _make(own: list[Any], worker: str, model: str) -> bool:
     from eartune.before_torch import before_torch
 
     before_torch()
-    work, reports = own
+    work, reports, n_processes = own
     if work.hex() not in _loaded:
         _loaded.clear()
         _loaded[work.hex()] = ray.get(work)
-    return _loaded[work.hex()].make(model, _End(reports, worker))
+    heard, told = multiprocessing.Pipe(duplex=False)  # processes that a task starts do not know Ray
+    threading.Thread(target=_pass_on, args=(heard, _End(reports, worker)), daemon=True).start()
+    try:
+        return make_together(n_processes, _loaded[work.hex()], model, told)
+    finally:
+        told.close()
+
+
+def _pass_on(heard: "Connection[Any, Any]", to: _End) -> None:
+    """Pass messages on until the other end is closed."""
+    with suppress(EOFError, OSError):
+        while True:
+            to.send(heard.recv())

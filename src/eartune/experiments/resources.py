@@ -16,10 +16,14 @@ class Resources:
     workers: int | None = None
     """The number of workers without a GPU, which share the cores; None where GPUs are used."""
 
+    gpus_per_model: int = 1
+    """How many GPUs train a model together; without GPUs, how many processes of each worker."""
     ray: str | None = None
     """The address of a Ray cluster, such as "auto" or "10.0.0.1:6379", in whose machines the models are made."""
 
     def __post_init__(self) -> None:
+        if self.gpus_per_model < 1:
+            raise InputError(f"the number of GPUs of a model is {self.gpus_per_model}; it must be 1 or more")
         if self.ray is not None and self.gpus is not None:
             raise InputError("a Ray cluster chooses the GPUs itself; leave them out, or the cluster")
         if self.workers is not None and self.gpus is not None:
@@ -43,23 +47,39 @@ class Device:
     """The environment variables that give it its GPU."""
     threads: int | None = None
     """The number of threads on a CPU; None leaves it to torch."""
+    processes: int = 1
+    """The number of processes that make a model together, each with a GPU of its own or a share of the threads."""
 
 
 def devices_of(resources: Resources) -> list[Device]:
-    """Return what each worker computes with: a GPU for each that is named or there, or a share of the cores."""
+    """Return what each worker computes with: GPUs of those that are named or there, or a share of the cores.
+
+    Raises InputError if there are not enough GPUs.
+    """
+    n = resources.gpus_per_model
     if resources.workers is not None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        threads = None if resources.workers == 1 else max(1, cores // resources.workers)
-        no_gpu = {"CUDA_VISIBLE_DEVICES": ""}
-        return [Device(f"worker {number}", no_gpu, threads) for number in range(1, resources.workers + 1)]
+        return [on_cores(number, resources.workers, n) for number in range(1, resources.workers + 1)]
     there = gpus_here()
     gpus = there if resources.gpus is None else resources.gpus
     if (missing := [gpu for gpu in gpus if gpu.isdigit() and gpu not in there]) or (gpus and not there):
         has = f"has {', '.join(there)}" if there else "has none that torch can use"
         raise InputError(f"there is no GPU {', '.join(missing or gpus)}: this machine {has}; eartune doctor says more")
     if not gpus:
-        return [Device("", {})]
-    return [Device(f"GPU {gpu}", {"CUDA_VISIBLE_DEVICES": str(gpu)}) for gpu in gpus]
+        return [Device("", {}, processes=n)]
+    if len(gpus) < n:
+        raise InputError(f"{n} GPUs for each model are more than the {len(gpus)} that there are")
+    groups = [gpus[start : start + n] for start in range(0, len(gpus) - n + 1, n)]
+    return [Device(f"GPU {'+'.join(some)}", {"CUDA_VISIBLE_DEVICES": ",".join(some)}, processes=n) for some in groups]
+
+
+def on_cores(number: int, n_workers: int, n_processes: int) -> Device:
+    """Return the share of one worker of the cores, on which each of its processes has as many threads."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = max(1, cores // (n_workers * n_processes))
+    environment = {"CUDA_VISIBLE_DEVICES": ""}
+    if n_processes > 1:
+        environment["OMP_NUM_THREADS"] = str(threads)
+    return Device(f"worker {number}", environment, None if n_workers == n_processes == 1 else threads, n_processes)
 
 
 def gpus_here() -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from eartune.claims import Claims, TakenError
 from eartune.data.corpora import Source
 from eartune.data.recording_index import RecordingIndex
 from eartune.data.utterance import write_manifest
+from eartune.errors import ProcessLostError
 from eartune.experiments.cell import unfinished_result
 from eartune.experiments.experiment import Experiment
 from eartune.experiments.grid import Grid, KeyedPlan, grid_of
@@ -28,9 +29,10 @@ from eartune.experiments.model_run import RunContext, cell_units, stage_folders
 from eartune.experiments.plan import CellPlan, Pools, plan_cells, read_pools
 from eartune.experiments.progress import RunProgress
 from eartune.experiments.resources import WHAT_THERE_IS, Resources
-from eartune.experiments.slots import Slot, slots_of
+from eartune.experiments.slots import Slot, TheseProcesses, slots_of
 from eartune.experiments.workers import WorkerDiedError
 from eartune.files import disk_faults_as_sentences
+from eartune.processes import Processes
 from eartune.report import RunResult, read_results, write_report, write_result
 from eartune.run_folder import ModelState, RunFolder, RunsFolder
 from eartune.training.tracking import tracking_of
@@ -75,36 +77,56 @@ def run(
 def make_and_report(
     experiment: Experiment, data: Path, runs: Path, console: Console, resources: Resources, track: str | None
 ) -> RunOutcome:
-    """Make every model that is not finished, and write the report."""
+    """Make every model that is not finished, and write the report; of several processes, each does its part."""
+    processes = Processes.of_environment()
+    of_first, console = processes.of_first, console if processes.is_first else Console(quiet=True)
     runs_folder = RunsFolder(runs)
     folder, index = runs_folder.run(experiment.name), RecordingIndex(runs_folder.recordings)
     tracking = tracking_of(track, experiment.name, folder.tracking)
-    pools = read_pools_and_speak(experiment, Source(data, runs_folder.speech, index=index), console)
+    source = Source(data, runs_folder.speech, index=index)
+    pools = of_first(lambda: read_pools_and_speak(experiment, source, console))
     plans = plan_cells(experiment, pools)
-    examine_recordings(plans, pools, index, console)
+    of_first(lambda: examine_recordings(plans, pools, index, console))
+    if not processes.is_first:
+        index = RecordingIndex(runs_folder.recordings)  # what the first has learned
     name_of = RecordingNames(data, runs)
     keys = Keys(experiment, pools, base_fingerprint(experiment.architecture), index.digest, name_of)
     keyed = [(plan, keys.of(plan)) for plan in plans]
     claims, names = Claims(folder.claims), tuple(plan.cell.name for plan in plans)
-    folder.remove_leftovers()
-    claims.clear()
-    open_ones = unfinished(folder, keyed)
-    if not open_ones and folder.html.is_file() and folder.model_names() == names:
+    still_open = of_first(lambda: clean_up(folder, claims, keyed))
+    by_name = {plan.cell.name: (plan, keys) for plan, keys in keyed}
+    open_ones = [by_name[name] for name in still_open]
+    if not open_ones and of_first(lambda: folder.html.is_file() and folder.model_names() == names):
         console.print(f"{experiment.name}: {len(keyed)} models, all of them finished; nothing to do")
         return RunOutcome(folder, ())
     console.print(f"{experiment.name}: {len(keyed)} models, {len(keyed) - len(open_ones)} of them finished")
-    with claims.hold(REPORT, wait=True):
-        write_references(folder, pools)
-        folder.write_model_names(names)
+    of_first(lambda: write_what_models_share(folder, claims, pools, names))
     try:
         with RunProgress(console, sum(cell_units(plan, pools) for plan, _ in open_ones)) as progress:
-            context = RunContext(experiment, pools, folder, index, name_of, claims, progress, tracking)
+            context = RunContext(
+                experiment, pools, folder, index, name_of, claims, progress, tracking, processes=processes
+            )
             failed = make_models(context, open_ones, resources, progress)
     finally:
-        if any(model.path.name in names for model in folder.models_with_a_result()):
+        if processes.is_first and any(model.path.name in names for model in folder.models_with_a_result()):
             with claims.hold(REPORT, wait=True):
                 write_report(folder.path, experiment.task)
     return RunOutcome(folder, failed)
+
+
+def clean_up(folder: RunFolder, claims: Claims, keyed: Sequence[KeyedPlan]) -> list[str]:
+    """Remove what killed processes left; return the names of the models that are not finished."""
+    folder.remove_leftovers()
+    claims.clear()
+    return [plan.cell.name for plan, _ in unfinished(folder, keyed)]
+
+
+def write_what_models_share(folder: RunFolder, claims: Claims, pools: Pools, names: Sequence[str]) -> None:
+    """Write the test as a manifest beside the models' predictions, for `score` and `compare`, and the models' names."""
+    tested = {example.utterance.id: example.utterance for example in pools.test}
+    with claims.hold(REPORT, wait=True):
+        write_manifest(folder.references, tested.values())
+        folder.write_model_names(names)
 
 
 def make_models(
@@ -112,6 +134,9 @@ def make_models(
 ) -> tuple[str, ...]:
     """Share the models out among the slots until all are made; return the names of those that failed."""
     by_name = {plan.cell.name: (plan, keys) for plan, keys in models}
+    if not context.processes.is_first:
+        TheseProcesses(context, by_name).follow()
+        return ()
     grid = grid_of(models, context.pools, context.folder, context.claims)
     with ExitStack() as at_the_end:
         slots = slots_of(resources, context, by_name)
@@ -153,13 +178,15 @@ def note_outcome(
             say(f"{name} will be tried once more")
     except TakenError as error:
         grid.taken(name, error)
-    except WorkerDiedError:
-        slot.renew()
+    except (WorkerDiedError, ProcessLostError) as error:
+        if isinstance(error, WorkerDiedError):
+            slot.renew()
+        why = str(error) if isinstance(error, ProcessLostError) else "the process that made it died"
         if grid.failed_once(name):
-            say(f"{name}: the process that made it died; another goes on with it")
+            say(f"{name}: {why}; it goes on in another")
         else:
-            why = "the process that made it died twice, perhaps for want of memory"
-            say(f"{name} failed: {why}")
+            why = f"twice: {why}, perhaps for want of memory"
+            say(f"{name} failed {why}")
             write_result(context.folder.model(name).path, replace(unfinished_result(context, *model), error=why))
 
 
@@ -185,19 +212,17 @@ def examine_recordings(plans: Sequence[CellPlan], pools: Pools, index: Recording
         )
 
 
-def write_references(folder: RunFolder, pools: Pools) -> None:
-    """Write the test as a manifest beside the models' predictions, for the report and for `score` and `compare`."""
-    tested = {example.utterance.id: example.utterance for example in pools.test}
-    write_manifest(folder.references, tested.values())
-
-
 def unfinished(folder: RunFolder, keyed: Sequence[KeyedPlan]) -> list[KeyedPlan]:
-    """Return the plans of the models that are not finished; remove from finished stages what only training needs."""
+    """Return the plans of the models that are not finished, those that failed last.
+
+    What only training needs is removed from finished stages.
+    """
     for stage in {stage for plan, keys in keyed for stage in stage_folders(folder, plan, keys)}:
         if stage.is_finished:
             stage.remove_what_training_needs()
     states = [folder.model(plan.cell.name).state(keys.model) for plan, keys in keyed]
-    return [pair for pair, state in zip(keyed, states, strict=True) if state is not ModelState.FINISHED]
+    still_open = [pair for pair in zip(keyed, states, strict=True) if pair[1] is not ModelState.FINISHED]
+    return [one for one, state in sorted(still_open, key=lambda pair: pair[1] is ModelState.FAILED)]
 
 
 class RecordingNames:

@@ -3,8 +3,10 @@
 import os
 from collections.abc import Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Protocol
 
+from eartune.claims import TakenError
 from eartune.experiments.cell import make_cell
 from eartune.experiments.grid import KeyedPlan
 from eartune.experiments.model_run import RunContext
@@ -36,13 +38,15 @@ class Slot(Protocol):
 
 
 def slots_of(resources: Resources, context: RunContext, models: Mapping[str, KeyedPlan]) -> list[Slot]:
-    """Return the slots that the resources allow: of a cluster, several worker processes, or this process."""
+    """Return the slots that the resources allow: all these processes, a cluster, several workers, or this process."""
+    if context.processes.size > 1:
+        return [TheseProcesses(context, models)]
     if resources.ray is not None:
         from eartune.experiments.ray_workers import ray_slots
 
         return [*ray_slots(resources, context, models)]
     devices = devices_of(resources)
-    if len(devices) == 1:
+    if len(devices) == 1 and devices[0].processes == 1:
         os.environ.update(devices[0].environment)
         return [ThisProcess(context, models)]
     work = Work.of(context, models)
@@ -75,3 +79,30 @@ class ThisProcess:
 
     def stop(self) -> None:
         """Do nothing: there is no other process."""
+
+
+class TheseProcesses(ThisProcess):
+    """The slot of several processes that were started together, which make each model together."""
+
+    can_go_on = True
+
+    def start(self, model: str) -> "Future[bool]":
+        """Make a model in all processes; an error but TakenError ends all of them."""
+        self.context.processes.of_first(lambda: model)
+        future = super().start(model)
+        error = future.exception()
+        if error is not None and not isinstance(error, TakenError):
+            self.can_go_on = False
+            raise error
+        return future
+
+    def follow(self) -> None:
+        """Make the models that the first process begins, in any other process, until it stops."""
+        while (model := self.context.processes.of_first(lambda: None)) is not None:
+            with suppress(TakenError):
+                make_cell(self.context, *self.models[model])
+
+    def stop(self) -> None:
+        """Let the other processes end, if they wait for the next model; after an error they end by themselves."""
+        if self.can_go_on:
+            self.context.processes.of_first(lambda: None)

@@ -23,6 +23,7 @@ from eartune.experiments.grid import KeyedPlan
 from eartune.experiments.model_run import RunContext
 from eartune.experiments.progress import RunProgress
 from eartune.experiments.resources import Device
+from eartune.processes import ONE, Processes
 
 SECONDS_BETWEEN_MESSAGES = 0.5
 
@@ -45,15 +46,16 @@ class Work:
     @classmethod
     def of(cls, context: RunContext, models: Mapping[str, KeyedPlan]) -> "Work":
         """Return the work of a run, which can be sent to other processes."""
-        own = {"claims", "progress"}
+        own = {"claims", "progress", "processes"}
         shared = {one.name: getattr(context, one.name) for one in fields(context) if one.name not in own}
         return cls(shared, dict(models), context.progress.console.width)
 
-    def make(self, model: str, told: "Told") -> bool:
-        """Make a model in this process, reporting to `told`; return whether it finished."""
+    def make(self, model: str, told: "Told", processes: Processes = ONE) -> bool:
+        """Make a model in this process, or its part of it, reporting to `told`; return whether it finished."""
         claims = Claims(self.shared["folder"].claims)
         return make_cell(
-            RunContext(**self.shared, claims=claims, progress=Reports(told, self.width)), *self.models[model]
+            RunContext(**self.shared, claims=claims, progress=Reports(told, self.width), processes=processes),
+            *self.models[model],
         )
 
 
@@ -123,6 +125,13 @@ class Told(Protocol):
         """Send a message, which `show` shows."""
 
 
+class Nobody:
+    """The end of no connection."""
+
+    def send(self, message: tuple[str, Any]) -> None:
+        """Do nothing."""
+
+
 class Reports:
     """The progress of a worker, which is sent to the process that started it."""
 
@@ -158,13 +167,14 @@ class _Lines:
         """Do nothing, as lines are sent at once."""
 
 
+_device: Device
 _work: Work
 _told: Told
 
 
 def _begin(device: Device, work: Work, told: "Connection[Any, Any]", lives: "Connection[Any, Any]") -> None:
     """Prepare a worker process: its device, and its end if the process that started it ends."""
-    global _work, _told
+    global _device, _work, _told
     import signal
 
     from eartune.before_torch import before_torch
@@ -177,7 +187,7 @@ def _begin(device: Device, work: Work, told: "Connection[Any, Any]", lives: "Con
         import torch
 
         torch.set_num_threads(device.threads)
-    _work, _told = work, told
+    _device, _work, _told = device, work, told
 
 
 def _end_with(lives: "Connection[Any, Any]") -> None:
@@ -189,4 +199,19 @@ def _end_with(lives: "Connection[Any, Any]") -> None:
 
 
 def _make(model: str) -> bool:
-    return _work.make(model, _told)
+    return make_together(_device.processes, _work, model, _told)
+
+
+def make_together(n: int, work: Work, model: str, told: Told) -> bool:
+    """Make a model in this process, or in `n` processes that it starts; `told` can be sent to these."""
+    if n == 1:
+        return work.make(model, told)
+    from eartune.experiments.ranks import on_ranks
+
+    return on_ranks(n, _make_part, work, model, told)
+
+
+def _make_part(work: Work, model: str, told: Told) -> bool:
+    """Do the part of one of several processes in making a model; the first of them reports."""
+    processes = Processes.of_environment()
+    return work.make(model, told if processes.is_first else Nobody(), processes)

@@ -1,7 +1,9 @@
 """Decode examples in batches sorted by length; every answer is saved at once, so that an interrupted run resumes.
 
-Batches are the same after a resume: the other rows of a batch may change the last digits of an example's scores, and
-so its answer.
+Batches are the same after a resume, and for any number of processes, which deal them out: the other rows of a batch may
+change the last digits of an example's scores, and so its answer.
+
+answers.part.jsonl  answers.part-1.jsonl  answers.part-2.jsonl -> answers.jsonl
 """
 
 from collections.abc import Callable, Sequence
@@ -10,6 +12,7 @@ from typing import Any
 
 from eartune.data.example import Example
 from eartune.files import json_line, read_lines, write_lines
+from eartune.processes import ONE, Processes
 from eartune.progress import Progress
 from eartune.run_folder import partial
 
@@ -24,41 +27,80 @@ def answer_all(
     path: Path,
     batch_size: int,
     progress: Progress,
+    processes: Processes = ONE,
 ) -> list[str]:
     """Return the text with which `ask` answers each example, in the order of the examples.
 
-    `row_of` converts an answer to a row of the file `path`, with the keys id, file and text. Rows are collected in
-    a file beside it until all are written; a batch that an interrupted call finished is not decoded again.
+    `row_of` converts an answer to a row of the file `path`, with the keys id, file and text. Each process collects its
+    rows in a file beside it until all are written; a batch that an interrupted call finished is not decoded again,
+    whatever number of processes that had. The first process calls `progress`, which is exact for one process.
     """
     keys = [_key(row_of(example, "")) for example in examples]
+    known = processes.of_first(lambda: _begin(path))
+    keyed = sorted(zip(keys, examples, strict=True), key=lambda pair: _length(pair[1]))
+    batches = [keyed[start : start + batch_size] for start in range(0, len(keyed), batch_size)]
+    unknown = [batch for batch in batches if not all(key in known for key, _ in batch)]
+    if unknown:
+        n_done = len(examples) - sum(len(batch) for batch in unknown)
+        with part_of(path, processes.rank).open("a", encoding="utf-8") as file:
+            for batch in processes.share_of(unknown):
+                asked = [example for _, example in batch]
+                for row in map(row_of, asked, ask(asked)):
+                    file.write(json_line(row))
+                file.flush()
+                n_done += len(batch) * processes.size
+                if processes.is_first:
+                    progress(min(n_done, len(examples)), len(examples))
+    processes.wait_for_all()
+    texts = processes.of_first(lambda: _finish(path, keys))
+    return [texts[key] for key in keys]
+
+
+def part_of(path: Path, rank: int) -> Path:
+    """Return the file in which a process collects its rows; the first one's is the one that other modules know."""
+    return path.with_suffix(f".part-{rank}.jsonl") if rank else partial(path)
+
+
+def _begin(path: Path) -> set[Key]:
+    """The keys of the answers that are known; whole rows of all parts are put together, to be dealt out anew.
+
+    Parts of other processes belong to that of the first one: where this was removed, they are of other settings.
+    """
     collected = partial(path)
     if path.exists():
-        collected.unlink(missing_ok=True)
-        return _in_order(keys, _texts(path))
-    rows = {_key(row): row for row in _whole_rows(collected)}
-    keyed = sorted(zip(keys, examples, strict=True), key=lambda pair: _length(pair[1]))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with collected.open("a", encoding="utf-8") as file:
-        for start in range(0, len(keyed), batch_size):
-            if all(key in rows for key, _ in keyed[start : start + batch_size]):
-                continue
-            batch = [example for _, example in keyed[start : start + batch_size]]
-            for row in map(row_of, batch, ask(batch)):
-                rows[_key(row)] = row
-                file.write(json_line(row))
-            file.flush()
-            progress(len(rows), len(examples))
-    write_lines(path, (rows[key] for key in keys))
-    collected.unlink()
-    return _in_order(keys, {key: str(row["text"]) for key, row in rows.items()})
+        _remove_parts(path)
+        return set(_texts(path))
+    rows = [row for part in (collected, *_parts_of_others(path)) for row in _whole_rows(part)]
+    if not collected.exists():
+        _remove_parts(path)
+        rows = []
+    write_lines(collected, rows)
+    for part in _parts_of_others(path):
+        part.unlink()
+    return {_key(row) for row in rows}
+
+
+def _finish(path: Path, keys: Sequence[Key]) -> dict[Key, str]:
+    """Write the rows of all parts in the order of the keys, each once, and return the texts of them."""
+    if not path.exists():
+        parts = (partial(path), *_parts_of_others(path))
+        rows = {_key(row): row for part in parts for row in _whole_rows(part)}
+        write_lines(path, (rows[key] for key in keys))
+    _remove_parts(path)
+    return _texts(path)
+
+
+def _parts_of_others(path: Path) -> list[Path]:
+    return sorted(path.parent.glob(part_of(path, 1).name.replace("-1.", "-*.")))
+
+
+def _remove_parts(path: Path) -> None:
+    for part in (*_parts_of_others(path), partial(path)):
+        part.unlink(missing_ok=True)
 
 
 def _key(row: dict[str, Any]) -> Key:
     return row["id"], row["file"]
-
-
-def _in_order(keys: Sequence[Key], texts: dict[Key, str]) -> list[str]:
-    return [texts[key] for key in keys]
 
 
 def _texts(path: Path) -> dict[Key, str]:

@@ -11,6 +11,7 @@ from eartune.inference.answers import answer_all
 from eartune.models.batch import Clip
 from eartune.models.generation.generate import generate
 from eartune.models.rows import RowMaker
+from eartune.processes import ONE, Processes
 from eartune.progress import Progress
 from eartune.settings import Decoding
 from eartune.tasks.transcription import MOST_WORD_TOKENS
@@ -27,20 +28,24 @@ def transcribe(
     path: Path,
     name_of: Callable[[Path], str],
     progress: Progress,
+    processes: Processes = ONE,
 ) -> tuple[str, ...]:
-    """Return a transcript for each example, saved in `path`; the recogniser is loaded only if one is missing."""
-    loaded: list[Recogniser] = []
+    """Return a transcript for each example, saved in `path`; the recogniser is loaded only if that does not exist.
 
-    def ask_recogniser(batch: Sequence[Example]) -> Sequence[str]:
-        if not loaded:
-            loaded.append(recogniser())
-        return loaded[0](batch)
+    All processes load it, even one that will have nothing to transcribe: loading may train it, which takes all of them.
+    """
+    is_known = processes.of_first(path.exists)
+    ask = _never if is_known else recogniser()
 
     def row(example: Example, text: str) -> dict[str, Any]:
         assert example.recording is not None
         return {"id": example.utterance.id, "file": name_of(example.recording.path), "text": text}
 
-    return tuple(answer_all(examples, ask_recogniser, row, path, WORDS.batch_size, progress))
+    return tuple(answer_all(examples, ask, row, path, WORDS.batch_size, progress, processes))
+
+
+def _never(batch: Sequence[Example]) -> Sequence[str]:
+    raise ValueError("the file of transcripts lacks some of them; delete it, and it is made anew")
 
 
 def word_error_rate(examples: Sequence[Example], recogniser: Recogniser) -> float:

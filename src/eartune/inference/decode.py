@@ -9,6 +9,7 @@ from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Batch
 from eartune.models.generation.generate import generate
 from eartune.models.rows import RowMaker
+from eartune.processes import ONE, Processes
 from eartune.progress import Progress
 from eartune.settings import Decoding
 from eartune.tasks.prediction import Prediction
@@ -23,6 +24,7 @@ def decode(
     path: Path,
     name_of: Callable[[Path], str],
     progress: Progress,
+    processes: Processes = ONE,
 ) -> tuple[Prediction, ...]:
     """Return predictions in the order of the examples, saved in `path`; `name_of` returns a recording's name.
 
@@ -43,6 +45,7 @@ def decode(
         path,
         decoding.batch_size,
         progress,
+        processes,
     )
     return tuple(map(predicted, examples, texts))
 

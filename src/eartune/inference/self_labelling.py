@@ -17,6 +17,7 @@ from eartune.inference.decode import ask
 from eartune.inference.teacher import FREE_AND_GREEDY
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.rows import RowMaker
+from eartune.processes import ONE, Processes
 from eartune.progress import Progress
 from eartune.run_folder import StageFolder
 from eartune.tasks.task import ParseStatus, Task
@@ -29,26 +30,27 @@ def label(
     folder: StageFolder,
     name_of: Callable[[Path], str],
     progress: Progress,
+    processes: Processes = ONE,
 ) -> tuple[Example, ...]:
     """Return the recordings whose two answers agree, each to be learned with its answer; the others are left out.
 
     `examples` are recordings with their transcripts. Answers are greedy and free, and agree if both can be read, name
     known labels only and are equal. All of them are saved in `folder.labelled`; an interrupted call resumes.
     """
-    if not folder.labelled.is_file():
+    if not processes.of_first(folder.labelled.is_file):
         heard = [replace(example, transcript=None) for example in examples]
-        from_sound = _answers(model, heard, rows, folder.labelling / "from-sound.jsonl", name_of, progress)
-        from_words = _answers(model, examples, rows, folder.labelling / "from-words.jsonl", name_of, progress)
-        write_lines(
-            folder.labelled,
-            [
-                {"id": example.utterance.id, "file": name_of(example.recording.path)}  # type: ignore[union-attr]
-                | {"transcript": example.transcript, "from_sound": sound, "from_words": words}
-                | {"kept": agree(sound, words, rows)}
-                for example, sound, words in zip(examples, from_sound, from_words, strict=True)
-            ],
+        from_sound = _answers(model, heard, rows, folder.labelling / "from-sound.jsonl", name_of, progress, processes)
+        from_words = _answers(
+            model, examples, rows, folder.labelling / "from-words.jsonl", name_of, progress, processes
         )
-    labelled = [row for _, row in read_lines(folder.labelled)]
+        labels = [
+            {"id": example.utterance.id, "file": name_of(example.recording.path)}  # type: ignore[union-attr]
+            | {"transcript": example.transcript, "from_sound": sound, "from_words": words}
+            | {"kept": agree(sound, words, rows)}
+            for example, sound, words in zip(examples, from_sound, from_words, strict=True)
+        ]
+        processes.of_first(lambda: write_lines(folder.labelled, labels))
+    labelled = processes.of_first(lambda: [row for _, row in read_lines(folder.labelled)])
     return tuple(
         replace(example, transcript=None, answer=row["from_sound"])
         for example, row in zip(examples, labelled, strict=True)
@@ -87,6 +89,7 @@ def _answers(
     path: Path,
     name_of: Callable[[Path], str],
     progress: Progress,
+    processes: Processes,
 ) -> list[str]:
     model.module.eval()
 
@@ -95,4 +98,6 @@ def _answers(
         return {"id": example.utterance.id, "file": name_of(example.recording.path), "text": text}
 
     size = FREE_AND_GREEDY.batch_size
-    return answer_all(examples, lambda some: ask(model, some, rows, FREE_AND_GREEDY), row, path, size, progress)
+    return answer_all(
+        examples, lambda some: ask(model, some, rows, FREE_AND_GREEDY), row, path, size, progress, processes
+    )

@@ -20,6 +20,7 @@ from eartune.inference.decode import ask
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Row, TokenProbabilities
 from eartune.models.rows import RowMaker
+from eartune.processes import ONE, Processes
 from eartune.progress import Progress
 from eartune.settings import Decoding
 from eartune.training.distillation import most_probable, read_probabilities, write_probabilities
@@ -35,7 +36,12 @@ def is_taught(example: Example) -> bool:
 
 
 def with_answers(
-    model: AudioLLM, examples: Sequence[Example], rows: RowMaker, path: Path, progress: Progress
+    model: AudioLLM,
+    examples: Sequence[Example],
+    rows: RowMaker,
+    path: Path,
+    progress: Progress,
+    processes: Processes = ONE,
 ) -> tuple[Example, ...]:
     """Return the examples, of which those without labels have the answer that the model reads from their words.
 
@@ -52,6 +58,7 @@ def with_answers(
         path,
         FREE_AND_GREEDY.batch_size,
         progress,
+        processes,
     )
     found = dict(zip(unknown, texts, strict=True))
     return tuple(
@@ -62,17 +69,23 @@ def with_answers(
 
 @torch.no_grad()
 def write_teaching(
-    model: AudioLLM, examples: Sequence[Example], rows: RowMaker, folder: Path, progress: Progress
+    model: AudioLLM,
+    examples: Sequence[Example],
+    rows: RowMaker,
+    folder: Path,
+    progress: Progress,
+    processes: Processes = ONE,
 ) -> None:
     """Write the model's probabilities for the answers of all taught examples, as it reads their words.
 
     Each answer has a file of its own, named for its prompt and its tokens; those that exist are not computed again.
+    Processes deal out the batches, and all of these are written when this returns.
     """
     model.module.eval()
     reading = {file_of(row, folder): row for row in map(_reading(rows), filter(is_taught, examples))}
     in_order = sorted(reading.items(), key=lambda pair: (model.n_positions(pair[1]), pair[0]))
     size = FREE_AND_GREEDY.batch_size
-    for start in range(0, len(in_order), size):
+    for start in processes.share_of(range(0, len(in_order), size)):
         files, batched = zip(*in_order[start : start + size], strict=True)
         if not all(file.exists() for file in files):
             batch = model.collate(batched).to(model.device)
@@ -83,6 +96,7 @@ def write_teaching(
             for file, ids, log_probs in parts:
                 write_probabilities(file, TokenProbabilities(ids, log_probs))
         progress(start + len(files), len(in_order))
+    processes.wait_for_all()
 
 
 def taught_rows(rows: RowMaker, folder: Path) -> Callable[[Example], Row]:

@@ -79,12 +79,12 @@ class Components:
         """Return the parameters that train now."""
         return (parameter for parameter in self.module.parameters() if parameter.requires_grad)
 
-    def trainable_by_component(self) -> dict[Component, list[Parameter]]:
-        """Return the parameters that train now, by the component that they belong to."""
-        found: dict[Component, list[Parameter]] = {}
+    def trainable_by_component(self) -> dict[Component, dict[str, Parameter]]:
+        """Return the parameters that train now, by the component that they belong to and by their names."""
+        found: dict[Component, dict[str, Parameter]] = {}
         for name, parameter in self.module.named_parameters():
             if parameter.requires_grad and (component := self.component_of(name)) is not None:
-                found.setdefault(component, []).append(parameter)
+                found.setdefault(component, {})[name] = parameter
         return found
 
     def trained(self) -> Iterator[tuple[str, Parameter]]:

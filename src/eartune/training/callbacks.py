@@ -9,6 +9,7 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from eartune.files import json_line, read_text, write_text
+from eartune.processes import ONE, Processes
 
 CHECKPOINT_SECONDS = 240.0
 """The shortest time in seconds between two checkpoints."""
@@ -23,7 +24,8 @@ class TrainingLog(TrainerCallback):
     """The callback of one stage, which may be trained in several sessions.
 
     `path` is the file `train.jsonl`, which gets one line a step with its loss, gradient norm and learning rate. The
-    `clock` returns seconds, as `time.monotonic` does.
+    `clock` returns seconds, as `time.monotonic` does. Of several processes the first writes the log and shows progress,
+    and its clock says when a checkpoint is due.
     """
 
     def __init__(
@@ -32,8 +34,10 @@ class TrainingLog(TrainerCallback):
         progress: StepProgress,
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
         clock: Callable[[], float] = time.monotonic,
+        processes: Processes = ONE,
     ) -> None:
         self.path = path
+        self.processes = processes
         self.progress = progress
         self.checkpoint_seconds = checkpoint_seconds
         self.clock = clock
@@ -58,12 +62,14 @@ class TrainingLog(TrainerCallback):
         """Start the clock, and remove lines of steps that will be trained again."""
         self.started = self.saved_at = self.clock()
         self.earlier_steps = state.global_step
-        cut_log(self.path, state.global_step)
+        if self.processes.is_first:
+            cut_log(self.path, state.global_step)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Ask for a checkpoint if the last one is old enough; after the last step the stage is saved anyway."""
         interval = max(self.checkpoint_seconds, CHECKPOINT_SHARE * self.save_seconds)
-        if self.clock() - self.saved_at >= interval and state.global_step < state.max_steps:
+        is_due = self.processes.of_first(lambda: self.clock() - self.saved_at >= interval)
+        if is_due and state.global_step < state.max_steps:
             control.should_save = True
 
     def saved(self, seconds: float) -> None:
@@ -80,7 +86,7 @@ class TrainingLog(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Append the line of one step to the log, and report progress."""
-        if logs is None or "loss" not in logs:
+        if logs is None or "loss" not in logs or not self.processes.is_first:
             return
         kept: dict[str, Any] = {key: logs[key] for key in ("loss", "grad_norm", "learning_rate") if key in logs}
         self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -22,6 +22,7 @@ from eartune.data.utterance import Recording
 from eartune.files import atomic, remove_leftovers
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Clip
+from eartune.processes import ONE, Processes
 from eartune.progress import Progress
 from eartune.training.schemes import Stage
 
@@ -35,7 +36,8 @@ class EncoderCache:
     """A folder of encoder states, of bounded size, shared by all models of a run.
 
     Recordings are identified by the digests of `index`; `print_line` is called with a sentence if a stage or test does
-    not fit. While others have `claims` in the run, nothing is deleted that they may count on.
+    not fit. While others have `claims` in the run, nothing is deleted that they may count on. Of several processes of
+    one model, the first says what is encoded and removes files; they deal out what is to be encoded.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class EncoderCache:
         index: RecordingIndex,
         claims: Claims,
         print_line: Callable[[str], None],
+        processes: Processes = ONE,
     ) -> None:
         self.folder = folder
         self.most_gb = most_gb
@@ -53,6 +56,7 @@ class EncoderCache:
         self.index = index
         self.claims = claims
         self.print_line = print_line
+        self.processes = processes
 
     def stage_clips(self, model: AudioLLM, stage: Stage, progress: Progress) -> Clips | None:
         """Return the clips of a stage; None if it trains components that encode them, or if they do not fit.
@@ -78,21 +82,30 @@ class EncoderCache:
         paths = {recording.path for recording in spoken if recording is not None}
         if not paths or not self.most_gb:
             return None
+        files = self._files(model, sorted(paths))
+        missing = self.processes.of_first(lambda: self._begin(model, files))
+        if missing is None:
+            return None
+        own = self.processes.share_of(missing)
+        for done, path in enumerate(own, start=1):
+            if not is_whole(files[path]):  # another worker may have encoded it meanwhile
+                write_clip(files[path], encoded(model, load_audio(path, self.cut_silence)))
+            progress(done, len(own))
+        self.processes.wait_for_all()
+        return lambda recording: read_clip(files[recording.path])
+
+    def _begin(self, model: AudioLLM, files: dict[Path, Path]) -> list[Path] | None:
+        """The recordings that are to be encoded, after room is made for them; None if there is none."""
         self.folder.mkdir(parents=True, exist_ok=True)
         remove_leftovers(self.folder)
-        files = self._files(model, sorted(paths))
         with self.claims.hold(self.folder.name, wait=True):
-            missing = {file: path for path, file in files.items() if not is_whole(file)}
-            fits = self._make_room(set(files.values()), self._bytes_of(model, list(missing.values())))
-            if not fits:
+            there = {path for path, file in files.items() if is_whole(file)}
+            missing = list({file: path for path, file in files.items() if path not in there}.values())  # a file once
+            if not self._make_room(set(files.values()), self._bytes_of(model, missing)):
                 return None
-            for file in set(files.values()) - missing.keys():
-                file.touch()  # files used most recently are deleted last
-        for done, (file, path) in enumerate(in_turn(missing), start=1):
-            if not is_whole(file):  # another process may have encoded it meanwhile
-                write_clip(file, encoded(model, load_audio(path, self.cut_silence)))
-            progress(done, len(missing))
-        return lambda recording: read_clip(files[recording.path])
+            for path in there:
+                files[path].touch()  # files used most recently are deleted last
+        return in_turn(missing)
 
     def _files(self, model: AudioLLM, paths: Iterable[Path]) -> dict[Path, Path]:
         """The file of each recording's states, which may not exist yet."""
@@ -133,11 +146,10 @@ class EncoderCache:
         return True
 
 
-def in_turn(missing: dict[Path, Path]) -> list[tuple[Path, Path]]:
-    """Return the files to encode, beginning at another place in each process, so that these seldom do the same."""
-    items = list(missing.items())
-    start = os.getpid() % max(1, len(items))
-    return items[start:] + items[:start]
+def in_turn(missing: list[Path]) -> list[Path]:
+    """Return what to encode, beginning at another place in each process, so that these seldom do the same."""
+    start = os.getpid() % max(1, len(missing))
+    return missing[start:] + missing[:start]
 
 
 @torch.no_grad()

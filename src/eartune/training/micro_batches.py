@@ -32,24 +32,24 @@ class Limits(NamedTuple):
     """Positions of the decoder, each row counted as long as the longest."""
 
 
-def limits_of(settings: Training, model: AudioLLM) -> Limits:
+def limits_of(settings: Training, model: AudioLLM, n_processes: int = 1) -> Limits:
     """Return the limits that the settings name; where they name none, as many positions as pay and fit into memory."""
     if settings.micro_batch_size is None and settings.micro_batch_tokens is None:
-        return Limits(math.inf, automatic_positions(settings, model, memory_bytes(model.device)))
+        return Limits(math.inf, automatic_positions(settings, model, memory_bytes(model.device), n_processes))
     return Limits(settings.micro_batch_size or math.inf, settings.micro_batch_tokens or math.inf)
 
 
-def automatic_positions(settings: Training, model: AudioLLM, memory: float) -> int:
+def automatic_positions(settings: Training, model: AudioLLM, memory: float, n_processes: int = 1) -> int:
     """Return how many positions a micro-batch has where the settings say nothing, on a device of `memory` bytes.
 
     It depends on the model, on what trains and on the size of the memory, not on how much of that is free, so that a
-    run is the same every time.
+    run is the same every time. Each process has all weights and gradients, and its share of the optimizer.
     """
     most = MOST_POSITIONS.get(model.device.type, MOST_POSITIONS["cuda"])
     weights = sum(value.nbytes for value in model.module.parameters())
     trained = sum(value.numel() for value in model.components.trainable())
-    optimizer = trained * (16 if settings.optimizer == "adamw" else 4)
-    free = SHARE * (memory - weights - optimizer)
+    gradient, optimizer = (4, 12) if settings.optimizer == "adamw" else (2, 2)
+    free = SHARE * (memory - weights - trained * (gradient + optimizer / n_processes))
     return max(1, min(most, int(free / bytes_a_position(model))))
 
 
@@ -95,3 +95,19 @@ def micro_batches(rows: Sequence[Row], n_positions: Callable[[Row], int], limits
             batches.append([])
         batches[-1].append(row)
     return batches
+
+
+def dealt_out(rows: Sequence[Row], n_positions: Callable[[Row], int], n: int) -> list[list[Row]]:
+    """Return the rows of a global batch in `n` shares of about as many positions; some are empty if rows are few.
+
+    The longest rows are dealt first, each to the share that has the fewest positions; within a share, rows keep their
+    order.
+    """
+    lengths = [n_positions(row) for row in rows]
+    shares: list[list[int]] = [[] for _ in range(n)]
+    taken = [0] * n
+    for place in sorted(range(len(rows)), key=lambda place: -lengths[place]):
+        fewest = taken.index(min(taken))
+        shares[fewest].append(place)
+        taken[fewest] += lengths[place]
+    return [[rows[place] for place in sorted(share)] for share in shares]

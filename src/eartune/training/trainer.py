@@ -1,8 +1,11 @@
 """The one training loop of all schemes: a thin subclass of transformers.Trainer that trains one stage.
 
 stage -> planned global batches -> micro-batches -> one loss over all their answer tokens -> one step
+
+Several processes plan the same batches and deal out their rows; gradients are summed once a step.
 """
 
+import logging
 import multiprocessing
 import os
 import pickle
@@ -13,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import safe_open
@@ -24,20 +27,27 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from eartune.data.example import Example, Modality
 from eartune.errors import InputError
-from eartune.files import atomic, read_json, write_json
+from eartune.files import atomic, read_json, remove, write_json
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Batch, Row
+from eartune.processes import ONE, Processes
 from eartune.run_folder import CheckpointFolder, StageFolder
 from eartune.settings import Training
 from eartune.training.callbacks import TrainingLog
 from eartune.training.distillation import taught_loss
-from eartune.training.micro_batches import limits_of, micro_batches
-from eartune.training.optimizer import make_optimizer
+from eartune.training.micro_batches import dealt_out, limits_of, micro_batches
+from eartune.training.optimizer import give_out_weights, load_shares, make_optimizer, save_share
 from eartune.training.schemes import Stage
 from eartune.training.tracking import TrackedStage
 
-GlobalBatch = list[Batch]
-"""The micro-batches of one optimizer step."""
+
+class GlobalBatch(NamedTuple):
+    """What one process computes of an optimizer step."""
+
+    micro_batches: list[Batch]
+    """Those of this process, which has none if others have all rows."""
+    n_labels: int
+    """The number of answer tokens of all processes, by which losses are divided."""
 
 
 def train_stage(
@@ -50,42 +60,50 @@ def train_stage(
     log: TrainingLog,
     callbacks: Sequence[TrainerCallback] = (),
     tracked: TrackedStage | None = None,
+    processes: Processes = ONE,
 ) -> float:
     """Train the stage's trainable components in place and return how many seconds that took in all sessions.
 
-    Training resumes from the last checkpoint in `folder`, if there is one; `callbacks` are called after the log, and a
-    tracker shows the losses of what is `tracked`. It runs in one process: several would each train on other global
-    batches, so InputError is raised for them.
+    Training resumes from the last checkpoint in `folder`, if there is one, whatever number of processes saved it;
+    `callbacks` are called after the log, and a tracker shows the losses of what is `tracked`. All processes have the
+    same weights afterwards.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise InputError("eartune trains in one process; start it without torchrun or accelerate launch")
     model.components.set_trainable(stage.trainable)
     if settings.recompute_activations:
         model.recompute_activations()
     plan = plan_batches(stage, settings.batch_size, seed)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # otherwise it warns about each worker process
     arguments = training_arguments(stage, settings, len(plan), seed, folder, tracked)
-    batches = PlannedBatches(plan, make_row, model, settings)
+    batches = PlannedBatches(plan, make_row, model, settings, processes)
     trainer = StageTrainer(
         log,
+        processes,
         model=Learner(model, stage.teacher_weight),
         args=arguments,
         train_dataset=PickledBatches(batches) if arguments.dataloader_num_workers else batches,
         data_collator=_the_only,
-        optimizers=(make_optimizer(model.components, stage.learning_rate, settings), None),
+        optimizers=(make_optimizer(model.components, stage.learning_rate, settings, processes), None),
         callbacks=[log, *callbacks],
     )
     trainer.remove_callback(PrinterCallback)
-    complete = [checkpoint for checkpoint in StageFolder(folder).checkpoints() if checkpoint.is_complete]
-    log.earlier_seconds = read_json(complete[-1].seconds)["seconds"] if complete else 0.0
-    trainer.train(resume_from_checkpoint=str(complete[-1].path) if complete else None)
+    last = processes.of_first(lambda: last_checkpoint(StageFolder(folder)))
+    log.earlier_seconds = 0.0 if last is None else read_json(last.seconds)["seconds"]
+    trainer.train(resume_from_checkpoint=None if last is None else str(last.path))
     return log.seconds
+
+
+def last_checkpoint(folder: StageFolder) -> CheckpointFolder | None:
+    """Return the checkpoint that training goes on from; None if it begins anew."""
+    complete = [found for found in folder.checkpoints() if found.is_complete and found.optimizer_shares]
+    return complete[-1] if complete else None
 
 
 def training_arguments(
     stage: Stage, settings: Training, n_steps: int, seed: int, folder: Path, tracked: TrackedStage | None = None
 ) -> TrainingArguments:
     """Return the settings of the library's trainer for a stage of `n_steps` optimizer steps."""
+    # It would warn that it sees one process where torch knows of several: each trains as one process does.
+    logging.getLogger("transformers.training_args").setLevel(logging.ERROR)
     reporting = {"report_to": "none"} if tracked is None else tracked.arguments
     arguments = TrainingArguments(
         output_dir=str(folder),
@@ -149,7 +167,10 @@ def numbered(batches: Sequence[tuple[Example, ...]]) -> list[tuple[Example, ...]
 
 
 class PlannedBatches(Dataset[GlobalBatch]):
-    """The data set of a stage: an item is a global batch, as micro-batches of rows of about the same length."""
+    """The data set of a stage: an item is a global batch, as micro-batches of rows of about the same length.
+
+    Every process makes all rows, as lengths and labels of all must be known, and micro-batches of its own rows.
+    """
 
     def __init__(
         self,
@@ -157,18 +178,23 @@ class PlannedBatches(Dataset[GlobalBatch]):
         make_row: Callable[[Example], Row],
         model: AudioLLM,
         settings: Training,
+        processes: Processes = ONE,
     ) -> None:
         self.plan = plan
         self.make_row = make_row
         self.model = model
-        self.limits = limits_of(settings, model)
+        self.processes = processes
+        self.limits = limits_of(settings, model, processes.size)
 
     def __len__(self) -> int:
         return len(self.plan)
 
     def __getitem__(self, index: int) -> GlobalBatch:
         rows = [self.model.tokenize(self.make_row(example)) for example in self.plan[index]]
-        return [self.model.collate(some) for some in micro_batches(rows, self.model.n_positions, self.limits)]
+        n_labels = sum(len(row.token_ids[1]) for row in rows if row.token_ids is not None)
+        own = dealt_out(rows, self.model.n_positions, self.processes.size)[self.processes.rank]
+        batches = micro_batches(own, self.model.n_positions, self.limits) if own else []
+        return GlobalBatch([self.model.collate(some) for some in batches], n_labels)
 
 
 class PickledBatches(Dataset[bytes]):
@@ -219,27 +245,33 @@ class StageTrainer(Trainer):
     The stock loss of Qwen2-Audio is a mean over each micro-batch, so its gradient grows with their number.
     """
 
-    def __init__(self, training_log: TrainingLog, **settings: Any) -> None:
+    def __init__(self, training_log: TrainingLog, processes: Processes, **settings: Any) -> None:
         super().__init__(**settings)
         self.training_log = training_log
+        self.processes = processes
+        self.add_callback(GivenOut(self.model.audio_llm, processes))
 
     def training_step(self, model: nn.Module, inputs: GlobalBatch, num_items_in_batch: Any = None) -> Tensor:
         """Add up the gradients of one global batch, in which every label has the same weight; return its mean loss.
 
-        Raises ValueError if nothing is to be learned or if the loss is not finite.
+        Gradients and loss are of all processes. What is drawn for dropout depends on the seed, the step and the process
+        alone, not on where training was cut. Raises ValueError if nothing is to be learned or the loss is not finite.
         """
+        components, step = self.model.audio_llm.components, self.state.global_step + 1
         model.train()
-        self.model.audio_llm.components.put_frozen_in_eval_mode()
-        n_labels = sum(int((batch.labels[:, 1:] != -100).sum()) for batch in inputs)
-        if n_labels == 0:
+        components.put_frozen_in_eval_mode()
+        if inputs.n_labels == 0:
             raise ValueError("a batch without any answer to learn")
+        torch.manual_seed(hash((self.args.seed, step, self.processes.rank)))
         total = torch.zeros((), device=self.args.device)
-        for batch in inputs:
-            loss = model(batch.to(self.args.device)) / n_labels
+        for batch in inputs.micro_batches:
+            loss = model(batch.to(self.args.device)) / inputs.n_labels
             self.accelerator.backward(loss)
             total += loss.detach()
+        self.processes.add_up([total])
         if not torch.isfinite(total):
-            raise ValueError(f"the loss is {total.item()} at step {self.state.global_step + 1}; training stops here")
+            raise ValueError(f"the loss is {total.item()} at step {step}; training stops here")
+        self.processes.sum_gradients(list(components.trainable()))
         return total
 
     def get_train_dataloader(self) -> DataLoader[GlobalBatch | bytes]:
@@ -265,9 +297,24 @@ class StageTrainer(Trainer):
         return [unpickled(item) if isinstance(item, bytes) else item for item in items], None
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        """Save each process's share of the optimizer, then all else, of which the library writes its state last."""
         started = self.training_log.clock()
-        super()._save_checkpoint(model, trial)
+        checkpoint = StageFolder(Path(self.args.output_dir)).checkpoint(self.state.global_step)
+        self.processes.of_first(lambda: remove(checkpoint.path))  # other processes may have begun one here
+        save_share(self.optimizer, checkpoint.optimizer_share(self.processes.rank))
+        self.processes.wait_for_all()
+        self.processes.of_first(lambda: super(StageTrainer, self)._save_checkpoint(model, trial))
         self.training_log.saved(self.training_log.clock() - started)
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        """Save the schedule; the optimizer is saved already."""
+        torch.save(self.lr_scheduler.state_dict(), CheckpointFolder(Path(output_dir)).schedule)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if checkpoint is not None:
+            folder = CheckpointFolder(Path(checkpoint))
+            load_shares(self.optimizer, folder.optimizer_shares)
+            self.lr_scheduler.load_state_dict(torch.load(folder.schedule, weights_only=True))
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Tensor] | None = None) -> None:
         checkpoint = CheckpointFolder(Path(output_dir or self.args.output_dir))
@@ -276,6 +323,22 @@ class StageTrainer(Trainer):
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         load_weights(self.model.audio_llm, CheckpointFolder(Path(resume_from_checkpoint)).weights)
+
+
+class GivenOut(TrainerCallback):
+    """The callback that gives all processes the weights which each of them has stepped a share of."""
+
+    def __init__(self, model: AudioLLM, processes: Processes) -> None:
+        self.model = model
+        self.processes = processes
+
+    def on_train_begin(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
+        """Wait for processes that take longer to load a checkpoint than a sum within a step may take."""
+        self.processes.wait_for_all()
+
+    def on_optimizer_step(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
+        """Give out the weights right after the step."""
+        give_out_weights(self.model.components, self.processes)
 
 
 def save_weights(model: AudioLLM, path: Path) -> None:

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+import work_of_processes as work
 from builders import pool
 from eartune.data.example import Example, as_text
 from eartune.data.utterance import Utterance
+from eartune.experiments.ranks import on_ranks
 from eartune.inference.answers import answer_all
 from eartune.run_folder import partial
 
@@ -131,3 +133,46 @@ def test_two_texts_of_one_length_keep_their_order(tmp_path: Path) -> None:
     model = Model()
     answer_all(as_text(pool(3)), model, row_of, tmp_path / "answers.jsonl", 2, lambda done, total: None)
     assert model.asked == [["u0", "u1"], ["u2"]]
+
+
+# --- several processes ---------------------------------------------------------------------------------------------
+
+OF_ONE = ["u1 u2", "u3 u4", "u5 u6", "u7 u8", "u9 u10", "u11 u12"]
+
+
+def of(n: int, path: Path, cut_after: int | None = None) -> list[list[str]]:
+    return on_ranks(n, work.answer, path, cut_after) if n > 1 else work.answer(path, cut_after)
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_processes_deal_out_the_batches_of_one_and_all_get_all_answers(forks: None, tmp_path: Path, n: int) -> None:
+    (of_one,) = work.answer(tmp_path / "one.jsonl")
+    texts = [row["text"] for row in map(json.loads, (tmp_path / "one.jsonl").read_text().splitlines())]
+    found = of(n, tmp_path / "several" / "answers.jsonl")
+    assert of_one == [*OF_ONE, *texts]
+    assert found == [[*OF_ONE[rank::n], *texts] for rank in range(n)]
+    assert (tmp_path / "several" / "answers.jsonl").read_bytes() == (tmp_path / "one.jsonl").read_bytes()
+    assert [path.name for path in (tmp_path / "several").iterdir()] == ["answers.jsonl"]
+
+
+@pytest.mark.parametrize(("first", "then"), [(3, 2), (2, 1), (1, 2)])
+def test_answers_of_a_cut_run_are_found_by_another_number_of_processes(
+    forks: None, tmp_path: Path, first: int, then: int
+) -> None:
+    work.answer(tmp_path / "one.jsonl")
+    path = tmp_path / "several" / "answers.jsonl"
+    asked = of(first, path, cut_after=1)
+    assert [batch for some in asked for batch in some] == OF_ONE[:first]
+    with path.with_name(f"answers.part{'-1' if first > 1 else ''}.jsonl").open("a") as last:
+        last.write('{"id":"u12","file":null,"te')  # it is killed while it writes
+    found = of(then, path)
+    assert {batch for some in found for batch in some[: -len(work.EXAMPLES)]} == set(OF_ONE[first:])
+    assert path.read_bytes() == (tmp_path / "one.jsonl").read_bytes()
+    assert [path.name for path in path.parent.iterdir()] == ["answers.jsonl"]
+
+
+def test_rows_of_other_processes_are_not_taken_where_those_of_the_first_were_removed(tmp_path: Path) -> None:
+    """Other settings remove the answers of a model, of which only the first process's part is known there."""
+    path = tmp_path / "answers.jsonl"
+    path.with_name("answers.part-1.jsonl").write_text('{"id":"u7","file":null,"text":"of other settings"}\n')
+    assert answers(path, Model()) == answers(tmp_path / "whole.jsonl", Model())

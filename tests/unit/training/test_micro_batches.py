@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from eartune.models.batch import Row
+from eartune.models.chat_format import Prompt
 from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.settings import Component, Lora, Training
 from eartune.training import micro_batches
-from eartune.training.micro_batches import MOST_POSITIONS, automatic_positions, limits_of, memory_bytes
+from eartune.training.micro_batches import MOST_POSITIONS, automatic_positions, dealt_out, limits_of, memory_bytes
 from eartune.training.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY
 from tiny_models import tiny
 
@@ -37,6 +39,28 @@ def test_a_small_memory_leaves_room_for_weights_and_optimizer() -> None:
     assert positions() == 100  # half of what is left
     assert positions(optimizer="adamw-8bit") == 100 + 6 * trained // a_position
     assert automatic_positions(Training(), model, weights) == 1  # it is tried all the same, one row at a time
+    assert (
+        automatic_positions(Training(), model, weights + 16 * trained, n_processes=4) == 9 * trained // 2 // a_position
+    )
+
+
+@pytest.mark.parametrize(
+    ("lengths", "expected"),
+    [
+        ([1, 2, 3, 9], [[9], [1, 2, 3]]),  # one long row is as much work as all others
+        ([4, 4, 4, 4, 4], [[4, 4, 4], [4, 4]]),
+        ([7], [[7], []]),
+    ],
+)
+def test_the_work_of_processes_is_even(lengths: list[int], expected: list[list[int]]) -> None:
+    rows = [Row(Prompt("x" * length, ""), None, None) for length in lengths]
+    shares = dealt_out(rows, lambda row: len(row.prompt.before), 2)
+    assert [[len(row.prompt.before) for row in share] for share in shares] == expected
+
+
+def test_one_process_has_all_rows_in_their_order() -> None:
+    rows = [Row(Prompt("x" * length, ""), None, None) for length in (3, 1, 2)]
+    assert dealt_out(rows, lambda row: len(row.prompt.before), 1) == [rows]
 
 
 def test_an_encoder_that_trains_keeps_more_of_a_position() -> None:

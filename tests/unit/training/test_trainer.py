@@ -189,7 +189,7 @@ def test_workers_hand_over_nothing_in_shared_memory(examples: tuple[Example, ...
     batches = PlannedBatches([examples[5:]], rows.to_learn, model, Training())
     item = PickledBatches(batches)[0]
     assert isinstance(item, bytes)
-    (batch,), (same,) = unpickled(item), batches[0]
+    (batch,), (same,) = unpickled(item).micro_batches, batches[0].micro_batches
     assert batch.mel is not None and same.mel is not None and torch.equal(batch.mel, same.mel)
 
 
@@ -214,7 +214,8 @@ def test_a_row_is_tokenized_once(examples: tuple[Example, ...], monkeypatch: pyt
 
     monkeypatch.setattr(PreTrainedTokenizerFast, "__call__", counting)
     rows = RowMaker(model, SluTask(), INTENTS, Architecture(type="qwen2-audio", checkpoint="pocket"))
-    assert len(PlannedBatches([examples], rows.to_learn, model, Training(micro_batch_size=3))[0]) == 3
+    batch = PlannedBatches([examples], rows.to_learn, model, Training(micro_batch_size=3))[0]
+    assert len(batch.micro_batches) == 3
     assert len(tokenized) == 3 * len(examples)  # the prompt before its content, the prompt behind it, the answer
 
 
@@ -348,12 +349,3 @@ def test_the_optimizer_goes_on_from_its_saved_masters() -> None:
         return parameter.detach()
 
     assert torch.equal(run(cut=True), run(cut=False))
-
-
-def test_several_processes_are_refused(
-    examples: tuple[Example, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each would train on other global batches and the gradient would be another."""
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(ValueError, match="one process"):
-        train(tiny(Qwen2Audio), stage(examples), tmp_path)
