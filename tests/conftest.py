@@ -34,6 +34,6 @@ def data_root() -> Path:
 @pytest.fixture(scope="session")
 def forks() -> None:
     """Let processes that a test starts together be forks of a server that has imported everything once."""
-    together = ["models_of_processes", "processes_in_training", "work_of_processes"]
+    together = ["processes_in_training", "work_of_processes"]
     multiprocessing.get_context("forkserver").set_forkserver_preload(together)
     os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)  # the server of Python 3.11 does not take the parent's path

@@ -1,22 +1,28 @@
 """Whole models by two processes: every file is that of one process, but for the last digits of weights and losses."""
 
+import subprocess
+import sys
+from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 from safetensors.torch import load_file
 
+from deadly_task import DeadlyTask
 from eartune.data.audio import write_audio
 from eartune.data.frame import Entity, SemanticFrame
 from eartune.data.utterance import Recording, Utterance, write_manifest
 from eartune.experiments.experiment import Experiment
-from eartune.experiments.ranks import on_ranks
+from eartune.experiments.resources import Resources
+from eartune.experiments.runner import run
 from eartune.files import read_lines
 from eartune.models.families.qwen2_audio import Qwen2Audio
 from killed_runs import content
-from models_of_processes import make_models
 from tiny_models import tiny
 
 FRAMES = (
@@ -68,14 +74,56 @@ def experiment(data: Path) -> Experiment:
     )
 
 
-def test_two_processes_write_what_one_writes(data: Path, experiment: Experiment, tmp_path: Path) -> None:
-    one, two = tmp_path / "one", tmp_path / "two"
-    names = make_models(experiment.model_dump_json(), data, one)
-    assert on_ranks(2, make_models, experiment.model_dump_json(), data, two) == names
-    files = [{str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()} for root in (one, two)]
+@pytest.fixture(scope="module")
+def whole(data: Path, experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder for runs of one process."""
+    runs = tmp_path_factory.mktemp("whole") / "runs"
+    assert run(experiment, data, runs, Console(quiet=True)).failed == ()
+    return runs
+
+
+def by_a_worker(settings: Experiment, data: Path, runs: Path) -> None:
+    """A worker starts the two processes of each model."""
+    assert run(settings, data, runs, Console(quiet=True), Resources(workers=1, gpus_per_model=2)).failed == ()
+
+
+def by_torchrun(settings: Experiment, data: Path, runs: Path) -> None:
+    """The user starts the two processes, which make all models."""
+    (runs.parent / "tiny.yaml").write_text(settings.model_dump_json())  # which is YAML too
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = ["-m", "eartune", "run", runs.parent / "tiny.yaml", "--data", data, "--runs", runs]
+    done = subprocess.run([*torchrun, *command], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("report: ") == 1  # the second process prints nothing
+
+
+@pytest.mark.parametrize("start", [by_a_worker, by_torchrun])
+def test_two_processes_write_what_one_writes(
+    data: Path, experiment: Experiment, whole: Path, tmp_path: Path, start: Callable[[Experiment, Path, Path], None]
+) -> None:
+    one, two = whole, tmp_path / "runs"
+    start(experiment, data, two)
+    files = [
+        {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and "report" not in path.name}
+        for root in (one, two)
+    ]
     assert files[0] == files[1]
     for name in sorted(files[0]):
         assert differs(one / name, two / name) is None, name
+
+
+def test_a_model_of_two_processes_goes_on_when_one_of_them_was_killed(
+    data: Path, experiment: Experiment, whole: Path, tmp_path: Path
+) -> None:
+    console = Console(file=StringIO(), width=200)
+    task = DeadlyTask(deaths=tmp_path / "deaths", learning=7)
+    settings = experiment.model_copy(update={"task": task})
+    outcome = run(settings, data, tmp_path / "runs", console, Resources(workers=1, gpus_per_model=2))
+    assert isinstance(console.file, StringIO)
+    assert outcome.failed == () and list((tmp_path / "deaths").iterdir())
+    assert "was killed (signal 9" in console.file.getvalue()
+    for weights in whole.rglob("weights.safetensors"):
+        assert differs(weights, tmp_path / "runs" / weights.relative_to(whole)) is None
 
 
 def differs(one: Path, two: Path) -> str | None:
