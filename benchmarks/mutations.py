@@ -47,7 +47,11 @@ FOLDER, FOLDER_TESTS = "src/eartune/run_folder.py", "tests/unit/test_run_folder.
 INDEX, INDEX_TESTS = "src/eartune/data/recording_index.py", "tests/unit/data/test_recording_index.py"
 LISTENING, KEYS = "src/eartune/inference/listening_check.py", "src/eartune/experiments/keys.py"
 COMPONENTS, BEAMS = "src/eartune/models/components.py", "src/eartune/models/generation/beam_search.py"
-RUNS = "tests/flow/test_experiment.py"
+RUNS, RUNS_GRID = "tests/flow/test_experiment.py", "src/eartune/experiments/runner.py"
+GRID, GRID_TESTS = "src/eartune/experiments/grid.py", "tests/unit/experiments/test_grid.py"
+WORKERS, SHARED = "src/eartune/experiments/workers.py", "tests/flow/test_workers.py"
+CACHE, CACHE_TESTS = "src/eartune/training/encoder_cache.py", "tests/unit/training/test_encoder_cache.py"
+MODEL_RUN, CLAIMS_TESTS = "src/eartune/experiments/model_run.py", "tests/unit/experiments/test_model_run.py"
 PROCESSES, PROCESSES_TESTS = "src/eartune/processes.py", "tests/unit/test_processes.py"
 PROCESSES_IN_TRAINING = "tests/unit/training/test_processes_in_training.py"
 IN_TRAINING = f"{PROCESSES_IN_TRAINING}::test_several_processes_train_as_one"
@@ -182,9 +186,21 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "(*answers, self.scores, self.result)",
         FOLDER_TESTS,
     ),
-    ("index written without its lock", INDEX, "with FileLock(", "if FileLock(", INDEX_TESTS),
-    ("half of the weights stay", FOLDER, "                remove(half_written)", "                pass", FOLDER_TESTS),
-    ("half an index stays", INDEX, "seconds=0, stem", "seconds=1e9, stem", INDEX_TESTS),
+    (
+        "index written without its lock",
+        INDEX,
+        ".hold(self.file.stem, wait=True)",
+        ".hold(self.file.stem + str(id(self)), wait=True)",
+        INDEX_TESTS,
+    ),
+    ("half of the weights stay", FOLDER, "            remove(half_written)", "            pass", FOLDER_TESTS),
+    (
+        "half an index stays",
+        INDEX,
+        "remove_leftovers(self.file.parent, stem",
+        "remove_leftovers(self.file, stem",
+        INDEX_TESTS,
+    ),
     (
         "checkpoints of a finished stage stay",
         "src/eartune/experiments/runner.py",
@@ -192,8 +208,31 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "            pass\n",
         KILLED,
     ),
-    ("half-written files stay", FOLDER, "seconds=0, recursive", "seconds=1e9, recursive", KILLED),
+    ("half-written files stay", FOLDER, "(self.path, recursive=True)", "(self.path)", KILLED),
     ("workers outlive the run", TRAINER, "worker_init_fn=_end_with_the_run", "worker_init_fn=None", KILLED),
+    # --- several workers
+    ("a model that failed is not tried again", GRID, "TRIES = 2", "TRIES = 1", RUNS),
+    ("a model that failed is tried again at once", GRID, "untried or ready", "ready", GRID_TESTS),
+    ("a stage in training is not waited for", GRID, "training = {", "training = set() and {", GRID_TESTS),
+    ("the claim of a dead worker is of others", GRID, " and not self._tries[name]", "", GRID_TESTS),
+    ("what others claimed is not looked up", GRID, "if self.is_free(self._taken[name]):", "if True:", GRID_TESTS),
+    (
+        "workers live on",
+        WORKERS,
+        "    except (EOFError, OSError):\n        os._exit(1)",
+        "    except OSError:\n        pass",
+        SHARED,
+    ),
+    ("a worker that died is not replaced", RUNS_GRID, "            slot.renew()", "            pass", SHARED),
+    (
+        "a stage that others train is trained",
+        MODEL_RUN,
+        "self.claims.hold(name)",
+        "self.claims.hold(str(id(self)))",
+        SHARED,
+    ),
+    ("a lost claim is not noticed", MODEL_RUN, "            self.claims.check()\n", "", CLAIMS_TESTS),
+    ("the cache takes what others need", CACHE, "set() if self.claims.of_others() else ", "", CACHE_TESTS),
     # --- several processes
     (
         "processes: loss divided by own labels",
@@ -295,14 +334,14 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "progress passes 100 %",
         PROGRESS,
-        "min(self.finished + units * part, self.total)",
-        "self.finished + units * part",
+        "min(self.finished + sum(piece.done for piece in at_work), self.total)",
+        "self.finished + sum(piece.done for piece in at_work)",
         PROGRESS_TESTS,
     ),
     (
         "a resume flatters the estimate",
         PROGRESS,
-        "done - self.skipped - self._earlier",
+        "done - self.skipped - sum(piece.earlier for piece in at_work)",
         "done - self.skipped",
         PROGRESS_TESTS,
     ),
@@ -333,8 +372,8 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "first finished stage loaded",
         RUNNER,
-        "elif place + 1 in (plan.transcribes_after, n_stages) or not all(is_followed):",
-        "elif place == 0:",
+        "if was_finished and (place + 1 in (plan.transcribes_after, n_stages) or not all(is_followed)):",
+        "if was_finished and place == 0:",
         f"{RUNS}::test_the_last_of_two_finished_stages_is_loaded",
     ),
     (
@@ -367,8 +406,8 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     ),
     (
         "a failed model ends the grid",
-        "src/eartune/experiments/runner.py",
-        "if isinstance(error, InputError):",
+        "src/eartune/experiments/cell.py",
+        "if isinstance(error, InputError) or context.processes.size > 1:",
         "if True:",
         f"{RUNS}::test_one_failed_model_does_not_end_the_grid_and_the_report_is_written",
     ),
@@ -512,15 +551,15 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "task: an answer takes a token a letter",
         CLASSIFICATION,
-        "max(len(answer.encode()) for answer in answers)",
-        "max(len(answer) for answer in answers)",
+        "max((len(answer.encode()) for answer in answers), default=0)",
+        "max((len(answer) for answer in answers), default=0)",
         CONSTRAINT_TESTS,
     ),
     (
         "task: labels of a frame take a token a letter",
         "src/eartune/tasks/slu.py",
-        "max(len(head.encode()) for head in heads)",
-        "max(len(head) for head in heads)",
+        "max((len(text.encode()) for text in heads), default=0)",
+        "max((len(text) for text in heads), default=0)",
         CONSTRAINT_TESTS,
     ),
     (
@@ -567,7 +606,7 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     ),
     (
         "task: what metrics mean is not kept",
-        "src/eartune/experiments/runner.py",
+        "src/eartune/experiments/cell.py",
         "definitions={name: metric.definition for name, metric in experiment.task.metrics(pools.labels).items()}",
         "definitions={}",
         TASK_FLOW,

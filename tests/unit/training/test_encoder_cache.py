@@ -118,6 +118,23 @@ def test_what_is_kept_does_not_depend_on_what_was_kept_before(examples: tuple[Ex
     assert pieces.files() == whole.files()
 
 
+def test_nothing_is_deleted_while_another_process_may_count_on_it(
+    examples: tuple[Example, ...], tmp_path: Path
+) -> None:
+    """With room for little more than one of the two sets, the first goes, unless somebody else works in the run."""
+    model, some, others = tiny(Qwen2Audio), examples[2:5], examples[5:8]
+    kept = Counted(tmp_path / "kept")
+    kept.of(model, some)
+    kept.store.most_gb = 2.5 * sum(map(len, kept.files().values())) / 1e9
+    (tmp_path / "claims").mkdir(exist_ok=True)
+    (tmp_path / "claims" / "untuned-seed0.lock").touch()  # of another process
+    before = kept.files()
+    assert kept.of(model, others)[0] is None and kept.files() == before
+    assert "encoder cache off" in kept.messages[-1]
+    (tmp_path / "claims" / "untuned-seed0.lock").unlink()
+    assert kept.of(model, others)[0] is not None and before.keys() - kept.files().keys()
+
+
 @pytest.mark.parametrize("damage", ["cut", "empty", "garbage", "other"])
 def test_a_damaged_file_is_encoded_anew(examples: tuple[Example, ...], tmp_path: Path, damage: str) -> None:
     kept = Counted(tmp_path / "kept")
