@@ -1,6 +1,9 @@
 """Readable test data: a row of a corpus, a recording, an experiment, each in one line."""
 
 import copy
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ from eartune.data.audio import SAMPLE_RATE, Wave
 from eartune.data.frame import Entity, SemanticFrame
 from eartune.data.utterance import Recording, Utterance
 from eartune.experiments.experiment import Experiment
+from eartune.files import atomic
 
 
 def frame(label: str = "alarm.set", *entities: str) -> SemanticFrame:
@@ -86,3 +90,12 @@ def experiment_file(path: Path, **changes: Any) -> Path:
     """The YAML of `settings`."""
     path.write_text(yaml.safe_dump(settings(**changes)), encoding="utf-8")
     return path
+
+
+def left_half_written(path: Path) -> Path:
+    """The temporary path at which a process that has ended would have left what it wrote at a path."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    with atomic(path) as half_written:
+        half_written.touch()
+    return half_written.with_name(half_written.name.replace(f"-{os.getpid()}-", f"-{process.pid}-"))

@@ -209,7 +209,7 @@ def train(
     log = LogOfEachStep(folder / "train.jsonl", 1e9 if cut_after is None else 0.0, processes)
     watch = Watch(model, cut_after, fail)
     with torch.compiler.set_stance("force_eager"):  # the 8-bit optimizer compiles its step, which takes longer
-        train_stage(model, stage, rows.to_learn, settings, 0, folder, log, [watch], processes)
+        train_stage(model, stage, rows.to_learn, settings, 0, folder, log, [watch], processes=processes)
     processes.wait_for_all()
     lines = [row for _, row in read_lines(log.path)]
     return Found(

@@ -17,8 +17,8 @@ from eartune.cli.app import main
 from eartune.data.audio import SAMPLE_RATE
 from eartune.data.example import as_speech
 from eartune.data.utterance import Recording, Utterance, write_manifest
+from eartune.experiments.cell import write_plan
 from eartune.experiments.plan import Pools, plan_cells
-from eartune.experiments.runner import write_plan
 from eartune.run_folder import RunFolder
 from eartune.tasks.slu import Schema
 from tiny_models import tiny

@@ -1,14 +1,15 @@
 """Several workers, and several processes, make one grid: the same files as one process, whoever dies meanwhile."""
 
-import signal
-import subprocess
+import multiprocessing
 import sys
 import time
 from io import StringIO
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from rich.console import Console
 
 if sys.platform != "linux":
@@ -23,6 +24,7 @@ from eartune.report import read_results
 from killed_runs import differences, experiment, make_data
 
 TWO = Resources(workers=2)
+pytestmark = pytest.mark.usefixtures("forks")
 
 
 @pytest.fixture(scope="module")
@@ -93,56 +95,49 @@ def test_a_fault_of_the_input_ends_all_workers(settings: Experiment, data: Path,
         run_deadly(settings, data, tmp_path / "runs", answering=2, wrong=True)
 
 
-PROGRAM = """
-import sys
-from pathlib import Path
-from rich.console import Console
-from eartune.experiments.resources import Resources
-from eartune.experiments.runner import run
-from eartune.experiments.experiment import Experiment
-
-if __name__ == "__main__":
-    settings, data, runs, workers = sys.argv[1:]
-    experiment, resources = Experiment.model_validate_json(Path(settings).read_text()), Resources(workers=int(workers))
-    sys.exit(len(run(experiment, Path(data), Path(runs), Console(), resources).failed))
-"""
+def started(settings: Experiment, data: Path, runs: Path, workers: int) -> ForkServerProcess:
+    """A run in a process of its own, which has nothing else to import."""
+    forks = multiprocessing.get_context("forkserver")
+    process = forks.Process(target=_run, args=(settings.model_dump_json(), data, runs, workers))
+    process.start()
+    return process
 
 
-def started(settings: Experiment, data: Path, runs: Path, workers: int) -> "subprocess.Popen[str]":
-    """A run in a process of its own."""
-    (runs.parent / "run.py").write_text(PROGRAM)
-    (runs.parent / "settings.json").write_text(settings.model_dump_json())
-    command = [sys.executable, runs.parent / "run.py", runs.parent / "settings.json", data, runs, str(workers)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def _run(settings: str, data: Path, runs: Path, workers: int) -> None:
+    torch.set_num_threads(1)
+    outcome = run(Experiment.model_validate_json(settings), data, runs, Console(quiet=True), Resources(workers=workers))
+    sys.exit(len(outcome.failed))
 
 
 def test_two_processes_in_one_folder_share_its_models(
     settings: Experiment, data: Path, whole: Path, tmp_path: Path
 ) -> None:
     both = [started(settings, data, tmp_path / "runs", workers=1) for _ in range(2)]
-    printed = [process.communicate()[0] for process in both]
-    assert [process.returncode for process in both] == [0, 0], printed
-    assert "".join(printed).count("text stage") >= 1
+    for process in both:
+        process.join()
+    assert [process.exitcode for process in both] == [0, 0]
     assert all(result.finished for result in read_results(tmp_path / "runs" / "tiny"))
     assert differences(whole, tmp_path / "runs") == []
 
 
 def test_workers_end_with_the_process_that_started_them(settings: Experiment, data: Path, tmp_path: Path) -> None:
     process = started(settings, data, tmp_path / "runs", workers=2)
-    while not (children := children_of(process.pid)) or not list((tmp_path / "runs").glob("tiny/stages/*/train.jsonl")):
-        assert process.poll() is None
+    while not list((tmp_path / "runs").glob("tiny/stages/*/train.jsonl")):
+        assert process.is_alive()
         time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    children = children_of(process.pid)
+    process.kill()
+    process.join()
     deadline = time.monotonic() + 20
     while any(map(runs_still, children)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(map(runs_still, children))
 
 
-def children_of(process: int) -> list[int]:
-    """The numbers of the processes that a process started."""
-    return [int(number) for number in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+def children_of(process: int | None) -> list[int]:
+    """The numbers of the processes that a process started, and that these did."""
+    own = [int(number) for number in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+    return own + [child for number in own for child in children_of(number)]
 
 
 def runs_still(process: int) -> bool:

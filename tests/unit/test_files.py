@@ -2,14 +2,13 @@
 
 import errno
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from builders import left_half_written
 from eartune.errors import InputError
 from eartune.files import (
     atomic,
@@ -150,9 +149,9 @@ def test_two_writers_of_one_path_do_not_share_a_temporary_name(tmp_path: Path) -
 
 
 def test_what_killed_processes_left_is_removed_and_what_is_being_written_is_not(tmp_path: Path) -> None:
+    ended = left_half_written(tmp_path / "1.flac").name
     with atomic(tmp_path / "1.flac") as being_written:
         being_written.touch()
-        ended = being_written.name.replace(f"-{os.getpid()}-", f"-{number_of_an_ended_process()}-")
         elsewhere = being_written.name.replace(f"-{os.getpid()}-", "x-7-")  # on another machine
         left = [tmp_path / name for name in (ended, f"{elsewhere}.old", f"{elsewhere}.new")]
         for path in (*left, tmp_path / "2.flac", tmp_path / ".hidden.flac"):
@@ -160,23 +159,15 @@ def test_what_killed_processes_left_is_removed_and_what_is_being_written_is_not(
         for path in (left[1], tmp_path / "2.flac"):
             os.utime(path, (0, 0))
         remove_leftovers(tmp_path)
-        kept = {being_written.name, f"{elsewhere}.new", "2.flac", ".hidden.flac"}
+        kept = {being_written.name, f"{elsewhere}.new", "1.flac", "2.flac", ".hidden.flac"}
         assert {path.name for path in tmp_path.iterdir()} == kept
 
 
 def test_a_folder_that_a_killed_process_left_is_removed(tmp_path: Path) -> None:
-    with atomic(tmp_path / "model") as being_written:
-        being_written.mkdir()
-        left = tmp_path / being_written.name.replace(f"-{os.getpid()}-", f"-{number_of_an_ended_process()}-")
-        (left / "inside").mkdir(parents=True)
-        remove_leftovers(tmp_path)
-        assert list(tmp_path.iterdir()) == [being_written]
-
-
-def number_of_an_ended_process() -> int:
-    with subprocess.Popen([sys.executable, "-c", ""]) as process:
-        process.wait()
-    return process.pid
+    left = left_half_written(tmp_path / "model")
+    (left / "inside").mkdir(parents=True)
+    remove_leftovers(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,11 @@
 """The run's folder: one owner of its names, and states that survive a cut at any place."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from builders import left_half_written
 from eartune.files import atomic
 from eartune.run_folder import ModelState, RunFolder, StageFolder, partial
 
@@ -42,10 +40,9 @@ def test_a_folder_that_was_killed_on_its_way_to_other_settings_belongs_to_none(
 def test_what_a_killed_process_was_writing_is_removed(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     (tmp_path / "stages" / "text-1").mkdir(parents=True)
+    left_half_written(tmp_path / "stages" / "text-1" / "weights.safetensors").write_text("half")
     with atomic(tmp_path / "stages" / "text-1" / "weights.safetensors") as being_written:
         being_written.write_text("half")
-        name = being_written.name.replace(f"-{os.getpid()}-", f"-{number_of_an_ended_process()}-")
-        (being_written.parent / name).write_text("half")
         kept = run.model("untuned-seed0").path / "predictions.part.jsonl"
         kept.parent.mkdir()
         kept.write_text("")
@@ -61,12 +58,6 @@ def test_weights_that_safetensors_had_half_written_are_removed_by_who_trains_the
     stage.weights.write_text("whole")
     stage.begin()
     assert list(stage.path.iterdir()) == [stage.weights]
-
-
-def number_of_an_ended_process() -> int:
-    with subprocess.Popen([sys.executable, "-c", ""]) as process:
-        process.wait()
-    return process.pid
 
 
 def test_a_stage_is_finished_when_its_note_and_its_weights_are_there(tmp_path: Path) -> None:

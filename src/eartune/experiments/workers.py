@@ -208,6 +208,7 @@ def make_together(n: int, work: Work, model: str, told: Told) -> bool:
         return work.make(model, told)
     from eartune.experiments.ranks import on_ranks
 
+    start_method()  # of this process, whose own server of forks imports everything once too
     return on_ranks(n, _make_part, work, model, told)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from builders import tone
+from builders import left_half_written, tone
 from eartune.data import recording_index
 from eartune.data.audio import write_audio
 from eartune.data.recording_index import RecordingIndex
@@ -113,10 +113,12 @@ def test_what_a_killed_process_left_of_an_index_is_removed_by_the_next_that_writ
     recordings: list[Path], tmp_path: Path
 ) -> None:
     """It lies in the folder that experiments share, which no run cleans; others' files there stay."""
-    for name in (".recordings.part-7-abcd.jsonl", ".model.part-7-abcd.json"):
-        (tmp_path / name).write_text('{"file":')
+    left, others = (left_half_written(tmp_path / name) for name in ("recordings.jsonl", "model.json"))
+    (tmp_path / "recordings.jsonl").unlink()
+    for path in (left, others):
+        path.write_text('{"file":')
     RecordingIndex(tmp_path / "recordings.jsonl").examine(recordings)
-    assert [path.name for path in tmp_path.glob(".*.part-*")] == [".model.part-7-abcd.json"]
+    assert list(tmp_path.glob(".*.part-*")) == [others]
 
 
 def test_two_processes_that_learn_at_once_lose_nothing(
