@@ -1,5 +1,6 @@
 """Options and fixtures of the whole suite."""
 
+import gc
 import multiprocessing
 import os
 import sys
@@ -22,6 +23,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", default=False, help="write golden files anew")
 
 
+def pytest_collection_finish() -> None:
+    """Leave all that is imported by now out of garbage collections, of which each model and stage asks for one.
+
+    With torch and transformers in memory, each would take a quarter of a second.
+    """
+    gc.freeze()
+
+
 @pytest.fixture(scope="session")
 def data_root() -> Path:
     """The folder of public corpora; tests that need it are skipped where it is not."""
@@ -34,6 +43,6 @@ def data_root() -> Path:
 @pytest.fixture(scope="session")
 def forks() -> None:
     """Let processes that a test starts together be forks of a server that has imported everything once."""
-    together = ["processes_in_training", "work_of_processes"]
+    together = ["processes_in_training", "work_of_processes", "eartune.experiments.preloaded"]
     multiprocessing.get_context("forkserver").set_forkserver_preload(together)
     os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)  # the server of Python 3.11 does not take the parent's path

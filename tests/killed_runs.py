@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import partial
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from eartune.data.audio import write_audio
 from eartune.data.frame import Entity, SemanticFrame
 from eartune.data.utterance import Recording, Utterance, write_manifest
 from eartune.experiments.experiment import Experiment
+from eartune.experiments.resources import Resources
 from eartune.experiments.runner import run
 from eartune.files import read_json
 from eartune.models.families.qwen2_audio import Qwen2Audio
@@ -139,6 +141,21 @@ def run_in_a_fork(settings: Experiment, data: Path, runs: Path, kill: Kill | Non
     process.join()
     assert process.exitcode is not None
     return process.exitcode, log.read_text().splitlines()
+
+
+def start_with_workers(settings: Experiment, data: Path, runs: Path, n_workers: int) -> ForkServerProcess:
+    """Start a run with so many workers in a process of its own."""
+    context = multiprocessing.get_context("forkserver")
+    process = context.Process(target=_run_with_workers, args=(settings.model_dump_json(), data, runs, n_workers))
+    process.start()
+    return process
+
+
+def _run_with_workers(settings: str, data: Path, runs: Path, n_workers: int) -> None:
+    torch.set_num_threads(1)
+    resources = Resources(workers=n_workers)
+    outcome = run(Experiment.model_validate_json(settings), data, runs, Console(quiet=True), resources)
+    sys.exit(len(outcome.failed))
 
 
 def _run(settings: str, data: Path, runs: Path, log: Path, kill: Kill | None) -> None:

@@ -1,15 +1,12 @@
 """Several workers, and several processes, make one grid: the same files as one process, whoever dies meanwhile."""
 
-import multiprocessing
 import sys
 import time
 from io import StringIO
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from rich.console import Console
 
 if sys.platform != "linux":
@@ -21,7 +18,7 @@ from eartune.experiments.experiment import Experiment
 from eartune.experiments.resources import Resources
 from eartune.experiments.runner import RunOutcome, run
 from eartune.report import read_results
-from killed_runs import differences, experiment, make_data
+from killed_runs import differences, experiment, make_data, start_with_workers
 
 TWO = Resources(workers=2)
 pytestmark = pytest.mark.usefixtures("forks")
@@ -95,24 +92,10 @@ def test_a_fault_of_the_input_ends_all_workers(settings: Experiment, data: Path,
         run_deadly(settings, data, tmp_path / "runs", answering=2, wrong=True)
 
 
-def started(settings: Experiment, data: Path, runs: Path, workers: int) -> ForkServerProcess:
-    """A run in a process of its own, which has nothing else to import."""
-    forks = multiprocessing.get_context("forkserver")
-    process = forks.Process(target=_run, args=(settings.model_dump_json(), data, runs, workers))
-    process.start()
-    return process
-
-
-def _run(settings: str, data: Path, runs: Path, workers: int) -> None:
-    torch.set_num_threads(1)
-    outcome = run(Experiment.model_validate_json(settings), data, runs, Console(quiet=True), Resources(workers=workers))
-    sys.exit(len(outcome.failed))
-
-
 def test_two_processes_in_one_folder_share_its_models(
     settings: Experiment, data: Path, whole: Path, tmp_path: Path
 ) -> None:
-    both = [started(settings, data, tmp_path / "runs", workers=1) for _ in range(2)]
+    both = [start_with_workers(settings, data, tmp_path / "runs", 1) for _ in range(2)]
     for process in both:
         process.join()
     assert [process.exitcode for process in both] == [0, 0]
@@ -121,7 +104,7 @@ def test_two_processes_in_one_folder_share_its_models(
 
 
 def test_workers_end_with_the_process_that_started_them(settings: Experiment, data: Path, tmp_path: Path) -> None:
-    process = started(settings, data, tmp_path / "runs", workers=2)
+    process = start_with_workers(settings, data, tmp_path / "runs", 2)
     while not list((tmp_path / "runs").glob("tiny/stages/*/train.jsonl")):
         assert process.is_alive()
         time.sleep(0.05)
