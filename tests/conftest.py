@@ -23,6 +23,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", default=False, help="write golden files anew")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Run three tests on two cores, as many of them wait for processes that they start."""
+    return max(1, (os.cpu_count() or 1) * 3 // 2)
+
+
 def pytest_collection_finish() -> None:
     """Leave all that is imported by now out of garbage collections, of which each model and stage asks for one.
 
