@@ -614,7 +614,7 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "task: the report is not given the task",
         "src/eartune/experiments/runner.py",
-        "write_report(folder.path, experiment.task)",
+        "write_report(folder.path, prepared.experiment.task)",
         "write_report(folder.path)",
         TASK_FLOW,
     ),

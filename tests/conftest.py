@@ -23,6 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", default=False, help="write golden files anew")
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Run three tests on two cores, as many of them wait for processes that they start."""
     return max(1, (os.cpu_count() or 1) * 3 // 2)

@@ -17,8 +17,9 @@ from eartune.experiments.grid import KeyedPlan
 from eartune.experiments.model_run import RunContext
 from eartune.experiments.plan import figures
 from eartune.experiments.progress import RunProgress
+from eartune.experiments.reports import show
 from eartune.experiments.resources import Resources
-from eartune.experiments.workers import Work, WorkerDiedError, make_together, show
+from eartune.experiments.workers import Work, WorkerDiedError, make_together
 
 CONNECT_SECONDS = 10.0
 

@@ -15,7 +15,6 @@ class Resources:
     """The GPUs to use, by CUDA's numbers or names, a worker each; None for all that there are."""
     workers: int | None = None
     """The number of workers without a GPU, which share the cores; None where GPUs are used."""
-
     gpus_per_model: int = 1
     """How many GPUs train a model together; without GPUs, how many processes of each worker."""
     ray: str | None = None

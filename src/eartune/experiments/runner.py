@@ -6,7 +6,7 @@ Several processes may run the same experiment in the same folder, and share its 
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -35,7 +35,7 @@ from eartune.files import disk_faults_as_sentences
 from eartune.processes import Processes
 from eartune.report import RunResult, read_results, write_report, write_result
 from eartune.run_folder import ModelState, RunFolder, RunsFolder
-from eartune.training.tracking import tracking_of
+from eartune.training.tracking import Tracking, tracking_of
 
 REPORT = "report"
 """The name of the claim of whoever writes the files that all models share."""
@@ -67,22 +67,48 @@ def run(
     """Make every model that is not finished, and write the report; to resume after an interruption, call it again.
 
     A model that fails is tried once more, after the others, and then recorded as failed. `track` names a tracker that
-    shows the losses of each stage. Raises InputError for a fault
-    of the input, or of the disk.
+    shows the losses of each stage. Of several processes that torchrun started, each must call this and does its part.
+    Raises InputError for a fault of the input, or of the disk.
     """
-    with disk_faults_as_sentences(runs / experiment.name):
-        return make_and_report(experiment, data, runs, console, resources, track)
-
-
-def make_and_report(
-    experiment: Experiment, data: Path, runs: Path, console: Console, resources: Resources, track: str | None
-) -> RunOutcome:
-    """Make every model that is not finished, and write the report; of several processes, each does its part."""
     processes = Processes.of_environment()
-    of_first, console = processes.of_first, console if processes.is_first else Console(quiet=True)
-    runs_folder = RunsFolder(runs)
+    if not processes.is_first:
+        console = Console(quiet=True)
+    with disk_faults_as_sentences(runs / experiment.name):
+        prepared = prepare(experiment, data, runs, console, processes)
+        folder = prepared.folder
+        open_ones = processes.of_first(lambda: begin(prepared))
+        if open_ones is None:
+            console.print(f"{experiment.name}: {len(prepared.keyed)} models, all of them finished; nothing to do")
+            return RunOutcome(folder, ())
+        n_finished = len(prepared.keyed) - len(open_ones)
+        console.print(f"{experiment.name}: {len(prepared.keyed)} models, {n_finished} of them finished")
+        tracking = tracking_of(track, experiment.name, folder.tracking)
+        try:
+            failed = make_models(prepared, open_ones, resources, console, tracking, processes)
+        finally:
+            if processes.is_first:
+                report(prepared)
+    return RunOutcome(folder, failed)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that is known of a run before anything is made."""
+
+    experiment: Experiment
+    pools: Pools
+    folder: RunFolder
+    index: RecordingIndex
+    name_of: "RecordingNames"
+    claims: Claims
+    keyed: Mapping[str, KeyedPlan]
+    """The plans and keys of all models, by their names."""
+
+
+def prepare(experiment: Experiment, data: Path, runs: Path, console: Console, processes: Processes) -> Prepared:
+    """Read the data, plan all models and compute their keys; the first of several processes writes what that needs."""
+    runs_folder, of_first = RunsFolder(runs), processes.of_first
     folder, index = runs_folder.run(experiment.name), RecordingIndex(runs_folder.recordings)
-    tracking = tracking_of(track, experiment.name, folder.tracking)
     source = Source(data, runs_folder.speech, index=index)
     pools = of_first(lambda: read_pools_and_speak(experiment, source, console))
     plans = plan_cells(experiment, pools)
@@ -91,78 +117,100 @@ def make_and_report(
         index = RecordingIndex(runs_folder.recordings)  # what the first has learned
     name_of = RecordingNames(data, runs)
     keys = Keys(experiment, pools, base_fingerprint(experiment.architecture), index.digest, name_of)
-    keyed = [(plan, keys.of(plan)) for plan in plans]
-    claims, names = Claims(folder.claims), tuple(plan.cell.name for plan in plans)
-    still_open = of_first(lambda: clean_up(folder, claims, keyed))
-    by_name = {plan.cell.name: (plan, keys) for plan, keys in keyed}
-    open_ones = [by_name[name] for name in still_open]
-    if not open_ones and of_first(lambda: folder.html.is_file() and folder.model_names() == names):
-        console.print(f"{experiment.name}: {len(keyed)} models, all of them finished; nothing to do")
-        return RunOutcome(folder, ())
-    console.print(f"{experiment.name}: {len(keyed)} models, {len(keyed) - len(open_ones)} of them finished")
-    of_first(lambda: write_what_models_share(folder, claims, pools, names))
-    try:
-        with RunProgress(console, sum(cell_units(plan, pools) for plan, _ in open_ones)) as progress:
-            context = RunContext(
-                experiment, pools, folder, index, name_of, claims, progress, tracking, processes=processes
-            )
-            failed = make_models(context, open_ones, resources, progress)
-    finally:
-        if processes.is_first and any(model.path.name in names for model in folder.models_with_a_result()):
-            with claims.hold(REPORT, wait=True):
-                write_report(folder.path, experiment.task)
-    return RunOutcome(folder, failed)
+    keyed = {plan.cell.name: (plan, keys.of(plan)) for plan in plans}
+    return Prepared(experiment, pools, folder, index, name_of, Claims(folder.claims), keyed)
 
 
-def clean_up(folder: RunFolder, claims: Claims, keyed: Sequence[KeyedPlan]) -> list[str]:
-    """Remove what killed processes left; return the names of the models that are not finished."""
+def begin(prepared: Prepared) -> list[str] | None:
+    """Remove what killed processes left, and write what all models share.
+
+    Return the names of the models that are not finished; None if all are, and have been reported.
+    """
+    folder, names = prepared.folder, tuple(prepared.keyed)
     folder.remove_leftovers()
-    claims.clear()
-    return [plan.cell.name for plan, _ in unfinished(folder, keyed)]
-
-
-def write_what_models_share(folder: RunFolder, claims: Claims, pools: Pools, names: Sequence[str]) -> None:
-    """Write the test as a manifest beside the models' predictions, for `score` and `compare`, and the models' names."""
-    tested = {example.utterance.id: example.utterance for example in pools.test}
-    with claims.hold(REPORT, wait=True):
+    prepared.claims.clear()
+    still_open = unfinished(folder, list(prepared.keyed.values()))
+    if not still_open and folder.html.is_file() and folder.model_names() == names:
+        return None
+    tested = {example.utterance.id: example.utterance for example in prepared.pools.test}
+    with prepared.claims.hold(REPORT, wait=True):
         write_manifest(folder.references, tested.values())
         folder.write_model_names(names)
+    return [plan.cell.name for plan, _ in still_open]
+
+
+def report(prepared: Prepared) -> None:
+    """Write the report, if any model has a result."""
+    folder = prepared.folder
+    if any(model.path.name in prepared.keyed for model in folder.models_with_a_result()):
+        with prepared.claims.hold(REPORT, wait=True):
+            write_report(folder.path, prepared.experiment.task)
 
 
 def make_models(
-    context: RunContext, models: Sequence[KeyedPlan], resources: Resources, progress: RunProgress
+    prepared: Prepared,
+    names: Sequence[str],
+    resources: Resources,
+    console: Console,
+    tracking: Tracking | None,
+    processes: Processes,
 ) -> tuple[str, ...]:
-    """Share the models out among the slots until all are made; return the names of those that failed."""
-    by_name = {plan.cell.name: (plan, keys) for plan, keys in models}
-    if not context.processes.is_first:
-        TheseProcesses(context, by_name).follow()
-        return ()
-    grid = grid_of(models, context.pools, context.folder, context.claims)
+    """Make models by all that the resources allow; return the names of those that failed."""
+    models, pools = {name: prepared.keyed[name] for name in names}, prepared.pools
     with ExitStack() as at_the_end:
-        slots = slots_of(resources, context, by_name)
+        units = sum(cell_units(plan, pools) for plan, _ in models.values())
+        progress = at_the_end.enter_context(RunProgress(console, units))
+        context = RunContext(
+            prepared.experiment,
+            pools,
+            prepared.folder,
+            prepared.index,
+            prepared.name_of,
+            prepared.claims,
+            progress,
+            tracking,
+            processes,
+        )
+        if not processes.is_first:
+            TheseProcesses(context, models).follow()
+            return ()
+        grid = grid_of(list(models.values()), pools, prepared.folder, prepared.claims)
+        slots = slots_of(resources, context, models)
         for slot in slots:
             at_the_end.callback(slot.stop)
-        at_work: dict[Future[bool], tuple[Slot, str]] = {}
-        while True:
-            busy = [slot for slot, _ in at_work.values()]
-            for slot in slots:
-                if slot not in busy and (name := grid.take(longest_first=len(slots) > 1)) is not None:
-                    at_work[slot.start(name)] = slot, name
-            if not at_work:
-                if (pause := grid.pause()) is None:
-                    break
-                sleep(pause)
-                continue
-            done, _ = wait(at_work, timeout=SECONDS_BETWEEN_LOOKS, return_when=FIRST_COMPLETED)
-            for slot in slots:
-                slot.relay(progress)
-            for future in done:
-                slot, name = at_work.pop(future)
-                note_outcome(context, grid, by_name[name], future, slot, progress)
+        share_out(context, grid, slots, models, progress)
     if grid.made_by_others:
-        others = ", ".join(grid.made_by_others)
-        context.progress.console.print(f"other processes make {others}; the last of them writes the whole report")
+        console.print(
+            f"other processes make {', '.join(grid.made_by_others)}; the last of them writes the whole report"
+        )
     return tuple(grid.failed)
+
+
+def share_out(
+    context: RunContext,
+    grid: Grid,
+    slots: Sequence[Slot],
+    models: Mapping[str, KeyedPlan],
+    progress: RunProgress,
+) -> None:
+    """Let each slot that is free make the next model, until nothing is left that could be made here."""
+    at_work: dict[Future[bool], tuple[Slot, str]] = {}
+    while True:
+        busy = [slot for slot, _ in at_work.values()]
+        for slot in slots:
+            if slot not in busy and (name := grid.take(longest_first=len(slots) > 1)) is not None:
+                at_work[slot.start(name)] = slot, name
+        if not at_work:
+            if (pause := grid.pause()) is None:
+                return
+            sleep(pause)
+            continue
+        done, _ = wait(at_work, timeout=SECONDS_BETWEEN_LOOKS, return_when=FIRST_COMPLETED)
+        for slot in slots:
+            slot.relay(progress)
+        for future in done:
+            slot, name = at_work.pop(future)
+            note_outcome(context, grid, models[name], future, slot, progress)
 
 
 def note_outcome(

@@ -6,26 +6,22 @@ A worker is told the name of a model, makes it, and says what became of it. All 
 import multiprocessing
 import os
 import threading
-import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, fields
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
-from typing import Any, Protocol
-
-from rich.console import Console
+from typing import Any
 
 from eartune.claims import Claims
 from eartune.experiments.cell import make_cell
 from eartune.experiments.grid import KeyedPlan
 from eartune.experiments.model_run import RunContext
 from eartune.experiments.progress import RunProgress
+from eartune.experiments.reports import Nobody, Reports, Told, show
 from eartune.experiments.resources import Device
 from eartune.processes import ONE, Processes
-
-SECONDS_BETWEEN_MESSAGES = 0.5
 
 PRELOADED = "eartune.experiments.preloaded"
 
@@ -50,7 +46,7 @@ class Work:
         shared = {one.name: getattr(context, one.name) for one in fields(context) if one.name not in own}
         return cls(shared, dict(models), context.progress.console.width)
 
-    def make(self, model: str, told: "Told", processes: Processes = ONE) -> bool:
+    def make(self, model: str, told: Told, processes: Processes = ONE) -> bool:
         """Make a model in this process, or its part of it, reporting to `told`; return whether it finished."""
         claims = Claims(self.shared["folder"].claims)
         return make_cell(
@@ -106,65 +102,6 @@ def start_method() -> BaseContext:
     found = multiprocessing.get_context("forkserver")
     found.set_forkserver_preload([PRELOADED])
     return found
-
-
-def show(progress: RunProgress, worker: str, what: str, content: Any) -> None:
-    """Show a message of the `Reports` of a worker."""
-    if what == "line":
-        progress.console.print(f"{worker}: {content}", markup=False, highlight=False)
-    elif what == "within":
-        progress.within(**content, worker=worker)
-    else:
-        progress.done(**content, worker=worker)
-
-
-class Told(Protocol):
-    """The end of a connection at which a worker reports."""
-
-    def send(self, message: tuple[str, Any]) -> None:
-        """Send a message, which `show` shows."""
-
-
-class Nobody:
-    """The end of no connection."""
-
-    def send(self, message: tuple[str, Any]) -> None:
-        """Do nothing."""
-
-
-class Reports:
-    """The progress of a worker, which is sent to the process that started it."""
-
-    def __init__(self, told: Told, width: int) -> None:
-        self.told = told
-        self.console = Console(file=_Lines(told), width=width)  # type: ignore[arg-type]
-        self._sent_at = -SECONDS_BETWEEN_MESSAGES
-
-    def within(self, what: str, units: float, part: float, earlier: float = 0.0) -> None:
-        """Send how far the piece is, at most twice a second."""
-        if time.monotonic() - self._sent_at >= SECONDS_BETWEEN_MESSAGES:
-            self._sent_at = time.monotonic()
-            self.told.send(("within", {"what": what, "units": units, "part": part, "earlier": earlier}))
-
-    def done(self, units: float, skipped: bool = False, piece: str | None = None) -> None:
-        """Send that a piece is finished."""
-        self.told.send(("done", {"units": units, "skipped": skipped, "piece": piece}))
-
-
-class _Lines:
-    """A file to which the console of a worker writes, and which sends whole lines."""
-
-    def __init__(self, told: Told) -> None:
-        self.told = told
-        self.begun = ""
-
-    def write(self, text: str) -> None:
-        *whole, self.begun = (self.begun + text).split("\n")
-        for line in whole:
-            self.told.send(("line", line.rstrip()))
-
-    def flush(self) -> None:
-        """Do nothing, as lines are sent at once."""
 
 
 _device: Device
