@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # for the tiny exp
 
 from rich.console import Console
 
+from eartune.data.budget import parse_budget
 from eartune.evaluation.metrics import Score
 from eartune.experiments import cell
 from eartune.experiments.experiment import Experiment
@@ -53,7 +54,9 @@ def seconds_of_many(root: Path) -> float:
     made = cell.make_model
     cell.make_model = there_at_once  # type: ignore[assignment]
     try:
-        settings = seeds_of(experiment(root / "data", schemes=("direct-mixing", "curriculum")), MODELS // 2)
+        settings = seeds_of(experiment(root / "data", schemes=("direct-mixing", "curriculum")), MODELS // 8)
+        budgets = tuple(parse_budget(f"{share}%") for share in (25, 50, 75, 100))
+        settings = settings.model_copy(update={"grid": settings.grid.model_copy(update={"budgets": budgets})})
         started = time.monotonic()
         run_models(settings, root, "many", 1)
         return time.monotonic() - started
