@@ -23,6 +23,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # for the tiny experiment of the suite
+os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)  # processes of Ray do not take this one's path
 
 from rich.console import Console
 
