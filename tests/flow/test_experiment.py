@@ -291,6 +291,16 @@ def test_a_model_that_fails_once_is_tried_again(data: Path, tmp_path: Path, monk
     assert result.finished and result.error is None
 
 
+def test_a_run_shows_its_losses_where_it_is_asked_to(data: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed: pip install 'eartune[tensorboard]'")
+    settings = experiment(data, schemes=[{"type": "text-only", "epochs": 1}], budgets=[])
+    outcome = run_experiment(settings, data, tmp_path, Console(quiet=True), track="tensorboard")
+    (events,) = outcome.folder.tracking.rglob("events.out.*")
+    assert events.parent.name == "text-only-seed0-text"
+    with pytest.raises(InputError, match="clearml"):
+        run_experiment(settings, data, tmp_path, Console(quiet=True), track="clearml")
+
+
 def test_a_fault_of_the_input_ends_the_grid_with_a_report(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

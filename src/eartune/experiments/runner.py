@@ -73,16 +73,16 @@ def run(
     processes = Processes.of_environment()
     if not processes.is_first:
         console = Console(quiet=True)
-    with disk_faults_as_sentences(runs / experiment.name):
+    folder = RunsFolder(runs).run(experiment.name)
+    tracking = tracking_of(track, experiment.name, folder.tracking)
+    with disk_faults_as_sentences(folder.path):
         prepared = prepare(experiment, data, runs, console, processes)
-        folder = prepared.folder
         open_ones = processes.of_first(lambda: begin(prepared))
         if open_ones is None:
             console.print(f"{experiment.name}: {len(prepared.keyed)} models, all of them finished; nothing to do")
             return RunOutcome(folder, ())
         n_finished = len(prepared.keyed) - len(open_ones)
         console.print(f"{experiment.name}: {len(prepared.keyed)} models, {n_finished} of them finished")
-        tracking = tracking_of(track, experiment.name, folder.tracking)
         try:
             failed = make_models(prepared, open_ones, resources, console, tracking, processes)
         finally:
