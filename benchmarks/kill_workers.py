@@ -36,7 +36,7 @@ from eartune.files import read_json, write_json
 from killed_runs import differences, experiment, make_data
 
 FOUND = Path(__file__).with_suffix(".json")
-SECONDS = {"two workers": 5.0, "Ray": 8.0}
+SECONDS = {"two workers": 2.5, "Ray": 6.0}
 """About how long the models of a run take with each kind of workers; the moments are drawn from these seconds."""
 
 
