@@ -220,7 +220,7 @@ def test_only_the_splits_and_the_locale_that_are_asked_for_come(server: FileServ
     shown = run("speech-massive --with locale=ko-KR --download")
     assert sent(server) == [f"{split}-00000-of-00001.parquet" for split in ("train_115", "validation", "test")]
     assert "data/speech_massive: holds no ko-KR/train-*.parquet, so split train is left out" in shown.splitlines()
-    assert {path.name for path in Path("data/speech_massive").iterdir()} == {"ko-KR", "audio", ".download.lock"}
+    assert {path.name for path in Path("data/speech_massive").iterdir()} == {"ko-KR", "audio", ".claims"}
     run("speech-massive --with locale=fr-FR --with split=test --download")
     assert [path for path, _ in server.requests if "Speech-MASSIVE/" in path] == []
     assert sorted(path.name for path in Path("prepared").glob("t*.jsonl")) == ["test.jsonl", "train_115.jsonl"]
@@ -256,14 +256,14 @@ def test_a_file_of_the_wrong_checksum_never_gets_its_name(server: FileServer, ru
     serve_italic(server)
     server.files["/records/8040649/dataset.zip"] = server.files["/records/8040649/dataset.zip"][:-1] + b"?"
     assert "dataset.zip: the file that was downloaded has the md5 checksum" in run("italic --download", code=2)
-    assert [path.name for path in Path("data/italic").iterdir()] == [".download.lock"]
+    assert [path.name for path in Path("data/italic").iterdir()] == [".claims"]
 
 
 def test_an_archive_that_is_damaged_leaves_nothing_half_unpacked(server: FileServer, run: Run) -> None:
     serve_massive(server)
     server.files["/massive-1.1.tar.gz"] = server.files["/massive-1.1.tar.gz"][:-20]
     assert "is damaged or incomplete" in run("massive --with locale=de-DE --download", code=2)
-    assert sorted(path.name for path in Path("data/massive").iterdir()) == [".download.lock", "massive-1.1.tar.gz"]
+    assert sorted(path.name for path in Path("data/massive").iterdir()) == [".claims", "massive-1.1.tar.gz"]
 
 
 # What is not there

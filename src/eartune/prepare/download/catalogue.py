@@ -11,8 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
+from eartune.claims import CLAIMS, Claims
 from eartune.data.corpora.snips import INTENTS
 from eartune.errors import InputError
 from eartune.prepare.download.archives import SUFFIXES, unpack
@@ -77,7 +76,7 @@ def download_parts(parts: Sequence[CorpusPart], data: Path, watch: Watch) -> Non
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"{folder}: cannot be created ({error.strerror})") from error
-        with FileLock(folder / ".download.lock"):  # another process may download the same corpus
+        with Claims(folder / CLAIMS).hold("download", wait=True):  # another process may download the same corpus
             if part.is_unpacked(data):
                 continue
             _download_all(files, folder, watch)

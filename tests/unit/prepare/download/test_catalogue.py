@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from filelock import FileLock
 
+from eartune.claims import CLAIMS, Claims
 from eartune.data.corpora import CORPORA
 from eartune.errors import InputError
 from eartune.prepare.download import catalogue, servers
@@ -116,7 +116,7 @@ def test_two_processes_do_not_download_at_once(server: FileServer, tmp_path: Pat
     part = CorpusPart(lambda: [RemoteFile(f"{server.url}/a.txt", "a.txt")], "corpus")
     (tmp_path / "corpus").mkdir()
     thread = threading.Thread(target=download_parts, args=([part], tmp_path, unwatched))
-    with FileLock(tmp_path / "corpus" / ".download.lock"):
+    with Claims(tmp_path / "corpus" / CLAIMS).hold("download"):
         thread.start()
         thread.join(0.2)
         assert thread.is_alive() and server.requests == []
