@@ -40,16 +40,16 @@ SECONDS = {"two workers": 2.5, "Ray": 6.0}
 """About how long the models of a run take with each kind of workers; the moments are drawn from these seconds."""
 
 
-def main(kinds: list[str], n_trials: int, seed: int) -> int:
+def main(kinds: list[str], first: int, n_trials: int, seed: int) -> int:
     """Run the trials, print a line for each, and write the results; return the exit code."""
     known = read_json(FOUND)["trials"] if FOUND.exists() else []
-    trials = [row for row in known if row["kind"] not in kinds]
+    trials = [row for row in known if row["kind"] not in kinds or row["trial"] < first]
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         make_data(root / "data")
         run(settings_of(root), root / "data", root / "whole", Console(quiet=True), Resources(workers=2))
         for kind in kinds:
-            for number in range(n_trials):
+            for number in range(first, first + n_trials):
                 trial = {"two workers": kill_workers, "Ray": kill_in_a_cluster}[kind]
                 killed = trial(root, root / f"{kind} {number}", random.Random(f"{seed} {kind} {number}"))
                 found = differences(root / "whole", root / f"{kind} {number}")
@@ -161,6 +161,7 @@ if __name__ == "__main__":
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--kinds", nargs="+", default=list(SECONDS), choices=list(SECONDS))
     options.add_argument("--kills", type=int, default=20, help="number of trials of each kind (default 20)")
+    options.add_argument("--first", type=int, default=0, help="number of the first one; those before it are kept")
     options.add_argument("--seed", type=int, default=0)
     given = options.parse_args()
-    sys.exit(main(given.kinds, given.kills, given.seed))
+    sys.exit(main(given.kinds, given.first, given.kills, given.seed))
