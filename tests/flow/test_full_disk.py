@@ -10,14 +10,7 @@ from rich.console import Console
 
 from eartune.errors import InputError
 from eartune.experiments.runner import run
-from killed_runs import experiment, make_data
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    make_data(folder)
-    return folder
+from killed_runs import experiment
 
 
 @pytest.fixture

@@ -11,14 +11,7 @@ if sys.platform != "linux":
     pytest.skip("places of a kill are found by what Linux knows of open files", allow_module_level=True)
 
 from eartune.experiments.experiment import Experiment
-from killed_runs import Kill, differences, experiment, make_data, run_in_a_fork, run_to_the_end
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    make_data(folder)
-    return folder
+from killed_runs import Kill, differences, experiment, run_in_a_fork, run_to_the_end
 
 
 @pytest.fixture(scope="module")

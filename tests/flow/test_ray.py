@@ -17,24 +17,9 @@ from eartune.experiments.runner import run
 
 if sys.platform != "linux":
     pytest.skip("runs that are killed are compared on Linux alone", allow_module_level=True)
-from killed_runs import differences, experiment, make_data
+from killed_runs import differences, experiment
 
 ray = pytest.importorskip("ray", reason="ray is not installed: pip install 'eartune[ray]'")
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    make_data(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder for runs of one process."""
-    runs = tmp_path_factory.mktemp("whole") / "runs"
-    run(experiment(data), data, runs, Console(quiet=True))
-    return runs
 
 
 @pytest.fixture

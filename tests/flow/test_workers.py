@@ -18,30 +18,15 @@ from eartune.experiments.experiment import Experiment
 from eartune.experiments.resources import Resources
 from eartune.experiments.runner import RunOutcome, run
 from eartune.report import read_results
-from killed_runs import differences, experiment, make_data, start_with_workers
+from killed_runs import differences, experiment, start_with_workers
 
 TWO = Resources(workers=2)
 pytestmark = pytest.mark.usefixtures("forks")
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    make_data(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def settings(data: Path) -> Experiment:
     return experiment(data)
-
-
-@pytest.fixture(scope="module")
-def whole(settings: Experiment, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder for runs of one process."""
-    runs = tmp_path_factory.mktemp("whole") / "runs"
-    run(settings, data, runs, Console(quiet=True))
-    return runs
 
 
 def run_deadly(settings: Experiment, data: Path, runs: Path, **deadly: Any) -> tuple[RunOutcome, str]:

@@ -1,11 +1,13 @@
 """`eartune check`: print the plan of an experiment without loading any weights."""
 
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.table import Table
 
 from eartune.cli.console import console as terminal
@@ -16,15 +18,20 @@ from eartune.data.budget import describe
 from eartune.data.corpora import Source
 from eartune.data.recording_index import RecordingIndex
 from eartune.evaluation.metrics.power import DISAGREEMENT, design_effect, smallest_difference
-from eartune.experiments.experiment import read_experiment
+from eartune.experiments.experiment import Experiment, read_experiment
 from eartune.experiments.keys import Keys, distinct_stages, shared_steps
 from eartune.experiments.plan import CellPlan, Pools, StageFigures, figures, plan_cells, read_pools
 from eartune.models.size_from_config import size_of
 from eartune.run_folder import RunsFolder
 from eartune.training.disk_estimate import DiskEstimate, disk_estimate
-from eartune.training.gpus import gpu_named
+from eartune.training.gpus import Gpu, gpu_named
 from eartune.training.memory_estimate import Footprint
 from eartune.wording import counted
+
+AUGMENTED = (
+    "augment: recordings change at each showing, so that such stages encode them in every epoch and do not use "
+    "the encoder cache"
+)
 
 
 def check(
@@ -55,6 +62,24 @@ def check(
         index.save()
     plans = plan_cells(settings, pools)
     console = terminal()
+    print_data(console, settings, pools)
+    found = {plan.cell.name: [figures(stage, settings, gpus_per_model) for stage in plan.stages] for plan in plans}
+    console.print(stage_table(plans, found))
+    print_memory(console, found, kind, gpus_per_model)
+    keys = Keys(settings, pools, settings.architecture.checkpoint)
+    size, stages = size_of(settings.architecture), distinct_stages(plans, keys)
+    disk = disk_estimate(size, stages, pools.test, settings.architecture, settings.training)
+    console.print(disk_sentence(disk, free_disk(runs / settings.name)), highlight=False)
+    if any(stage.augment is not None for plan in plans for stage in plan.stages):
+        console.print(AUGMENTED)
+    if gpus is not None or gpu is not None or price is not None:
+        pace = pace_of(settings, pools, runs, kind, gpus_per_model)
+        print_work_plan(console, plans, keys, pace, gpus or gpus_per_model, price)
+    console.print(f"{steps_phrase(plans, keys)}. Next: eartune run {experiment}", highlight=False)
+
+
+def print_data(console: Console, settings: Experiment, pools: Pools) -> None:
+    """Print what the experiment asks, its data with their licences, and what its test can tell apart."""
     console.print(f"[bold]{settings.name}[/]  {settings.question}")
     show_licences(settings, console)
     console.print(
@@ -66,30 +91,22 @@ def check(
         highlight=False,
     )
     console.print(resolution(pools))
-    found = {plan.cell.name: [figures(stage, settings, gpus_per_model) for stage in plan.stages] for plan in plans}
-    console.print(stage_table(plans, found))
+
+
+def print_memory(console: Console, found: dict[str, list[StageFigures]], kind: Gpu | None, gpus_per_model: int) -> None:
+    """Print the memory of the largest stage, and which GPU has it; nothing where nothing is trained."""
     footprints = [stage.footprint for stages in found.values() for stage in stages]
     if footprints:
         largest = max(footprints, key=lambda footprint: footprint.total)
         console.print(memory_table(largest, gpus_per_model))
         console.print(memory_sentence(largest, kind, gpus_per_model), highlight=False)
-    keys = Keys(settings, pools, settings.architecture.checkpoint)
-    size, stages = size_of(settings.architecture), distinct_stages(plans, keys)
-    disk = disk_estimate(size, stages, pools.test, settings.architecture, settings.training)
-    console.print(disk_sentence(disk, free_disk(runs / settings.name)), highlight=False)
-    if any(stage.augment is not None for plan in plans for stage in plan.stages):
-        console.print(
-            "augment: recordings change at each showing, so that such stages encode them in every epoch and do not use "
-            "the encoder cache"
-        )
-    if gpus is not None or gpu is not None or price is not None:
-        pace = pace_of(settings, pools, runs, kind, gpus_per_model)
-        print_work_plan(console, plans, keys, pace, gpus or gpus_per_model, price)
+
+
+def steps_phrase(plans: Sequence[CellPlan], keys: Keys) -> str:
+    """Return the numbers of models and steps as text, and how many of these are skipped."""
     steps, shared = shared_steps(plans, keys)
     saved = f"; {shared} of them are skipped, as equal stages are trained once" if shared else ""
-    console.print(
-        f"{len(plans)} models with {steps} steps in all{saved}. Next: eartune run {experiment}", highlight=False
-    )
+    return f"{len(plans)} models with {steps} steps in all{saved}"
 
 
 def more_speech(pools: Pools) -> str:

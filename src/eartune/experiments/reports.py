@@ -31,10 +31,10 @@ class Told(Protocol):
 
 
 class Nobody:
-    """The end of no connection."""
+    """The end of no connection, for processes that are not to report."""
 
     def send(self, message: tuple[str, Any]) -> None:
-        """Do nothing."""
+        """Drop the message: of several processes of one model, the first alone reports."""
 
 
 class Reports:

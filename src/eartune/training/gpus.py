@@ -12,7 +12,7 @@ from eartune.errors import InputError
 
 @dataclass(frozen=True)
 class Gpu:
-    """One kind of GPU."""
+    """One kind of GPU: its memory and, where that is known, how fast it multiplies and reads."""
 
     name: str
     memory_gb: int

@@ -162,7 +162,7 @@ class Untuned(Scheme):
     uses_speech: ClassVar[bool] = False
 
     def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
-        """Return no stages."""
+        """Return no stages, as the model is tested as it is."""
         return []
 
 
@@ -183,7 +183,7 @@ class Prompted(Scheme):
         return Asking(labels=self.labels, examples=self.examples)
 
     def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
-        """Return no stages."""
+        """Return no stages, as only the prompt of the test is another."""
         return []
 
 

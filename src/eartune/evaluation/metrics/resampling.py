@@ -50,7 +50,7 @@ class Clusters:
 
     @property
     def count(self) -> int:
-        """The number of clusters."""
+        """The number of clusters in all strata together."""
         return sum(self.strata)
 
 
