@@ -39,6 +39,10 @@ VERBS = {  # module and function of each verb, and its line in `eartune --help`,
         "report.report",
         "Write report.md and report.html from the results in a run's folder and print the table.",
     ),
+    "enough": (
+        "enough.enough",
+        "Forecast what more recordings bring, with 95 % intervals, and how many a target needs.",
+    ),
     "predict": (
         "predict.predict",
         "Decode recordings (wav, flac, ogg, mp3; any rate and channels) with a model that `run` made.",

@@ -4,20 +4,15 @@ references.jsonl + */predictions.jsonl -> pairs with the same seeds -> paired bo
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from eartune.data.utterance import Utterance, read_manifest
-from eartune.errors import InputError
 from eartune.evaluation.metrics import Answered, Difference, compare, holm
 from eartune.evaluation.metrics.confidence import between_seeds
 from eartune.evaluation.metrics.power import Z_LEVEL, Z_POWER
+from eartune.report.answers import RunAnswers
 from eartune.report.scheme_result import SchemeResult, baselines
-from eartune.run_folder import RunFolder
 from eartune.tables import Table
-from eartune.tasks.prediction import read_predictions
-from eartune.tasks.task import Task
 from eartune.wording import percent
 
 
@@ -45,25 +40,20 @@ class Comparison:
         return (Z_LEVEL + Z_POWER) * standard_error
 
 
-def compare_schemes(
-    run_folder: Path, rows: Sequence[SchemeResult], metric: str, task: Task | None
-) -> tuple[Comparison, ...]:
-    """Compare the pairs of rows that the experiment is about; none if the answers or the task are absent.
+def compare_schemes(answers: RunAnswers | None, rows: Sequence[SchemeResult], metric: str) -> tuple[Comparison, ...]:
+    """Compare the pairs of rows that the experiment is about; none if the answers are absent.
 
     The roles that schemes declare decide which: at each budget every scheme is compared with the baseline; every row
     except the untuned model's with text alone; and every row with recordings with a cascade and with synthetic speech.
     """
-    folder = RunFolder(run_folder)
-    if task is None or not folder.references.exists():
+    if answers is None:
         return ()
-    test = {utterance.id: utterance for utterance in read_manifest(folder.references)}
-    metrics = task.metrics(task.labels(test.values()))
     found = []
     for first, second in _pairs(rows):
         seeds = sorted({r.seed for r in first.finished} & {r.seed for r in second.finished})
-        before, after = (_answers_of_seeds(folder, row, seeds, test, task) for row in (first, second))
+        before, after = (_answers_of_seeds(answers, row, seeds) for row in (first, second))
         if before and after:
-            difference = _over_seeds(compare(before, after, metrics)[metric], first, second, seeds, metric)
+            difference = _over_seeds(compare(before, after, answers.metrics)[metric], first, second, seeds, metric)
             found.append(Comparison(first, second, len(seeds), difference, difference.p))
     adjusted = holm([one.difference.p for one in found])
     return tuple(replace(one, adjusted_p=p) for one, p in zip(found, adjusted, strict=True))
@@ -138,21 +128,11 @@ def _each_with_all(
     return pairs
 
 
-def _answers_of_seeds(
-    folder: RunFolder, row: SchemeResult, seeds: Sequence[int], test: Mapping[str, Utterance], task: Task
-) -> list[Answered]:
+def _answers_of_seeds(answers: RunAnswers, row: SchemeResult, seeds: Sequence[int]) -> list[Answered]:
     """The answers of all these seeds one after another; a sentence is one cluster over all seeds."""
-    rows: list[Answered] = []
     by_seed = {result.seed: result for result in row.finished}
-    for seed in seeds:
-        path = folder.model(by_seed[seed].name).predictions
-        if not path.exists():
-            return []
-        for prediction in read_predictions(path, task):
-            if prediction.id not in test:
-                raise InputError(f"{path}: {prediction.id!r} is not in {folder.references}; is it of another test?")
-            rows.append(Answered(task.reference(test[prediction.id]), prediction.answer, prediction.id))
-    return rows
+    of_seeds = [answers.answered(by_seed[seed]) for seed in seeds]
+    return [one for answered in of_seeds for one in answered] if all(of_seeds) else []
 
 
 def _over_seeds(

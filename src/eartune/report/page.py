@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from eartune.evaluation.metrics import DEFINITIONS
 from eartune.files import write_text
+from eartune.report.answers import RunAnswers
 from eartune.report.curve import draw
 from eartune.report.differences import Comparison, compare_schemes, difference_notes, differences_table
 from eartune.report.headline import headline
@@ -76,7 +77,8 @@ def write_report(run_folder: Path, task: Task | None = None) -> Path:
     """
     results = read_results(run_folder)
     task = task or read_task(results[0].settings.get("task", {}))
-    page = build_page(results, compare_schemes(run_folder, join_seeds(results), results[0].main_metric, task))
+    answers = RunAnswers.of_run(run_folder, task)
+    page = build_page(results, compare_schemes(answers, join_seeds(results), results[0].main_metric))
     folder = RunFolder(run_folder)
     if page.curve:
         write_text(folder.curve, str(page.curve))

@@ -1,5 +1,6 @@
 """Schemes are compared answer by answer, and what chance could bring is not called a difference."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 from eartune.data.frame import Entity, SemanticFrame
 from eartune.data.utterance import Utterance, write_manifest
 from eartune.evaluation.metrics import Answered, evaluate
-from eartune.report.differences import compare_schemes, difference_notes, differences_table
+from eartune.report.answers import RunAnswers
+from eartune.report.differences import Comparison, compare_schemes, difference_notes, differences_table
 from eartune.report.page import write_report
 from eartune.report.result import write_result
 from eartune.report.scheme_result import SchemeResult, join_seeds
@@ -57,8 +59,12 @@ def rows_of(folder: Path) -> tuple[SchemeResult, ...]:
     return join_seeds(read_results(folder))
 
 
+def compared_in(folder: Path, rows: Sequence[SchemeResult] | None = None) -> tuple[Comparison, ...]:
+    return compare_schemes(RunAnswers.of_run(folder, SluTask()), rows or rows_of(folder), "slot_f1")
+
+
 def test_each_budget_is_compared_with_direct_mixing_and_each_line_with_text(run_folder: Path) -> None:
-    compared = compare_schemes(run_folder, rows_of(run_folder), "slot_f1", SluTask())
+    compared = compared_in(run_folder)
     assert [(one.second.key, one.first.key) for one in compared] == [
         (("curriculum", "5%"), ("direct-mixing", "5%")),
         (("curriculum", "100%"), ("direct-mixing", "100%")),
@@ -76,9 +82,7 @@ def test_schemes_with_names_of_their_own_lose_neither_comparisons_nor_sentences(
     plain = made(tmp_path / "plain", cell, CELLS)
     named = made(tmp_path / "named", cell, {(names[s], b, seed): right for (s, b, seed), right in CELLS.items()}, types)
     lines, own = rows_of(plain), rows_of(named)
-    compared, own_compared = (
-        compare_schemes(f, rows, "slot_f1", SluTask()) for f, rows in ((plain, lines), (named, own))
-    )
+    compared, own_compared = (compared_in(f, rows) for f, rows in ((plain, lines), (named, own)))
     assert [(types[one.second.scheme], types[one.first.scheme]) for one in own_compared] == [
         (one.second.scheme, one.first.scheme) for one in compared
     ]
@@ -97,9 +101,7 @@ def test_all_schemes_of_one_type_are_compared_by_name(tmp_path: Path, cell) -> N
     cells |= {("mixing-b", "5%", 0): 35, ("curriculum", "5%", 0): 40}
     types = {"text-long": "text-only", "mixing-a": "direct-mixing", "mixing-b": "direct-mixing"}
     folder = made(tmp_path, cell, cells, types)
-    pairs = {
-        (one.second.scheme, one.first.scheme) for one in compare_schemes(folder, rows_of(folder), "slot_f1", SluTask())
-    }
+    pairs = {(one.second.scheme, one.first.scheme) for one in compared_in(folder)}
     assert pairs == {
         ("mixing-b", "mixing-a"),
         ("curriculum", "mixing-a"),
@@ -113,7 +115,7 @@ def test_a_scheme_of_a_type_that_nobody_knows_is_compared_and_described(tmp_path
     cells = CELLS | {("mine", "5%", 0): 50, ("mine", "100%", 0): 51}
     folder = made(tmp_path, cell, cells, {"mine": "mine"})
     rows = rows_of(folder)
-    compared = compare_schemes(folder, rows, "slot_f1", SluTask())
+    compared = compared_in(folder, rows)
     assert [(one.first.key) for one in compared if one.second.key == ("mine", "5%")] == [
         ("direct-mixing", "5%"),
         ("text-only", None),
@@ -127,9 +129,7 @@ def test_recordings_are_compared_with_synthetic_speech_and_a_cascade_with_text(t
     cells = {("untuned", None, 0): 2, ("prompted", None, 0): 10, ("cascade", None, 0): 20, ("text-only", None, 0): 30}
     cells |= {("synthetic-speech", None, 0): 35, ("curriculum", "5%", 0): 40}
     folder = made(tmp_path, cell, cells)
-    pairs = [
-        (one.second.scheme, one.first.scheme) for one in compare_schemes(folder, rows_of(folder), "slot_f1", SluTask())
-    ]
+    pairs = [(one.second.scheme, one.first.scheme) for one in compared_in(folder)]
     assert pairs == [
         ("prompted", "text-only"),
         ("cascade", "text-only"),
@@ -146,7 +146,7 @@ def test_a_cascade_is_tested_against_each_budget_and_the_answer_begins_with_what
     cells = {("text-only", None, 0): 20, ("cascade", None, 0): 40, ("curriculum", "5%", 0): 20}
     folder = made(tmp_path, cell, cells | {("curriculum", "100%", 0): 59, ("direct-mixing", "100%", 0): 42})
     rows = rows_of(folder)
-    text = summarize(rows, "slot_f1", compare_schemes(folder, rows, "slot_f1", SluTask())).replace("\u00a0", " ")
+    text = summarize(rows, "slot_f1", compared_in(folder, rows)).replace("\u00a0", " ")
     assert (
         "slot F1; only at 100 % a model trained on recordings is significantly better in paired tests. The best model "
         "at each budget is significantly better at 100 % (the curriculum, 98.3 %), significantly worse at 5 % (the "
@@ -158,12 +158,12 @@ def test_a_scheme_of_the_users_own_may_be_the_baseline(tmp_path: Path, cell) -> 
     folder = made(tmp_path, cell, {("curriculum", "5%", 0): 30, ("mine", "5%", 0): 50})
     result = cell("mine", "5%", 0.5, share=0.05, scheme_type="mine", scheme_role="baseline")
     write_result(folder / result.name, result)
-    (one,) = compare_schemes(folder, rows_of(folder), "slot_f1", SluTask())
+    (one,) = compared_in(folder)
     assert (one.first.scheme, one.second.scheme) == ("mine", "curriculum")
 
 
 def test_a_paired_test_sees_what_intervals_hide(run_folder: Path) -> None:
-    at_5, at_100, *_ = compare_schemes(run_folder, rows_of(run_folder), "slot_f1", SluTask())
+    at_5, at_100, *_ = compared_in(run_folder)
     assert at_5.difference.value == pytest.approx(13 / 60) and not at_5.difference.apart
     assert at_5.is_significant and not at_100.is_significant
     assert at_100.adjusted_p == 1
@@ -171,7 +171,7 @@ def test_a_paired_test_sees_what_intervals_hide(run_folder: Path) -> None:
 
 def test_the_answer_says_what_the_paired_tests_say(run_folder: Path) -> None:
     rows = rows_of(run_folder)
-    text = summarize(rows, "slot_f1", compare_schemes(run_folder, rows, "slot_f1", SluTask())).replace("\u00a0", " ")
+    text = summarize(rows, "slot_f1", compared_in(run_folder, rows)).replace("\u00a0", " ")
     assert (
         "At 5 % the curriculum is 21.7 points above direct mixing" in text
         and "Holm's correction), a significant difference." in text
@@ -188,7 +188,7 @@ def test_the_report_shows_them(run_folder: Path) -> None:
 
 def test_without_the_answers_nothing_is_compared(run_folder: Path) -> None:
     RunFolder(run_folder).references.unlink()
-    assert compare_schemes(run_folder, rows_of(run_folder), "slot_f1", SluTask()) == ()
+    assert compared_in(run_folder) == ()
     assert "Differences" not in write_report(run_folder).read_text()
 
 
@@ -197,14 +197,14 @@ def test_seeds_that_disagree_widen_the_interval(tmp_path: Path, cell) -> None:
         ("curriculum", "5%", seed): right for seed, right in ((0, 31), (1, 45))
     }
     folder = made(tmp_path, cell, cells)
-    (one,) = compare_schemes(folder, rows_of(folder), "slot_f1", SluTask())
+    (one,) = compared_in(folder)
     assert one.seeds == 2 and one.difference.value == pytest.approx(8 / 60)
     assert one.difference.high - one.difference.low > 0.5  # t of one degree of freedom is 12.7
     assert "p pools the answers of all seeds" in difference_notes([one])[-1]
 
 
 def test_a_difference_below_what_the_test_resolves_is_named(run_folder: Path) -> None:
-    one = compare_schemes(run_folder, rows_of(run_folder), "slot_f1", SluTask())[0]
+    one = compared_in(run_folder)[0]
     small = replace(one, difference=replace(one.difference, value=0.01), adjusted_p=0.01)
     assert "probably overestimated: curriculum 5% minus direct-mixing 5%" in " ".join(difference_notes([small]))
     assert differences_table([small]).lines[0][3] == "0.010"

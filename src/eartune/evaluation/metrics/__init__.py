@@ -1,6 +1,6 @@
 """Metrics: hits and errors of each utterance, and scores of a corpus with their intervals."""
 
-from eartune.evaluation.metrics.compare import Changes, Difference, changes, compare, holm
+from eartune.evaluation.metrics.compare import Changes, Difference, changes, compare, holm, score_covariance
 from eartune.evaluation.metrics.confidence import over_seeds
 from eartune.evaluation.metrics.definitions import DEFINITIONS, MASSIVE_DEFINITIONS
 from eartune.evaluation.metrics.evaluate import Answered, Average, Mode, evaluate, evaluate_by_label
@@ -24,4 +24,5 @@ __all__ = [
     "evaluate_by_label",
     "holm",
     "over_seeds",
+    "score_covariance",
 ]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eartune.evaluation.metrics.confidence import UNKNOWN, percentile_interval, scores_of_each
+from eartune.evaluation.metrics.confidence import UNKNOWN, drawn_scores, percentile_interval, scores_of_each
 from eartune.evaluation.metrics.count_table import CountTable
 from eartune.evaluation.metrics.evaluate import (
     Answered,
@@ -26,7 +26,7 @@ from eartune.evaluation.metrics.evaluate import (
 )
 from eartune.evaluation.metrics.exact_match import is_exact
 from eartune.evaluation.metrics.metric import Metrics
-from eartune.evaluation.metrics.resampling import Clusters, drawn_sums, swapped_sums
+from eartune.evaluation.metrics.resampling import Clusters, swapped_sums
 from eartune.evaluation.metrics.score import Score
 
 # Differences closer than this are equal: sums in another order differ in their last digits.
@@ -91,12 +91,35 @@ def compare(
     clusters, judged = clusters_of(first), metrics_of(first, metrics)
     one, other = (_tables(rows, clusters, judged, mode, average) for rows in (first, second))
     scored = [sum(is_scored(row, mode) for row in rows) for rows in (first, second)]
-    drawn = _drawn_scores(one, other, clusters, resamples, seed)
+    drawn = drawn_scores([*one.values(), *other.values()], clusters.strata, resamples, seed)
     p_values = _permutation_p(one, other, resamples, seed)
     return {
         name: _difference(one[name], other[name], before, after, p, scored)
         for name, before, after, p in zip(one, *np.split(drawn, 2), p_values, strict=True)
     }
+
+
+def score_covariance(
+    systems: Sequence[Iterable[Answered]],
+    metrics: Metrics,
+    metric: str,
+    *,
+    average: Average = "micro",
+    resamples: int = 2000,
+    seed: int = 0,
+) -> NDArray[np.float64]:
+    """Return the covariance, shape (systems, systems), of the scores that systems reach on the same rows of one test.
+
+    Systems that answer the same test err together, as far as it is the test that is easy or hard: all are scored on the
+    same draws of clusters. Raises ValueError if their rows differ.
+    """
+    answered = [tuple(rows) for rows in systems]
+    for other in answered[1:]:
+        _refuse_other_rows(answered[0], other)
+    clusters = clusters_of(answered[0])
+    tables = [_tables(rows, clusters, {metric: metrics[metric]}, "strict", average)[metric] for rows in answered]
+    drawn = drawn_scores(tables, clusters.strata, resamples, seed)
+    return np.atleast_2d(np.cov(drawn[:, ~np.isnan(drawn).any(axis=0)]))
 
 
 def changes(
@@ -137,16 +160,6 @@ def _tables(
     scored = [place for place, row in enumerate(rows) if is_scored(row, mode)]
     kept = Clusters(clusters.of_row[scored], clusters.strata)
     return metric_tables([rows[place] for place in scored], kept, metrics, average)
-
-
-def _drawn_scores(
-    one: dict[str, CountTable], other: dict[str, CountTable], clusters: Clusters, resamples: int, seed: int
-) -> Drawn:
-    """The scores of one system's tables, then of the other's, in the same draws, shape (tables, draws)."""
-    tables = [*one.values(), *other.values()]
-    joined = np.concatenate([table.counts for table in tables], axis=1)
-    drawn = [scores_of_each(sums, tables) for sums in drawn_sums(joined, clusters.strata, resamples, seed)]
-    return np.concatenate(drawn, axis=1)
 
 
 def _difference(one: CountTable, other: CountTable, before: Drawn, after: Drawn, p: float, n: list[int]) -> Difference:

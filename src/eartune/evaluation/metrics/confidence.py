@@ -29,9 +29,14 @@ def score_intervals(tables: Sequence[CountTable], strata: Sequence[int], resampl
     """
     if not resamples:
         return [UNKNOWN] * len(tables)
+    return [percentile_interval(values, UNKNOWN) for values in drawn_scores(tables, strata, resamples, seed)]
+
+
+def drawn_scores(tables: Sequence[CountTable], strata: Sequence[int], resamples: int, seed: int) -> Counts:
+    """Return the scores of all tables in the same draws of clusters, shape (tables, draws); NaN without any count."""
     joined = np.concatenate([table.counts for table in tables], axis=1)
     drawn = [scores_of_each(sums, tables) for sums in drawn_sums(joined, strata, resamples, seed)]
-    return [percentile_interval(values, UNKNOWN) for values in np.concatenate(drawn, axis=1)]
+    return np.concatenate(drawn, axis=1)
 
 
 def scores_of_each(sums: Counts, tables: Sequence[CountTable]) -> Counts:

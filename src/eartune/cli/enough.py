@@ -1,0 +1,123 @@
+"""`eartune enough`: forecast what more recordings bring, from the results of a run or a table of scores."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.table import Table as RichTable
+
+from eartune.cli.console import console as terminal
+from eartune.errors import InputError
+from eartune.evaluation.learning_curve import Forecast
+from eartune.report.answers import RunAnswers
+from eartune.report.enough import Enough, Wish, further, how_much
+from eartune.report.result import read_results
+from eartune.report.scheme_result import join_seeds
+from eartune.report.score_table import read_score_table
+from eartune.report.speech_curve import Fits, SpeechCurve, fit_schemes
+from eartune.report.table import metrics_of
+from eartune.tables import Table
+from eartune.tasks.settings import read_task
+
+
+def enough(
+    source: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A run's folder, or a CSV file with the columns recordings and score.")
+    ],
+    target: Annotated[float | None, typer.Option(help="The score to reach, in percent.")] = None,
+    cost: Annotated[float | None, typer.Option(help="The price of one recording, in any currency.")] = None,
+    metric: Annotated[str | None, typer.Option(help="The metric; without it the main metric of the run.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of sentences and tables.")] = False,
+) -> None:
+    """Forecast what more recordings bring, with 95 % intervals, and how many a target needs.
+
+    Example: eartune enough runs/coffee --target 95 --cost 0.50
+    """
+    wish = read_wish(target, cost)
+    fits, name = _fits(source, metric)
+    if as_json:
+        print(json.dumps(_json(fits, name, wish), indent=1))
+        return
+    answer = how_much(fits, name, wish)
+    _print(answer)
+
+
+def read_wish(target: float | None, cost: float | None) -> Wish:
+    """Return the wish; raises InputError for a target that is no percentage, or a negative price."""
+    if target is not None and not 0 < target < 100:
+        raise InputError(f"--target must be a percentage above 0 and below 100, not {target:g}")
+    if cost is not None and cost < 0:
+        raise InputError(f"--cost must not be negative, not {cost:g}")
+    return Wish(None if target is None else target / 100, cost)
+
+
+def _fits(source: Path, metric: str | None) -> tuple[Fits, str]:
+    if source.is_file():
+        return read_score_table(source), metric or "score"
+    results = read_results(source)
+    known = metrics_of(results)
+    if metric is not None and metric not in known:
+        raise InputError(f"{source}: has no metric {metric!r}; it has {', '.join(known)}")
+    answers = RunAnswers.of_run(source, read_task(results[0].settings.get("task", {})))
+    return fit_schemes(join_seeds(results), metric or known[0], answers), metric or known[0]
+
+
+def _print(answer: Enough) -> None:
+    console = terminal()
+    for sentence in answer.sentences:
+        console.print(sentence, markup=False, highlight=False)
+    for table in (answer.gains, answer.hindsight):
+        if table:
+            console.print()
+            console.print(_terminal(table))
+
+
+def _terminal(table: Table) -> RichTable:
+    shown = RichTable(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    for place, heading in enumerate(table.headings):
+        shown.add_column(heading, justify="left" if place < table.left else "right", no_wrap=place > 0)
+    for line in table.lines:
+        shown.add_row(*line)
+    return shown
+
+
+def _json(fits: Fits, metric: str, wish: Wish) -> dict[str, Any]:
+    return {
+        "metric": metric,
+        "sentences": list(how_much(fits, metric, wish).sentences),
+        "schemes": [_curve_json(one, wish) for one in fits.curves],
+        "missing": list(fits.missing),
+    }
+
+
+def _curve_json(one: SpeechCurve, wish: Wish) -> dict[str, Any]:
+    """The numbers of one curve; an amount beyond the horizon is null."""
+    amounts = [one.amount, *(one.amount + more for more in further(one))]
+    found: dict[str, Any] = {
+        "scheme": one.scheme,
+        "unit": one.unit,
+        "amount": one.amount,
+        "erratic": one.curve.is_erratic,
+        "limit": asdict(one.curve.limit),
+        "forecasts": [
+            {
+                "amount": amount,
+                "score": asdict(one.curve.score(amount)),
+                "one_model": asdict(one.curve.model_score(amount)),
+                "gain": asdict(one.curve.gain(one.amount, amount - one.amount)),
+            }
+            for amount in amounts
+        ],
+    }
+    if wish.target is not None:
+        found["target"] = {"score": wish.target, "amount": _finite(one.curve.amount_for(wish.target))}
+    if one.hindsight:
+        found["hindsight"] = asdict(one.hindsight) | {"inside": one.hindsight.is_inside}
+    return found
+
+
+def _finite(needed: Forecast) -> dict[str, float | None]:
+    return {name: value if value < float("inf") else None for name, value in asdict(needed).items()}

@@ -1,0 +1,203 @@
+"""How much speech is enough: which schemes have a curve, what is said of it, and what is missing otherwise."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eartune.data.frame import Entity, SemanticFrame
+from eartune.data.utterance import Utterance, write_manifest
+from eartune.errors import InputError
+from eartune.evaluation.metrics import Answered, evaluate, score_covariance
+from eartune.evaluation.metrics.frame_metrics import frame_metrics
+from eartune.report.answers import RunAnswers
+from eartune.report.enough import Wish, further, how_much
+from eartune.report.scheme_result import join_seeds
+from eartune.report.score_table import read_score_table
+from eartune.report.speech_curve import fit_schemes
+from eartune.run_folder import RunFolder
+from eartune.tasks.prediction import Prediction, write_predictions
+from eartune.tasks.slu import SluTask
+from eartune.tasks.task import ParseStatus
+
+NOTHING = Wish()
+BUDGETS = {"5%": (0.05, 0.80), "20%": (0.2, 0.88), "100%": (1.0, 0.93)}
+
+
+@pytest.fixture
+def curriculum(cell):
+    """Text alone and three budgets of the curriculum."""
+    spoken = [cell("curriculum", budget, score, share=share) for budget, (share, score) in BUDGETS.items()]
+    return [cell("text-only", None, 0.68), *spoken]
+
+
+def fitted(results, answers=None):
+    return fit_schemes(join_seeds(results), "slot_f1", answers)
+
+
+def said(results, wish: Wish = NOTHING) -> str:
+    return " ".join(how_much(fitted(results), "slot_f1", wish).sentences).replace("\u00a0", " ")
+
+
+def test_a_curve_begins_at_text_alone_and_has_the_recordings_of_each_budget(curriculum) -> None:
+    (one,) = fitted(curriculum).curves
+    assert [(point.amount, point.score) for point in one.curve.measurements] == [
+        (0, 0.68),
+        (17, 0.80),
+        (68, 0.88),
+        (340, 0.93),
+    ]
+    assert one.hours_of_one == pytest.approx(0.8 / 340)
+    assert one.curve.measurements[0].deviation == pytest.approx(0.04 / 1.96, rel=0.01)
+
+
+def test_the_report_says_what_more_recordings_bring_and_what_a_target_needs(curriculum) -> None:
+    text = said(curriculum, Wish(target=0.95, cost=0.5))
+    assert "The curriculum has the highest curve, 92." in text
+    assert "with 340 recordings. 85 more recordings: +" in text
+    assert "To reach 95 %, the curriculum needs " in text
+    assert "of speech, at a price of " in text
+    assert "then run again" in text
+    assert "In hindsight: the smaller budgets alone forecast" in text
+
+
+def test_the_number_for_a_target_is_the_curves(curriculum) -> None:
+    (one,) = fitted(curriculum).curves
+    needed = one.curve.amount_for(0.94)
+    assert 340 < needed.value < 1700
+    assert f"{needed.value:,.0f}"[0] in said(curriculum, Wish(target=0.94)).split("needs ")[1][:2]
+
+
+def test_a_target_that_is_reached_needs_nothing_and_one_too_high_has_no_number(curriculum) -> None:
+    reached, beyond = said(curriculum, Wish(target=0.7)), said(curriculum, Wish(target=0.9999))
+    assert "No further recording is needed" in reached
+    assert "needs > 5 x 340 recordings, so that no number can be named" in beyond
+
+
+def test_amounts_are_forecast_up_to_five_times_the_largest(curriculum) -> None:
+    (one,) = fitted(curriculum).curves
+    assert further(one) == (85, 340, 1400)
+
+
+def test_too_few_budgets_and_a_missing_text_only_model_are_one_sentence_each(curriculum, cell) -> None:
+    assert "it has scores at 2 of the 3 budgets" in said(curriculum[:-1])
+    assert "add `type: text-only` to grid.schemes" in said(curriculum[1:])
+    other = [cell("direct-mixing", "5%", 0.7, share=0.05)]
+    assert "No forecast for direct mixing: it has scores at 1 of the 3" in said([*curriculum, *other])
+
+
+def test_a_failed_or_unfinished_model_is_no_budget(curriculum) -> None:
+    failed = replace(curriculum[-1], status="failed", scores={}, error="out of memory")
+    assert "it has scores at 2 of the 3 budgets" in said([*curriculum[:-1], failed])
+
+
+def test_a_scheme_with_synthetic_speech_begins_at_synthetic_speech(curriculum, cell) -> None:
+    grid = {"grid": {"schemes": [{"type": "curriculum", "synthetic": True}]}}
+    results = [replace(one, settings=grid) for one in curriculum]
+    assert "add `type: synthetic-speech` to grid.schemes" in said(results)
+    synthetic = cell("synthetic-speech", None, 0.75)
+    (one,) = fitted([*results, synthetic]).curves
+    assert one.curve.measurements[0].score == 0.75
+
+
+def test_the_highest_curve_comes_first(curriculum, cell) -> None:
+    lower = [cell("direct-mixing", b, score - 0.05, share=share) for b, (share, score) in BUDGETS.items()]
+    fits = fitted([*curriculum, *lower])
+    assert [one.scheme for one in fits.curves] == ["curriculum", "direct-mixing"]
+    table = how_much(fits, "slot_f1", Wish(cost=2)).gains
+    assert table is not None
+    assert [line[0] for line in table.lines] == ["curriculum"] * 4 + ["direct-mixing"] * 4
+    assert table.lines[1][-1] == "170.00"
+
+
+def test_hindsight_leaves_out_the_largest_budget(curriculum) -> None:
+    (one,) = fitted(curriculum).curves
+    assert one.hindsight is not None
+    assert (one.hindsight.budget, one.hindsight.measured) == ("100%", 0.93)
+    lifted = [*curriculum[:-1], replace(curriculum[-1], scores=curriculum[0].scores)]
+    (other,) = fitted(lifted).curves
+    assert other.hindsight is not None
+    assert other.hindsight.forecast.value == pytest.approx(one.hindsight.forecast.value)
+    assert not other.hindsight.is_inside
+
+
+def test_scores_that_jump_are_not_forecast_in_silence(curriculum, cell) -> None:
+    jumping = [
+        cell("text-only", None, 0.4),
+        *(cell("curriculum", b, s, share=x) for b, x, s in (("1%", 0.01, 0.9), ("10%", 0.1, 0.2), ("100%", 1.0, 0.95))),
+    ]
+    assert "jump from amount to amount" in said(jumping)
+    assert "jump" not in said(curriculum)
+
+
+def test_answers_to_one_test_are_drawn_together(tmp_path: Path, curriculum) -> None:
+    """Models that fail at the same sentences differ more surely than their intervals say, which the gain shows."""
+    gold, wrong = SemanticFrame("order", (Entity("size", "small"),)), SemanticFrame("order", (Entity("size", "big"),))
+    write_manifest(RunFolder(tmp_path).references, [Utterance(f"u{n}", "a small one", "en", gold) for n in range(100)])
+    results = []
+    for result in curriculum:
+        right = round(100 * result.scores["slot_f1"].value)
+        frames = [gold if n < right else wrong for n in range(100)]
+        scores = evaluate([Answered(gold, frame, f"u{n}") for n, frame in enumerate(frames)])
+        results.append(replace(result, scores=scores))
+        write_predictions(
+            tmp_path / result.name / "predictions.jsonl",
+            [Prediction(f"u{n}", None, "", ParseStatus.OK, frame) for n, frame in enumerate(frames)],
+            SluTask(),
+        )
+    answers = RunAnswers.of_run(tmp_path, SluTask())
+    (alone,), (together,) = fitted(results).curves, fitted(results, answers).curves
+    spans = [one.high - one.low for one in (alone.curve.gain(17, 300), together.curve.gain(17, 300))]
+    assert spans[1] < spans[0]
+
+
+def test_a_table_of_scores_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "ours.csv"
+    file.write_text("recordings,score\n0,68.2\n7,78.6\n7,80.6\n33,92.4\n66,96.3\n", encoding="utf-8-sig")
+    (one,) = read_score_table(file).curves
+    assert [point.amount for point in one.curve.measurements] == [0, 7, 33, 66]
+    assert one.curve.measurements[1].score == pytest.approx(0.796)
+    assert one.curve.measurements[1].deviation == pytest.approx(0.01)
+    assert one.hindsight is not None
+
+
+def test_errors_in_hours_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "wer.csv"
+    file.write_text("hours,error,deviation\n0.5,0.4,0.01\n1,0.3,0.01\n2,0.22,0.01\n", encoding="utf-8")
+    fits = read_score_table(file)
+    assert fits.curves[0].curve.measurements[0].score == pytest.approx(0.6)
+    assert fits.curves[0].hindsight is None
+    text = " ".join(how_much(fits, "score").sentences)
+    assert "with 2 hours. 0.5 more hours: +" in text
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ("amount,score\n0,0.5\n", "has 1 different amounts"),
+        ("n,score\n0,0.5\n", 'must name the columns "recordings"'),
+        ("amount,score\n0,0.5\n5,high\n", "row 3: score must be a number, not 'high'"),
+        ("amount,score\n0,0.5\n-5,0.6\n", "row 3: amount must be a number from 0"),
+        ("amount,score\n0,50\n5,160\n", "at 5 amount the score is not from 0 to 100"),
+        ("amount,score\n0,0.5\n5,\n", "row 3: needs amount and a score"),
+        ("", "must name the columns"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_one_sentence(tmp_path: Path, rows: str, sentence: str) -> None:
+    file = tmp_path / "bad.csv"
+    file.write_text(rows, encoding="utf-8")
+    with pytest.raises(InputError, match=sentence):
+        read_score_table(file)
+
+
+def test_the_covariance_of_systems_is_that_of_their_draws() -> None:
+    """Two copies of one system have one variance; independent ones have about none in common."""
+    gold, wrong = SemanticFrame("a", ()), SemanticFrame("b", ())
+    random = np.random.default_rng(0)
+    said_by = [[gold if right else wrong for right in random.random(400) < 0.7] for _ in range(2)]
+    rows = [[Answered(gold, frame, str(n)) for n, frame in enumerate(said)] for said in (*said_by, said_by[0])]
+    found = score_covariance(rows, frame_metrics([gold]), "intent_accuracy")
+    assert found[0, 0] == pytest.approx(0.7 * 0.3 / 400, rel=0.2)
+    assert found[0, 2] == pytest.approx(found[0, 0])
+    assert abs(found[0, 1]) < 0.2 * found[0, 0]
