@@ -133,6 +133,10 @@ class RunFolder:
         """Return the file of the test's transcripts by one recogniser, "self" or a name on the hub."""
         return self.path / "transcripts" / key / f"{re.sub('[^A-Za-z0-9.-]+', '-', recogniser)}.jsonl"
 
+    def own_transcripts(self) -> tuple[Path, ...]:
+        """Return the files of the test's transcripts by the untuned model itself, of all settings that were used."""
+        return tuple(self.path.glob("transcripts/*/self.jsonl"))
+
     def stage(self, name: str, key: str) -> "StageFolder":
         """Return the folder of the stage with this name and key."""
         return StageFolder(self.path / "stages" / f"{name}-{key}")

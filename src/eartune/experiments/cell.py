@@ -11,10 +11,11 @@ from eartune.errors import InputError, ProcessLostError
 from eartune.experiments.experiment import Experiment
 from eartune.experiments.keys import CellKeys
 from eartune.experiments.model_run import RunContext, make_model, stage_folders
-from eartune.experiments.plan import CellPlan, figures
+from eartune.experiments.plan import CellPlan, Pools, figures
 from eartune.experiments.provenance import made_with
 from eartune.files import disk_fault, write_json
 from eartune.report import RunResult, write_result
+from eartune.report.result import SHARED
 from eartune.run_folder import ModelFolder, ModelState, StageFolder
 from eartune.tasks.task import Labels
 
@@ -125,14 +126,20 @@ def unfinished_result(context: RunContext, plan: CellPlan, keys: CellKeys) -> Ru
         speech_utterances=len(plan.speech),
         speech_hours=round(sum(utterance.seconds for utterance in plan.speech) / 3600, 4),
         pool_utterances=len(pools.speech),
-        test={"recordings": len(pools.test), "sentences": len({e.utterance.id for e in pools.test})},
+        test=_test_sizes(pools),
         listening=None,
         seconds={},
         settings=experiment.model_dump(mode="json"),
         made_with=made_with() | {"fingerprint": keys.model},
         definitions={name: metric.definition for name, metric in experiment.task.metrics(pools.labels).items()},
         free_hours=round(free_seconds(plan) / 3600, 4),
+        languages=pools.languages,
     )
+
+
+def _test_sizes(pools: Pools) -> dict[str, int]:
+    sizes = {"recordings": len(pools.test), "sentences": len({example.utterance.id for example in pools.test})}
+    return sizes | ({SHARED: pools.shared_sentences} if pools.shared_sentences else {})
 
 
 def free_seconds(plan: CellPlan) -> float:

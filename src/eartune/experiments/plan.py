@@ -4,12 +4,13 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import chain, cycle, islice
 from pathlib import Path
 
 from eartune.data.corpora import Corpus, Source
 from eartune.data.example import Example, Modality, as_speech, as_text, as_words, without_labels
+from eartune.data.overlap import shared_sentences
 from eartune.data.utterance import Utterance
 from eartune.errors import InputError
 from eartune.experiments.experiment import Alignment, Cell, Experiment
@@ -42,6 +43,19 @@ class Pools:
     """Transcribed speech for the alignment stage."""
     unlabelled: tuple[Utterance, ...] = ()
     """Recordings without labels for training; labels that are known all the same only count what a model got right."""
+
+    @cached_property
+    def shared_sentences(self) -> int:
+        """The number of test sentences that training has too, which make a score too good."""
+        test = {example.utterance.id: example.utterance.text or "" for example in self.test}
+        training = (*self.text, *self.speech, *self.source_speech, *self.synthetic_speech)
+        return shared_sentences(test.values(), (utterance.text or "" for utterance in training))
+
+    @property
+    def languages(self) -> dict[str, list[str]]:
+        """The languages of the text, of the speech that a budget selects from, and of the test."""
+        spoken = {"text": self.text, "speech": self.speech, "test": [example.utterance for example in self.test]}
+        return {pool: sorted({one.language for one in utterances}) for pool, utterances in spoken.items()}
 
 
 @dataclass(frozen=True)

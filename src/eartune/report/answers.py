@@ -6,6 +6,7 @@ from pathlib import Path
 from eartune.data.utterance import Utterance, read_manifest
 from eartune.errors import InputError
 from eartune.evaluation.metrics import Answered, Metrics
+from eartune.files import read_lines
 from eartune.report.result import RunResult
 from eartune.run_folder import RunFolder
 from eartune.tasks.prediction import Prediction, read_predictions
@@ -48,3 +49,10 @@ class RunAnswers:
         return tuple(
             Answered(self.task.reference(self.test[one.id]), one.answer, one.id) for one in self.predictions(result)
         )
+
+    def transcripts(self) -> dict[tuple[str, str | None], str]:
+        """Return the untuned model's transcripts of the test, by id and file; empty if the run has none."""
+        files = sorted(self.folder.own_transcripts(), key=lambda path: path.stat().st_mtime)
+        if not files:
+            return {}
+        return {(row["id"], row.get("file")): str(row["text"]) for _, row in read_lines(files[-1])}

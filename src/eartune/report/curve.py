@@ -1,5 +1,6 @@
 """The score curve in pixels from the top left corner, and its drawing as SVG."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eartune.report.axis import Tick
@@ -23,23 +24,33 @@ class Point:
 
 @dataclass(frozen=True)
 class Line:
-    """The scores of one scheme over its budgets; `look` is its class in the style sheet."""
+    """The scores of one scheme over its budgets; `look` is its class in the style sheet.
+
+    `fit` is the fitted learning curve at many amounts, as far as it is drawn; without one the scores are joined.
+    """
 
     scheme: str
     look: str
     points: tuple[Point, ...]
+    fit: tuple[Point, ...] = ()
 
     @property
     def band(self) -> str:
-        """The corners of the polygon around all intervals, as SVG takes them."""
-        upper = [f"{point.x},{point.high}" for point in self.points]
-        lower = [f"{point.x},{point.low}" for point in reversed(self.points)]
+        """The corners of the polygon around all intervals, those of the fit if there is one, as SVG takes them."""
+        around = self.fit or self.points
+        upper = [f"{point.x},{point.high}" for point in around]
+        lower = [f"{point.x},{point.low}" for point in reversed(around)]
         return " ".join(upper + lower)
 
     @property
     def path(self) -> str:
-        """The line through all points, as SVG takes it."""
-        return " ".join(f"{point.x},{point.y}" for point in self.points)
+        """The line through all points, or the fit up to the largest amount that was measured, as SVG takes it."""
+        return _joined([point for point in self.fit if point.x <= self.points[-1].x] or self.points)
+
+    @property
+    def forecast(self) -> str:
+        """The fit beyond the largest amount that was measured, as SVG takes it."""
+        return _joined([point for point in self.fit if point.x >= self.points[-1].x])
 
 
 @dataclass(frozen=True)
@@ -82,6 +93,10 @@ class Curve:
     top: float = TOP
     bottom: float = HEIGHT - BOTTOM
     inset: float = INSET
+
+
+def _joined(points: Sequence[Point]) -> str:
+    return " ".join(f"{point.x},{point.y}" for point in points)
 
 
 def draw(curve: Curve) -> str:

@@ -62,6 +62,11 @@ def how_much(fits: Fits, metric: str, wish: Wish = NOTHING) -> Enough:
     )
 
 
+def next_round(fits: Fits, wish: Wish = NOTHING) -> str:
+    """Return how many recordings to make next, as a sentence; empty without a curve."""
+    return capitalised(_next_round(fits.curves[0], wish)) if fits.curves else ""
+
+
 def further(curve: SpeechCurve) -> tuple[float, ...]:
     """Return the further amounts to forecast, as round numbers, up to five times what there is."""
     return tuple(dict.fromkeys(_round(step * curve.amount) for step in STEPS))

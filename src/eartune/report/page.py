@@ -12,23 +12,31 @@ from markupsafe import Markup
 from eartune.evaluation.metrics import DEFINITIONS
 from eartune.files import write_text
 from eartune.report.answers import RunAnswers
+from eartune.report.confusions import Confusions, find_confusions
 from eartune.report.curve import draw
-from eartune.report.differences import Comparison, compare_schemes, difference_notes, differences_table
+from eartune.report.diagnosis import Evidence, diagnose
+from eartune.report.differences import compare_schemes, difference_notes, differences_table
+from eartune.report.enough import NOTHING, Enough, Wish, how_much, next_round
+from eartune.report.error_table import ErrorSection, error_section
 from eartune.report.headline import headline
+from eartune.report.label_scores import label_table, shown_side_by_side
 from eartune.report.layout import build_curve
 from eartune.report.notes import notes, warnings
 from eartune.report.result import ListeningRecord, RunResult, read_results
 from eartune.report.scheme_result import STATUSES, join_seeds, parsed_share
 from eartune.report.settings_table import merge_settings
+from eartune.report.speech_curve import fit_schemes
 from eartune.report.summary import summarize
 from eartune.report.table import build_table, error_line, metrics_of
 from eartune.report.templates import html_template, markdown_template
+from eartune.report.training_curve import StageCurve, training_curves
 from eartune.run_folder import RunFolder
 from eartune.tables import Table, markdown_table
 from eartune.tasks.settings import read_task
 from eartune.tasks.task import Task
 from eartune.wording import ABSENT, percent
 
+EMPTY = Table((), (), left=0)
 METRICS_SHOWN = 3  # more would be a table to scroll; every score is in the cells' result.json
 
 
@@ -42,12 +50,19 @@ class Page:
     """The sentences about the cascade with which the summary begins; empty where the run has none."""
     summary: str
     warnings: tuple[str, ...]
+    diagnoses: tuple[str, ...]
+    """What the results suggest to do, in sentences."""
     main_metric: str
+    enough: Enough
     curve: Markup | None
     table: Table
     notes: tuple[str, ...]
     differences: Table | None
     difference_notes: tuple[str, ...]
+    errors: ErrorSection | None
+    labels: Table | None
+    confusions: Confusions | None
+    training: tuple[StageCurve, ...]
     results: tuple[RunResult, ...]
     definitions: tuple[tuple[str, str], ...]
     settings: tuple[tuple[str, str], ...]
@@ -57,6 +72,24 @@ class Page:
     def finished(self) -> tuple[RunResult, ...]:
         """The results of the finished models."""
         return tuple(result for result in self.results if result.finished)
+
+    @property
+    def sections(self) -> tuple[tuple[str, str], ...]:
+        """The sections that the page has, by their ids."""
+        known = (
+            ("enough", "How much speech is enough?", self.enough.sentences or self.curve),
+            ("scores", "Scores", True),
+            ("differences", "Differences", self.differences),
+            ("failed", "Failed models", self.failed),
+            ("errors", "Errors", self.errors),
+            ("labels", "Labels", self.labels),
+            ("training", "Training", self.training),
+            ("answers", "Answers", self.finished),
+            ("listening", "Do the models listen?", self.listening),
+            ("metrics", "What the metrics mean", self.definitions),
+            ("origin", "How it was made", True),
+        )
+        return tuple((section, title) for section, title, is_there in known if is_there)
 
     @property
     def failed(self) -> tuple[tuple[str, str], ...]:
@@ -69,7 +102,7 @@ class Page:
         return tuple((result, *_listening(result.listening)) for result in self.results if result.listening)
 
 
-def write_report(run_folder: Path, task: Task | None = None) -> Path:
+def write_report(run_folder: Path, task: Task | None = None, wish: Wish = NOTHING) -> Path:
     """Write curve.svg, report.md and report.html into the run's folder and return the path of report.html.
 
     A run with a cascade gets headline.txt too. `task` is that of the run if it was given from Python; otherwise the
@@ -78,7 +111,7 @@ def write_report(run_folder: Path, task: Task | None = None) -> Path:
     results = read_results(run_folder)
     task = task or read_task(results[0].settings.get("task", {}))
     answers = RunAnswers.of_run(run_folder, task)
-    page = build_page(results, compare_schemes(answers, join_seeds(results), results[0].main_metric))
+    page = build_page(results, answers, wish)
     folder = RunFolder(run_folder)
     if page.curve:
         write_text(folder.curve, str(page.curve))
@@ -91,25 +124,34 @@ def write_report(run_folder: Path, task: Task | None = None) -> Path:
     return folder.html
 
 
-def build_page(results: Sequence[RunResult], compared: Sequence[Comparison] = ()) -> Page:
+def build_page(results: Sequence[RunResult], answers: RunAnswers | None = None, wish: Wish = NOTHING) -> Page:
     """Return the report's content; `results` are those of `read_results`, including those of unfinished models."""
     rows = join_seeds(results)
     ran = [result for result in results if result.status != "unfinished"]
     metrics = metrics_of(results)[:METRICS_SHOWN]
-    curve = build_curve(rows, metrics[0])
+    compared = compare_schemes(answers, rows, metrics[0])
+    fits = fit_schemes(rows, metrics[0], answers)
+    curve = build_curve(rows, metrics[0], fits.curves, wish.target)
     known = results[0].definitions or DEFINITIONS
+    side_by_side = shown_side_by_side(rows, metrics[0])
     return Page(
         experiment=results[0].experiment,
         question=results[0].question,
         headline=headline(rows, metrics[0], compared),
         summary=summarize(rows, metrics[0], compared),
         warnings=warnings(results),
+        diagnoses=diagnose(Evidence(rows, metrics[0], compared, answers, next_round(fits, wish))),
         main_metric=metrics[0],
+        enough=how_much(fits, metrics[0], wish),
         curve=Markup(draw(curve)) if curve else None,
         table=build_table(rows, metrics),
         notes=notes(rows, ran),
         differences=differences_table(compared) if compared else None,
         difference_notes=difference_notes(compared),
+        errors=error_section(answers, rows, side_by_side) if answers else None,
+        labels=label_table(answers, side_by_side) if answers else None,
+        confusions=find_confusions(answers, side_by_side[-1]) if answers and side_by_side else None,
+        training=training_curves(answers.folder, [one for row in rows for one in row.finished]) if answers else (),
         results=tuple(result for row in rows for result in row.cells),
         definitions=tuple((metric, known[metric]) for metric in metrics if metric in known),
         settings=merge_settings([result.settings for result in ran]),
@@ -128,7 +170,10 @@ def markdown(page: Page) -> str:
     """Return the report in Markdown, with the curve as a link."""
     tables = {
         "scores": page.table,
-        "differences": page.differences or Table((), (), left=0),
+        "gains": page.enough.gains or EMPTY,
+        "hindsight": page.enough.hindsight or EMPTY,
+        "differences": page.differences or EMPTY,
+        "labels": page.labels or EMPTY,
         "answers": _statuses_table(page.finished),
         "listening": Table(
             ("model", "listens", "finding"),

@@ -15,6 +15,9 @@ from eartune.files import read_json, write_json
 from eartune.run_folder import ModelFolder, RunFolder
 from eartune.training.schemes import Role
 
+SHARED = "sentences that training has too"
+"""The size of a test's part on which its score says little; absent from `RunResult.test` where there is none."""
+
 
 class ListeningRecord(TypedDict, total=False):
     """The record of the listening check in a result: whether the model uses the audio, or why that was not checked."""
@@ -68,6 +71,8 @@ class RunResult:
     """The scheme's type, where `scheme` is its label; None in results written before it was stored."""
     scheme_role: Role | None = None
     """The role of the scheme in comparisons; None in results written before it was stored."""
+    languages: dict[str, list[str]] = field(default_factory=dict)
+    """The languages of the pools text, speech and test; empty in results written before they were stored."""
 
     def __post_init__(self) -> None:
         if self.finished and self.main_metric not in self.scores:

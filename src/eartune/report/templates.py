@@ -1,4 +1,4 @@
-"""Loads the Jinja2 templates in this folder."""
+"""Loads the Jinja2 templates in the folder `templates`."""
 
 from functools import cache
 
@@ -33,7 +33,7 @@ def _escaped(value: object) -> object:
 @cache
 def _environment(of_markup: bool) -> Environment:
     environment = Environment(
-        loader=PackageLoader("eartune.report", "."),
+        loader=PackageLoader("eartune.report"),
         undefined=StrictUndefined,  # a misspelled name must be an error, not a hole in the page
         trim_blocks=True,
         lstrip_blocks=True,

@@ -15,7 +15,7 @@ from eartune.evaluation.metrics.counts import Marks, accuracy_marks, class_marks
 from eartune.files import writable
 from eartune.settings import Section
 from eartune.tasks.json_answer import either, parse_json, written
-from eartune.tasks.task import Grammar, ParseStatus
+from eartune.tasks.task import Grammar, ParseStatus, Part
 
 INSTRUCTION = 'Classify the utterance and return a single-line JSON: {"label": "<string>"}'
 
@@ -132,6 +132,10 @@ class ClassificationTask(Section):
     def answer_fields(self, answer: str) -> dict[str, Any]:
         """Return the answer under the key "label"."""
         return {"label": answer}
+
+    def parts(self, answer: str) -> tuple[Part, ...]:
+        """Return the label."""
+        return (("label", answer),)
 
     def read_answer(self, row: dict[str, Any], place: str) -> str | None:
         """Return the label of a row, None if it has none; raises InputError if the label is not text."""

@@ -16,7 +16,7 @@ from eartune.evaluation.metrics.frame_metrics import INTENT_METRICS, SCENARIO_ME
 from eartune.files import writable
 from eartune.settings import Section
 from eartune.tasks.json_answer import either, literal, parse_json, written
-from eartune.tasks.task import Grammar, ParseStatus
+from eartune.tasks.task import Grammar, ParseStatus, Part
 from eartune.wording import counted
 
 # The wording is that of Fig. 1(a) of arXiv 2509.15389 as its replication quotes it.
@@ -141,6 +141,10 @@ class SluTask(Section):
     def answer_fields(self, answer: SemanticFrame) -> dict[str, Any]:
         """Return the frame under the keys of a manifest's row."""
         return frame_fields(answer)
+
+    def parts(self, answer: SemanticFrame) -> tuple[Part, ...]:
+        """Return the intent, then each entity by its type."""
+        return (("intent", answer.intent), *((entity.type, entity.filler) for entity in answer.entities))
 
     def read_answer(self, row: dict[str, Any], place: str) -> SemanticFrame | None:
         """Return the frame of a row with an intent or a scenario, else None; raises InputError for an invalid one."""

@@ -27,6 +27,10 @@ class ParseStatus(StrEnum):
     UNKNOWN_LABEL = "UNKNOWN_LABEL"
 
 
+Part = tuple[str, str]
+"""One thing that an answer says, as (name, value): ("intent", "play_music") or ("artist", "Adele")."""
+
+
 @dataclass(frozen=True)
 class Grammar:
     """The set of all valid answers, to which constrained decoding is limited."""
@@ -89,6 +93,9 @@ class Task(Protocol):
 
     def answer_fields(self, answer: Answer) -> dict[str, Any]:
         """Return an answer as keys and values of a row in a predictions file."""
+
+    def parts(self, answer: Answer) -> tuple[Part, ...]:
+        """Return what an answer says: its label first, then all else; reports count and compare these parts."""
 
     def read_answer(self, row: dict[str, Any], place: str) -> Answer | None:
         """Return the answer in a row of predictions, or None; raises InputError, with the place, if it is invalid."""

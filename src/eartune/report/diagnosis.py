@@ -1,0 +1,351 @@
+"""What the results suggest to do: rules that each look for one kind of failure and name its remedy.
+
+rows, answers, comparisons, curves -> Evidence -> RULES -> sentences; docs/diagnosis.md describes each rule
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import median, stdev
+
+from eartune.data.normalization import normalize_spoken_text
+from eartune.evaluation.metrics import Score
+from eartune.report.answers import RunAnswers
+from eartune.report.differences import Comparison, find_comparison
+from eartune.report.label_scores import label_scores, shown_side_by_side
+from eartune.report.result import SHARED, RunResult
+from eartune.report.scheme_result import SchemeResult, baselines
+from eartune.report.wording import metric_name
+from eartune.wording import PERCENT, counted, listed, percent
+
+NEAR_ALL_SPEECH = 0.85
+"""The share of the score of all speech that text alone reaches where it carries over: 0.85 to 0.95 in the paper."""
+WELL_HEARD = 0.2
+"""The word error rate of the untuned model's transcripts up to which it hears well enough to be read."""
+WELL_UNDERSTOOD = 0.6
+"""The share of exactly right answers to words without error below which text is not learned well enough."""
+FEW = 0.1
+"""The share of the speech pool up to which recordings are few."""
+UNKNOWN = 0.03
+"""The share of answers with unknown labels from which a constrained search is worth its time."""
+LEAST_OCCURRENCES = 10
+"""How often a kind of entity must occur before its score means something."""
+BELOW_OTHERS = 0.2
+"""How far the score of a weak kind of entity lies below the median of all kinds, as a fraction of 1."""
+LEAKED = 0.05
+"""The share of test sentences that training has too from which a score is too good."""
+LEAST_DIFFERENCE = 0.01
+"""The difference that a user would want to see, as a fraction of 1."""
+MOST_SEEDS, LARGEST_TEST = 20, 20
+"""The most seeds, and the largest test as a multiple of the present one, that are worth asking for."""
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """How well the untuned model transcribes the test."""
+
+    word_error_rate: float
+    perfect: frozenset[tuple[str, str | None]]
+    """The id and file of each recording whose words it wrote without an error."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that the rules look at."""
+
+    rows: tuple[SchemeResult, ...]
+    metric: str
+    comparisons: tuple[Comparison, ...] = ()
+    answers: RunAnswers | None = None
+    next_round: str = ""
+    """What the learning curve advises, as a sentence; empty where there is no curve."""
+
+    def first(self, role: str) -> tuple[SchemeResult, Score] | None:
+        """Return the best row of a role, without recordings, and its score."""
+        found = [pair for pair in self.scored if pair[0].role == role and pair[0].budget is None]
+        return max(found, key=lambda pair: pair[1].value, default=None)
+
+    @cached_property
+    def scored(self) -> tuple[tuple[SchemeResult, Score], ...]:
+        """The rows that have a score."""
+        return tuple((row, score) for row in self.rows if (score := row.score(self.metric)) is not None)
+
+    @cached_property
+    def spoken(self) -> tuple[tuple[SchemeResult, Score], ...]:
+        """The rows that were trained on a budget of recordings, the best first."""
+        spoken = [pair for pair in self.scored if pair[0].budget is not None]
+        return tuple(sorted(spoken, key=lambda pair: -pair[1].value))
+
+    @cached_property
+    def hearing(self) -> Hearing | None:
+        """How the untuned model hears; None where the run has no transcripts of its own, or the test no words."""
+        from rapidfuzz.distance import Levenshtein  # takes 30 ms, which reports without transcripts save
+
+        heard = self.answers.transcripts() if self.answers else {}
+        if not self.answers or not heard:
+            return None
+        edits = words = 0
+        perfect = set()
+        for (id, file), text in heard.items():
+            said = normalize_spoken_text(self.answers.test[id].text or "").split() if id in self.answers.test else []
+            missed = Levenshtein.distance(said, normalize_spoken_text(text).split()) if said else 0
+            edits, words = edits + missed, words + len(said)
+            if said and not missed:
+                perfect.add((id, file))
+        return Hearing(edits / words, frozenset(perfect)) if words else None
+
+    def right_where_heard(self, result: RunResult) -> tuple[int, int]:
+        """Return how many recordings were heard without an error, and how many of those a model answers exactly."""
+        if not self.answers or not self.hearing:
+            return 0, 0
+        heard = [one for one in self.answers.predictions(result) if (one.id, one.file) in self.hearing.perfect]
+        right = sum(one.answer == self.answers.task.reference(self.answers.test[one.id]) for one in heard)
+        return len(heard), right
+
+    def is_better(self, one: tuple[SchemeResult, Score], than: tuple[SchemeResult, Score]) -> bool:
+        """Return whether a row is better by the paired test, or by intervals where it was not tested."""
+        tested = find_comparison(self.comparisons, than[0], one[0])
+        if tested:
+            return tested.is_significant and tested.difference.value > 0
+        return one[1].low > than[1].high
+
+
+Rule = Callable[[Evidence], str | None]
+
+
+def diagnose(evidence: Evidence) -> tuple[str, ...]:
+    """Return what each rule that applies finds, in the order of their urgency."""
+    return tuple(found for rule in RULES if (found := rule(evidence)))
+
+
+def record_nothing_yet(evidence: Evidence) -> str | None:
+    """A cascade of the model with itself is as good as any model that was trained on recordings."""
+    cascade = evidence.first("transcript reference")
+    if not cascade or any(evidence.is_better(one, cascade) for one in evidence.spoken):
+        return None
+    text = evidence.first("text reference")
+    if not evidence.spoken and not (text and cascade[1].value > text[1].value):
+        return None
+    return (
+        f"Record nothing yet: {cascade[0].prose_name} reaches {_value(evidence, cascade)} without any recording, and "
+        "no model that answers the sound directly is better. Ask the model of text-only tuning through words "
+        "(decoding: {through: words})."
+    )
+
+
+def the_sound_matters(evidence: Evidence) -> str | None:
+    """Text alone is far below all speech, and a transcript does not make up for it."""
+    text, everything = evidence.first("text reference"), _all_speech(evidence)
+    if not text or not everything or record_nothing_yet(evidence):
+        return None
+    share = text[1].value / everything[1].value if everything[1].value else 1.0
+    if share >= NEAR_ALL_SPEECH or not evidence.is_better(everything, text):
+        return None
+    return (
+        f"The sound matters: text alone reaches {100 * share:.0f}{PERCENT} of what all recordings bring. "
+        f"{evidence.next_round or 'Record more, and run again.'}"
+    )
+
+
+def few_recordings_drown(evidence: Evidence) -> str | None:
+    """At few recordings, mixing them with all text at once is worse than text first."""
+    bases = {row.key for row in baselines(evidence.rows) if row.role == "baseline"}
+    found = [
+        one
+        for one in evidence.comparisons
+        if one.first.key in bases
+        and one.first.budget == one.second.budget
+        and one.first.share <= FEW
+        and one.is_significant
+        and one.difference.value > 0
+    ]
+    if not found:
+        return None
+    most = max(found, key=lambda one: one.difference.value)
+    return (
+        f"At {most.first.budget} of the speech {most.second.prose_name} is {100 * most.difference.value:.1f} points "
+        f"above {most.first.prose_name}, in which few recordings drown in text: take {most.second.prose_name}, or show "
+        "recordings more often (least_speech: 0.3)."
+    )
+
+
+def transfer_fails(evidence: Evidence) -> str | None:
+    """The test is in a language that the text does not have, and the score is low."""
+    text, result = evidence.first("text reference"), evidence.rows[0].cells[0]
+    known, tested = result.languages.get("text", []), result.languages.get("test", [])
+    new = sorted(set(tested) - set(known)) if known else []
+    everything = _all_speech(evidence)
+    if not new or not text or text[1].value >= NEAR_ALL_SPEECH * (everything[1].value if everything else 1.0):
+        return None
+    said = f"What was learned in {listed(known)} does not carry over to {listed(new)}"
+    if not evidence.hearing:
+        return f"{said}: add `type: cascade` to grid.schemes, whose transcripts tell hearing from the language itself."
+    rate = f"{percent(evidence.hearing.word_error_rate)}{PERCENT} word errors of the untuned model"
+    if evidence.hearing.word_error_rate > WELL_HEARD:
+        return f"{said}: it hears badly ({rate}), so take a checkpoint that knows the language."
+    return f"{said}, though it hears well ({rate}): add text of that language, or of one that is related."
+
+
+def text_is_not_learned(evidence: Evidence) -> str | None:
+    """Even words without an error are often understood wrongly."""
+    cascade = evidence.first("transcript reference")
+    if not cascade:
+        return None
+    heard, right = evidence.right_where_heard(cascade[0].finished[0])
+    if heard < LEAST_OCCURRENCES or right / heard >= WELL_UNDERSTOOD:
+        return None
+    return (
+        f"Of {counted(heard, 'recording')} whose words it has without an error, the model of text alone answers "
+        f"{right} exactly: more text or more steps (epochs, a smaller batch) are needed before more speech."
+    )
+
+
+def what_text_taught_is_lost(evidence: Evidence) -> str | None:
+    """What is understood in words is not understood in sound: the ears are to blame, or the way from them."""
+    cascade, text = evidence.first("transcript reference"), evidence.first("text reference")
+    if not cascade or not text or not evidence.hearing or text_is_not_learned(evidence):
+        return None
+    rate = f"{percent(evidence.hearing.word_error_rate)}{PERCENT} word errors"
+    if evidence.hearing.word_error_rate > WELL_HEARD:
+        return (
+            f"The ears limit every score: the untuned model has {rate} on the test. A better audio checkpoint, or "
+            "transcribed speech of your domain for the alignment stage, comes before anything else."
+        )
+    if text[1].value >= NEAR_ALL_SPEECH * cascade[1].value:
+        return None
+    return (
+        f"The model hears well ({rate}) and understands what it reads ({_value(evidence, cascade)}), but not what it "
+        f"hears ({percent(text[1].value)}{PERCENT}): what text taught does not carry over to sound. Ask it through "
+        "words, or train it with synthetic voices."
+    )
+
+
+def labels_are_unknown(evidence: Evidence) -> str | None:
+    """Answers name labels that the data does not have."""
+    shares = {
+        row.prose_name: sum(result.answers.get("UNKNOWN_LABEL", 0) for result in row.finished)
+        / max(1, sum(sum(result.answers.values()) for result in row.finished))
+        for row in evidence.rows
+        if row.role != "untuned" and row.finished
+    }
+    name, share = max(shares.items(), key=lambda pair: pair[1], default=("", 0.0))
+    if share < UNKNOWN:
+        return None
+    return (
+        f"{100 * share:.0f}{PERCENT} of the answers of {name} name labels that the data does not have: limit answers "
+        "to known ones (decoding: {constrain: schema})."
+    )
+
+
+def one_kind_is_weak(evidence: Evidence) -> str | None:
+    """One kind of entity is far below the others."""
+    shown = shown_side_by_side(evidence.rows, evidence.metric)
+    if not evidence.answers or not shown:
+        return None
+    best = shown[-1]
+    values: dict[str, Counter[str]] = {}
+    occurs: Counter[str] = Counter()
+    for one in evidence.answers.answered(best):
+        right = evidence.answers.task.parts(one.reference)[1:]
+        said = evidence.answers.task.parts(one.predicted)[1:] if one.predicted is not None else ()
+        for name, value in right:
+            occurs[name] += 1
+            if (name, value) not in said:
+                values.setdefault(name, Counter())[value] += 1
+    scores = {name: score for name, score in label_scores(evidence.answers, best).items() if name in occurs}
+    often = {name: score for name, score in scores.items() if occurs[name] >= LEAST_OCCURRENCES}
+    if len(often) < 2:
+        return None
+    name, worst = min(often.items(), key=lambda pair: pair[1].value)
+    if worst.high >= median(score.value for score in often.values()) - BELOW_OTHERS:
+        return None
+    missed = [f'"{value}"' for value, _ in values[name].most_common(3)]
+    return (
+        f"{name} is far below all other entities ({percent(worst.value)}{PERCENT} F1, {counted(occurs[name], 'time')} "
+        f"in the test): add sentences with it; {best.name} misses {listed(missed)} most."
+    )
+
+
+def the_test_leaks(evidence: Evidence) -> str | None:
+    """Training has sentences of the test."""
+    test = evidence.rows[0].cells[0].test
+    shared, sentences = test.get(SHARED, 0), test.get("sentences", 0)
+    if not sentences or shared / sentences < LEAKED:
+        return None
+    return (
+        f"{shared} of {counted(sentences, 'test sentence')} stand in the training text too, or share eight words in a "
+        "row with it, so that the scores are too good for new sentences: test on others."
+    )
+
+
+def seeds_differ_more_than_schemes(evidence: Evidence) -> str | None:
+    """The variation between seeds hides the difference between the best schemes of a budget."""
+    for budget in dict.fromkeys(row.budget for row, _ in evidence.spoken):
+        best = [pair for pair in evidence.spoken if pair[0].budget == budget][:2]
+        if len(best) < 2 or any(len(row.finished) < 2 for row, _ in best):
+            continue
+        spread = max(stdev(one.scores[evidence.metric].value for one in row.finished) for row, _ in best)
+        difference = best[0][1].value - best[1][1].value
+        if spread > difference >= LEAST_DIFFERENCE:
+            seeds = min(MOST_SEEDS, math.ceil(2 * (1.96 * spread / difference) ** 2))
+            return (
+                f"Seeds differ by {100 * spread:.1f} points, {best[0][0].prose_name} and {best[1][0].prose_name} at "
+                f"{budget} by {100 * difference:.1f}: train about {seeds} seeds of each before you choose."
+            )
+    return None
+
+
+def the_test_is_too_small(evidence: Evidence) -> str | None:
+    """A difference that the user would want to see is smaller than what the test can tell."""
+    unclear = [
+        one
+        for one in evidence.comparisons
+        if not one.is_significant and LEAST_DIFFERENCE <= abs(one.difference.value) < one.detectable
+    ]
+    if not unclear:
+        return None
+    widest = max(unclear, key=lambda one: abs(one.difference.value))
+    size = widest.first.finished[0].test.get("recordings", widest.difference.first.n)
+    times = (widest.detectable / abs(widest.difference.value)) ** 2
+    if times > LARGEST_TEST:
+        return None
+    return (
+        f"The test is too small to tell {widest.second.prose_name} from {widest.first.prose_name} "
+        f"({100 * widest.difference.value:+.1f} points{_at(widest)}): about {_round_up(size * times):,} test "
+        f"recordings would do, {size:,} are there."
+    )
+
+
+RULES: tuple[Rule, ...] = (
+    record_nothing_yet,
+    text_is_not_learned,
+    what_text_taught_is_lost,
+    the_sound_matters,
+    few_recordings_drown,
+    transfer_fails,
+    labels_are_unknown,
+    one_kind_is_weak,
+    the_test_leaks,
+    seeds_differ_more_than_schemes,
+    the_test_is_too_small,
+)
+
+
+def _all_speech(evidence: Evidence) -> tuple[SchemeResult, Score] | None:
+    """The best row that was trained on the whole pool of recordings."""
+    return next((pair for pair in evidence.spoken if pair[0].uses_all_speech), None)
+
+
+def _value(evidence: Evidence, pair: tuple[SchemeResult, Score]) -> str:
+    return f"{percent(pair[1].value)}{PERCENT} {metric_name(evidence.metric)}"
+
+
+def _at(one: Comparison) -> str:
+    return f" at {one.second.budget}" if one.second.budget else ""
+
+
+def _round_up(number: float) -> int:
+    unit = 10.0 ** max(0, math.floor(math.log10(number)) - 1)
+    return round(math.ceil(number / unit) * unit)
