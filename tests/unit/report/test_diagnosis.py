@@ -1,0 +1,242 @@
+"""Each rule of diagnosis finds its kind of failure in made-up results, and only that."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from eartune.data.frame import Entity, SemanticFrame
+from eartune.data.utterance import Recording, Utterance, write_manifest
+from eartune.evaluation.metrics import Difference
+from eartune.files import write_lines
+from eartune.report import diagnosis
+from eartune.report.answers import RunAnswers
+from eartune.report.diagnosis import Evidence, diagnose
+from eartune.report.differences import Comparison
+from eartune.report.result import SHARED, write_result
+from eartune.report.scheme_result import SchemeResult, join_seeds
+from eartune.run_folder import RunFolder
+from eartune.tasks.prediction import Prediction, write_predictions
+from eartune.tasks.slu import SluTask
+from eartune.tasks.task import ParseStatus
+
+N = 40
+NEXT = "Record 30, then run again."
+
+
+@pytest.fixture
+def grid(cell):
+    """Rows of a usual grid whose scores are given by name, or by (name, budget)."""
+
+    def make(**scores: float | tuple[float, ...]) -> tuple[SchemeResult, ...]:
+        shares = {"few": ("5%", 0.05), "all": ("100%", 1.0)}
+        results = []
+        for name, value in scores.items():
+            scheme, _, when = name.partition("_at_")
+            label = scheme.replace("_", "-")
+            budget, share = shares.get(when, (None, 0.0))
+            for seed, one in enumerate(value if isinstance(value, tuple) else (value,)):
+                results.append(cell(label, budget, one, share=share, seed=seed, scheme_type=label))
+        return join_seeds(results)
+
+    return make
+
+
+def row_of(rows: Sequence[SchemeResult], scheme: str, budget: str | None = None) -> SchemeResult:
+    return next(row for row in rows if row.key == (scheme, budget))
+
+
+def compared(first: SchemeResult, second: SchemeResult, p: float, half_width: float = 0.05) -> Comparison:
+    before, after = first.score("slot_f1"), second.score("slot_f1")
+    assert before and after
+    value = after.value - before.value
+    return Comparison(first, second, 1, Difference(value, value - half_width, value + half_width, p, before, after), p)
+
+
+def test_a_cascade_that_nothing_beats_means_record_nothing_yet(grid) -> None:
+    equal = Evidence(grid(text_only=0.6, cascade=0.9, curriculum_at_all=0.92), "slot_f1", next_round=NEXT)
+    assert "Record nothing yet: the cascade reaches 90.0" in (diagnosis.record_nothing_yet(equal) or "")
+    assert diagnosis.the_sound_matters(equal) is None
+    beaten = Evidence(grid(text_only=0.6, cascade=0.7, curriculum_at_all=0.92), "slot_f1")
+    assert diagnosis.record_nothing_yet(beaten) is None
+    assert diagnosis.record_nothing_yet(Evidence(grid(text_only=0.6, curriculum_at_all=0.6), "slot_f1")) is None
+
+
+def test_the_paired_test_decides_where_there_is_one(grid) -> None:
+    rows = grid(text_only=0.6, cascade=0.88, curriculum_at_all=0.92)
+    significant = compared(row_of(rows, "cascade"), row_of(rows, "curriculum", "100%"), p=0.01)
+    assert diagnosis.record_nothing_yet(Evidence(rows, "slot_f1", (significant,))) is None
+    assert diagnosis.record_nothing_yet(Evidence(rows, "slot_f1", (replace(significant, adjusted_p=0.3),)))
+
+
+def test_text_far_below_all_speech_means_that_the_sound_matters_and_how_much_is_needed(grid) -> None:
+    found = diagnosis.the_sound_matters(
+        Evidence(grid(text_only=0.6, curriculum_at_all=0.9), "slot_f1", next_round=NEXT)
+    )
+    assert found is not None and found.endswith(NEXT)
+    assert "67" in found
+    near = Evidence(grid(text_only=0.84, curriculum_at_all=0.9), "slot_f1")
+    assert diagnosis.the_sound_matters(near) is None
+    chance = Evidence(grid(text_only=0.02, curriculum_at_all=0.06), "slot_f1")
+    assert diagnosis.the_sound_matters(chance) is None, "their intervals overlap"
+
+
+def test_mixing_below_the_curriculum_at_few_recordings_means_text_first(grid) -> None:
+    rows = grid(direct_mixing_at_few=0.6, curriculum_at_few=0.75, direct_mixing_at_all=0.6, curriculum_at_all=0.75)
+    few = compared(row_of(rows, "direct-mixing", "5%"), row_of(rows, "curriculum", "5%"), p=0.01)
+    everything = compared(row_of(rows, "direct-mixing", "100%"), row_of(rows, "curriculum", "100%"), p=0.01)
+    found = diagnosis.few_recordings_drown(Evidence(rows, "slot_f1", (few, everything)))
+    assert found is not None and found.startswith("At 5% of the speech the curriculum is 15.0 points above")
+    assert "least_speech" in found
+    assert diagnosis.few_recordings_drown(Evidence(rows, "slot_f1", (everything,))) is None
+    assert diagnosis.few_recordings_drown(Evidence(rows, "slot_f1", (replace(few, adjusted_p=0.2),))) is None
+
+
+def made_run(
+    folder: Path, results, heard: Sequence[str], said: dict[str, Sequence[SemanticFrame | None]]
+) -> RunAnswers:
+    """A run of N requests for one of two drinks in a size, with transcripts and answers."""
+    frames = [right(place) for place in range(N)]
+    test = [
+        Utterance(f"u{n}", words(n), "en", frame, recordings=(Recording(folder / f"{n}.wav", 1.0),))
+        for n, frame in enumerate(frames)
+    ]
+    write_manifest(RunFolder(folder).references, test)
+    rows = [{"id": f"u{n}", "file": f"{n}.wav", "text": text} for n, text in enumerate(heard)]
+    write_lines(folder / "transcripts" / "key" / "self.jsonl", rows)
+    for result in results:
+        write_result(folder / result.name, result)
+        write_predictions(
+            folder / result.name / "predictions.jsonl",
+            [
+                Prediction(f"u{n}", f"{n}.wav", "", ParseStatus.OK if frame else ParseStatus.NOT_JSON, frame)
+                for n, frame in enumerate(said[result.scheme])
+            ],
+            SluTask(),
+        )
+    answers = RunAnswers.of_run(folder, SluTask())
+    assert answers is not None
+    return answers
+
+
+def right(place: int) -> SemanticFrame:
+    return SemanticFrame("order", (Entity("size", "small"), Entity("drink", "latte" if place % 2 else "mocha")))
+
+
+def words(place: int) -> str:
+    return f"a small {'latte' if place % 2 else 'mocha'}"
+
+
+RIGHT = [right(place) for place in range(N)]
+WRONG = [SemanticFrame("order", ())] * N
+
+
+@pytest.fixture
+def references(cell):
+    return [cell("text-only", None, 0.5), cell("cascade", None, 0.9, scheme_type="cascade")]
+
+
+def evidence_of(references, answers: RunAnswers) -> Evidence:
+    return Evidence(join_seeds(references), "slot_f1", (), answers)
+
+
+def test_words_without_error_that_are_understood_wrongly_mean_more_text(tmp_path: Path, references) -> None:
+    heard = [words(place) for place in range(N)]
+    half = [*RIGHT[: N // 2], *WRONG[N // 2 :]]
+    evidence = evidence_of(references, made_run(tmp_path, references, heard, {"text-only": WRONG, "cascade": half}))
+    found = diagnosis.text_is_not_learned(evidence)
+    assert found is not None and "Of 40 recordings whose words it has without an error" in found
+    assert "answers 20 exactly" in found
+    assert diagnosis.what_text_taught_is_lost(evidence) is None
+
+
+def test_good_transcripts_and_bad_answers_to_sound_mean_transfer(tmp_path: Path, references) -> None:
+    heard = [words(place) for place in range(N)]
+    evidence = evidence_of(references, made_run(tmp_path, references, heard, {"text-only": WRONG, "cascade": RIGHT}))
+    assert diagnosis.text_is_not_learned(evidence) is None
+    found = diagnosis.what_text_taught_is_lost(evidence)
+    assert found is not None and "hears well (0.0" in found and "does not carry over to sound" in found
+
+
+def test_bad_transcripts_mean_the_ears(tmp_path: Path, references) -> None:
+    heard = ["a tall glass" if place % 3 else words(place) for place in range(N)]
+    evidence = evidence_of(references, made_run(tmp_path, references, heard, {"text-only": WRONG, "cascade": RIGHT}))
+    found = diagnosis.what_text_taught_is_lost(evidence)
+    assert found is not None and "The ears limit every score" in found
+
+
+def test_a_new_language_that_fails_is_hearing_or_the_language(tmp_path: Path, references) -> None:
+    languages = {"text": ["en"], "speech": [], "test": ["de"]}
+    german = [replace(result, languages=languages) for result in references]
+    rows = join_seeds(german)
+    assert "add `type: cascade`" in (diagnosis.transfer_fails(Evidence(rows, "slot_f1")) or "")
+    said = {"text-only": WRONG, "cascade": RIGHT}
+    well = made_run(tmp_path / "well", german, [words(place) for place in range(N)], said)
+    badly = made_run(tmp_path / "badly", german, ["eins zwei drei"] * N, said)
+    assert "hears well" in (diagnosis.transfer_fails(evidence_of(german, well)) or "")
+    assert "hears badly" in (diagnosis.transfer_fails(evidence_of(german, badly)) or "")
+    assert diagnosis.transfer_fails(evidence_of(references, well)) is None, "the languages are not known"
+
+
+def test_unknown_labels_mean_a_constrained_search(cell) -> None:
+    many, few = (replace(cell("text-only", None, 0.5), answers={"OK": 100 - n, "UNKNOWN_LABEL": n}) for n in (9, 1))
+    untuned = replace(cell("untuned", None, 0.0), answers={"UNKNOWN_LABEL": 100})
+    found = diagnosis.labels_are_unknown(Evidence(join_seeds([many, untuned]), "slot_f1"))
+    assert found is not None and found.startswith("9") and "constrain: schema" in found
+    assert diagnosis.labels_are_unknown(Evidence(join_seeds([few, untuned]), "slot_f1")) is None
+
+
+def test_a_weak_kind_of_entity_is_named_with_its_values(tmp_path: Path, references) -> None:
+    weak = [SemanticFrame("order", (Entity("size", "small"), Entity("drink", "tea"))) for _ in range(N)]
+    said = {"text-only": WRONG, "cascade": weak}
+    evidence = evidence_of(references, made_run(tmp_path / "weak", references, [], said))
+    found = diagnosis.one_kind_is_weak(evidence)
+    assert found is not None and found.startswith("drink is far below all other entities (0.0")
+    assert '"mocha"' in found and '"latte"' in found
+    good = made_run(tmp_path / "good", references, [], said | {"cascade": RIGHT})
+    assert diagnosis.one_kind_is_weak(evidence_of(references, good)) is None
+
+
+def test_test_sentences_in_training_are_told(cell) -> None:
+    leaking, clean = (
+        replace(cell("text-only", None, 0.5), test={"recordings": 100, "sentences": 80, SHARED: shared})
+        for shared in (12, 1)
+    )
+    found = diagnosis.the_test_leaks(Evidence(join_seeds([leaking]), "slot_f1"))
+    assert found is not None and found.startswith("12 of 80 test sentences")
+    assert diagnosis.the_test_leaks(Evidence(join_seeds([clean]), "slot_f1")) is None
+
+
+def test_seeds_that_differ_more_than_schemes_mean_more_seeds(grid) -> None:
+    noisy = grid(direct_mixing_at_few=(0.60, 0.70), curriculum_at_few=(0.62, 0.72))
+    found = diagnosis.seeds_differ_more_than_schemes(Evidence(noisy, "slot_f1"))
+    assert found is not None and "the curriculum and direct mixing at 5% by 2.0: train about 20 seeds" in found
+    calm = grid(direct_mixing_at_few=(0.60, 0.601), curriculum_at_few=(0.70, 0.701))
+    assert diagnosis.seeds_differ_more_than_schemes(Evidence(calm, "slot_f1")) is None
+    single = grid(direct_mixing_at_few=0.60, curriculum_at_few=0.62)
+    assert diagnosis.seeds_differ_more_than_schemes(Evidence(single, "slot_f1")) is None
+
+
+def test_a_test_that_cannot_tell_says_how_large_it_must_be(grid) -> None:
+    rows = grid(direct_mixing_at_few=0.60, curriculum_at_few=0.64)
+    pair = row_of(rows, "direct-mixing", "5%"), row_of(rows, "curriculum", "5%")
+    found = diagnosis.the_test_is_too_small(Evidence(rows, "slot_f1", (compared(*pair, p=0.2),)))
+    # An interval of 5 points on either side has a standard error of 2.55, so that 7.15 points are detectable.
+    assert found is not None and "+4.0 points at 5%" in found and "about 320 test recordings" in found
+    assert diagnosis.the_test_is_too_small(Evidence(rows, "slot_f1", (compared(*pair, p=0.001),))) is None
+    hopeless = compared(*pair, p=0.2, half_width=0.5)
+    assert diagnosis.the_test_is_too_small(Evidence(rows, "slot_f1", (hopeless,))) is None
+
+
+def test_all_rules_that_apply_are_told_in_order_and_none_where_all_is_well(grid, cell) -> None:
+    assert diagnose(Evidence(grid(text_only=0.85, curriculum_at_all=0.9), "slot_f1")) == ()
+    many = replace(cell("text-only", None, 0.5), answers={"OK": 90, "UNKNOWN_LABEL": 10})
+    rows = join_seeds([many, cell("curriculum", "100%", 0.9, share=1.0)])
+    first, second = diagnose(Evidence(rows, "slot_f1", next_round=NEXT))
+    assert first.startswith("The sound matters") and "constrain" in second
+
+
+def test_every_rule_is_described() -> None:
+    described = (Path(__file__).parents[3] / "docs" / "enough.md").read_text(encoding="utf-8")
+    assert [rule.__name__ for rule in diagnosis.RULES if f"`{rule.__name__}`" not in described] == []
