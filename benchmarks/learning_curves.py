@@ -3,9 +3,9 @@
     python benchmarks/learning_curves.py [--curves FILE]     writes benchmarks/learning_curves.json
 
 Sources are the committed results on real recordings, published figures, and curves that are simulated by five laws, of
-which only one is eartune's. FILE adds curves of other sources: a list of objects with `id`, `group` (what shares data or
-runs), `metric`, `direction` ("higher" or "lower" is better), and `points` of `n`, `score`, and where it is known `stderr`,
-or `sd` and `n_seeds`; scores are fractions, or percentages if the metric's name has "%" or "x100".
+which only one is eartune's. FILE adds curves of other sources: a list of objects with `id`, `group` (what shares data
+or runs), `metric`, `direction` ("higher" or "lower" is better), and `points` of `n`, `score`, and where it is known
+`stderr`, or `sd` and `n_seeds`; scores are fractions, or percentages if the metric's name has "%" or "x100".
 
 The rivals are fitted by least squares: a score that is linear in log n, and an error that falls as a power of n.
 Sources count alike, however many curves they have.

@@ -1,5 +1,6 @@
 """The answers of a run's models to its test, each file read once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from eartune.tasks.task import Task
 
 @dataclass(frozen=True)
 class RunAnswers:
-    """The test of a run and what its models answered to it."""
+    """The test of a run, or of several with the same test, and what the models answered to it."""
 
     folder: RunFolder
+    """The folder to which the models' names are relative: that of the run, or one that holds all runs."""
+    runs: tuple[RunFolder, ...]
     task: Task
     test: dict[str, Utterance]
     metrics: Metrics
@@ -26,11 +29,22 @@ class RunAnswers:
     @classmethod
     def of_run(cls, path: Path, task: Task | None) -> "RunAnswers | None":
         """Return the answers of the run in a folder; None if its task or its test is not at hand."""
-        folder = RunFolder(path)
-        if task is None or not folder.references.exists():
+        return cls.of_runs(path, [path], task)
+
+    @classmethod
+    def of_runs(cls, root: Path, paths: Sequence[Path], task: Task | None) -> "RunAnswers | None":
+        """Return the answers of runs with the same test, of which models are named relative to `root`.
+
+        None if their task or a test is not at hand, or if their tests differ.
+        """
+        runs = tuple(RunFolder(path) for path in paths)
+        if task is None or not all(run.references.exists() for run in runs):
             return None
-        test = {utterance.id: utterance for utterance in read_manifest(folder.references)}
-        return cls(folder, task, test, task.metrics(task.labels(test.values())))
+        tests = [{utterance.id: utterance for utterance in read_manifest(run.references)} for run in runs]
+        right = [{id: task.reference(utterance) for id, utterance in test.items()} for test in tests]
+        if any(other != right[0] for other in right[1:]):
+            return None
+        return cls(RunFolder(root), runs, task, tests[0], task.metrics(task.labels(tests[0].values())))
 
     def predictions(self, result: RunResult) -> tuple[Prediction, ...]:
         """Return a model's predictions; none if they are not at hand. Raises InputError if they are of another test."""
@@ -39,7 +53,7 @@ class RunAnswers:
             found = read_predictions(path, self.task) if path.exists() else ()
             for prediction in found:
                 if prediction.id not in self.test:
-                    known = self.folder.references
+                    known = self.runs[0].references
                     raise InputError(f"{path}: {prediction.id!r} is not in {known}; is it of another test?")
             self._read[result.name] = found
         return self._read[result.name]
@@ -52,7 +66,8 @@ class RunAnswers:
 
     def transcripts(self) -> dict[tuple[str, str | None], str]:
         """Return the untuned model's transcripts of the test, by id and file; empty if the run has none."""
-        files = sorted(self.folder.own_transcripts(), key=lambda path: path.stat().st_mtime)
+        files = [file for run in self.runs for file in run.own_transcripts()]
+        files.sort(key=lambda path: path.stat().st_mtime)
         if not files:
             return {}
         return {(row["id"], row.get("file")): str(row["text"]) for _, row in read_lines(files[-1])}

@@ -74,28 +74,28 @@ def further(curve: SpeechCurve) -> tuple[float, ...]:
 
 def _gains(one: SpeechCurve, metric: str) -> str:
     first, *others = ((more, _points(one.curve.gain(one.amount, more))) for more in further(one))
-    parts = [f"{_number(first[0])} more {_plural(one, first[0])}: {first[1]}"]
-    parts += [f"{_number(more)} more: {gain}" for more, gain in others]
+    parts = [f"{number(first[0])} more {_plural(one, first[0])}: {first[1]}"]
+    parts += [f"{number(more)} more: {gain}" for more, gain in others]
     height = f"{percent(one.curve.score(one.amount).value)}{PERCENT} {metric_name(metric)}"
     return (
-        f"{one.name} has the highest curve, {height} with {_number(one.amount)} {_plural(one, one.amount)}. "
+        f"{one.name} has the highest curve, {height} with {number(one.amount)} {_plural(one, one.amount)}. "
         f"{'; '.join(parts)} points."
     )
 
 
 def _target(one: SpeechCurve, target: float, wish: Wish) -> str:
     needed = one.curve.amount_for(target)
-    said = f"to reach {100 * target:g}{PERCENT}, {one.name} needs {_amounts(needed, one)} {one.unit}s"
+    said = f"to reach {100 * target:g}{PERCENT}, {one.name} needs {amounts(needed, one)} {one.unit}s"
     if not math.isfinite(needed.value):
         return f"{said}, so that no number can be named."
     more = _missing(one, target)
-    return f"{said}, which is {_number(more)} more{_effort(one, more, wish)}." if more else f"{said}; they are there."
+    return f"{said}, which is {number(more)} more{_effort(one, more, wish)}." if more else f"{said}; they are there."
 
 
 def _missing(one: SpeechCurve, target: float) -> float:
     """The amount beyond the largest measured that a target needs; math.inf beyond the horizon."""
     needed = one.curve.amount_for(target).value
-    return max(0.0, _round_up(needed) - one.amount) if math.isfinite(needed) else math.inf
+    return max(0.0, round_up(needed) - one.amount) if math.isfinite(needed) else math.inf
 
 
 def _effort(one: SpeechCurve, more: float, wish: Wish) -> str:
@@ -124,7 +124,7 @@ def _next_round(one: SpeechCurve, wish: Wish) -> str:
     if not more:
         return none
     more = _round(more)
-    return f"record {_number(more)} {_plural(one, more)}, then run again: each round corrects the forecast."
+    return f"record {number(more)} {_plural(one, more)}, then run again: each round corrects the forecast."
 
 
 def _unreliable(one: SpeechCurve) -> list[str]:
@@ -153,7 +153,7 @@ def _gains_table(curves: Sequence[SpeechCurve], metric: str, wish: Wish) -> Tabl
     for one in curves:
         for more in (0.0, *further(one)):
             gain = _points(one.curve.gain(one.amount, more)) if more else ""
-            line = [one.scheme, f"+{_number(more)}", _number(one.amount + more), gain]
+            line = [one.scheme, f"+{number(more)}", number(one.amount + more), gain]
             line.append(_interval(one.curve.score(one.amount + more)))
             line += [duration(more * (one.hours_of_one or 0) * 3600)] if has_length else []
             line += [f"{more * (wish.cost or 0):,.2f}"] if has_price else []
@@ -185,11 +185,11 @@ def _interval(score: Forecast) -> str:
     return f"{percent(score.value)} [{percent(score.low)}, {percent(score.high)}]"
 
 
-def _amounts(needed: Forecast, one: SpeechCurve) -> str:
-    """The amounts for a target; beyond the horizon only that they are beyond it."""
-    beyond = f"> {FARTHEST} x {_number(one.amount)}"
+def amounts(needed: Forecast, one: SpeechCurve) -> str:
+    """Return the amounts for a target as text; beyond the horizon only that they are beyond it."""
+    beyond = f"> {FARTHEST} x {number(one.amount)}"
     value, low, high = (
-        _number(_round_up(amount)) if math.isfinite(amount) else beyond
+        number(round_up(amount)) if math.isfinite(amount) else beyond
         for amount in (needed.value, needed.low, needed.high)
     )
     return value if value == low == high else f"{value} [{low}, {high}]"
@@ -199,7 +199,8 @@ def _plural(one: SpeechCurve, amount: float) -> str:
     return one.unit if amount == 1 else f"{one.unit}s"
 
 
-def _number(amount: float) -> str:
+def number(amount: float) -> str:
+    """Return an amount of speech as text, whole from 10 on, and else with two significant digits."""
     return f"{amount:,.0f}" if amount >= 10 or amount == round(amount) else f"{amount:.2g}"
 
 
@@ -209,8 +210,8 @@ def _round(amount: float) -> float:
     return round(amount / unit) * unit
 
 
-def _round_up(amount: float) -> float:
-    """The amount with two significant digits, rounded up, as less would not do."""
+def round_up(amount: float) -> float:
+    """Return an amount with two significant digits, rounded up, as less would not do."""
     unit = _unit(amount)
     return math.ceil(amount / unit - 1e-9) * unit
 

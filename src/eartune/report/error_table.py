@@ -6,6 +6,7 @@ Errors + Clips -> parts, rows and answers as numbers and lists -> JSON
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
@@ -42,11 +43,12 @@ class ErrorSection:
 
 
 def error_section(
-    answers: RunAnswers, rows: Sequence[SchemeResult], side_by_side: Sequence[RunResult]
+    answers: RunAnswers, rows: Sequence[SchemeResult], side_by_side: Sequence[RunResult], place: Path
 ) -> ErrorSection | None:
     """Return the errors of the first seed of each row, as many as a page can hold; None if there are none to show.
 
-    Those of `side_by_side`, whose last is the best, are among them, and the page begins with the last two.
+    Those of `side_by_side`, whose last is the best, are among them, and the page begins with the last two. It is in the
+    folder `place`, from which it links the recordings that it does not hold.
     """
     first_seeds = [row.finished[0] for row in rows if row.finished]
     by_name = {result.name: result for result in (*reversed(side_by_side), *first_seeds)}
@@ -55,7 +57,7 @@ def error_section(
     if errors is None:
         return None
     urgent = sorted(errors.rows, key=lambda row: 0 not in row.wrong)
-    clips = make_clips((row.recording for row in urgent if row.recording), answers.folder.path)
+    clips = make_clips((row.recording for row in urgent if row.recording), place)
     data = error_data(errors, clips, first=0, second=min(1, len(errors.models) - 1))
     return ErrorSection(_what_it_holds(errors, clips, len(shown) < len(by_name)), data)
 

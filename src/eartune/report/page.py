@@ -18,7 +18,9 @@ from eartune.report.diagnosis import Evidence, diagnose
 from eartune.report.differences import compare_schemes, difference_notes, differences_table
 from eartune.report.enough import NOTHING, Enough, Wish, how_much, next_round
 from eartune.report.error_table import ErrorSection, error_section
+from eartune.report.free_speech import what_it_bought
 from eartune.report.headline import headline
+from eartune.report.joined_runs import joined_runs
 from eartune.report.label_scores import label_table, shown_side_by_side
 from eartune.report.layout import build_curve
 from eartune.report.notes import notes, warnings
@@ -54,6 +56,8 @@ class Page:
     """What the results suggest to do, in sentences."""
     main_metric: str
     enough: Enough
+    bought: tuple[str, ...]
+    """What synthetic voices and recordings without labels brought, in sentences."""
     curve: Markup | None
     table: Table
     notes: tuple[str, ...]
@@ -124,8 +128,28 @@ def write_report(run_folder: Path, task: Task | None = None, wish: Wish = NOTHIN
     return folder.html
 
 
-def build_page(results: Sequence[RunResult], answers: RunAnswers | None = None, wish: Wish = NOTHING) -> Page:
-    """Return the report's content; `results` are those of `read_results`, including those of unfinished models."""
+def write_comparison(run_folders: Sequence[Path], file: Path, wish: Wish = NOTHING) -> None:
+    """Write one page about several runs: their models side by side, and compared answer by answer if their test is one.
+
+    Raises InputError if a run has no result, or if the main metrics differ.
+    """
+    runs = joined_runs(run_folders)
+    task = read_task(runs.results[0].settings.get("task", {}))
+    write_text(
+        file, html(build_page(runs.results, RunAnswers.of_runs(runs.root, run_folders, task), wish, file.parent))
+    )
+
+
+def build_page(
+    results: Sequence[RunResult],
+    answers: RunAnswers | None = None,
+    wish: Wish = NOTHING,
+    place: Path | None = None,
+) -> Page:
+    """Return the report's content; `results` are those of `read_results`, including those of unfinished models.
+
+    `place` is the folder from which the page links recordings; by default that of the answers.
+    """
     rows = join_seeds(results)
     ran = [result for result in results if result.status != "unfinished"]
     metrics = metrics_of(results)[:METRICS_SHOWN]
@@ -143,12 +167,13 @@ def build_page(results: Sequence[RunResult], answers: RunAnswers | None = None, 
         diagnoses=diagnose(Evidence(rows, metrics[0], compared, answers, next_round(fits, wish))),
         main_metric=metrics[0],
         enough=how_much(fits, metrics[0], wish),
+        bought=what_it_bought(rows, fits.curves, metrics[0]),
         curve=Markup(draw(curve)) if curve else None,
         table=build_table(rows, metrics),
         notes=notes(rows, ran),
         differences=differences_table(compared) if compared else None,
         difference_notes=difference_notes(compared),
-        errors=error_section(answers, rows, side_by_side) if answers else None,
+        errors=error_section(answers, rows, side_by_side, place or answers.folder.path) if answers else None,
         labels=label_table(answers, side_by_side) if answers else None,
         confusions=find_confusions(answers, side_by_side[-1]) if answers and side_by_side else None,
         training=training_curves(answers.folder, [one for row in rows for one in row.finished]) if answers else (),

@@ -5,6 +5,7 @@ rows -> a measurement without speech and one a budget, with their common errors 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -136,10 +137,14 @@ def _covariance(rows: Sequence[SchemeResult], metric: str, answers: RunAnswers |
 
 
 def _reference(rows: Sequence[SchemeResult], spoken: Sequence[SchemeResult], metric: str) -> SchemeResult | None:
-    """The row without recordings at which a scheme's curve begins: text alone, or synthetic speech if it uses that."""
+    """The row without recordings at which a scheme's curve begins: text alone, or synthetic speech if it uses that.
+
+    Of several runs on one page, that of the scheme's own run is taken.
+    """
     role = "synthetic reference" if spoken and uses_synthetic(spoken[0]) else "text reference"
     found = [row for row in rows if row.role == role and row.budget is None and row.score(metric)]
-    return found[0] if found else None
+    run = Path(spoken[0].cells[0].name).parent if spoken else None
+    return min(found, key=lambda row: Path(row.cells[0].name).parent != run, default=None)
 
 
 def uses_synthetic(row: SchemeResult) -> bool:

@@ -156,7 +156,10 @@
     wanted.append(chips(right, answer.parts ? without(right, answer.parts) : right, "lost"));
     const a = wrong[Number(at("model-a").value)].get(row), b = wrong[Number(at("model-b").value)].get(row);
     const kinds = element("td", "", answer.kinds.map((kind) => data.kinds[kind]).join(", "));
-    line.append(player(row), sentence, wanted, answerCell(row, a), answerCell(row, b), kinds);
+    const cells = [player(row), sentence, wanted, answerCell(row, a), answerCell(row, b), kinds];
+    const labels = ["", "", "right", at("head-a").textContent, at("head-b").textContent, "kinds"];
+    cells.forEach((cell, place) => { if (labels[place]) cell.dataset.label = labels[place]; });
+    line.append(...cells);
     return line;
   }
 
@@ -166,10 +169,10 @@
     const last = Math.max(0, Math.ceil(found.length / PAGE) - 1);
     page = Math.min(Math.max(0, number), last);
     const shown = found.slice(page * PAGE, (page + 1) * PAGE);
-    at("error-rows").replaceChildren(...shown.map(rowElement));
-    at("error-count").textContent = `${found.length} of ${data.tested} test recordings`;
     at("head-a").textContent = data.models[Number(at("model-a").value)];
     at("head-b").textContent = data.models[Number(at("model-b").value)];
+    at("error-rows").replaceChildren(...shown.map(rowElement));
+    at("error-count").textContent = `${found.length} of ${data.tested} test recordings`;
     at("page-number").textContent = `page ${page + 1} of ${last + 1}`;
     at("previous").disabled = page === 0;
     at("next").disabled = page === last;
