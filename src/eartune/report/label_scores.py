@@ -27,7 +27,7 @@ def shown_side_by_side(rows: Sequence[SchemeResult], metric: str) -> tuple[RunRe
     scored = [(score.value, row) for row in rows if (score := row.score(metric)) is not None]
     spoken = sorted((pair for pair in scored if pair[1].budget is not None), key=lambda pair: pair[0])
     references = [pair for pair in scored if pair[1].role in ("text reference", "transcript reference")]
-    chosen = sorted([*references, *spoken[-1:]] or scored[-1:], key=lambda pair: pair[0])
+    chosen = sorted([*references, *spoken[-1:]], key=lambda pair: pair[0]) or [max(scored, key=lambda pair: pair[0])]
     return tuple(row.finished[0] for _, row in chosen)
 
 
