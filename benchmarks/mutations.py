@@ -68,7 +68,7 @@ COUNTS, EVALUATE = (
     "src/eartune/evaluation/metrics/count_table.py",
     "src/eartune/evaluation/metrics/evaluate.py",
 )
-CONFIDENCE = "src/eartune/evaluation/metrics/confidence.py"
+CONFIDENCE, CALIBRATION = "src/eartune/evaluation/metrics/confidence.py", "src/eartune/evaluation/calibration.py"
 CONSTRAINT, CONSTRAINT_TESTS = (
     "src/eartune/models/generation/json_constraint.py",
     "tests/unit/models/generation/test_json_constraint.py",
@@ -175,8 +175,8 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "collected answers stay",
         ANSWERS,
-        "    _remove_parts(path)\n    return _texts",
-        "    return _texts",
+        "    _remove_parts(path)\n    return _written",
+        "    return _written",
         ANSWERS_TESTS,
     ),
     (
@@ -478,16 +478,44 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "beams: stop at the best finished one",
         BEAMS,
-        "worst = self.finished[-1][0]",
-        "worst = self.finished[0][0]",
+        "worst = self.finished[-1].mean_score",
+        "worst = self.finished[0].mean_score",
         "tests/unit/models/generation/test_beam_search.py",
     ),
     (
         "beams: score not divided by length",
         BEAMS,
-        "(beam.score / len(beam.answer), beam.answer)",
-        "(beam.score, beam.answer)",
+        "return self.score / len(self.answer)",
+        "return self.score",
         "tests/unit/models/generation/test_beam_search.py",
+    ),
+    (
+        "confidence: of tokens that the rules forbid as well",
+        BEAMS,
+        "allowed.gather(1, best)[:, 0] - allowed.logsumexp(dim=-1)",
+        "allowed.gather(1, best)[:, 0] - scores.logsumexp(dim=-1)",
+        "tests/unit/models/generation/test_beam_search.py",
+    ),
+    (
+        "confidence: forbidden tokens count in beams",
+        BEAMS,
+        "beam.log_probability + score - beam.score + forbidden",
+        "beam.log_probability + score - beam.score",
+        "tests/unit/models/generation/test_beam_search.py",
+    ),
+    (
+        "confidence: an empty place in the beam is a second answer",
+        BEAMS,
+        "if others and others[0].score > NO_BEAM / 2 else None",
+        "if others else None",
+        "tests/unit/models/generation/test_beam_search.py",
+    ),
+    (
+        "calibration: equally sure answers told apart by their order",
+        CALIBRATION,
+        "np.unique(sure, return_inverse=True)",
+        "(sure, np.arange(len(sure)))",
+        "tests/unit/evaluation/test_calibration.py",
     ),
     # --- tasks
     (

@@ -18,6 +18,7 @@ from eartune.errors import InputError, ProcessLostError
 from eartune.experiments.ranks import on_ranks
 from eartune.inference.answers import answer_all
 from eartune.processes import Processes
+from eartune.tasks.prediction import Written
 
 LENGTHS = (5, 1, 4, 2, 3, 7, 6, 9, 8, 11, 12, 10)
 EXAMPLES = [
@@ -134,17 +135,17 @@ def answer(path: Path, cut_after: int | None = None) -> list[list[str]]:
     processes = Processes.of_environment()
     asked: list[str] = []
 
-    def ask(batch: Sequence[Example]) -> list[str]:
+    def ask(batch: Sequence[Example]) -> list[Written]:
         if len(asked) == cut_after:
             raise InterruptedError
         asked.append(" ".join(example.utterance.id for example in batch))
-        return [f"{example.utterance.id} of {asked[-1]}" for example in batch]
+        return [Written(f"{example.utterance.id} of {asked[-1]}") for example in batch]
 
-    def row_of(example: Example, text: str) -> dict[str, Any]:
-        return {"id": example.utterance.id, "file": None, "text": text}
+    def row_of(example: Example, written: Written) -> dict[str, Any]:
+        return {"id": example.utterance.id, "file": None} | written.to_json()
 
     try:
-        texts = answer_all(EXAMPLES, ask, row_of, path, 2, lambda *_: None, processes)
+        texts = [one.text for one in answer_all(EXAMPLES, ask, row_of, path, 2, lambda *_: None, processes)]
     except InterruptedError:
         texts = []
     found = everyones((asked, texts)) if processes.size > 1 else [(asked, texts)]

@@ -115,8 +115,9 @@ def test_every_cell_has_a_result_and_a_row_in_the_report(finished: Path) -> None
             "direct-mixing": "baseline",
         }.get(result.scheme, "other")
         assert result.scheme in page
-        predictions = (finished / result.name / "predictions.jsonl").read_text().splitlines()
-        assert [json.loads(line)["id"] for line in predictions] == ["test0", "test1", "test2", "test3"]
+        predictions = [row for _, row in read_lines(finished / result.name / "predictions.jsonl")]
+        assert [row["id"] for row in predictions] == ["test0", "test1", "test2", "test3"]
+        assert all(row["log_probability"] < 0 <= row["margin"] for row in predictions)
 
 
 def test_cells_share_their_text_stage(finished: Path) -> None:

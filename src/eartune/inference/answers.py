@@ -15,6 +15,7 @@ from eartune.files import json_line, read_lines, write_lines
 from eartune.processes import ONE, Processes
 from eartune.progress import Progress
 from eartune.run_folder import partial
+from eartune.tasks.prediction import Written
 
 Key = tuple[str, str | None]
 """The key of an answer in its file: the utterance's id, and the name of its recording."""
@@ -22,20 +23,21 @@ Key = tuple[str, str | None]
 
 def answer_all(
     examples: Sequence[Example],
-    ask: Callable[[Sequence[Example]], Sequence[str]],
-    row_of: Callable[[Example, str], dict[str, Any]],
+    ask: Callable[[Sequence[Example]], Sequence[Written]],
+    row_of: Callable[[Example, Written], dict[str, Any]],
     path: Path,
     batch_size: int,
     progress: Progress,
     processes: Processes = ONE,
-) -> list[str]:
-    """Return the text with which `ask` answers each example, in the order of the examples.
+) -> list[Written]:
+    """Return what `ask` answers to each example, in the order of the examples.
 
-    `row_of` converts an answer to a row of the file `path`, with the keys id, file and text. Each process collects its
+    `row_of` converts an answer to a row of the file `path`, with the keys id, file and text, and with those of
+    `Written` that are to be known again. Each process collects its
     rows in a file beside it until all are written; a batch that an interrupted call finished is not decoded again,
     whatever number of processes that had. The first process calls `progress`, which is exact for one process.
     """
-    keys = [_key(row_of(example, "")) for example in examples]
+    keys = [_key(row_of(example, Written(""))) for example in examples]
     known = processes.of_first(lambda: _begin(path))
     keyed = sorted(zip(keys, examples, strict=True), key=lambda pair: _length(pair[1]))
     batches = [keyed[start : start + batch_size] for start in range(0, len(keyed), batch_size)]
@@ -52,8 +54,8 @@ def answer_all(
                 if processes.is_first:
                     progress(min(n_done, len(examples)), len(examples))
     processes.wait_for_all()
-    texts = processes.of_first(lambda: _finish(path, keys))
-    return [texts[key] for key in keys]
+    written = processes.of_first(lambda: _finish(path, keys))
+    return [written[key] for key in keys]
 
 
 def part_of(path: Path, rank: int) -> Path:
@@ -69,7 +71,7 @@ def _begin(path: Path) -> set[Key]:
     collected = partial(path)
     if path.exists():
         _remove_parts(path)
-        return set(_texts(path))
+        return set(_written(path))
     rows = [row for part in (collected, *_parts_of_others(path)) for row in _whole_rows(part)]
     if not collected.exists():
         _remove_parts(path)
@@ -80,14 +82,14 @@ def _begin(path: Path) -> set[Key]:
     return {_key(row) for row in rows}
 
 
-def _finish(path: Path, keys: Sequence[Key]) -> dict[Key, str]:
-    """Write the rows of all parts in the order of the keys, each once, and return the texts of them."""
+def _finish(path: Path, keys: Sequence[Key]) -> dict[Key, Written]:
+    """Write the rows of all parts in the order of the keys, each once, and return what they hold."""
     if not path.exists():
         parts = (partial(path), *_parts_of_others(path))
         rows = {_key(row): row for part in parts for row in _whole_rows(part)}
         write_lines(path, (rows[key] for key in keys))
     _remove_parts(path)
-    return _texts(path)
+    return _written(path)
 
 
 def _parts_of_others(path: Path) -> list[Path]:
@@ -103,8 +105,8 @@ def _key(row: dict[str, Any]) -> Key:
     return row["id"], row["file"]
 
 
-def _texts(path: Path) -> dict[Key, str]:
-    return {_key(row): str(row["text"]) for _, row in read_lines(path)}
+def _written(path: Path) -> dict[Key, Written]:
+    return {_key(row): Written.from_json(row) for _, row in read_lines(path)}
 
 
 def _whole_rows(collected: Path) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from eartune.models.rows import RowMaker
 from eartune.processes import ONE, Processes
 from eartune.progress import Progress
 from eartune.settings import Decoding
+from eartune.tasks.prediction import Written
 from eartune.tasks.transcription import MOST_WORD_TOKENS
 
 WORDS = Decoding(beams=1, max_new_tokens=MOST_WORD_TOKENS, batch_size=8)
@@ -35,13 +36,17 @@ def transcribe(
     All processes load it, even one that will have nothing to transcribe: loading may train it, which takes all of them.
     """
     is_known = processes.of_first(path.exists)
-    ask = _never if is_known else recogniser()
+    recognise = _never if is_known else recogniser()
 
-    def row(example: Example, text: str) -> dict[str, Any]:
+    def ask(batch: Sequence[Example]) -> list[Written]:
+        return [Written(text) for text in recognise(batch)]
+
+    def row(example: Example, heard: Written) -> dict[str, Any]:
         assert example.recording is not None
-        return {"id": example.utterance.id, "file": name_of(example.recording.path), "text": text}
+        return {"id": example.utterance.id, "file": name_of(example.recording.path)} | heard.to_json()
 
-    return tuple(answer_all(examples, ask, row, path, WORDS.batch_size, progress, processes))
+    transcripts = answer_all(examples, ask, row, path, WORDS.batch_size, progress, processes)
+    return tuple(heard.text for heard in transcripts)
 
 
 def _never(batch: Sequence[Example]) -> Sequence[str]:

@@ -7,12 +7,12 @@ from eartune.data.example import Asked, Example
 from eartune.inference.answers import answer_all
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Batch
-from eartune.models.generation.generate import generate
+from eartune.models.generation.generate import write
 from eartune.models.rows import RowMaker
 from eartune.processes import ONE, Processes
 from eartune.progress import Progress
 from eartune.settings import Decoding
-from eartune.tasks.prediction import Prediction
+from eartune.tasks.prediction import Prediction, Written
 from eartune.tasks.words_first import with_room_for_words
 
 
@@ -32,32 +32,33 @@ def decode(
     """
     model.module.eval()
 
-    def predicted(example: Example, text: str) -> Prediction:
-        answer, status = rows.answers(example.asked).parse(text, rows.labels)
+    def predicted(example: Example, written: Written) -> Prediction:
+        answer, status = rows.answers(example.asked).parse(written.text, rows.labels)
         file = None if example.recording is None else name_of(example.recording.path)
         words = example.transcript if decoding.through == "words" else None
-        return Prediction(example.utterance.id, file, text, status, answer, words)
+        sure = written.log_probability, written.margin
+        return Prediction(example.utterance.id, file, written.text, status, answer, words, *sure)
 
-    texts = answer_all(
+    written = answer_all(
         examples,
         lambda batch: ask(model, batch, rows, decoding),
-        lambda example, text: predicted(example, text).to_json(rows.task),
+        lambda example, written: predicted(example, written).to_json(rows.task),
         path,
         decoding.batch_size,
         progress,
         processes,
     )
-    return tuple(map(predicted, examples, texts))
+    return tuple(map(predicted, examples, written))
 
 
-def ask(model: AudioLLM, examples: Sequence[Example], rows: RowMaker, decoding: Decoding) -> list[str]:
-    """Return the model's answers to one batch of examples, which all ask for the same, as text."""
+def ask(model: AudioLLM, examples: Sequence[Example], rows: RowMaker, decoding: Decoding) -> list[Written]:
+    """Return the model's answers to one batch of examples, which all ask for the same."""
     asked = examples[0].asked
     batch = model.collate([rows.to_ask(example) for example in examples])
     return answer(model, batch.to(model.device), rows, decoding, asked)
 
 
-def answer(model: AudioLLM, batch: Batch, rows: RowMaker, decoding: Decoding, asked: Asked) -> list[str]:
-    """Return the model's answers, as text, to a batch of rows that ask for `asked`; it is on the model's device."""
+def answer(model: AudioLLM, batch: Batch, rows: RowMaker, decoding: Decoding, asked: Asked) -> list[Written]:
+    """Return the model's answers to a batch of rows that ask for `asked`; it is on the model's device."""
     room = with_room_for_words(decoding) if asked is Asked.WORDS_THEN_FRAME else decoding
-    return generate(model, batch, room, rows.answers(asked).grammar(rows.labels))
+    return write(model, batch, room, rows.answers(asked).grammar(rows.labels))

@@ -20,6 +20,7 @@ from eartune.models.rows import RowMaker
 from eartune.processes import ONE, Processes
 from eartune.progress import Progress
 from eartune.run_folder import StageFolder
+from eartune.tasks.prediction import Written
 from eartune.tasks.task import ParseStatus, Task
 
 
@@ -93,11 +94,12 @@ def _answers(
 ) -> list[str]:
     model.module.eval()
 
-    def row(example: Example, text: str) -> dict[str, Any]:
+    def row(example: Example, written: Written) -> dict[str, Any]:
         assert example.recording is not None
-        return {"id": example.utterance.id, "file": name_of(example.recording.path), "text": text}
+        return {"id": example.utterance.id, "file": name_of(example.recording.path)} | written.to_json()
 
     size = FREE_AND_GREEDY.batch_size
-    return answer_all(
+    answers = answer_all(
         examples, lambda some: ask(model, some, rows, FREE_AND_GREEDY), row, path, size, progress, processes
     )
+    return [written.text for written in answers]

@@ -51,16 +51,16 @@ def with_answers(
     if not unknown:
         return tuple(examples)
     asked = [Example(utterance) for utterance in unknown.values()]
-    texts = answer_all(
+    answers = answer_all(
         asked,
         lambda batch: ask(model, batch, rows, FREE_AND_GREEDY),
-        lambda example, text: {"id": example.utterance.id, "file": None, "text": text},
+        lambda example, written: {"id": example.utterance.id, "file": None} | written.to_json(),
         path,
         FREE_AND_GREEDY.batch_size,
         progress,
         processes,
     )
-    found = dict(zip(unknown, texts, strict=True))
+    found = dict(zip(unknown, (written.text for written in answers), strict=True))
     return tuple(
         example if example.utterance.is_labelled else replace(example, answer=found[example.utterance.id])
         for example in examples

@@ -18,7 +18,7 @@ from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Clip
 from eartune.models.rows import RowMaker
 from eartune.settings import Decoding
-from eartune.tasks.prediction import Prediction
+from eartune.tasks.prediction import Prediction, Written
 from eartune.tasks.task import Answer, Labels, Task
 
 EXPORTED = "eartune.json"
@@ -55,8 +55,8 @@ class TrainedModel:
         """Return the answer to a recording, or a list of answers to a list of recordings, which are decoded in batches.
 
         An answer is what the task asks for, such as a `SemanticFrame`, or None if the model's text cannot be parsed.
-        `stream` yields the text and the parse status too. Raises InputError for a recording that cannot be
-        decoded, or that is shorter than 0.1 s or longer than 30 s.
+        `stream` yields the text, the parse status and how sure the model is too. Raises InputError for a recording that
+        cannot be decoded, or that is shorter than 0.1 s or longer than 30 s.
         """
         if isinstance(recordings, list):
             return [prediction.answer for prediction in self.stream(recordings)]
@@ -78,11 +78,12 @@ class TrainedModel:
             if self.decoding.through == "words":
                 words = words_to_read(rows, clips)
             shown = [clip if read is None else read for clip, read in zip(clips, words, strict=True)]
-            for name, text, read in zip(names, self._answer(shown, rows), words, strict=True):
-                found, status = rows.answers(self.asked).parse(text, self.labels)
-                yield Prediction(name, name, text, status, found, read)
+            for name, written, read in zip(names, self._answer(shown, rows), words, strict=True):
+                found, status = rows.answers(self.asked).parse(written.text, self.labels)
+                sure = written.log_probability, written.margin
+                yield Prediction(name, name, written.text, status, found, read, *sure)
 
-    def _answer(self, shown: Sequence[Clip | str], rows: RowMaker) -> list[str]:
+    def _answer(self, shown: Sequence[Clip | str], rows: RowMaker) -> list[Written]:
         self.model.module.eval()
         batch = self.model.collate([rows.to_ask_about(content, self.asked) for content in shown])
         return answer(self.model, batch.to(self.model.device), rows, self.decoding, self.asked)

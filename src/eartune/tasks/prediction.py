@@ -1,5 +1,6 @@
 """Predictions: what a model wrote about each recording, the parsed answer, and the files that hold them."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,31 @@ from typing import Any
 from eartune.errors import InputError
 from eartune.files import read_lines, write_lines
 from eartune.tasks.task import Answer, ParseStatus, Task
+
+
+@dataclass(frozen=True)
+class Written:
+    """The text that a model wrote, and how sure it is of it; what another system wrote has the text alone."""
+
+    text: str
+    log_probability: float | None = None
+    """The mean log probability of the tokens, the end included, in nats; 0 is certain.
+
+    Each is the probability among the tokens that were permitted: all of them, or those that the task's grammar allows.
+    """
+    margin: float | None = None
+    """How much more probable it is than the second beam, in nats per token; None for greedy search."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the text, and the numbers there are to six places; float32 has no more."""
+        sure = {"log_probability": self.log_probability, "margin": self.margin}
+        known = {name: round(value, 6) + 0.0 for name, value in sure.items() if value is not None}  # -0.0 is 0.0
+        return {"text": self.text} | known
+
+    @classmethod
+    def from_json(cls, row: dict[str, Any]) -> "Written":
+        """Return what a row holds; what is no number there is not one of ours."""
+        return cls(str(row.get("text", "")), _number(row.get("log_probability")), _number(row.get("margin")))
 
 
 @dataclass(frozen=True)
@@ -25,15 +51,24 @@ class Prediction:
     """The answer that the task parsed from the text; None if it could not be parsed."""
     words: str | None = None
     """The words that the model wrote down and read; None unless it answered through words."""
+    log_probability: float | None = None
+    """How sure the model is of its text, as `Written` has it: the mean log probability of a token, in nats."""
+    margin: float | None = None
+    """How far the text is ahead of the second beam, in nats per token; None for greedy search."""
+
+    @property
+    def confidence(self) -> float | None:
+        """The geometric mean of the probabilities of the text's tokens, 0 to 1; None if they are not known."""
+        return None if self.log_probability is None else math.exp(self.log_probability)
 
     def to_json(self, task: Task) -> dict[str, Any]:
         """Return the row of a predictions file: raw text, status, and the keys of the parsed answer if there is one.
 
-        It begins with the words of a model that answered through words.
+        It begins with the words of a model that answered through words; how sure the model is stands after the text.
         """
         head: dict[str, Any] = {"id": self.id, "file": self.file}
         head |= {} if self.words is None else {"words": self.words}
-        head |= {"text": self.text, "status": self.status.value}
+        head |= Written(self.text, self.log_probability, self.margin).to_json() | {"status": self.status.value}
         return head | ({} if self.answer is None else task.answer_fields(self.answer))
 
 
@@ -60,7 +95,14 @@ def _prediction(row: dict[str, Any], place: str, task: Task) -> Prediction:
     answer = task.read_answer(row, place)
     status = read_status(row, place, answer is not None)
     words = row.get("words")  # another system may list its words, which are then none of ours
-    return Prediction(key, file, str(row.get("text", "")), status, answer, words if isinstance(words, str) else None)
+    if not isinstance(words, str):
+        words = None
+    written = Written.from_json(row)
+    return Prediction(key, file, written.text, status, answer, words, written.log_probability, written.margin)
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def read_status(row: dict[str, Any], place: str, has_answer: bool) -> ParseStatus:

@@ -14,6 +14,7 @@ from eartune.data.utterance import Utterance
 from eartune.experiments.ranks import on_ranks
 from eartune.inference.answers import answer_all
 from eartune.run_folder import partial
+from eartune.tasks.prediction import Written
 
 LENGTHS = (5, 1, 4, 2, 3, 7, 6)
 EXAMPLES = [
@@ -37,20 +38,23 @@ class Model:
         self.asked: list[list[str]] = []
         self.cut_after = cut_after
 
-    def __call__(self, batch: Sequence[Example]) -> list[str]:
+    def __call__(self, batch: Sequence[Example]) -> list[Written]:
         if len(self.asked) == self.cut_after:
             raise CutError
         self.asked.append([example.utterance.id for example in batch])
-        return [f"{example.utterance.id} of {' '.join(self.asked[-1])}" for example in batch]
+        texts = [f"{example.utterance.id} of {' '.join(self.asked[-1])}" for example in batch]
+        return [Written(text, log_probability=-len(text) / 10) for text in texts]
 
 
-def row_of(example: Example, text: str) -> dict[str, Any]:
-    return {"id": example.utterance.id, "file": None, "text": text}
+def row_of(example: Example, written: Written) -> dict[str, Any]:
+    return {"id": example.utterance.id, "file": None} | written.to_json()
 
 
 def answers(path: Path, model: Model, shown: list[tuple[int, int]] | None = None, batch_size: int = 3) -> list[str]:
     progress = [] if shown is None else shown
-    return answer_all(EXAMPLES, model, row_of, path, batch_size, lambda *counts: progress.append(counts))
+    found = answer_all(EXAMPLES, model, row_of, path, batch_size, lambda *counts: progress.append(counts))
+    assert [written.log_probability for written in found] == [-len(written.text) / 10 for written in found]
+    return [written.text for written in found]
 
 
 def cut(path: Path, after: int, dropped_bytes: int = 0) -> None:
@@ -113,7 +117,7 @@ def test_a_batch_is_on_disk_before_the_next_one_is_asked(tmp_path: Path) -> None
     """A killed process writes nothing more, not even what it had answered."""
     path, model, on_disk = tmp_path / "answers.jsonl", Model(), []
 
-    def ask(batch: Sequence[Example]) -> list[str]:
+    def ask(batch: Sequence[Example]) -> list[Written]:
         on_disk.append(len(partial(path).read_text().splitlines()))
         return model(batch)
 

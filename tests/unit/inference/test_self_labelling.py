@@ -14,6 +14,7 @@ from eartune.models.architecture import Architecture
 from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.models.rows import RowMaker
 from eartune.run_folder import StageFolder
+from eartune.tasks.prediction import Written
 from eartune.tasks.slu import SluTask
 from tiny_models import tiny
 
@@ -47,8 +48,9 @@ def labelled(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Exampl
     """Two recordings to label and those that are kept: what is read is always SET, what is heard by recording."""
     heard = {"u0": SET, "u1": QUERY}
 
-    def ask(model: Any, examples: list[Example], *_: Any) -> list[str]:
-        return [SET if example.transcript is not None else heard[example.utterance.id] for example in examples]
+    def ask(model: Any, examples: list[Example], *_: Any) -> list[Written]:
+        read = [SET if example.transcript is not None else heard[example.utterance.id] for example in examples]
+        return [Written(text) for text in read]
 
     monkeypatch.setattr(self_labelling, "ask", ask)
     examples = [Example(e.utterance, e.recording, transcript="wake me") for e in as_speech(KNOWN)]

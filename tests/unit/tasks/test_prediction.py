@@ -1,6 +1,7 @@
 """Predictions are read as they were written; predictions of others need an id and labels."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,25 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         Prediction("u2", None, "Köln", ParseStatus.NOT_JSON, None),
         Prediction("u3", "u3.flac", "", ParseStatus.UNKNOWN_LABEL, frame("order")),
         Prediction("u4", "u4.flac", "{}", ParseStatus.WRONG_SHAPE, None, words="wake me on friday"),
+        Prediction("u5", None, "", ParseStatus.NOT_JSON, None, log_probability=-0.25, margin=0.5),
+        Prediction("u6", None, "", ParseStatus.NOT_JSON, None, log_probability=0.0),
     )
     write_predictions(tmp_path / "predictions.jsonl", written, SluTask())
     assert read_predictions(tmp_path / "predictions.jsonl", SluTask()) == written
+
+
+def test_how_sure_a_model_is_stands_after_the_text_to_six_places() -> None:
+    sure = Prediction("u1", None, "x", ParseStatus.NOT_JSON, None, log_probability=-0.12345678, margin=1e-9)
+    row = sure.to_json(SluTask())
+    assert list(row.items())[2:5] == [("text", "x"), ("log_probability", -0.123457), ("margin", 0.0)]
+    certain = Prediction("u1", None, "x", ParseStatus.NOT_JSON, None, log_probability=-1e-9).to_json(SluTask())
+    assert str(certain["log_probability"]) == "0.0" and "margin" not in certain
+
+
+def test_confidence_is_the_mean_probability_of_a_token() -> None:
+    said = Prediction("u1", None, "x", ParseStatus.NOT_JSON, None, log_probability=math.log(0.5))
+    assert said.confidence == pytest.approx(0.5)
+    assert Prediction("u1", None, "x", ParseStatus.NOT_JSON, None).confidence is None
 
 
 @pytest.mark.parametrize(
@@ -33,9 +50,10 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         ({"file": "u1.wav", "intent": "order"}, Prediction("u1.wav", "u1.wav", "", ParseStatus.OK, frame("order"))),
         ({"id": "u1"}, Prediction("u1", None, "", ParseStatus.NOT_JSON, None)),
         ({"id": "u1", "status": "TRUNCATED"}, Prediction("u1", None, "", ParseStatus.TRUNCATED, None)),
+        ({"id": "u1", "margin": "wide"}, Prediction("u1", None, "", ParseStatus.NOT_JSON, None)),
         ({"id": "u1", "words": [{"word": "stop", "end": 0.5}]}, Prediction("u1", None, "", ParseStatus.NOT_JSON, None)),
     ],
-    ids=["id", "file", "no labels", "status", "words with times"],
+    ids=["id", "file", "no labels", "status", "no number", "words with times"],
 )
 def test_predictions_of_other_systems_are_read(tmp_path: Path, row: dict[str, Any], read: Prediction) -> None:
     assert read_rows(tmp_path, row) == (read,)

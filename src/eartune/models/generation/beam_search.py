@@ -15,6 +15,24 @@ Answer = tuple[int, ...]
 NO_BEAM = -1e9  # the score of a place in the beam that is still empty, as transformers has it
 
 
+class Found(NamedTuple):
+    """What a search found for one row, and how sure the model is of it.
+
+    A token's probability is that among the tokens which the rules permit in its place, so that one which a grammar
+    forces is certain: its log probability is 0, whether the model was asked about it or not.
+    """
+
+    answer: Answer
+    """The ids of the answer's tokens."""
+    log_probability: float
+    """The mean log probability of the answer's tokens, its end included, in nats."""
+    margin: float | None = None
+    """By how much the score of the answer is above that of the second beam, in nats per token, from 0.
+
+    The score is that by which beams are compared: the mean log probability among all tokens. None without a second.
+    """
+
+
 class Scorer(Protocol):
     """A model that has read the prompts of some rows and scores what may come next."""
 
@@ -63,24 +81,29 @@ class Unconstrained:
         return ()
 
 
-def search(scorer: Scorer, scores: Tensor, beams: int, rules: Rules) -> list[Answer]:
+def search(scorer: Scorer, scores: Tensor, beams: int, rules: Rules) -> list[Found]:
     """Return one answer for each row, without its end; `scores` (rows, vocabulary) are those of the first token."""
     found = greedy(scorer, scores, rules) if beams == 1 else beam_search(scorer, scores, beams, rules)
-    return [answer[:-1] if answer[-1] == rules.end else answer for answer in found]
+    return [one._replace(answer=one.answer[:-1]) if one.answer[-1] == rules.end else one for one in found]
 
 
-def greedy(scorer: Scorer, scores: Tensor, rules: Rules) -> list[Answer]:
+def greedy(scorer: Scorer, scores: Tensor, rules: Rules) -> list[Found]:
     """Write the most probable token at each step, then the tokens that the rules force, without asking the model."""
     answers: list[Answer] = [()] * len(scores)
+    log_probabilities = [0.0] * len(scores)
     open_rows = list(range(len(scores)))
     while True:
-        chosen = rules.mask([answers[row] for row in open_rows], scores).argmax(dim=-1).tolist()
+        allowed = rules.mask([answers[row] for row in open_rows], scores)
+        best = allowed.argmax(dim=-1, keepdim=True)
+        log_probability = allowed.gather(1, best)[:, 0] - allowed.logsumexp(dim=-1)
+        chosen = best[:, 0].tolist()
         written = [(token, *rules.forced((*answers[row], token))) for row, token in zip(open_rows, chosen, strict=True)]
-        for row, tokens in zip(open_rows, written, strict=True):
+        for row, tokens, nats in zip(open_rows, written, log_probability.tolist(), strict=True):
             answers[row] += tokens
+            log_probabilities[row] += nats
         going_on = [i for i, row in enumerate(open_rows) if _is_open(answers[row], rules)]
         if not going_on:
-            return answers
+            return [Found(a, nats / len(a)) for a, nats in zip(answers, log_probabilities, strict=True)]
         if len(going_on) < len(open_rows):
             scorer.select(going_on)
         open_rows = [open_rows[i] for i in going_on]
@@ -92,11 +115,19 @@ def _is_open(answer: Answer, rules: Rules) -> bool:
 
 
 class Beam(NamedTuple):
-    """An unfinished or finished answer, its log probability in nats, and the row of the scorer that it continues."""
+    """An unfinished or finished answer, and the row of the scorer that it continues."""
 
     score: float
+    """The log probability of the answer, in nats, among all tokens."""
     answer: Answer
     row: int
+    log_probability: float
+    """The same among the tokens that the rules permit."""
+
+    @property
+    def mean_score(self) -> float:
+        """The score a token, by which answers of different lengths are compared."""
+        return self.score / len(self.answer)
 
 
 @dataclass
@@ -105,8 +136,8 @@ class Hypotheses:
 
     running: list[Beam]
     """Unfinished answers, best first."""
-    finished: list[tuple[float, Answer]]
-    """Finished answers with their mean log probability a token, best first."""
+    finished: list[Beam]
+    """Finished answers, best first."""
 
     def step(self, candidates: Sequence[Beam], rules: Rules) -> bool:
         """Take the 2 n best continuations of n beams, best first; return whether a better answer may still be found.
@@ -115,20 +146,26 @@ class Hypotheses:
         once the mean of the best unfinished one is not above the worst of n finished ones.
         """
         width = len(self.running)
-        newly = [beam for beam in candidates[:width] if not _is_open(beam.answer, rules)]
-        self.finished += [(beam.score / len(beam.answer), beam.answer) for beam in newly]
-        self.finished = sorted(self.finished, key=lambda found: -found[0])[:width]
+        self.finished += [beam for beam in candidates[:width] if not _is_open(beam.answer, rules)]
+        self.finished = sorted(self.finished, key=lambda beam: -beam.mean_score)[:width]
         self.running = [beam for beam in candidates if _is_open(beam.answer, rules)][:width]
         if not self.running:
             return False
-        worst = self.finished[-1][0] if len(self.finished) == width else NO_BEAM
-        return self.running[0].score / len(self.running[0].answer) > worst
+        worst = self.finished[-1].mean_score if len(self.finished) == width else NO_BEAM
+        return self.running[0].mean_score > worst
+
+    def best(self) -> Found:
+        """Return the best finished answer; a second that was only an empty place in the beam is none."""
+        first, *others = self.finished
+        second = others[0].mean_score if others and others[0].score > NO_BEAM / 2 else None
+        margin = None if second is None else first.mean_score - second
+        return Found(first.answer, first.log_probability / len(first.answer), margin)
 
 
-def beam_search(scorer: Scorer, scores: Tensor, beams: int, rules: Rules) -> list[Answer]:
+def beam_search(scorer: Scorer, scores: Tensor, beams: int, rules: Rules) -> list[Found]:
     """Return for each row the answer with the highest mean log probability a token that this many beams find."""
-    empty = [Beam(NO_BEAM, (), 0)] * (beams - 1)
-    searches = [Hypotheses([Beam(0.0, (), 0), *empty], []) for _ in range(len(scores))]
+    empty = [Beam(NO_BEAM, (), 0, NO_BEAM)] * (beams - 1)
+    searches = [Hypotheses([Beam(0.0, (), 0, 0.0), *empty], []) for _ in range(len(scores))]
     open_ones = searches
     scorer.select([row for row in range(len(scores)) for _ in range(beams)])
     scores = scores.repeat_interleave(beams, dim=0)
@@ -136,7 +173,7 @@ def beam_search(scorer: Scorer, scores: Tensor, beams: int, rules: Rules) -> lis
         continued = zip(open_ones, _continuations(open_ones, beams, scores, rules), strict=True)
         open_ones = [found for found, candidates in continued if found.step(candidates, rules)]
         if not open_ones:
-            return [found.finished[0][1] for found in searches]
+            return [found.best() for found in searches]
         running = [beam for found in open_ones for beam in found.running]
         scorer.select([beam.row for beam in running])
         scores = scorer.extend([beam.answer[-1:] for beam in running])
@@ -151,7 +188,9 @@ def _continuations(open_ones: Sequence[Hypotheses], beams: int, scores: Tensor, 
     before = torch.tensor([beam.score for beam in running], device=scores.device)
     allowed = rules.mask([beam.answer for beam in running], scores)
     best, tokens = allowed.topk(min(2 * beams, scores.shape[1]))
-    totals = (best - scores.logsumexp(dim=-1, keepdim=True) + before[:, None]).view(len(open_ones), -1)
+    of_all, of_allowed = scores.logsumexp(dim=-1), allowed.logsumexp(dim=-1)
+    forbidden = (of_all - of_allowed).tolist()  # in nats, what a token gains as others are not permitted
+    totals = (best - of_all[:, None] + before[:, None]).view(len(open_ones), -1)
     tokens, width = tokens.view(len(open_ones), -1), best.shape[1]
     totals, where = totals.topk(2 * beams)
     chosen = tokens.gather(1, where)
@@ -160,6 +199,11 @@ def _continuations(open_ones: Sequence[Hypotheses], beams: int, scores: Tensor, 
     ):
         rows = [first + place // width for place in found[1]]
         yield [
-            Beam(total, (*running[row].answer, token), row)
+            _continued(running[row], total, token, row, forbidden[row])
             for total, row, token in zip(found[0], rows, found[2], strict=True)
         ]
+
+
+def _continued(beam: Beam, score: float, token: int, row: int, forbidden: float) -> Beam:
+    log_probability = beam.log_probability + score - beam.score + forbidden
+    return Beam(score, (*beam.answer, token), row, log_probability)

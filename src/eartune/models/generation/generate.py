@@ -16,11 +16,17 @@ from eartune.models.generation.json_constraint import Constraint
 from eartune.models.generation.kv_cache import CachedDecoder
 from eartune.models.packed_attention import has_sliding_windows
 from eartune.settings import Decoding
+from eartune.tasks.prediction import Written
 from eartune.tasks.task import Grammar
 
 
-@torch.no_grad()
 def generate(model: AudioLLM, batch: Batch, decoding: Decoding, grammar: Grammar | None = None) -> list[str]:
+    """Return the text that `write` writes for each row of a batch."""
+    return [written.text for written in write(model, batch, decoding, grammar)]
+
+
+@torch.no_grad()
+def write(model: AudioLLM, batch: Batch, decoding: Decoding, grammar: Grammar | None = None) -> list[Written]:
     """Return one answer for each row of a batch without answers; it is on the model's device.
 
     Each clip is encoded and each prompt computed once, however many beams. With a grammar, and if the settings ask for
@@ -29,8 +35,9 @@ def generate(model: AudioLLM, batch: Batch, decoding: Decoding, grammar: Grammar
     decoder, states = prefill(model, batch)
     scores = model.head(states[:, -1]).float()
     with packed_weights():
-        answers = search(StepScores(model, decoder), scores, decoding.beams, rules_of(model, decoding, grammar))
-    return [text.strip() for text in model.tokenizer.batch_decode(answers, skip_special_tokens=True)]
+        found = search(StepScores(model, decoder), scores, decoding.beams, rules_of(model, decoding, grammar))
+    texts = model.tokenizer.batch_decode([one.answer for one in found], skip_special_tokens=True)
+    return [Written(text.strip(), one.log_probability, one.margin) for text, one in zip(texts, found, strict=True)]
 
 
 def prefill(model: AudioLLM, batch: Batch) -> tuple[CachedDecoder, Tensor]:

@@ -1,5 +1,6 @@
 """Searches find what transformers' own find, let go of rows that have ended, and ask no model what is forced."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,12 +10,14 @@ from torch import Tensor, nn
 from transformers import GenerationMixin, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutput
 
+from eartune.data.frame import SemanticFrame
 from eartune.models.batch import Row
 from eartune.models.chat_format import render
 from eartune.models.families.qwen2_audio import Qwen2Audio
-from eartune.models.generation.beam_search import Answer, Unconstrained, search
-from eartune.models.generation.generate import generate
+from eartune.models.generation.beam_search import Answer, Found, Unconstrained, greedy, search
+from eartune.models.generation.generate import StepScores, constraint_of, generate, prefill, write
 from eartune.settings import Decoding
+from eartune.tasks.slu import Schema, grammar
 from stock import never_share_prefixes, stock_tokens, texts
 from tiny_models import tiny
 
@@ -41,21 +44,32 @@ class Bigrams:
         return self.scores[list(rows)]
 
 
-def mean_log_probability(scorer: Bigrams, first: int, answer: Answer) -> float:
+def mean_log_probability(scorer: Bigrams, first: int, answer: Answer, permitted: bool = False) -> float:
+    """Of the tokens of an answer, among all tokens or among those that may be written."""
+    scores = scorer.scores.clone()
+    if permitted:
+        scores[:, NEVER] = -torch.inf
     steps = zip((first, *answer), answer, strict=False)
-    return sum(float(scorer.scores[a].log_softmax(0)[b]) for a, b in steps) / len(answer)
+    return sum(float(scores[a].log_softmax(0)[b]) for a, b in steps) / len(answer)
+
+
+def texts_of(found: Sequence[Found]) -> list[Answer]:
+    return [one.answer for one in found]
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_as_many_beams_as_there_are_answers_find_the_best_of_all(seed: int) -> None:
     scorer = Bigrams(seed)
-    (found,) = search(scorer, scorer.first([3]), N_TOKENS**3, Unconstrained(END, 3, NEVER))
+    ((answer, log_probability, margin),) = search(scorer, scorer.first([3]), N_TOKENS**3, Unconstrained(END, 3, NEVER))
     any_token = [token for token in range(N_TOKENS) if token != NEVER]
     inner = [token for token in any_token if token != END]
     whole: list[Answer] = [(END,), *((a, END) for a in inner)]
     whole += [(a, b, c) for a in inner for b in inner for c in any_token]
-    best = max(whole, key=lambda answer: mean_log_probability(scorer, 3, answer))
-    assert found == (best[:-1] if best[-1] == END else best)
+    best, second = sorted(whole, key=lambda answer: -mean_log_probability(scorer, 3, answer))[:2]
+    assert answer == (best[:-1] if best[-1] == END else best)
+    ahead = mean_log_probability(scorer, 3, best) - mean_log_probability(scorer, 3, second)
+    assert margin == pytest.approx(ahead, abs=1e-5)
+    assert log_probability == pytest.approx(mean_log_probability(scorer, 3, best, permitted=True), abs=1e-5)
 
 
 def test_rows_that_have_ended_are_let_go() -> None:
@@ -63,10 +77,10 @@ def test_rows_that_have_ended_are_let_go() -> None:
     scorer.scores = torch.zeros(N_TOKENS, N_TOKENS)
     for token, after in ((2, END), (3, 2), (4, 3)):
         scorer.scores[token, after] = 1
-    assert search(scorer, scorer.first([2, 3, 4]), 1, Unconstrained(END, 9, NEVER)) == [(), (2,), (3, 2)]
+    assert texts_of(search(scorer, scorer.first([2, 3, 4]), 1, Unconstrained(END, 9, NEVER))) == [(), (2,), (3, 2)]
     assert scorer.asked == [2, 1]
     scorer.asked.clear()
-    assert search(scorer, scorer.first([2, 3, 4]), 2, Unconstrained(END, 9, NEVER)) == [(), (2,), (3, 2)]
+    assert texts_of(search(scorer, scorer.first([2, 3, 4]), 2, Unconstrained(END, 9, NEVER))) == [(), (2,), (3, 2)]
     assert scorer.asked[0] == 6 and scorer.asked[-1] < 6
 
 
@@ -111,7 +125,7 @@ def test_random_tables_get_the_answers_of_transformers_own_beam_search(beams: in
     certainty = torch.randn(n_tables, limit, N_TOKENS, 1, generator=draw).exp()
     tables = torch.randn(n_tables, limit, N_TOKENS, N_TOKENS, generator=draw) * certainty
     first = 3
-    ours = search(ManyBigrams(tables), tables[:, 0, first], beams, Unconstrained(END, limit, NEVER))
+    ours = texts_of(search(ManyBigrams(tables), tables[:, 0, first], beams, Unconstrained(END, limit, NEVER)))
     prompts = torch.stack([torch.arange(n_tables), torch.full((n_tables,), first)], dim=1)
     written = StockBigrams(tables).generate(
         prompts,
@@ -140,8 +154,62 @@ def test_a_model_reads_what_is_forced_in_one_go_and_is_not_asked_about_it() -> N
     scorer = Bigrams(0)
     scorer.scores = torch.zeros(N_TOKENS, N_TOKENS)
     scorer.scores[5, 2] = scorer.scores[2, 5] = scorer.scores[4, END] = 1
-    assert search(scorer, scorer.first([5]), 1, Spelled(END, 9, NEVER)) == [(2, 3, 4)]
-    assert scorer.read == [(2, 3, 4)]
+    (found,) = search(scorer, scorer.first([5]), 1, Spelled(END, 9, NEVER))
+    assert found.answer == (2, 3, 4) and scorer.read == [(2, 3, 4)]
+    one_of_five = 1 - math.log(math.e + 4)  # a score of 1 and four of 0; the sixth token may not be written
+    assert found.log_probability == pytest.approx((one_of_five + 0 + 0 + one_of_five) / 4)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_greedy_answer_has_the_mean_log_probability_of_its_tokens_and_of_its_end(seed: int) -> None:
+    scorer = Bigrams(seed)
+    for found, first in zip(search(scorer, scorer.first([2, 3]), 1, Unconstrained(END, 4, NEVER)), (2, 3), strict=True):
+        whole = found.answer if len(found.answer) == 4 else (*found.answer, END)
+        assert found.log_probability == pytest.approx(mean_log_probability(scorer, first, whole, permitted=True))
+        assert found.margin is None
+
+
+class OneAnswer(Unconstrained):
+    """The only answer is 4."""
+
+    def mask(self, answers: Sequence[Answer], scores: Tensor) -> Tensor:
+        permitted = torch.full_like(scores, -torch.inf)
+        for row, answer in enumerate(answers):
+            permitted[row, END if answer else 4] = scores[row, END if answer else 4]
+        return permitted
+
+
+@pytest.mark.parametrize("beams", [1, 2, 3])
+def test_the_only_answer_is_certain_and_has_no_second(beams: int) -> None:
+    scorer = Bigrams(0)
+    (found,) = search(scorer, scorer.first([5]), beams, OneAnswer(END, 9, NEVER))
+    assert found.answer == (4,) and found.log_probability == pytest.approx(0, abs=1e-6) and found.margin is None
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_a_row_is_as_sure_alone_as_among_others(beams: int) -> None:
+    model = tiny(Qwen2Audio)
+    rows = [Row(render(model.chat, "What?", "some words " * n), None, None) for n in (1, 4, 9)]
+    decoding = Decoding(beams=beams, max_new_tokens=8)
+    for together, row in zip(write(model, model.collate(rows), decoding), rows, strict=True):
+        (alone,) = write(model, model.collate([row]), decoding)
+        assert together.text == alone.text
+        assert together.log_probability == pytest.approx(alone.log_probability, abs=1e-5)
+        assert together.margin == pytest.approx(alone.margin, abs=1e-5) if beams > 1 else alone.margin is None
+
+
+def test_tokens_that_are_skipped_count_as_those_that_the_model_is_asked_about() -> None:
+    """The grammar leaves no choice about most of an answer, so that either way they are certain."""
+    model, schema = tiny(Qwen2Audio), Schema.of([SemanticFrame.of("alarm", "set"), SemanticFrame.of("music", "play")])
+    end = model.tokenizer.convert_tokens_to_ids(model.chat.answer_end)
+    constraint = constraint_of(grammar(schema), model.tokenizer, model.model.config.get_text_config().vocab_size, end)
+    found = []
+    for skips in (True, False):
+        decoder, states = prefill(model, model.collate([Row(render(model.chat, "What?", "words"), None, None)]))
+        scorer = StepScores(model, decoder)
+        found += greedy(scorer, model.head(states[:, -1]).float(), constraint.rules(80, skip_forced=skips))
+    assert found[0].answer == found[1].answer and found[0].log_probability < -0.001
+    assert found[0].log_probability == pytest.approx(found[1].log_probability, abs=1e-4)
 
 
 def test_answers_of_many_lengths_are_those_of_transformers() -> None:
