@@ -12,6 +12,7 @@ from markupsafe import Markup
 from eartune.evaluation.metrics import DEFINITIONS
 from eartune.files import write_text
 from eartune.report.answers import RunAnswers
+from eartune.report.confidence import ConfidenceSection, confidence_section
 from eartune.report.confusions import Confusions, find_confusions
 from eartune.report.curve import draw
 from eartune.report.diagnosis import Evidence, diagnose
@@ -66,6 +67,7 @@ class Page:
     errors: ErrorSection | None
     labels: Table | None
     confusions: Confusions | None
+    confidence: ConfidenceSection | None
     training: tuple[StageCurve, ...]
     results: tuple[RunResult, ...]
     definitions: tuple[tuple[str, str], ...]
@@ -87,6 +89,7 @@ class Page:
             ("failed", "Failed models", self.failed),
             ("errors", "Errors", self.errors),
             ("labels", "Labels", self.labels),
+            ("confidence", "Confidence", self.confidence),
             ("training", "Training", self.training),
             ("answers", "Answers", self.finished),
             ("listening", "Do the models listen?", self.listening),
@@ -176,6 +179,7 @@ def build_page(
         errors=error_section(answers, rows, side_by_side, place or answers.folder.path) if answers else None,
         labels=label_table(answers, side_by_side) if answers else None,
         confusions=find_confusions(answers, side_by_side[-1]) if answers and side_by_side else None,
+        confidence=confidence_section(answers, side_by_side[-1]) if answers and side_by_side else None,
         training=training_curves(answers.folder, [one for row in rows for one in row.finished]) if answers else (),
         results=tuple(result for row in rows for result in row.cells),
         definitions=tuple((metric, known[metric]) for metric in metrics if metric in known),
@@ -199,6 +203,7 @@ def markdown(page: Page) -> str:
         "hindsight": page.enough.hindsight or EMPTY,
         "differences": page.differences or EMPTY,
         "labels": page.labels or EMPTY,
+        "confidence": page.confidence.table if page.confidence else EMPTY,
         "answers": _statuses_table(page.finished),
         "listening": Table(
             ("model", "listens", "finding"),
