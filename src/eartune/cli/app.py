@@ -39,6 +39,10 @@ VERBS = {  # module and function of each verb, and its line in `eartune --help`,
         "report.report",
         "Write report.md and report.html from the results in a run's folder and print the table.",
     ),
+    "select": (
+        "select.select",
+        "Choose the sentences to record next, and write a script and a page that records them in a browser.",
+    ),
     "predict": (
         "predict.predict",
         "Decode recordings (wav, flac, ogg, mp3; any rate and channels) with a model that `run` made.",
