@@ -10,6 +10,7 @@ from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from select import select
 from typing import Any
 
 PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -38,6 +39,7 @@ class Tab:
 
     def _receive(self) -> dict[str, Any]:
         while b"\0" not in self._unread:
+            assert select([self._read], [], [], SECONDS)[0], "Chromium does not answer"
             more = os.read(self._read, 1 << 16)
             assert more, "Chromium has ended"
             self._unread += more

@@ -1,5 +1,6 @@
 """The page of a script in a real browser, whose microphone hears a tone: what it saves is what `prepare` reads."""
 
+import json
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -18,7 +19,7 @@ from eartune.data.recording_script import page_of, write_script
 from eartune.data.utterance import read_manifest
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no Chromium is installed")
-SENTENCES = ("a small latte", "wake me on friday", "stop")
+SENTENCES = ('say "latte", please', "wake me on friday", "stop")
 QUIET = "!busy && chunks === null"
 
 
@@ -101,8 +102,9 @@ def wait_for(tab: Tab, file: Path) -> None:
     raise AssertionError(f"{file} was not written")
 
 
-def test_recordings_are_written_into_a_folder_and_found_there_again(browser: Tab, address: str) -> None:
+def test_recordings_are_written_into_a_folder_and_found_there_again(browser: Tab, address: str, script: Path) -> None:
     browser.open(address)
+    put_table(browser, script.read_text(encoding="utf-8"))
     choose_a_folder(browser)
     record(browser)
     assert shown(browser, "file") == "recorded as r001.wav"
@@ -126,10 +128,26 @@ def test_recordings_are_written_into_a_folder_and_found_there_again(browser: Tab
     assert after > before and browser.run("Promise.resolve(done.size)") == 2
 
 
+def test_a_folder_of_another_script_is_refused(browser: Tab, address: str) -> None:
+    """Its recordings have the same names."""
+    browser.open(address)
+    put_table(browser, "audio,text,intent\nr001.wav,another sentence,i0\n")
+    browser.run("window.showDirectoryPicker = () => navigator.storage.getDirectory(); choose()")
+    assert "does not hold the script.csv of this page" in shown(browser, "status")
+    assert browser.run("folder === null")
+
+
 def choose_a_folder(tab: Tab) -> None:
     """Choose the page's private folder, as nobody is there to choose one of the disk."""
     tab.run("window.showDirectoryPicker = () => navigator.storage.getDirectory(); choose()")
     tab.wait("folder !== null && element('where').textContent.includes('are written')")
+
+
+def put_table(tab: Tab, table: str) -> None:
+    """Write script.csv into the page's private folder."""
+    to = "navigator.storage.getDirectory().then((f) => f.getFileHandle('script.csv', { create: true }))"
+    written = f"write({json.dumps(table)}).then(() => file.close())"
+    tab.run(f"{to}.then((f) => f.createWritable()).then((file) => file.{written})")
 
 
 def test_a_page_that_is_opened_again_goes_on_where_it_was_left(browser: Tab, script: Path) -> None:

@@ -153,7 +153,7 @@ def choose_with_model(
         Choice(choice.place, Reason.DISAGREEMENT) for choice, is_so in zip(next_ones, differs, strict=True) if is_so
     ]
     typical = [choice for choice, is_so in zip(next_ones, differs, strict=True) if not is_so]
-    return [*first, *[*unheard[:n_unheard], *typical, *unheard[n_unheard:]][:n_unheard]]
+    return [*first, *[*unheard, *typical][:n_unheard]]
 
 
 def text_only_model(run: Path) -> Path:
