@@ -20,7 +20,7 @@ from eartune.cli.options import DataRoot, RunsRoot
 from eartune.data.corpora import Source
 from eartune.data.recording_choice import Choice, Reason, choose, units_of
 from eartune.data.recording_index import RecordingIndex
-from eartune.data.recording_script import page_of, write_script
+from eartune.data.recording_script import check_name, page_of, write_script
 from eartune.data.tts.pico import PicoVoice
 from eartune.data.tts.synthesis import estimated_seconds, synthesize
 from eartune.data.tts.voices import SpeakingVoice
@@ -78,6 +78,7 @@ def select(
 
     Example: eartune select orders.yaml --n 50 --to recordings/script.csv
     """
+    check_name(to)  # before a model is asked, which takes minutes
     console = terminal()
     asked = read_asked(source, data, runs)
     pool = asked.pool

@@ -25,14 +25,19 @@ def page_of(script: Path) -> Path:
     return script.with_suffix(".html")
 
 
+def check_name(script: Path) -> None:
+    """Raise InputError if a path cannot be that of a script, which is a table."""
+    if script.suffix.lower() != ".csv":
+        raise InputError(f"{script}: the script is a table; name a file that ends in .csv")
+
+
 def write_script(script: Path, rows: Sequence[Mapping[str, str]]) -> None:
     """Write the table and the page beside it: a row for each sentence, whose values are text, `text` among them.
 
     Recordings are called r001.wav and so on, in the order of the rows. Raises InputError if another script is there, as
     recordings may exist that bear its numbers, and if the path does not end in .csv.
     """
-    if script.suffix.lower() != ".csv":
-        raise InputError(f"{script}: the script is a table; name a file that ends in .csv")
+    check_name(script)
     digits = max(3, len(str(len(rows))))
     named = [{AUDIO: f"r{number:0{digits}}.wav", **row} for number, row in enumerate(rows, start=1)]
     table = _table(named)

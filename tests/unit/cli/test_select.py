@@ -66,6 +66,11 @@ def test_more_sentences_than_there_are_are_refused() -> None:
         run("alarms.yaml --data . --n 12 --to script.csv")
 
 
+def test_a_name_that_no_script_can_have_is_refused_before_anything_is_read() -> None:
+    with pytest.raises(InputError, match=r"script.html: the script is a table"):
+        run("no-such.yaml --n 5 --to script.html")
+
+
 def test_recordings_by_a_synthetic_voice_do_not_count(folder: Path) -> None:
     experiment_file(folder / "alarms.yaml", data__speech=[VOICE])
     assert "12 sentences without a recording." in run("alarms.yaml --data . --n 5 --to script.csv")
