@@ -32,6 +32,7 @@ COPIED = (
     "experiments",
     "pocket",
     "docs",
+    "results",
     "pyproject.toml",
     "README.md",
     "CONTRIBUTING.md",
@@ -58,6 +59,8 @@ IN_TRAINING = f"{PROCESSES_IN_TRAINING}::test_several_processes_train_as_one"
 CUT_AND_TAKEN_UP = (
     f"{PROCESSES_IN_TRAINING}::test_a_stage_cut_on_some_processes_and_taken_up_on_others_ends_as_if_never_cut"
 )
+CHOICE, CHOICE_TESTS = "src/eartune/data/recording_choice.py", "tests/unit/data/test_recording_choice.py"
+SCRIPT, SCRIPT_TESTS = "src/eartune/data/recording_script.py", "tests/unit/data/test_recording_script.py"
 KILLED, THROUGH_WORDS = "tests/flow/test_kill_and_resume.py", "tests/flow/test_through_words.py"
 DISK, DISK_TESTS = "src/eartune/training/disk_estimate.py", "tests/unit/training/test_disk_estimate.py"
 CLASSIFICATION, CLASSIFICATION_TESTS = (
@@ -1029,6 +1032,91 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "if stage.augment is not None:",
         "if False:",
         "tests/unit/experiments/test_keys.py",
+    ),
+    # --- what to record
+    (
+        "select: values take the whole choice",
+        CHOICE,
+        "if unit[0] is Reason.VALUE and n_chosen >= number // 2:",
+        "if False:",
+        CHOICE_TESTS,
+    ),
+    (
+        "select: frequent sentences count once",
+        CHOICE,
+        "[sentence.count for sentence in sentences], dtype",
+        "[1 for sentence in sentences], dtype",
+        CHOICE_TESTS,
+    ),
+    (
+        "select: what is represented counts again",
+        CHOICE,
+        "np.maximum(self._represented, self._similarity[found], out=self._represented)",
+        "pass",
+        CHOICE_TESTS,
+    ),
+    (
+        "select: the first sentence is taken for the best",
+        CHOICE,
+        "            if gain > best:\n",
+        "            if found is None:\n",
+        CHOICE_TESTS,
+    ),
+    (
+        "select: the sample loses rare labels",
+        CHOICE,
+        "            taken.append(place)\n",
+        "            pass\n",
+        CHOICE_TESTS,
+    ),
+    (
+        "select: rare words weigh as much as frequent ones",
+        "src/eartune/data/sentence_vectors.py",
+        "np.log1p(counts) * rarity",
+        "np.log1p(counts)",
+        "tests/unit/data/test_sentence_vectors.py",
+    ),
+    (
+        "select: a sentence ends the page's data",
+        SCRIPT,
+        r'.replace("<", "\\u003c")',
+        "",
+        SCRIPT_TESTS,
+    ),
+    (
+        "select: a script with recordings is replaced",
+        SCRIPT,
+        "if script.exists() and script.read_bytes() != ",
+        "if False and script.read_bytes() != ",
+        SCRIPT_TESTS,
+    ),
+    (
+        "select: what has the id of a recording is chosen",
+        "src/eartune/experiments/recording_pool.py",
+        " and u.id not in ids_spoken",
+        "",
+        "tests/unit/experiments/test_recording_pool.py",
+    ),
+    (
+        "select: a synthetic voice counts as a recording",
+        "src/eartune/cli/select.py",
+        " if not voices_of(corpus)]",
+        "]",
+        "tests/unit/cli/test_select.py",
+    ),
+    (
+        "select: what the model hears comes first",
+        "src/eartune/cli/select.py",
+        "[*unheard, *typical]",
+        "[*typical, *unheard]",
+        "tests/unit/cli/test_select.py",
+    ),
+    (
+        "select: text is compared with text",
+        "src/eartune/inference/disagreement.py",
+        "answers[len(pool) :], strict=True)]",
+        "answers[: len(pool)], strict=True)]",
+        "tests/unit/inference/test_disagreement.py",
     ),
     # --- several GPUs
     (

@@ -43,6 +43,10 @@ VERBS = {  # module and function of each verb, and its line in `eartune --help`,
         "enough.enough",
         "Forecast what more recordings bring, with 95 % intervals, and how many a target needs.",
     ),
+    "select": (
+        "select.select",
+        "Choose the sentences to record next, and write a script and a page that records them in a browser.",
+    ),
     "predict": (
         "predict.predict",
         "Decode recordings (wav, flac, ogg, mp3; any rate and channels) with a model that `run` made.",

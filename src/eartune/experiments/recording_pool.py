@@ -1,0 +1,66 @@
+"""The sentences that may be recorded: those of the text pool, each once, of which the speech has no recording."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from eartune.data.example import as_text
+from eartune.data.frame import SemanticFrame
+from eartune.data.normalization import normalize_spoken_text
+from eartune.data.recording_choice import Sentence
+from eartune.data.utterance import Utterance
+from eartune.tasks.task import Task
+
+
+@dataclass(frozen=True)
+class RecordingPool:
+    """Utterances with different words, and what a choice of them goes by."""
+
+    utterances: tuple[Utterance, ...]
+    """The first utterance with each wording."""
+    sentences: tuple[Sentence, ...]
+    """The same, as sentences."""
+    n_recorded: int
+    """How many wordings of the text are left out because they are recorded."""
+    n_without_words: int
+    """How many utterances of the speech have no words, so that nobody knows which sentence they are."""
+
+
+def recording_pool(text: Iterable[Utterance], speech: Iterable[Utterance], task: Task) -> RecordingPool:
+    """Return what may be recorded; raises InputError for an utterance of the text without words or a right answer.
+
+    Wordings that differ in capitals and punctuation alone are one. An utterance counts as recorded if one of the same
+    words, or the same id, has a recording.
+    """
+    first: dict[str, Utterance] = {}
+    counts: Counter[str] = Counter()
+    for example in as_text(tuple(text)):
+        words = normalize_spoken_text(str(example.utterance.text))
+        first.setdefault(words, example.utterance)
+        counts[words] += 1
+    spoken = [utterance for utterance in speech if utterance.recordings]
+    words_spoken = {normalize_spoken_text(u.text) for u in spoken if u.text is not None}
+    ids_spoken = {utterance.id for utterance in spoken}
+    open_ones = {w: u for w, u in first.items() if w not in words_spoken and u.id not in ids_spoken}
+    return RecordingPool(
+        tuple(open_ones.values()),
+        tuple(_sentence(utterance, counts[words], task) for words, utterance in open_ones.items()),
+        len(first) - len(open_ones),
+        sum(utterance.text is None for utterance in spoken),
+    )
+
+
+def script_row(utterance: Utterance, task: Task) -> dict[str, str]:
+    """Return the columns of an utterance in a script, under the names that `eartune prepare` reads."""
+    row = {"id": utterance.id, "text": " ".join(str(utterance.text).split()), "language": utterance.language}
+    answer = task.answer_fields(task.reference(utterance))
+    return row | {
+        key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for key, value in answer.items()
+    }
+
+
+def _sentence(utterance: Utterance, count: int, task: Task) -> Sentence:
+    answer = task.reference(utterance)
+    entities = answer.entities if isinstance(answer, SemanticFrame) else ()
+    return Sentence(str(utterance.text), count, task.group(utterance), entities)
