@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from eartune.data.example import as_text
-from eartune.data.frame import SemanticFrame
+from eartune.data.frame import Entity
 from eartune.data.normalization import normalize_spoken_text
 from eartune.data.recording_choice import Sentence
 from eartune.data.utterance import Utterance
@@ -61,6 +61,5 @@ def script_row(utterance: Utterance, task: Task) -> dict[str, str]:
 
 
 def _sentence(utterance: Utterance, count: int, task: Task) -> Sentence:
-    answer = task.reference(utterance)
-    entities = answer.entities if isinstance(answer, SemanticFrame) else ()
-    return Sentence(str(utterance.text), count, task.group(utterance), entities)
+    _, *others = task.parts(task.reference(utterance))
+    return Sentence(str(utterance.text), count, task.group(utterance), tuple(Entity(*part) for part in others))

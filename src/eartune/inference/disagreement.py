@@ -21,8 +21,8 @@ def disagreements(trained: TrainedModel, pool: Pool, progress: Progress) -> list
     examples = [*as_text(pool), *(replace(example, asked=trained.asked) for example in as_speech(pool))]
     size, answers = trained.decoding.batch_size, list[Answer | None]()
     for batch in (*_batches(examples[: len(pool)], size), *_batches(examples[len(pool) :], size)):
-        texts = ask(trained.model, batch, rows, trained.decoding)
-        answers += [rows.answers(batch[0].asked).parse(text, trained.labels)[0] for text in texts]
+        written = ask(trained.model, batch, rows, trained.decoding)
+        answers += [rows.answers(batch[0].asked).parse(one.text, trained.labels)[0] for one in written]
         progress(len(answers), len(examples))
     return [words != heard for words, heard in zip(answers[: len(pool)], answers[len(pool) :], strict=True)]
 

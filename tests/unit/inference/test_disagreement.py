@@ -12,6 +12,7 @@ from eartune.inference.trained_model import TrainedModel
 from eartune.models.architecture import Architecture
 from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.settings import Decoding
+from eartune.tasks.prediction import Written
 from eartune.tasks.slu import SluTask
 from tiny_models import tiny
 
@@ -31,11 +32,12 @@ def batches(monkeypatch: pytest.MonkeyPatch) -> list[list[Example]]:
     """The batches that the model is asked, in place of which the answers above are given."""
     seen: list[list[Example]] = []
 
-    def ask(model: Any, batch: list[Example], *_: Any) -> list[str]:
+    def ask(model: Any, batch: list[Example], *_: Any) -> list[Written]:
         seen.append(list(batch))
         answers = [READ_AND_HEARD[int(one.utterance.id[1:])][one.recording is not None] for one in batch]
         return [
-            f"day\n{a}" if one.asked is Asked.WORDS_THEN_FRAME else a for a, one in zip(answers, batch, strict=True)
+            Written(f"day\n{a}" if one.asked is Asked.WORDS_THEN_FRAME else a)
+            for a, one in zip(answers, batch, strict=True)
         ]
 
     monkeypatch.setattr(disagreement, "ask", ask)
