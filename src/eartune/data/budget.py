@@ -27,6 +27,11 @@ class Budget(NamedTuple):
         return f"{number} utterances" if self.unit == "utterances" else f"{number}{self.unit}"
 
     @property
+    def is_everything(self) -> bool:
+        """Whether it is all of the speech, of which there is one selection alone."""
+        return self.unit == "%" and self.amount == 100
+
+    @property
     def slug(self) -> str:
         """The budget as a part of a folder's name, such as 5pct, 2h or 200utt."""
         return f"{self.amount:.12g}{ {'%': 'pct', 'h': 'h', 'utterances': 'utt'}[self.unit] }"

@@ -117,6 +117,7 @@ def unfinished_result(context: RunContext, plan: CellPlan, keys: CellKeys) -> Ru
         scheme_role=cell.scheme.role,
         budget=None if cell.budget is None else str(cell.budget),
         seed=cell.seed,
+        selection_seed=cell.selection_seed,
         status="failed",
         error=None,
         main_metric=experiment.task.main_metric(pools.labels),

@@ -87,8 +87,11 @@ class Grid(Section):
     budgets: tuple[SpeechBudget, ...] = ()
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     """The seeds of training: the order of batches, and the initial weights of LoRA."""
-    selection_seed: int = 0
-    """The seed of the selection of speech, which is the same for every training seed."""
+    selection_seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    """The seeds of the selection of speech; with several, each budget is drawn, and its models are made, so many times.
+
+    They are the same for every training seed, so that models share their text stages. All of the speech is drawn once.
+    """
 
     @model_validator(mode="after")
     def _labels_are_unique(self) -> "Grid":
@@ -159,28 +162,35 @@ class Experiment(Section):
         return self
 
     def cells(self) -> tuple["Cell", ...]:
-        """Return the models of the grid, ordered by seed, then by scheme, then by budget."""
+        """Return the models of the grid, ordered by seed, then by scheme, then by budget, then by selection."""
         cells = []
         for seed in self.grid.seeds:
             for scheme in self.grid.schemes:
+                own = seed if scheme.uses_text else self.grid.seeds[0]
                 for budget in self.grid.budgets if scheme.uses_speech else (None,):
-                    cells.append(Cell(scheme, budget, seed if scheme.uses_text else self.grid.seeds[0]))
+                    cells += [Cell(scheme, budget, own, selection) for selection in self._selections(budget)]
         return tuple(dict.fromkeys(cells))
+
+    def _selections(self, budget: SpeechBudget | None) -> tuple[int, ...]:
+        """The seeds of the selections of a budget: one where there is nothing to select."""
+        return self.grid.selection_seeds[:1] if budget is None or budget.is_everything else self.grid.selection_seeds
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One model of the grid: a scheme, a budget and a training seed."""
+    """One model of the grid: a scheme, a budget, a training seed and a seed of the selection of speech."""
 
     scheme: Scheme
     budget: SpeechBudget | None
     seed: int
+    selection_seed: int = 0
 
     @property
     def name(self) -> str:
-        """The name of the model and of its folder, such as curriculum-5pct-seed0."""
+        """The name of the model and of its folder, such as curriculum-5pct-seed0, or ...-seed0-selection1."""
         budget = [] if self.budget is None else [self.budget.slug]
-        return "-".join([self.scheme.label, *budget, f"seed{self.seed}"])
+        selection = [f"selection{self.selection_seed}"] if self.selection_seed else []
+        return "-".join([self.scheme.label, *budget, f"seed{self.seed}", *selection])
 
     @property
     def description(self) -> str:

@@ -180,7 +180,7 @@ def _plan_cell(experiment: Experiment, pools: Pools, cell: Cell) -> CellPlan:
     if cell.budget is None:
         speech: tuple[Utterance, ...] = ()
     else:
-        speech = cell.budget.select(pools.speech, experiment.grid.selection_seed)
+        speech = cell.budget.select(pools.speech, cell.selection_seed)
     synthetic = pools.synthetic_speech if cell.scheme.uses_synthetic else ()
     unlabelled = (_without(pools.unlabelled, speech),) if cell.scheme.uses_unlabelled else ()
     alignment, asking = _alignment(experiment.alignment, pools), cell.scheme.asking

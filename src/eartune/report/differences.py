@@ -11,6 +11,7 @@ from eartune.evaluation.metrics import Answered, Difference, compare, holm
 from eartune.evaluation.metrics.confidence import between_seeds
 from eartune.evaluation.metrics.power import Z_LEVEL, Z_POWER
 from eartune.report.answers import RunAnswers
+from eartune.report.result import RunResult
 from eartune.report.scheme_result import SchemeResult, baselines
 from eartune.tables import Table
 from eartune.wording import percent
@@ -50,11 +51,11 @@ def compare_schemes(answers: RunAnswers | None, rows: Sequence[SchemeResult], me
         return ()
     found = []
     for first, second in _pairs(rows):
-        seeds = sorted({r.seed for r in first.finished} & {r.seed for r in second.finished})
-        before, after = (_answers_of_seeds(answers, row, seeds) for row in (first, second))
+        pairs = paired_models(first, second)
+        before, after = (_answers_of(answers, [pair[side] for pair in pairs]) for side in (0, 1))
         if before and after:
-            difference = _over_seeds(compare(before, after, answers.metrics)[metric], first, second, seeds, metric)
-            found.append(Comparison(first, second, len(seeds), difference, difference.p))
+            difference = _over_seeds(compare(before, after, answers.metrics)[metric], pairs, metric)
+            found.append(Comparison(first, second, len(pairs), difference, difference.p))
     adjusted = holm([one.difference.p for one in found])
     return tuple(replace(one, adjusted_p=p) for one, p in zip(found, adjusted, strict=True))
 
@@ -94,7 +95,9 @@ def difference_notes(compared: Sequence[Comparison]) -> tuple[str, ...]:
         named = "; ".join(f"{_name(one.second)} minus {_name(one.first)}" for one in small)
         notes.append(f"Significant, but smaller than what is detectable, and so probably overestimated: {named}.")
     if any(one.seeds > 1 for one in compared):
-        notes.append("p pools the answers of all seeds; the interval also includes the variation between seeds.")
+        notes.append(
+            "p pools the answers of all seeds and selections; the interval also includes the variation between these."
+        )
     return tuple(notes)
 
 
@@ -128,19 +131,32 @@ def _each_with_all(
     return pairs
 
 
-def _answers_of_seeds(answers: RunAnswers, row: SchemeResult, seeds: Sequence[int]) -> list[Answered]:
-    """The answers of all these seeds one after another; a sentence is one cluster over all seeds."""
-    by_seed = {result.seed: result for result in row.finished}
-    of_seeds = [answers.answered(by_seed[seed]) for seed in seeds]
-    return [one for answered in of_seeds for one in answered] if all(of_seeds) else []
+def paired_models(first: SchemeResult, second: SchemeResult) -> list[tuple[RunResult, RunResult]]:
+    """Return the models of two rows that are compared: those of one training seed, and of one selection of speech.
+
+    A row without selections, such as text alone, has one model a seed, which is compared with that of each selection.
+    """
+    pairs = []
+    for seed in sorted({result.seed for result in first.finished} & {result.seed for result in second.finished}):
+        one, other = (
+            {result.selection_seed: result for result in row.finished if result.seed == seed} for row in (first, second)
+        )
+        if len(one) == 1 or len(other) == 1:
+            pairs += [(before, after) for before in one.values() for after in other.values()]
+        else:
+            pairs += [(one[draw], other[draw]) for draw in sorted(one.keys() & other.keys())]
+    return pairs
 
 
-def _over_seeds(
-    difference: Difference, first: SchemeResult, second: SchemeResult, seeds: Sequence[int], metric: str
-) -> Difference:
-    """Widen the interval of a difference by the variation between seeds."""
-    before, after = ({r.seed: r.scores[metric].value for r in row.finished} for row in (first, second))
-    spread = between_seeds([after[seed] - before[seed] for seed in seeds])
+def _answers_of(answers: RunAnswers, models: Sequence[RunResult]) -> list[Answered]:
+    """The answers of all these models one after another; a sentence is one cluster over all of them."""
+    of_models = [answers.answered(model) for model in models]
+    return [one for answered in of_models for one in answered] if all(of_models) else []
+
+
+def _over_seeds(difference: Difference, pairs: Sequence[tuple[RunResult, RunResult]], metric: str) -> Difference:
+    """Widen the interval of a difference by the variation between seeds and selections."""
+    spread = between_seeds([after.scores[metric].value - before.scores[metric].value for before, after in pairs])
     value = difference.value
     return replace(
         difference,

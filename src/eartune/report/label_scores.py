@@ -23,8 +23,13 @@ RESAMPLES = 2000
 
 
 def shown_side_by_side(rows: Sequence[SchemeResult], metric: str) -> tuple[RunResult, ...]:
-    """Return a model of text alone, one of a cascade and one of the best row with recordings, the best of all last."""
+    """Return a model of text alone, one of a cascade and one of the best row with recordings, the best of all last.
+
+    Without any of these it is the best row alone, and none if no model has finished.
+    """
     scored = [(score.value, row) for row in rows if (score := row.score(metric)) is not None]
+    if not scored:
+        return ()
     spoken = sorted((pair for pair in scored if pair[1].budget is not None), key=lambda pair: pair[0])
     references = [pair for pair in scored if pair[1].role in ("text reference", "transcript reference")]
     chosen = sorted([*references, *spoken[-1:]], key=lambda pair: pair[0]) or [max(scored, key=lambda pair: pair[0])]

@@ -71,6 +71,8 @@ class RunResult:
     """The scheme's type, where `scheme` is its label; None in results written before it was stored."""
     scheme_role: Role | None = None
     """The role of the scheme in comparisons; None in results written before it was stored."""
+    selection_seed: int = 0
+    """The seed of the selection of speech."""
     languages: dict[str, list[str]] = field(default_factory=dict)
     """The languages of the pools text, speech and test; empty in results written before they were stored."""
 
@@ -116,13 +118,15 @@ def read_results(run_folder: Path) -> tuple[RunResult, ...]:
 
 
 def _unfinished(name: str, others: Sequence[RunResult]) -> RunResult:
-    """A model that has no result yet, whose folder is SCHEME-BUDGET-seedN or SCHEME-seedN."""
-    stem, _, seed = name.rpartition("-seed")
+    """A model that has no result yet, whose folder is SCHEME-BUDGET-seedN or SCHEME-seedN, or one with -selectionN."""
+    stem, _, seeds = name.rpartition("-seed")
+    seed, _, selection = seeds.partition("-selection")
     same = next((other for other in others if other.name.rpartition("-seed")[0] == stem), None)
     return replace(
         same or _of_the_grid(stem, others[0]),
         name=name,
         seed=int(seed) if seed.isdigit() else 0,
+        selection_seed=int(selection) if selection.isdigit() else 0,
         status="unfinished",
         error=None,
         scores={},

@@ -86,17 +86,9 @@ def test_another_seed_chooses_others() -> None:
 def test_the_training_seed_does_not_change_the_choice_and_the_selection_seed_does() -> None:
     speech = pool(20, 2.0)
     pools = Pools(pool(4), speech, as_speech(pool(1, 1.0, prefix="t")), Schema.of(u.frame for u in speech))
-    chosen = {
-        (plan.cell.seed, selection): names(plan.speech)
-        for selection in (0, 1)
-        for plan in plan_cells(
-            experiment(
-                grid={"schemes": [{"type": "direct-mixing"}], "budgets": ["20%"], "seeds": [0, 1, 2]}
-                | {"selection_seed": selection}
-            ),
-            pools,
-        )
-    }
+    grid = {"schemes": [{"type": "direct-mixing"}], "budgets": ["20%"], "seeds": [0, 1, 2], "selection_seeds": [0, 1]}
+    plans = plan_cells(experiment(grid=grid), pools)
+    chosen = {(plan.cell.seed, plan.cell.selection_seed): names(plan.speech) for plan in plans}
     assert chosen[0, 0] == chosen[1, 0] == chosen[2, 0] != chosen[0, 1] == chosen[2, 1]
 
 

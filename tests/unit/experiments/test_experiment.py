@@ -59,6 +59,20 @@ def test_budgets_are_not_needed_where_no_scheme_uses_speech() -> None:
     assert len(experiment(grid__schemes=[{"type": "text-only"}], grid__budgets=None).cells()) == 1
 
 
+def test_each_budget_is_drawn_with_each_selection_seed_and_all_of_the_speech_once() -> None:
+    grid = {
+        "schemes": [{"type": "text-only"}, {"type": "curriculum"}],
+        "budgets": ["5%", "100%"],
+        "selection_seeds": [0, 2],
+    }
+    assert [cell.name for cell in experiment(grid=grid).cells()] == [
+        "text-only-seed0",
+        "curriculum-5pct-seed0",
+        "curriculum-5pct-seed0-selection2",
+        "curriculum-100pct-seed0",
+    ]
+
+
 def test_settings_survive_their_json() -> None:
     """`predict` reads a model's settings back from settings.json."""
     written = experiment(training__lora={"rank": 4}, grid__budgets=["5%", "2h", "200 utterances"])

@@ -41,7 +41,7 @@ def content_of(path: Path) -> str:
 def cell_keys(base: str = "pocket", of: Pools | None = None, **changes: Any) -> dict[str, Any]:
     settings, found = experiment(**changes), of or pools()
     keys = Keys(settings, found, base, content_of)
-    return {plan.cell.name: keys.of(plan) for plan in plan_cells(settings, found)}
+    return {replace(plan.cell, selection_seed=0).name: keys.of(plan) for plan in plan_cells(settings, found)}
 
 
 def keys(base: str = "pocket", of: Pools | None = None, **changes: Any) -> dict[str, tuple[str, ...]]:
@@ -92,7 +92,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "precision": {"architecture__precision": "float32"},
     "instruction": {"architecture__instruction": "before"},
     "entity order": {"task__entity_order": "by-type"},
-    "selection seed": {"grid__selection_seed": 1},
+    "selection seed": {"grid__selection_seeds": (1,)},
     "base weights": {"base": "other"},
     "text": {"of": pools(text=pool(5))},
     "words": {"of": pools(text=[replace(TEXT[0], text="other words"), *TEXT[1:]])},

@@ -10,7 +10,7 @@ from eartune.data.frame import Entity, SemanticFrame
 from eartune.data.utterance import Utterance, write_manifest
 from eartune.evaluation.metrics import Answered, evaluate
 from eartune.report.answers import RunAnswers
-from eartune.report.differences import Comparison, compare_schemes, difference_notes, differences_table
+from eartune.report.differences import Comparison, compare_schemes, difference_notes, differences_table, paired_models
 from eartune.report.page import write_report
 from eartune.report.result import write_result
 from eartune.report.scheme_result import SchemeResult, join_seeds
@@ -73,6 +73,19 @@ def test_each_budget_is_compared_with_direct_mixing_and_each_line_with_text(run_
         (("curriculum", "5%"), ("text-only", None)),
         (("curriculum", "100%"), ("text-only", None)),
     ]
+
+
+def test_selections_are_paired_with_each_other_and_with_text_alone(cell) -> None:
+    draws = {
+        scheme: [replace(cell(scheme, "5%", 0.5, share=0.05), selection_seed=draw) for draw in drawn]
+        for scheme, drawn in (("direct-mixing", (0, 1)), ("curriculum", (1, 2)))
+    }
+    text, mixing, curriculum = join_seeds([cell("text-only", None, 0.5), *draws["direct-mixing"], *draws["curriculum"]])
+    assert [(one.scheme, other.selection_seed) for one, other in paired_models(text, curriculum)] == [
+        ("text-only", 1),
+        ("text-only", 2),
+    ]
+    assert [(one.selection_seed, other.selection_seed) for one, other in paired_models(mixing, curriculum)] == [(1, 1)]
 
 
 def test_schemes_with_names_of_their_own_lose_neither_comparisons_nor_sentences(tmp_path: Path, cell) -> None:
