@@ -352,20 +352,19 @@ def epoch_choice(
 
     if (dev := stage.dev) is None:
         return None
-    task, processes, metrics = context.experiment.task, context.processes, context.experiment.task.metrics
-    labels = context.pools.labels
+    task, labels, processes = context.experiment.task, context.pools.labels, context.processes
     main_metric = task.main_metric(labels)
 
     def measure(epoch: int) -> dict[str, Any]:
         started, earlier = time.monotonic(), folder.dev_seconds
-        show = context.watch(f"{title}: decoding the dev set")
-        answers = folder.dev_answers(epoch)
-        predictions = decode(rows.model, dev.examples, rows, dev.decoding, answers, context.name_of, show, processes)
-        value = evaluate(answered(task, dev.examples, predictions), metrics(labels), resamples=0)[main_metric].value
+        show, names = context.watch(f"{title}: decoding the dev set"), context.name_of
+        path = folder.dev_answers(epoch)
+        predictions = decode(rows.model, dev.examples, rows, dev.decoding, path, names, show, processes)
+        scores = evaluate(answered(task, dev.examples, predictions), task.metrics(labels), resamples=0)
         seconds = time.monotonic() - started
         log.leave_out(seconds)
         processes.of_first(lambda: write_json(folder.dev_decoding, {"seconds": earlier + seconds}))
-        return {"n": len(predictions), "metric": main_metric, "score": value}
+        return {"n": len(predictions), "metric": main_metric, "score": scores[main_metric].value}
 
     def say(sentence: str) -> None:
         context.progress.console.print(f"{title}: {sentence}")
