@@ -501,8 +501,8 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "confidence: forbidden tokens count in beams",
         BEAMS,
-        "beam.log_probability + score - beam.score + forbidden",
-        "beam.log_probability + score - beam.score",
+        "beam.log_probability - beam.score + more",
+        "beam.log_probability - beam.score",
         "tests/unit/models/generation/test_beam_search.py",
     ),
     (
