@@ -67,6 +67,8 @@ CLASSIFICATION, CLASSIFICATION_TESTS = (
     "src/eartune/tasks/classification.py",
     "tests/unit/tasks/test_classification.py",
 )
+CHOICE, CHOICE_TESTS = "src/eartune/training/epoch_choice.py", "tests/unit/training/test_epoch_choice.py"
+CHOSEN, PLAN = "tests/flow/test_choice_of_epochs.py", "src/eartune/experiments/plan.py"
 COUNTS, EVALUATE = (
     "src/eartune/evaluation/metrics/count_table.py",
     "src/eartune/evaluation/metrics/evaluate.py",
@@ -502,8 +504,8 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "confidence: forbidden tokens count in beams",
         BEAMS,
-        "beam.log_probability + score - beam.score + forbidden",
-        "beam.log_probability + score - beam.score",
+        "beam.log_probability - beam.score + more",
+        "beam.log_probability - beam.score",
         "tests/unit/models/generation/test_beam_search.py",
     ),
     (
@@ -512,6 +514,56 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "if others and others[0].score > NO_BEAM / 2 else None",
         "if others else None",
         "tests/unit/models/generation/test_beam_search.py",
+    ),
+    # --- the dev set
+    (
+        "dev: a checkpoint where patience has ended the stage",
+        CHOICE,
+        "control.should_training_stop, control.should_save = True, False",
+        "control.should_training_stop = True",
+        f"{CHOICE_TESTS} {CHOSEN}",
+    ),
+    (
+        "dev: the row of an epoch before its weights",
+        CHOICE,
+        "        if self.best == epoch:\n",
+        "        write_lines(self.path, self.rows)\n        if self.best == epoch:\n",
+        CHOICE_TESTS,
+    ),
+    (
+        "dev: the later of two equal epochs",
+        CHOICE,
+        "return scores.index(max(scores)) + 1 if scores else None",
+        "return len(scores) - scores[::-1].index(max(scores)) if scores else None",
+        CHOICE_TESTS,
+    ),
+    (
+        "dev: the weights of the last epoch stay",
+        MODEL_RUN,
+        "load_weights(model, folder.best_weights)",
+        "pass",
+        f"{CHOSEN}::test_the_weights_that_are_kept_answer_the_dev_set_as_its_best_epoch_did",
+    ),
+    (
+        "dev: in the key of a stage of one epoch",
+        PLAN,
+        "return stage if stage.epochs == 1 else replace(stage, dev=dev)",
+        "return replace(stage, dev=dev)",
+        "tests/unit/experiments/test_keys.py",
+    ),
+    (
+        "dev: not in the key",
+        KEYS,
+        "if stage.dev is not None:",
+        "if False:",
+        "tests/unit/experiments/test_keys.py",
+    ),
+    (
+        "dev: recordings that are tested on",
+        PLAN,
+        "        for real in first:\n            if real in second:",
+        '        for real in first:\n            if real in second and one != "test":',
+        "tests/unit/experiments/test_plan.py",
     ),
     (
         "calibration: equally sure answers told apart by their order",
@@ -938,8 +990,8 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "disk: snapshots take none",
         DISK,
-        "number = stages[-1].average if stages[-1].average > 1 else 0",
-        "number = 0",
+        "last.average * (2 if training.lora else 1) if last.average > 1 else",
+        "0 if last.average > 1 else",
         DISK_TESTS,
     ),
     (
@@ -961,6 +1013,13 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         HEARING,
         "control.should_training_stop = True",
         "pass",
+        HEARING_TESTS,
+    ),
+    (
+        "rehearsal: a checkpoint where hearing has ended the stage",
+        HEARING,
+        "control.should_save = False",
+        "control.should_save = True",
         HEARING_TESTS,
     ),
     (

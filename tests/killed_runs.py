@@ -45,6 +45,7 @@ FRAMES = (
     SemanticFrame.of("light", "off", [Entity("room", "bath")]),
     SemanticFrame.of("music", "play"),
 )
+LABELS = ("on", "off", "play")
 TIMES_AND_MEMORY = {"seconds", "date", "peak_memory_gb", "commit", "user_commit"}
 """Keys of JSON files that differ between two runs of the same settings."""
 TEMPORARY = re.compile(r"/\.([^/]*)\.part-[^/.]*")
@@ -72,9 +73,9 @@ class Kill:
 
 
 def make_data(folder: Path) -> None:
-    """Write a tiny checkpoint and three manifests; the "speech" is noise."""
+    """Write a tiny checkpoint and four manifests; the "speech" is noise."""
     tiny(Qwen2Audio).save(folder / "tiny")
-    for name, count in (("text", 8), ("speech", 4), ("test", 5)):
+    for name, count in (("text", 8), ("speech", 4), ("dev", 4), ("test", 5)):
         rows = []
         for i in range(count):
             recordings: tuple[Recording, ...] = ()
@@ -82,7 +83,7 @@ def make_data(folder: Path) -> None:
                 path = folder / "recordings" / f"{name}{i}.wav"
                 write_audio(path, np.random.default_rng(i).standard_normal(4000 + 700 * i).astype(np.float32) * 0.1)
                 recordings = (Recording(path, (4000 + 700 * i) / 16_000),)
-            rows.append(Utterance(f"{name}{i}", f"request {i}", "en", FRAMES[i % 3], recordings))
+            rows.append(Utterance(f"{name}{i}", f"request {i}", "en", FRAMES[i % 3], recordings, LABELS[i % 3]))
         write_manifest(folder / f"{name}.jsonl", rows)
 
 
@@ -111,6 +112,18 @@ def experiment(data: Path, variant: str = "all weights", schemes: tuple[str, ...
             "decoding": {"beams": 2, "max_new_tokens": 5, "batch_size": 2},
         }
     )
+
+
+def choosing(data: Path, patience: int | None = None, scheme: dict[str, Any] | None = None) -> Experiment:
+    """An experiment with one model whose epoch is chosen: answers are one of three labels, so that some are right."""
+    usual = {"type": "direct-mixing", "epochs": 6, "learning_rate": 5e-3}
+    written = experiment(data).model_dump(mode="json")
+    written["data"]["dev"] = [{"corpus": "manifest", "path": "dev.jsonl"}]
+    written["dev"] = {"patience": patience}
+    written["grid"]["schemes"] = [scheme or usual]
+    written["task"] = {"type": "classification"}
+    written["decoding"] |= {"beams": 1, "constrain": "schema"}
+    return Experiment.model_validate(written)
 
 
 # --- a run in a process of its own -------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ runs/                                RunsFolder
             train.jsonl  checkpoint-N/  snapshots/  weights.safetensors  stage.json
             teacher.jsonl  teacher/  what the model before the stage answers and finds probable, to be learned
             labelled.jsonl  labelled.json  labelling/  its labels of recordings without labels, and what they rest on
+            dev.jsonl  choosing/  the score of each epoch on the dev set, its answers, and the best weights so far
         curriculum-5pct-seed0/       ModelFolder
             fingerprint.json  settings.json  labels.json  selection.json  plan.json
             predictions.part.jsonl  predictions.jsonl  decoding.json  scores.json  result.json
@@ -223,6 +224,35 @@ class StageFolder:
         return self.path / "labelling"
 
     @property
+    def dev(self) -> Path:
+        """The file of each epoch's score on the dev set, one JSON line for each."""
+        return self.path / "dev.jsonl"
+
+    @property
+    def choosing(self) -> Path:
+        """The folder of what the choice of an epoch rests on, which only an unfinished stage needs."""
+        return self.path / "choosing"
+
+    def dev_answers(self, epoch: int) -> Path:
+        """Return the file of the answers to the dev set after an epoch."""
+        return self.choosing / f"epoch-{epoch}.jsonl"
+
+    @property
+    def best_weights(self) -> Path:
+        """The file of the weights of the best epoch so far."""
+        return self.choosing / WEIGHTS
+
+    @property
+    def dev_decoding(self) -> Path:
+        """The file of the seconds of decoding the dev set."""
+        return self.choosing / "decoding.json"
+
+    @property
+    def dev_seconds(self) -> float:
+        """The seconds of decoding the dev set, over all epochs and sessions."""
+        return float(read_json(self.dev_decoding)["seconds"]) if self.dev_decoding.is_file() else 0.0
+
+    @property
     def is_finished(self) -> bool:
         """Whether the stage is trained and its weights can be loaded."""
         return self.note.is_file() and self.weights.is_file()
@@ -232,18 +262,32 @@ class StageFolder:
         """The seconds of training over all sessions."""
         return float(read_json(self.note)["seconds"])
 
+    @property
+    def chosen(self) -> dict[str, Any] | None:
+        """What a finished stage notes of its choice on the dev set; None if nothing was chosen."""
+        found: dict[str, Any] | None = read_json(self.note).get("dev")
+        return found
+
     def begin(self) -> None:
         """Remove what safetensors had half written when the stage was killed; nobody else may be training it."""
         for half_written in self.path.rglob(SAFETENSORS_TEMPORARY):
             remove(half_written)
 
-    def finish(self, seconds: float, components: dict[str, dict[str, int]], stopped: str | None = None) -> None:
+    def finish(
+        self,
+        seconds: float,
+        components: dict[str, dict[str, int]],
+        stopped: str | None = None,
+        chosen: dict[str, Any] | None = None,
+    ) -> None:
         """Mark the stage as finished, after its weights are written, and remove what only its training needs.
 
-        `stopped` is the reason for which the stage ended before its last step, as a sentence.
+        `stopped` is the reason for which the stage ended before its last step, as a sentence, and `chosen` is what was
+        chosen on the dev set.
         """
-        why = {} if stopped is None else {"stopped": stopped}
-        write_json(self.note, {"seconds": seconds, "components": components} | why)
+        notes = {"stopped": stopped, "dev": chosen}
+        known = {name: note for name, note in notes.items() if note is not None}
+        write_json(self.note, {"seconds": seconds, "components": components} | known)
         self.remove_what_training_needs()
 
     def checkpoints(self) -> list["CheckpointFolder"]:
@@ -256,10 +300,11 @@ class StageFolder:
         return CheckpointFolder(self.path / f"checkpoint-{step}")
 
     def remove_what_training_needs(self) -> None:
-        """Remove checkpoints and snapshots, which are large, and what a teacher's or own labels rest on."""
+        """Remove checkpoints and snapshots, which are large, and what a teacher's or own labels or a choice rest on."""
         remove(self.snapshot(0).parent)
         remove(self.teaching)
         remove(self.labelling)
+        remove(self.choosing)
         for checkpoint in self.checkpoints():
             shutil.rmtree(checkpoint.path, ignore_errors=True)  # another process may remove it as well
 

@@ -18,6 +18,7 @@ NEEDS_TORCH = (
         "training.callbacks",
         "training.distillation",
         "training.encoder_cache",
+        "training.epoch_choice",
         "training.hearing_watch",
         "training.micro_batches",
         "training.optimizer",

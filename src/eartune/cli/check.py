@@ -26,6 +26,7 @@ from eartune.run_folder import RunsFolder
 from eartune.training.disk_estimate import DiskEstimate, disk_estimate
 from eartune.training.gpus import Gpu, gpu_named
 from eartune.training.memory_estimate import Footprint
+from eartune.training.schemes import Stage
 from eartune.wording import counted
 
 AUGMENTED = (
@@ -70,6 +71,8 @@ def check(
     size, stages = size_of(settings.architecture), distinct_stages(plans, keys)
     disk = disk_estimate(size, stages, pools.test, settings.architecture, settings.training)
     console.print(disk_sentence(disk, free_disk(runs / settings.name)), highlight=False)
+    if pools.dev:
+        console.print(choice_sentence(pools, [trained[-1] for trained in stages]), highlight=False)
     if any(stage.augment is not None for plan in plans for stage in plan.stages):
         console.print(AUGMENTED)
     if gpus is not None or gpu is not None or price is not None:
@@ -84,7 +87,7 @@ def print_data(console: Console, settings: Experiment, pools: Pools) -> None:
     show_licences(settings, console)
     console.print(
         f"text: {len(pools.text)} utterances   speech: {describe(pools.speech)}   {more_speech(pools)}"
-        f"test: {len(pools.test)} recordings"
+        f"{f'dev: {len(pools.dev)} recordings   ' if pools.dev else ''}test: {len(pools.test)} recordings"
     )
     console.print(
         f"labels: {pools.labels.describe()}   architecture: {settings.architecture.checkpoint}",
@@ -107,6 +110,18 @@ def steps_phrase(plans: Sequence[CellPlan], keys: Keys) -> str:
     steps, shared = shared_steps(plans, keys)
     saved = f"; {shared} of them are skipped, as equal stages are trained once" if shared else ""
     return f"{len(plans)} models with {steps} steps in all{saved}"
+
+
+def choice_sentence(pools: Pools, stages: Sequence[Stage]) -> str:
+    """Return a sentence that says what is decoded of the dev set, and for what."""
+    chosen = [stage for stage in stages if stage.dev is not None]
+    if not chosen:
+        return "dev: no stage has more than one epoch, so that nothing is chosen and nothing decoded"
+    answers = len(pools.dev) * sum(stage.epochs for stage in chosen)
+    return (
+        f"dev: {counted(len(pools.dev), 'recording')} decoded after each epoch of {counted(len(chosen), 'stage')}, "
+        f"{answers:,} answers at most in all; each keeps the weights of its best epoch"
+    )
 
 
 def more_speech(pools: Pools) -> str:

@@ -4,6 +4,7 @@ import os
 import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from typing import Any
 
 from eartune.claims import TakenError
 from eartune.data.utterance import Recording
@@ -18,6 +19,7 @@ from eartune.report import RunResult, write_result
 from eartune.report.result import SHARED
 from eartune.run_folder import ModelFolder, ModelState, StageFolder
 from eartune.tasks.task import Labels
+from eartune.training.schemes import Stage
 
 
 def make_cell(context: RunContext, plan: CellPlan, keys: CellKeys) -> bool:
@@ -91,6 +93,7 @@ def write_plan(
             "warmup_ratio": stage.warmup_ratio,
             "trainable": [str(part) for part in stage.trainable],
             **asdict(figures(stage, experiment)),
+            **chosen_on(stage),
         }
         for stage, stored in zip(plan.stages, stages, strict=True)
     ]
@@ -103,6 +106,14 @@ def write_plan(
         "asked": plan.asking.asked.value,
     }
     write_json(folder.plan, head | {"stages": rows})
+
+
+def chosen_on(stage: Stage) -> dict[str, Any]:
+    """Return on what the epoch of a stage will be chosen, as a part of its plan; empty if nothing is chosen."""
+    if stage.dev is None:
+        return {}
+    dev = stage.dev
+    return {"dev": {"recordings": len(dev.examples), "beams": dev.decoding.beams, "patience": dev.patience}}
 
 
 def unfinished_result(context: RunContext, plan: CellPlan, keys: CellKeys) -> RunResult:

@@ -34,13 +34,15 @@ class Data(Section):
     """Recordings whose labels are not known, or are not read, for the schemes that use them; no budget limits it.
 
     Recordings that a budget has selected from `speech` are left out."""
+    dev: tuple[Corpus, ...] = ()
+    """Recordings on which the epoch of each stage is chosen; see `dev` of the experiment."""
     test: tuple[Corpus, ...] = Field(min_length=1)
 
     @property
     def corpora(self) -> tuple[Corpus, ...]:
         """The corpora of all pools."""
         training = (*self.text, *self.speech, *self.source_speech, *self.alignment, *self.synthetic_speech)
-        return (*training, *self.unlabelled, *self.test)
+        return (*training, *self.unlabelled, *self.dev, *self.test)
 
     @property
     def licences(self) -> dict[str, bool]:
@@ -80,6 +82,20 @@ class Alignment(Section):
     trainable: tuple[Component, ...] = Field(default=(Component.MODALITY_ADAPTER,), min_length=1)
 
 
+class Dev(Section):
+    """The settings of the choice of epochs: after each epoch of a stage, data.dev is decoded and scored.
+
+    The stage keeps the weights of the epoch with the best main metric, and not those of the last.
+    """
+
+    most_recordings: int | None = Field(default=None, ge=1)
+    """The most recordings of data.dev that are decoded, of as many sentences as possible; None: all."""
+    beams: int = Field(default=1, ge=1)
+    """Beam size; the other settings of decoding are those of the test."""
+    patience: int | None = Field(default=None, ge=1)
+    """How many epochs in a row may be no better than the best before a stage ends; None: all are trained."""
+
+
 class Grid(Section):
     """The models to make; a scheme that does not use speech is independent of the budget and runs once per seed."""
 
@@ -114,6 +130,7 @@ class Experiment(Section):
     data: Data
     architecture: Architecture
     alignment: Alignment = Alignment()
+    dev: Dev = Dev()
     grid: Grid
     training: Training = Training()
     decoding: Decoding = Decoding()
@@ -139,6 +156,12 @@ class Experiment(Section):
         for scheme in self.grid.schemes:
             if isinstance(scheme, SelfTraining) and not self.data.unlabelled:
                 raise InputError(f"the scheme {scheme.label!r} needs recordings to label under data.unlabelled")
+        return self
+
+    @model_validator(mode="after")
+    def _a_choice_needs_recordings(self) -> "Experiment":
+        if self.dev != Dev() and not self.data.dev:
+            raise InputError("dev: needs recordings under data.dev on which to choose")
         return self
 
     @model_validator(mode="after")

@@ -17,7 +17,7 @@ from eartune.data.utterance import label_fields
 from eartune.experiments.experiment import Experiment
 from eartune.experiments.plan import CellPlan, Pools, steps_of
 from eartune.models.architecture import POCKET, Architecture
-from eartune.training.schemes import Stage
+from eartune.training.schemes import DevSet, Stage
 
 WITHOUT_EFFECT = {"micro_batch_size", "micro_batch_tokens", "workers", "encoded_gb", "recompute_activations"}
 """The settings of training that change its speed and memory, but not its outcome."""
@@ -33,6 +33,8 @@ class CellKeys:
     """The key of the transcripts of the test by the recogniser, which may be the model after some of its stages."""
     unlabelled_transcripts: str
     """The key of the transcripts of all unlabelled recordings by the model after its alignment stage."""
+    dev_transcripts: str
+    """The key of the transcripts of the dev set by the recogniser of the test."""
     model: str
     """The key of the answers and the scores."""
 
@@ -59,19 +61,23 @@ class Keys:
         self._shown: dict[tuple[int, int, Asked], _Shown] = {}
         asked = [experiment.architecture.model_dump(mode="json"), experiment.task.to_json()]
         self._labels = pools.labels.to_json()
-        names = [name_of(example.recording.path) for example in pools.test if example.recording is not None]
+        names, of_dev = (
+            [name_of(example.recording.path) for example in pool if example.recording is not None]
+            for pool in (pools.test, pools.dev)
+        )
         self._test = digest([asked, self._labels, names, self._examples(pools.test)])
         architecture = experiment.architecture.model_dump(mode="json")
+        self._dev = digest([architecture, of_dev, self._examples(pools.dev)])
         self._unlabelled = digest([architecture, self._examples(as_speech(without_labels(pools.unlabelled)))])
 
     def of(self, plan: CellPlan) -> CellKeys:
         """Return the keys of one cell."""
         stages: list[str] = []
         for stage in plan.stages:
-            stages.append(self._stage(stage, plan.cell.seed, stages[-1] if stages else self.base))
+            stages.append(self._stage(stage, plan, stages[-1] if stages else self.base))
         asking = plan.asking
         recogniser = [self.base, *stages[: plan.transcribes_after], asking.transcribed_by]
-        transcripts = digest([recogniser, self._test])
+        transcripts, of_dev = digest([recogniser, self._test]), digest([recogniser, self._dev])
         of_unlabelled = digest([self.base, *stages[: plan.n_alignment_stages], self._unlabelled])
         decoding = self.experiment.decoding.model_dump(mode="json", exclude={"batch_size", "through"})
         asked: list[Any] = [plan.preface, asking.transcribed_by and [transcripts, asking.normalize_transcripts]]
@@ -80,13 +86,13 @@ class Keys:
         if asking.asked is not Asked.FRAME:
             asked.append(asking.asked.value)
         model = digest([self.base, stages, decoding, self._test, asked])
-        return CellKeys(tuple(stages), transcripts, of_unlabelled, model)
+        return CellKeys(tuple(stages), transcripts, of_unlabelled, of_dev, model)
 
-    def _stage(self, stage: Stage, seed: int, before: str) -> str:
+    def _stage(self, stage: Stage, plan: CellPlan, before: str) -> str:
         training = self.experiment.training.model_dump(mode="json", exclude=WITHOUT_EFFECT)
         content: dict[str, Any] = {
             "before": before,
-            "seed": seed,
+            "seed": plan.cell.seed,
             "architecture": self.experiment.architecture.model_dump(mode="json"),
             "task": self.experiment.task.to_json(),
             "instruction": self.experiment.task.instruction(self.pools.labels),
@@ -106,7 +112,19 @@ class Keys:
             content["average"] = stage.average
         if stage.to_label:  # the labels follow from these recordings and from what the key holds already
             content["to_label"] = self._examples(stage.to_label)
+        if stage.dev is not None:
+            content["dev"] = self._choice(stage, stage.dev, plan)
         return digest(content)
+
+    def _choice(self, stage: Stage, dev: DevSet, plan: CellPlan) -> list[Any]:
+        """What decides which epoch is the best: the answers to the dev set, their metric, and how long is waited."""
+        task, asking, labels = self.experiment.task, plan.asking, self.pools.labels
+        decoding = dev.decoding.model_dump(mode="json", exclude={"batch_size", "through"})
+        may_write = self._labels if dev.decoding.constrain == "schema" else None
+        read = asking.transcribed_by and [asking.transcribed_by, asking.normalize_transcripts]
+        may_end = dev.patience is not None and dev.patience + 1 < stage.epochs
+        asked = [self._examples(dev.examples), decoding, may_write, plan.preface, read]
+        return [*asked, task.main_metric(labels), dev.patience if may_end else None]
 
     def _examples(self, examples: Iterable[Example]) -> str:
         """A digest of the content of the examples, in their order."""

@@ -59,17 +59,22 @@ class Measured:
         )
 
     def stage(self, stage: Stage) -> float:
-        """Return the seconds of a stage."""
+        """Return the seconds of a stage, with those of answers to the dev set after each epoch."""
         found = figures(stage, self.experiment)
         kind = Kind(frozenset(map(str, stage.trainable)), found.speech_examples > 0)
         rows = found.text_examples + found.speech_examples
-        return work_of(found.epochs, rows, 3600 * found.speech_hours) * self._seconds_a_token(kind) / self.gpus
+        learning = work_of(found.epochs, rows, 3600 * found.speech_hours) * self._seconds_a_token(kind)
+        choosing = 0.0 if stage.dev is None else found.epochs * self._answers(len(stage.dev.examples))
+        return (learning + choosing) / self.gpus
 
     def decoding(self, plan: CellPlan) -> float:
         """Return the seconds of loading and checking a model and of its answers to the test."""
-        a_token, answer = self._seconds_a_token(None), self.seconds_an_answer
-        answers = len(self.pools.test) * (TOKENS_OF_AN_ANSWER * a_token if answer is None else answer)
-        return TOKENS_TO_LOAD * a_token + answers / self.gpus
+        return TOKENS_TO_LOAD * self._seconds_a_token(None) + self._answers(len(self.pools.test)) / self.gpus
+
+    def _answers(self, n: int) -> float:
+        """The seconds of so many answers, whatever the number of beams."""
+        answer = self.seconds_an_answer
+        return n * (TOKENS_OF_AN_ANSWER * self._seconds_a_token(None) if answer is None else answer)
 
     def _seconds_a_token(self, kind: Kind | None) -> float:
         alike = [stage for stage in self.stages if stage.kind == kind] or self.stages

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.table import Table
 
@@ -31,6 +31,7 @@ from eartune.report.result import ListeningRecord, RunResult
 from eartune.run_folder import RunFolder, StageFolder
 from eartune.settings import Component, Decoding
 from eartune.tasks.prediction import Prediction
+from eartune.tasks.task import Task
 from eartune.training.schemes import SELF, Stage
 from eartune.training.tracking import Tracking
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from eartune.models.rows import Augmented, RowMaker
     from eartune.training.callbacks import TrainingLog
     from eartune.training.encoder_cache import Clips, EncoderCache
+    from eartune.training.epoch_choice import EpochChoice
     from eartune.training.hearing_watch import HearingWatch
 
 
@@ -110,14 +112,16 @@ def make_model(context: RunContext, plan: CellPlan, keys: CellKeys, result: RunR
     folder = context.folder.model(name)
     test = examples_to_decode(context, plan, keys)
     plan = with_transcripts_to_label(context, plan, keys)
+    plan = with_transcripts_of_dev(context, plan, keys)
     model = train_model(context, plan, keys, len(plan.stages))
     encoded = context.encoder_cache().test_clips(model, test, context.watch(f"{name}: encoding the test"))
     rows = context.rows(model, plan.preface, encoded)
     predictions = decode_test(context, plan, model, test, rows)
-    seconds = {
-        "train": sum(folder.seconds for folder in stage_folders(context.folder, plan, keys)),
-        "decode": folder.decode_seconds,
-    }
+    stages = stage_folders(context.folder, plan, keys)
+    chosen = choices(plan, stages)
+    seconds = {"train": sum(stage.seconds for stage in stages), "decode": folder.decode_seconds}
+    if chosen:
+        seconds["dev"] = sum(stage.chosen["seconds"] for stage in stages if stage.chosen)
     scores = score(context, predictions)
     in_json = {metric: value.to_json() for metric, value in scores.items()}
     context.processes.of_first(lambda: write_json(folder.scores, in_json))
@@ -130,8 +134,17 @@ def make_model(context: RunContext, plan: CellPlan, keys: CellKeys, result: RunR
         seconds={work: round(value, 1) for work, value in seconds.items()},
         made_with=result.made_with
         | {"peak_memory_gb": round(peak_memory_gb(), 2)}
+        | chosen
         | ({"processes": context.processes.size} if context.processes.size > 1 else {}),
     )
+
+
+def choices(plan: CellPlan, stages: Sequence[StageFolder]) -> dict[str, Any]:
+    """Return the part of a result that says which epoch of which stage was chosen on the dev set; empty without any."""
+    found = {stage.name: folder.chosen for stage, folder in zip(plan.stages, stages, strict=True)}
+    epochs = {name: f"{chosen['epoch']} of {chosen['epochs']}" for name, chosen in found.items() if chosen}
+    recordings = [len(stage.dev.examples) for stage in plan.stages if stage.dev]
+    return {"dev": {"recordings": recordings[0], "epoch": epochs}} if epochs else {}
 
 
 def examples_to_decode(context: RunContext, plan: CellPlan, keys: CellKeys) -> tuple[Example, ...]:
@@ -165,6 +178,18 @@ def with_transcripts_to_label(context: RunContext, plan: CellPlan, keys: CellKey
             for stage in plan.stages
         ),
     )
+
+
+def with_transcripts_of_dev(context: RunContext, plan: CellPlan, keys: CellKeys) -> CellPlan:
+    """Return the plan with transcripts of the dev set, if its answers are to be read from these in a stage to come."""
+    by, folders = plan.asking.transcribed_by, stage_folders(context.folder, plan, keys)
+    finished = are_finished(context, folders)
+    if by is None or not any(stage.dev and not done for stage, done in zip(plan.stages, finished, strict=True)):
+        return plan
+    transcription = Transcription(keys.dev_transcripts, by, plan.transcribes_after, plan.asking.normalize_transcripts)
+    read = with_transcripts(context, plan, keys, context.pools.dev, transcription)
+    stages = [replace(stage, dev=replace(stage.dev, examples=read)) if stage.dev else stage for stage in plan.stages]
+    return replace(plan, stages=tuple(stages))
 
 
 class Transcription(NamedTuple):
@@ -275,7 +300,8 @@ def train_one_stage(
         stage.average, lambda step: processes.of_first(lambda: save_weights(model, folder.snapshot(step)))
     )
     hearing = hearing_watch(context, stage, rows, log, title)
-    callbacks = [snapshots, *([hearing] if hearing else [])]
+    choice = epoch_choice(context, stage, context.rows(model, plan.preface, encoded), folder, log, title)
+    callbacks = [snapshots, *([hearing] if hearing else []), *([choice] if choice else [])]
     tracked = context.tracking.stage(plan.cell.name, stage.name) if context.tracking and processes.is_first else None
     with nullcontext() if tracked is None else tracked.opened():
         seconds = train_stage(
@@ -285,9 +311,12 @@ def train_one_stage(
         processes.of_first(lambda: write_average(folder.snapshots, folder.weights))
         load_weights(model, folder.weights)
     else:
+        if choice and choice.best:
+            load_weights(model, folder.best_weights)
         processes.of_first(lambda: save_weights(model, folder.weights))
     trained = {str(part): {"parameters": a, "trained": b} for part, (a, b) in model.components.counts().items()}
-    processes.of_first(lambda: folder.finish(seconds, trained, hearing.stopped if hearing else None))
+    stopped = next((one.stopped for one in (hearing, choice) if one and one.stopped), None)
+    processes.of_first(lambda: folder.finish(seconds, trained, stopped, note_of(choice, folder)))
 
 
 def hearing_watch(
@@ -308,6 +337,50 @@ def hearing_watch(
         return context.processes.of_first(lambda: word_error_rate(held_out, model_as_recogniser(rows)))
 
     return HearingWatch(log, measure, stage.rehearsal.stop_at, say)
+
+
+def epoch_choice(
+    context: RunContext, stage: Stage, rows: "RowMaker", folder: StageFolder, log: "TrainingLog", title: str
+) -> "EpochChoice | None":
+    """Return what chooses the epoch of a stage on the dev set; None if nothing is to be chosen.
+
+    `rows` show recordings as they are. The time that answers take is not counted as training.
+    """
+    from eartune.inference.decode import decode
+    from eartune.training.epoch_choice import EpochChoice
+    from eartune.training.trainer import save_weights
+
+    if (dev := stage.dev) is None:
+        return None
+    task, labels, processes = context.experiment.task, context.pools.labels, context.processes
+    main_metric = task.main_metric(labels)
+
+    def measure(epoch: int) -> dict[str, Any]:
+        started, earlier = time.monotonic(), folder.dev_seconds
+        show, names = context.watch(f"{title}: decoding the dev set"), context.name_of
+        path = folder.dev_answers(epoch)
+        predictions = decode(rows.model, dev.examples, rows, dev.decoding, path, names, show, processes)
+        scores = evaluate(answered(task, dev.examples, predictions), task.metrics(labels), resamples=0)
+        seconds = time.monotonic() - started
+        log.leave_out(seconds)
+        processes.of_first(lambda: write_json(folder.dev_decoding, {"seconds": earlier + seconds}))
+        return {"n": len(predictions), "metric": main_metric, "score": scores[main_metric].value}
+
+    def say(sentence: str) -> None:
+        context.progress.console.print(f"{title}: {sentence}")
+
+    def save() -> None:
+        processes.of_first(lambda: save_weights(rows.model, folder.best_weights))
+
+    return EpochChoice(folder.dev, stage.epochs, measure, save, say, dev.patience, processes)
+
+
+def note_of(choice: "EpochChoice | None", folder: StageFolder) -> dict[str, Any] | None:
+    """Return what the note of a stage says of its choice; None if nothing was chosen."""
+    if choice is None or choice.best is None:
+        return None
+    row = choice.rows[choice.best - 1]
+    return {"epochs": choice.epochs, "tried": len(choice.rows), **row, "seconds": folder.dev_seconds}
 
 
 def taught(
@@ -371,11 +444,15 @@ def decode_test(
 def score(context: RunContext, predictions: Sequence[Prediction]) -> dict[str, Score]:
     """Return all metrics of the task: an answer that cannot be parsed is wrong, and sentences are the clusters."""
     task, pools = context.experiment.task, context.pools
-    answered = [
+    return evaluate(answered(task, pools.test, predictions), task.metrics(pools.labels))
+
+
+def answered(task: Task, examples: Sequence[Example], predictions: Sequence[Prediction]) -> list[Answered]:
+    """Return right answers with the predicted ones; sentences are the clusters."""
+    return [
         Answered(task.reference(example.utterance), prediction.answer, example.utterance.id)
-        for example, prediction in zip(pools.test, predictions, strict=True)
+        for example, prediction in zip(examples, predictions, strict=True)
     ]
-    return evaluate(answered, task.metrics(pools.labels))
 
 
 def check_listening(
@@ -414,7 +491,8 @@ def train_units(stage: Stage) -> float:
     """Return the estimated work for a stage in tokens."""
     spoken = [example.recording for example in stage.most_examples if example.modality is Modality.SPEECH]
     seconds = sum(recording.seconds for recording in spoken if recording is not None)
-    return work_of(stage.epochs, len(stage.most_examples), seconds)
+    answers = 0 if stage.dev is None else stage.epochs * len(stage.dev.examples)
+    return work_of(stage.epochs, len(stage.most_examples), seconds) + TOKENS_OF_AN_ANSWER * answers
 
 
 def decode_units(pools: Pools) -> float:

@@ -5,11 +5,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from itertools import chain, cycle, islice
+from itertools import chain, combinations, cycle, islice, zip_longest
 from pathlib import Path
 
 from eartune.data.corpora import Corpus, Source
-from eartune.data.example import Example, Modality, as_speech, as_text, as_words, without_labels
+from eartune.data.example import Asked, Example, Modality, as_speech, as_text, as_words, without_labels
 from eartune.data.overlap import shared_sentences
 from eartune.data.utterance import Utterance
 from eartune.errors import InputError
@@ -18,7 +18,7 @@ from eartune.models.size_from_config import size_of
 from eartune.settings import Component, Through
 from eartune.tasks.task import Labels, Task
 from eartune.training.memory_estimate import Footprint, footprint
-from eartune.training.schemes import SELF, Asking, Stage
+from eartune.training.schemes import SELF, Asking, DevSet, Stage
 
 ALIGN = "align"
 TOKENS_TO_LOAD, TOKENS_OF_AN_ANSWER = 9000, 180
@@ -43,6 +43,8 @@ class Pools:
     """Transcribed speech for the alignment stage."""
     unlabelled: tuple[Utterance, ...] = ()
     """Recordings without labels for training; labels that are known all the same only count what a model got right."""
+    dev: tuple[Example, ...] = ()
+    """The recordings on which epochs are chosen."""
 
     @cached_property
     def shared_sentences(self) -> int:
@@ -94,23 +96,25 @@ class StageFigures:
 
 
 def read_pools(experiment: Experiment, source: Source) -> Pools:
-    """Load all data; raises InputError for undeclared labels, and for a test recording that is also in training."""
+    """Load all data; raises InputError for undeclared labels, and for a recording in two of training, dev and test."""
     data = experiment.data
-    text, speech, source_speech, synthetic, alignment, test = (
+    text, speech, source_speech, synthetic, alignment, dev, test = (
         _read(corpora, source)
-        for corpora in (data.text, data.speech, data.source_speech, data.synthetic_speech, data.alignment, data.test)
+        for corpora in (
+            *(data.text, data.speech, data.source_speech, data.synthetic_speech, data.alignment),
+            *(data.dev, data.test),
+        )
     )
     speech = tuple(utterance for utterance in speech if utterance.recordings)  # a budget counts recordings
     unlabelled = _read(data.unlabelled, replace(source, labelled=False))
-    everything = (*text, *speech, *source_speech, *synthetic, *test)
+    everything = (*text, *speech, *source_speech, *synthetic, *dev, *test)
     experiment.task.check(everything)
     training_speech = (*speech, *source_speech, *synthetic, *alignment, *unlabelled)
-    trained_on = {_real(recording.path) for utterance in training_speech for recording in utterance.recordings}
-    for example in (examples := as_speech(test)):
-        if example.recording is not None and _real(example.recording.path) in trained_on:
-            raise InputError(f"{example.recording.path}: is in the test and in the training speech")
-    if not examples:
+    _check_that_none_is_shared({"test": test, "dev set": dev, "training speech": training_speech})
+    if not (examples := as_speech(test)):
         raise InputError(f"{experiment.name}: the test has no recordings; add some, or voices that speak its text")
+    if data.dev and not any(utterance.recordings for utterance in dev):
+        raise InputError("data.dev has no recordings; is their folder where the corpus expects it?")
     return Pools(
         text,
         speech,
@@ -120,7 +124,30 @@ def read_pools(experiment: Experiment, source: Source) -> Pools:
         synthetic,
         alignment,
         tuple(utterance for utterance in unlabelled if utterance.recordings),
+        limited(dev, experiment.dev.most_recordings),
     )
+
+
+def limited(pool: Sequence[Utterance], most: int | None) -> tuple[Example, ...]:
+    """Return the recordings of a pool, or so many of them: of as many utterances as possible, by hashed id."""
+    everything = as_speech(pool)
+    if most is None or len(everything) <= most:
+        return everything
+    ranked = sorted(pool, key=lambda utterance: hashlib.sha256(utterance.id.encode()).hexdigest())
+    turns = zip_longest(*(as_speech([utterance]) for utterance in ranked))
+    return tuple(islice((example for turn in turns for example in turn if example is not None), most))
+
+
+def _check_that_none_is_shared(pools: dict[str, Sequence[Utterance]]) -> None:
+    """Raise InputError for a recording that is in two of the pools."""
+    paths = {
+        name: {_real(recording.path): recording.path for utterance in pool for recording in utterance.recordings}
+        for name, pool in pools.items()
+    }
+    for (one, first), (other, second) in combinations(paths.items(), 2):
+        for real in first:
+            if real in second:
+                raise InputError(f"{first[real]}: is in the {one} and in the {other}")
 
 
 def plan_cells(experiment: Experiment, pools: Pools) -> tuple[CellPlan, ...]:
@@ -185,15 +212,30 @@ def _plan_cell(experiment: Experiment, pools: Pools, cell: Cell) -> CellPlan:
     unlabelled = (_without(pools.unlabelled, speech),) if cell.scheme.uses_unlabelled else ()
     alignment, asking = _alignment(experiment.alignment, pools), cell.scheme.asking
     own = cell.scheme.stages(pools.text, (*pools.source_speech, *speech), synthetic, *unlabelled)
-    stages = (*alignment, *(_rehearsed(cell.scheme.label, stage, pools) for stage in own))
-    _check_stages(cell.scheme.label, stages, experiment)
     preface = _preface(cell.scheme.label, asking, pools, experiment)
-    n_untuned = len(alignment)
-    if experiment.decoding.through == "nothing" or not own or asking.transcribed_by is not None:
-        return CellPlan(cell, speech, stages, asking, preface, "nothing", n_untuned)
-    asking = replace(asking, transcribed_by=SELF, normalize_transcripts=True)
-    transcribes_after = len(stages) if experiment.training.lora is None else n_untuned
-    return CellPlan(cell, speech, stages, asking, preface, "words", transcribes_after)
+    through: Through = "nothing"
+    if experiment.decoding.through == "words" and own and asking.transcribed_by is None:
+        through, asking = "words", replace(asking, transcribed_by=SELF, normalize_transcripts=True)
+    dev = _dev(experiment, pools, asking, through)
+    stages = (*alignment, *(_chosen(_rehearsed(cell.scheme.label, stage, pools), dev) for stage in own))
+    transcribes_after = len(alignment) if through == "nothing" or experiment.training.lora else len(stages)
+    plan = CellPlan(cell, speech, stages, asking, preface, through, transcribes_after)
+    _check_stages(plan, experiment)
+    return plan
+
+
+def _dev(experiment: Experiment, pools: Pools, asking: Asking, through: Through) -> DevSet | None:
+    """The recordings on which epochs are chosen, put to the model as the test is; None without any."""
+    if not pools.dev:
+        return None
+    asked = asking.asked if asking.transcribed_by is None else Asked.FRAME
+    decoding = experiment.decoding.model_copy(update={"beams": experiment.dev.beams, "through": through})
+    return DevSet(tuple(replace(example, asked=asked) for example in pools.dev), decoding, experiment.dev.patience)
+
+
+def _chosen(stage: Stage, dev: DevSet | None) -> Stage:
+    """The stage with the recordings on which its epoch is chosen; of one epoch there is nothing to choose."""
+    return stage if stage.epochs == 1 else replace(stage, dev=dev)
 
 
 def _without(unlabelled: Sequence[Utterance], speech: Sequence[Utterance]) -> tuple[Utterance, ...]:
@@ -223,9 +265,11 @@ def _rehearsed(scheme: str, stage: Stage, pools: Pools) -> Stage:
     return replace(stage, examples=stage.examples + added, rehearsal=replace(stage.rehearsal, held_out=held_out))
 
 
-def _check_stages(scheme: str, stages: Sequence[Stage], experiment: Experiment) -> None:
+def _check_stages(plan: CellPlan, experiment: Experiment) -> None:
     """Raise InputError for a stage that these settings of training cannot make."""
-    lora = experiment.training.lora
+    scheme, stages, lora = plan.cell.scheme.label, plan.stages, experiment.training.lora
+    if any(stage.dev for stage in stages):
+        _check_choice(plan, experiment)
     if stages and stages[0].share_of_update != 1:
         raise InputError(f"{scheme}: its first stage has no stage before it of which it could keep a share")
     if lora is None:
@@ -243,6 +287,22 @@ def _check_stages(scheme: str, stages: Sequence[Stage], experiment: Experiment) 
                 f"{scheme}: an update of LoRA can be scaled only after the first stage that trains it; "
                 "leave text_scale out, or language-model out of alignment.trainable"
             )
+
+
+def _check_choice(plan: CellPlan, experiment: Experiment) -> None:
+    """Raise InputError if epochs cannot be chosen on the dev set."""
+    scheme = plan.cell.scheme.label
+    for stage in plan.stages:
+        if stage.dev and stage.average > 1:
+            raise InputError(
+                f"{scheme}: the weights of the stage {stage.name!r} cannot both be averaged and be those of the best "
+                "epoch; leave average or data.dev out, or train the stage for one epoch"
+            )
+    if plan.through == "words" and experiment.training.lora is None:
+        raise InputError(
+            f"{scheme}: without LoRA a model transcribes with its tuned weights, so that data.dev cannot be read "
+            "within a stage; add training.lora, or leave decoding.through or data.dev out"
+        )
 
 
 def _preface(scheme: str, asking: Asking, pools: Pools, experiment: Experiment) -> str:

@@ -252,7 +252,8 @@ def examine_recordings(plans: Sequence[CellPlan], pools: Pools, index: Recording
     budgeted = chain.from_iterable(plan.speech for plan in plans)
     used = [*budgeted, *pools.source_speech, *pools.synthetic_speech, *pools.alignment, *pools.unlabelled]
     trained = (recording.path for utterance in used for recording in utterance.recordings)
-    tested = (example.recording.path for example in pools.test if example.recording is not None)
+    decoded = (*pools.dev, *pools.test)
+    tested = (example.recording.path for example in decoded if example.recording is not None)
     with RunProgress(console, 1) as progress:
         index.examine(
             chain(trained, tested),

@@ -81,7 +81,10 @@ class Forecast:
         )
 
     def stage(self, stage: Stage) -> float:
-        """Return the seconds of a stage: those of its products, or of the host where it takes longer, and of AdamW."""
+        """Return the seconds of a stage: those of its products, or of the host where it takes longer, and of AdamW.
+
+        Those of answers to the dev set after each epoch are added.
+        """
         size, training, shown = self._size, self.experiment.training, self._tokens(stage.most_examples)
         steps = steps_of(stage, training.batch_size)
         products = training_flop(size, stage, training, shown) / self._flop_per_second
@@ -91,7 +94,14 @@ class Forecast:
         host = micro_batches * size.layers * LAUNCHES_A_LAYER * SECONDS_A_LAUNCH
         trained = sum(trained_parameters(size, part, training.lora) for part in stage.trainable)
         stepped = trained * (ADAMW_BYTES if training.optimizer == "adamw" else ADAMW_8BIT_BYTES)
-        return (max(products, host) + steps * stepped / self._bytes_per_second) / self.gpus
+        learning = max(products, host) + steps * stepped / self._bytes_per_second
+        return (learning + self._choosing(stage)) / self.gpus
+
+    def _choosing(self, stage: Stage) -> float:
+        """The seconds of answers to the dev set after each epoch."""
+        if stage.dev is None:
+            return 0.0
+        return stage.epochs * self._seconds_of_answers(stage.dev.examples, stage.dev.decoding.beams)
 
     def decoding(self, plan: CellPlan) -> float:
         """Return the seconds of a model's start and of its answers, with transcripts if it reads these.
@@ -104,10 +114,11 @@ class Forecast:
     def _answers(self, asked: Asked) -> float:
         """The seconds of answers to the test in batches, each as long as its longest; prompts are read once."""
         if asked not in self._answered:
-            self._answered[asked] = self._seconds_of_answers([replace(row, asked=asked) for row in self._test])
+            test, beams = [replace(row, asked=asked) for row in self._test], self.experiment.decoding.beams
+            self._answered[asked] = self._seconds_of_answers(test, beams)
         return self._answered[asked]
 
-    def _seconds_of_answers(self, examples: Sequence[Example]) -> float:
+    def _seconds_of_answers(self, examples: Sequence[Example], beams: int) -> float:
         size, decoding, shown = self._size, self.experiment.decoding, self._tokens(examples)
         prompts = 2 * (multiplied(size) * shown.row + size.parameters[Component.AUDIO_ENCODER] * shown.positions)
         starts = range(0, len(examples), decoding.batch_size)
@@ -116,7 +127,7 @@ class Forecast:
         head = size.vocabulary * size.width
         width = NF4_BYTES if self.experiment.architecture.precision == "nf4" else 2
         read = (multiplied(size) * width + head * 2) / self._bytes_per_second
-        products = 2 * (multiplied(size) + head) * decoding.batch_size * decoding.beams / self._flop_per_second
+        products = 2 * (multiplied(size) + head) * decoding.batch_size * beams / self._flop_per_second
         host = size.layers * LAUNCHES_A_TOKEN * SECONDS_A_LAUNCH
         return prompts / self._flop_per_second + tokens * max(read, products, host)
 

@@ -31,6 +31,13 @@ def notes(rows: Sequence[SchemeResult], results: Sequence[RunResult]) -> tuple[s
     ]
     for size in dict.fromkeys(tuple(result.test.items()) for result in results if result.test):
         found.append(f"The test set has {listed([f'{count:,} {name}' for name, count in size])}.")
+    dev = [result.made_with["dev"]["recordings"] for result in results if "dev" in result.made_with]
+    for recordings in dict.fromkeys(dev):
+        share = "" if len(dev) == len(results) else f" of {len(dev)} of {counted(len(results), 'model')}"
+        found.append(
+            f"The epoch{share} was chosen on the dev set of {counted(recordings, 'recording')}; "
+            "the test was decoded once."
+        )
     for voices in dict.fromkeys(spoken_by(result.settings.get("data", {})) for result in results):
         if voices:
             found.append(f"Synthetic speech, spoken by machines and not by people: {voices}.")

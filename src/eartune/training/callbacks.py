@@ -56,6 +56,10 @@ class TrainingLog(TrainerCallback):
         """The seconds of training over all sessions; steps lost by an interruption do not count twice."""
         return self.earlier_seconds + self.clock() - self.started
 
+    def leave_out(self, seconds: float) -> None:
+        """Do not count some of the time that has passed since training began, as something else was done in it."""
+        self.started += seconds
+
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:

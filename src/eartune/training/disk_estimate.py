@@ -24,7 +24,7 @@ class DiskEstimate:
     """Bytes of the weights that all stages keep."""
     checkpoints: float
     """Bytes of two checkpoints of the largest stage, as the old one is deleted once the new one is complete, and of
-    the snapshots that are to be averaged."""
+    the snapshots that are to be averaged, or the weights of the best epoch."""
     encoder_cache: float
     """Bytes that the states of frozen encoders take, never more than training.encoded_gb allows."""
 
@@ -70,14 +70,20 @@ def checkpoint_bytes(size: Size, stages: tuple[Stage, ...], architecture: Archit
 
 
 def snapshot_bytes(size: Size, stages: tuple[Stage, ...], architecture: Architecture, training: Training) -> float:
-    """Return the bytes of the weights that the last stage keeps to average them, which with LoRA stay side by side."""
-    number = stages[-1].average if stages[-1].average > 1 else 0
-    return number * weight_bytes(size, stages, architecture, training) * (2 if training.lora else 1)
+    """Return the bytes of the weights that the last stage keeps to average them, which with LoRA stay side by side.
+
+    A stage whose epoch is chosen keeps those of the best one.
+    """
+    last = stages[-1]
+    number = last.average * (2 if training.lora else 1) if last.average > 1 else int(last.dev is not None)
+    return number * weight_bytes(size, stages, architecture, training)
 
 
 def encoded_once(stage: Stage) -> tuple[Example, ...]:
     """Return the examples whose encoder states may be kept; none if the stage trains its encoder or changes them."""
-    return () if Component.AUDIO_ENCODER in stage.trainable or stage.augment else stage.most_examples
+    if Component.AUDIO_ENCODER in stage.trainable or stage.augment:
+        return ()
+    return stage.most_examples + (stage.dev.examples if stage.dev else ())
 
 
 def cache_bytes(size: Size, examples: Sequence[Example], architecture: Architecture, training: Training) -> float:

@@ -68,7 +68,7 @@ class EncoderCache:
         held_out = () if stage.rehearsal is None else stage.rehearsal.held_out
         # Those to be labelled have a transcript, and are heard all the same.
         heard = [replace(example, transcript=None) for example in (*stage.most_examples, *held_out)]
-        return self.clips(model, heard, progress)
+        return self.clips(model, [*heard, *(stage.dev.examples if stage.dev else ())], progress)
 
     def test_clips(self, model: AudioLLM, examples: Iterable[Example], progress: Progress) -> Clips | None:
         """Return the clips of a test; None if a stage trained what encodes them: no other model can share them."""

@@ -49,6 +49,7 @@ class HearingWatch(TrainerCallback):
         self.rate = self.log.beside_loss["word_error_rate"] = self.measure()
         if self.stop_at is not None and self.rate > self.stop_at:
             control.should_training_stop = True
+            control.should_save = False  # from a checkpoint of this step, a stage that is cut now would go on
             self.stopped = (
                 f"stopped after step {state.global_step} of {state.max_steps}, as the word error rate "
                 f"{self.rate:.1%} is above stop_at_word_error_rate, {self.stop_at:.1%}"

@@ -14,7 +14,7 @@ from pydantic import Field, PlainSerializer, ValidatorFunctionWrapHandler, WrapV
 
 from eartune.data.example import Asked, Example, Pool, as_speech, as_text
 from eartune.errors import InputError
-from eartune.settings import Augmentation, Component, Section
+from eartune.settings import Augmentation, Component, Decoding, Section
 
 EVERYTHING = tuple(Component)
 LANGUAGE_MODEL_ONLY = (Component.LANGUAGE_MODEL,)
@@ -46,6 +46,17 @@ class Rehearsal:
 
 
 @dataclass(frozen=True)
+class DevSet:
+    """The recordings on which the epoch of a stage is chosen, which are neither trained nor tested on."""
+
+    examples: tuple[Example, ...]
+    """The recordings as they are asked about: as the model is asked about the test."""
+    decoding: Decoding
+    patience: int | None = None
+    """How many epochs in a row may be no better than the best before the stage ends; None: all are trained."""
+
+
+@dataclass(frozen=True)
 class Stage:
     """One stage of training: its examples, epochs, learning rate, warm-up and trainable components."""
 
@@ -70,6 +81,8 @@ class Stage:
     """Transcription beside text; the plan adds its recordings to the examples."""
     augment: Augmentation | None = None
     """How recordings are changed at each showing; None shows them as they are."""
+    dev: DevSet | None = None
+    """The recordings on which its epoch is chosen, which the plan adds; None keeps the weights of the last epoch."""
 
     @property
     def most_examples(self) -> tuple[Example, ...]:

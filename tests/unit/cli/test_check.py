@@ -1,6 +1,7 @@
 """What `eartune check` prints about the disk and about the size of the test."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from types import SimpleNamespace as Disk
@@ -8,9 +9,11 @@ from types import SimpleNamespace as Disk
 import pytest
 
 from builders import pool
-from eartune.cli.check import disk_sentence, free_disk, resolution
+from eartune.cli.check import choice_sentence, disk_sentence, free_disk, resolution
 from eartune.data.example import as_speech
+from eartune.settings import Decoding
 from eartune.training.disk_estimate import DiskEstimate
+from eartune.training.schemes import DevSet, Stage
 
 DISK = DiskEstimate(stages=3, weights=31e9, checkpoints=216.5e9, encoder_cache=10e9)
 
@@ -33,6 +36,17 @@ def test_check_says_which_difference_the_test_can_show() -> None:
         "if exactly one of the two answers 13.5% of the utterances correctly."
     )
     assert "whose accuracy differs by at least 3.2 points: a paired test" in resolution(many)  # type: ignore[arg-type]
+
+
+def test_check_says_what_is_decoded_to_choose_epochs() -> None:
+    dev = DevSet(as_speech(pool(1, 1.0, 1.0)), Decoding(beams=1))
+    text = Stage("text", (), 3, 1e-4, 0, (), dev=dev)
+    pools = SimpleNamespace(dev=dev.examples)
+    assert choice_sentence(pools, [text, replace(text, epochs=2), replace(text, epochs=1, dev=None)]) == (  # type: ignore[arg-type]
+        "dev: 2 recordings decoded after each epoch of 2 stages, 10 answers at most in all; "
+        "each keeps the weights of its best epoch"
+    )
+    assert "nothing is chosen and nothing decoded" in choice_sentence(pools, [])  # type: ignore[arg-type]
 
 
 def test_what_a_run_has_saved_already_counts_as_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

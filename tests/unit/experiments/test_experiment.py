@@ -128,6 +128,9 @@ def test_settings_survive_their_json() -> None:
             {"data__synthetic_speech": [{"corpus": "manifest", "path": "a.jsonl"}]},
             "data.synthetic_speech: manifest: needs voices, such as [{name: en-US}], to be synthetic speech",
         ),
+        ({"dev": {"patience": 2}}, "dev: needs recordings under data.dev on which to choose"),
+        ({"dev": {"patience": 0}}, "dev.patience: input should be greater than or equal to 1"),
+        ({"dev": {"recordings": 5}}, "dev: unknown key 'recordings'; did you mean 'most_recordings'?"),
         ({"grid__schemes": [{"type": "synthetic-speech"}]}, "the scheme 'synthetic-speech' needs corpora with voices"),
         (
             {"grid__schemes": [{"type": "curriculum", "synthetic": True}]},

@@ -241,6 +241,75 @@ def test_labels_count_because_they_decide_what_a_constrained_answer_may_hold(cel
     assert keys(of=other) == keys(of=found)  # what is trained does not depend on labels that it does not show
 
 
+# --- the dev set -------------------------------------------------------------------------------------------------
+
+
+def chosen(of: Pools | None = None, epochs: int = 3, cell: str = "text-only-seed0", **changes: Any) -> tuple[str, ...]:
+    """The keys of the stages of models with some epochs of text whose epoch is chosen on three recordings."""
+    dev = as_speech([replace(u, recordings=(Recording(Path("x.wav"), 1.0),)) for u in pool(3, prefix="d")])
+    found = replace(pools(), dev=dev) if of is None else of
+    own = [{"type": "text-only", "epochs": epochs}, {"type": "cascade", "epochs": epochs}]
+    settings = {"grid__schemes": own, "data__dev": [{"corpus": "manifest", "path": "dev.jsonl"}]}
+    return keys(of=found, **settings | changes)[cell]
+
+
+def without_dev(epochs: int = 3) -> tuple[str, ...]:
+    return keys(grid__schemes=[{"type": "text-only", "epochs": epochs}])["text-only-seed0"]
+
+
+def dev_of(*rows: Any) -> Pools:
+    return replace(pools(), dev=as_speech([replace(u, recordings=(Recording(Path("x.wav"), 1.0),)) for u in rows]))
+
+
+CHANGES_OF_DEV: dict[str, dict[str, Any]] = {
+    "fewer recordings": {"of": dev_of(*pool(2, prefix="d"))},
+    "other labels": {"of": dev_of(*(replace(u, frame=frame("alarm.query")) for u in pool(3, prefix="d")))},
+    "beams": {"dev": {"beams": 2}},
+    "tokens": {"decoding__max_new_tokens": 5},
+    "constraint": {"decoding__constrain": "schema"},
+    "patience that may end the stage": {"dev": {"patience": 1}},
+}
+
+
+@pytest.mark.parametrize("change", CHANGES_OF_DEV)
+def test_what_changes_which_epoch_is_the_best_changes_the_key(change: str) -> None:
+    assert chosen(**CHANGES_OF_DEV[change]) != chosen()
+
+
+def test_a_choice_changes_the_key_of_a_stage_with_something_to_choose_alone() -> None:
+    assert chosen() != without_dev()
+    assert chosen(epochs=1) == without_dev(epochs=1)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"dev": {"patience": 2}},
+        {"dev": {"patience": 9}},
+        {"dev": {"most_recordings": 3}},
+        {"decoding__beams": 5},
+        {"decoding__batch_size": 1},
+        {"of": replace(dev_of(*pool(3, prefix="d")), labels=Schema.of([frame("alarm.set"), frame("music.play")]))},
+        {"of": replace(dev_of(*pool(3, prefix="d")), test=as_speech(pool(3, 1.0, prefix="t")))},
+    ],
+    ids=["patience to the end", "endless patience", "as many as there are", "beams", "batch", "labels", "test"],
+)
+def test_what_changes_no_choice_does_not_change_the_key(changes: dict[str, Any]) -> None:
+    """Three epochs of which the first is the best have two that are no better: a patience of 2 ends nothing early."""
+    assert chosen(**changes) == chosen()
+
+
+def test_labels_count_in_the_choice_where_they_decide_what_may_be_written() -> None:
+    other = replace(dev_of(*pool(3, prefix="d")), labels=Schema.of([frame("alarm.set"), frame("music.play", "who:x")]))
+    held = {"decoding__constrain": "schema"}
+    assert chosen(of=other, **held) != chosen(**held)
+
+
+def test_a_cascade_chooses_by_what_it_reads() -> None:
+    assert chosen(cell="cascade-seed0") != chosen()
+    assert chosen(cell="cascade-seed0", epochs=1) == chosen(epochs=1)
+
+
 BASELINES = [{"type": "untuned"}, {"type": "prompted"}, {"type": "cascade"}, {"type": "text-only"}]
 
 

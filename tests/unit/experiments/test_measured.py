@@ -1,5 +1,6 @@
 """Rates of training and decoding from the files of runs: which stages are comparable, and what is made of them."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from eartune.experiments.plan import Pools, plan_cells
 from eartune.experiments.provenance import machine
 from eartune.files import write_json, write_lines
 from eartune.run_folder import RunsFolder, StageFolder
-from eartune.training.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, Stage
+from eartune.settings import Decoding
+from eartune.training.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, DevSet, Stage
 
 EXPERIMENT = experiment()
 POOLS = Pools(pool(4), pool(4, 2.0), as_speech(pool(10, 2.0)), EXPERIMENT.task.labels(pool(4)))
@@ -126,6 +128,14 @@ def test_answers_are_as_long_as_those_of_the_same_decoding(tmp_path: Path) -> No
     assert found(tmp_path).decoding(plan) == pytest.approx(9000 * a_token + 10 * 3.5)
     write_json(model.settings, experiment(decoding__beams=1).model_dump(mode="json"))
     assert found(tmp_path).decoding(plan) == pytest.approx((9000 + 180 * 10) * a_token)
+
+
+def test_the_dev_set_is_answered_after_every_epoch(tmp_path: Path) -> None:
+    """Two recordings in three epochs are six answers, each as long as training of 180 tokens."""
+    trained(tmp_path)
+    alone = stage(epochs=3)
+    choosing = replace(alone, dev=DevSet(as_speech(pool(2, 2.0)), Decoding(beams=1)))
+    assert found(tmp_path).stage(choosing) - found(tmp_path).stage(alone) == pytest.approx(6 * 180 / 4800 * 60)
 
 
 def test_gpus_of_one_model_divide_what_was_measured_and_it_is_said(tmp_path: Path) -> None:

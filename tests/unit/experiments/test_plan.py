@@ -11,7 +11,7 @@ from eartune.data.example import Asked, as_speech
 from eartune.data.utterance import Recording, Utterance, write_manifest
 from eartune.errors import InputError
 from eartune.experiments.experiment import Experiment
-from eartune.experiments.plan import Pools, figures, plan_cells, read_pools
+from eartune.experiments.plan import Pools, figures, limited, plan_cells, read_pools
 from eartune.settings import Component
 from eartune.tasks.slu import Schema
 
@@ -357,3 +357,72 @@ def test_rehearsal_needs_transcribed_speech() -> None:
     settings = experiment(grid__schemes=[{"type": "text-only", "rehearsal": 0.5}])
     with pytest.raises(InputError, match=r"^text-only: rehearsal needs transcribed speech under data\.alignment"):
         plan_cells(settings, in_memory())
+
+
+# --- the dev set -------------------------------------------------------------------------------------------------
+
+DEV = [{"corpus": "manifest", "path": "dev.jsonl"}]
+
+
+@pytest.mark.parametrize(("other", "said"), [("test", "is in the test and in"), ("speech", "is in the dev set and in")])
+def test_a_dev_recording_in_another_pool_is_refused(tmp_path: Path, other: str, said: str) -> None:
+    rows = recorded(tmp_path, *pool(2, prefix="x"))
+    source = write_data(tmp_path, **{other: rows, "dev": (replace(rows[0], id="d0"),)})
+    with pytest.raises(InputError, match=rf"x0\.wav: {said} the (dev set|training speech)$"):
+        read_pools(experiment(data__dev=DEV), source)
+
+
+def test_a_dev_set_without_recordings_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^data\.dev has no recordings"):
+        read_pools(experiment(data__dev=DEV), write_data(tmp_path, dev=pool(1, prefix="d")))
+
+
+def test_so_many_recordings_as_are_asked_for_are_of_as_many_sentences_and_of_any_order_of_rows() -> None:
+    rows = pool(4, 1.0, 2.0, 3.0)
+    found = limited(rows, 6)
+    assert [len({example.utterance.id for example in some}) for some in (found[:4], found)] == [4, 4]
+    assert sorted(example.recording.seconds for example in found if example.recording) == [1.0] * 4 + [2.0] * 2
+    assert found == limited(rows[::-1], 6)
+    assert limited(rows, None) == limited(rows, 12) == as_speech(rows)
+
+
+def with_dev() -> Pools:
+    return replace(in_memory(), dev=as_speech(pool(2, 1.0, prefix="d")))
+
+
+def stages_of(scheme: dict[str, object], **changes: object) -> list[tuple[str, bool]]:
+    settings = experiment(data__dev=DEV, grid__schemes=[scheme], grid__budgets=["50%"], **changes)
+    (plan,) = plan_cells(settings, with_dev())
+    return [(stage.name, stage.dev is not None) for stage in plan.stages]
+
+
+def test_epochs_are_chosen_where_there_are_several() -> None:
+    assert stages_of({"type": "curriculum"}) == [("text", True), ("mixed", False)]
+    assert stages_of({"type": "curriculum", "text_epochs": 1, "speech_epochs": 3}) == [("text", False), ("mixed", True)]
+    assert stages_of({"type": "text-only"}) == [("text", True)]
+
+
+def test_the_dev_set_is_decoded_greedily_and_else_as_the_test_is() -> None:
+    scheme = {"type": "words-then-frame"}
+    settings = experiment(data__dev=DEV, dev={"patience": 1}, grid__schemes=[scheme], decoding={"max_new_tokens": 7})
+    dev = plan_cells(settings, with_dev())[0].stages[0].dev
+    assert dev is not None and {example.asked for example in dev.examples} == {Asked.WORDS_THEN_FRAME}
+    assert (dev.decoding.beams, dev.decoding.max_new_tokens, dev.patience) == (1, 7, 1)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "changes", "said"),
+    [
+        ({"type": "direct-mixing", "average": 2}, {}, "direct-mixing: the weights of the stage 'mixed' cannot both be"),
+        ({"type": "text-only"}, {"decoding": {"through": "words"}}, "text-only: without LoRA a model transcribes with"),
+    ],
+    ids=["average", "words without LoRA"],
+)
+def test_what_cannot_be_chosen_is_refused(scheme: dict[str, object], changes: dict[str, object], said: str) -> None:
+    with pytest.raises(InputError, match=f"^{said}"):
+        stages_of(scheme, **changes)
+
+
+def test_weights_are_averaged_where_there_is_nothing_to_choose() -> None:
+    assert stages_of({"type": "curriculum", "average": 2}) == [("text", True), ("mixed", False)]
+    assert stages_of({"type": "text-only"}, decoding={"through": "words"}, training={"lora": {"rank": 2}})

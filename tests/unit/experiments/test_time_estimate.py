@@ -12,10 +12,10 @@ from eartune.experiments.experiment import Experiment
 from eartune.experiments.plan import Pools, plan_cells
 from eartune.experiments.time_estimate import SECONDS_TO_START, Forecast, Tokens, training_flop
 from eartune.models.size import QWEN2_AUDIO_7B
-from eartune.settings import Augmentation, Component, Training
+from eartune.settings import Augmentation, Component, Decoding, Training
 from eartune.training.gpus import gpu_named
 from eartune.training.memory_estimate import answer_tokens, row_tokens
-from eartune.training.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, Stage
+from eartune.training.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, DevSet, Stage
 
 H100 = gpu_named("H100")
 CHECKPOINT = {"type": "qwen2-audio", "checkpoint": "Qwen/Qwen2-Audio-7B-Instruct"}
@@ -117,6 +117,17 @@ def test_a_cascade_reads_transcripts_that_are_written_first() -> None:
     text_only, cascade = plan_cells(wanted, Pools(pool(4), (), (), wanted.task.labels(pool(4))))
     of = forecast(wanted)
     assert of.decoding(cascade) > of.decoding(text_only) + 0.1
+
+
+def test_the_dev_set_is_answered_after_every_epoch() -> None:
+    """Greedy answers to as many recordings as the test has, which is answered once."""
+    greedy = settings().model_copy(update={"decoding": Decoding(beams=1)})
+    plan = plan_cells(greedy, Pools(pool(4), pool(4, 3.0), as_speech(pool(1, 3.0)), greedy.task.labels(pool(4))))[0]
+    alone, test = stage(TEXT, epochs=3), as_speech(pool(32, 3.0, prefix="t"))
+    choosing = replace(alone, dev=DevSet(test, Decoding(beams=1)))
+    found = forecast(greedy)
+    expected = 3 * (found.decoding(plan) - SECONDS_TO_START)
+    assert found.stage(choosing) - found.stage(alone) == pytest.approx(expected)
 
 
 def test_weights_in_float32_have_no_forecast() -> None:

@@ -34,3 +34,16 @@ def test_seeds_that_are_missing_are_explained(cell: Callable[..., RunResult]) ->
     unfinished = replace(result, status="unfinished", seed=1, scores={})
     explained = [bool([n for n in notes(join_seeds(r), r) if "1 of 2" in n]) for r in ([result], [result, unfinished])]
     assert explained == [False, True]
+
+
+def test_what_the_epochs_were_chosen_on_is_said(cell: Callable[..., RunResult]) -> None:
+    plain = cell("untuned", None, 0.1)
+    chosen = replace(plain, made_with={"dev": {"recordings": 200, "epoch": {"text": "2 of 3"}}})
+    said = [
+        [note for note in notes((), ran) if "dev set" in note] for ran in ((plain,), (chosen, chosen), (chosen, plain))
+    ]
+    assert said == [
+        [],
+        ["The epoch was chosen on the dev set of 200 recordings; the test was decoded once."],
+        ["The epoch of 1 of 2 models was chosen on the dev set of 200 recordings; the test was decoded once."],
+    ]

@@ -14,11 +14,11 @@ from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.models.rows import RowMaker
 from eartune.models.size import KNOWN, QWEN2_AUDIO_7B
 from eartune.models.size_from_config import size_of_config
-from eartune.settings import Component, Lora, Training
+from eartune.settings import Component, Decoding, Lora, Training
 from eartune.tasks.slu import SluTask
 from eartune.training.callbacks import TrainingLog
 from eartune.training.disk_estimate import cache_bytes, checkpoint_bytes, disk_estimate, weight_bytes
-from eartune.training.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, Stage
+from eartune.training.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, DevSet, Stage
 from eartune.training.trainer import save_weights, train_stage
 from tiny_models import tiny
 
@@ -75,6 +75,15 @@ def test_snapshots_lie_beside_the_checkpoints_and_those_of_lora_in_their_average
     )
     one = weight_bytes(POCKET, (TEXT,), architecture, training)
     assert averaged.checkpoints - plain.checkpoints == snapshots * one
+
+
+@pytest.mark.parametrize("lora", [None, Lora(rank=2)])
+def test_the_weights_of_the_best_epoch_lie_beside_the_checkpoints(lora: Lora | None) -> None:
+    architecture, training = settings(lora=lora)
+    chosen = replace(TEXT, dev=DevSet(as_speech(pool(3, 2.0)), Decoding()))
+    plain, choosing = (disk_estimate(POCKET, [(one,)], (), architecture, training) for one in (TEXT, chosen))
+    assert choosing.checkpoints - plain.checkpoints == weight_bytes(POCKET, (TEXT,), architecture, training)
+    assert (plain.encoder_cache, choosing.encoder_cache) == (0, 3 * 2.0 * 50 * 1280 * 2)
 
 
 def test_a_checkpoint_of_the_7b_model_takes_108_gb() -> None:

@@ -25,8 +25,9 @@ def trained(folder: Path, rates: list[float], n_steps: int = 20, stop_at: float 
     state, control = TrainerState(max_steps=n_steps), TrainerControl()
     watch.on_train_begin(NO_ARGUMENTS, state, control)
     for step in range(1, n_steps + 1):
-        state.global_step = step
+        state.global_step, control.should_save = step, True
         watch.on_step_end(NO_ARGUMENTS, state, control)
+        assert control.should_save != control.should_training_stop  # from a checkpoint there it would go on
         for callback in (log, watch):
             callback.on_log(NO_ARGUMENTS, state, control, {"loss": 0.5})
         if control.should_training_stop:

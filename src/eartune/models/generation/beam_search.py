@@ -189,7 +189,10 @@ def _continuations(open_ones: Sequence[Hypotheses], beams: int, scores: Tensor, 
     allowed = rules.mask([beam.answer for beam in running], scores)
     best, tokens = allowed.topk(min(2 * beams, scores.shape[1]))
     of_all, of_allowed = scores.logsumexp(dim=-1), allowed.logsumexp(dim=-1)
-    forbidden = (of_all - of_allowed).tolist()  # in nats, what a token gains as others are not permitted
+    gained = [  # in nats, by how much each beam's answers are more probable among the permitted than among all tokens
+        beam.log_probability - beam.score + more
+        for beam, more in zip(running, (of_all - of_allowed).tolist(), strict=True)
+    ]
     totals = (best - of_all[:, None] + before[:, None]).view(len(open_ones), -1)
     tokens, width = tokens.view(len(open_ones), -1), best.shape[1]
     totals, where = totals.topk(2 * beams)
@@ -199,11 +202,6 @@ def _continuations(open_ones: Sequence[Hypotheses], beams: int, scores: Tensor, 
     ):
         rows = [first + place // width for place in found[1]]
         yield [
-            _continued(running[row], total, token, row, forbidden[row])
+            Beam(total, (*running[row].answer, token), row, total + gained[row])
             for total, row, token in zip(found[0], rows, found[2], strict=True)
         ]
-
-
-def _continued(beam: Beam, score: float, token: int, row: int, forbidden: float) -> Beam:
-    log_probability = beam.log_probability + score - beam.score + forbidden
-    return Beam(score, (*beam.answer, token), row, log_probability)
