@@ -134,17 +134,17 @@ def make_model(context: RunContext, plan: CellPlan, keys: CellKeys, result: RunR
         seconds={work: round(value, 1) for work, value in seconds.items()},
         made_with=result.made_with
         | {"peak_memory_gb": round(peak_memory_gb(), 2)}
-        | chosen
         | ({"processes": context.processes.size} if context.processes.size > 1 else {}),
+        dev=chosen,
     )
 
 
 def choices(plan: CellPlan, stages: Sequence[StageFolder]) -> dict[str, Any]:
-    """Return the part of a result that says which epoch of which stage was chosen on the dev set; empty without any."""
+    """Return which epoch of which stage was chosen on how many recordings of the dev set; empty without any."""
     found = {stage.name: folder.chosen for stage, folder in zip(plan.stages, stages, strict=True)}
     epochs = {name: f"{chosen['epoch']} of {chosen['epochs']}" for name, chosen in found.items() if chosen}
     recordings = [len(stage.dev.examples) for stage in plan.stages if stage.dev]
-    return {"dev": {"recordings": recordings[0], "epoch": epochs}} if epochs else {}
+    return {"recordings": recordings[0], "epoch": epochs} if epochs else {}
 
 
 def examples_to_decode(context: RunContext, plan: CellPlan, keys: CellKeys) -> tuple[Example, ...]:

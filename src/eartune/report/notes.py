@@ -31,7 +31,7 @@ def notes(rows: Sequence[SchemeResult], results: Sequence[RunResult]) -> tuple[s
     ]
     for size in dict.fromkeys(tuple(result.test.items()) for result in results if result.test):
         found.append(f"The test set has {listed([f'{count:,} {name}' for name, count in size])}.")
-    dev = [result.made_with["dev"]["recordings"] for result in results if "dev" in result.made_with]
+    dev = [result.dev["recordings"] for result in results if result.dev]
     for recordings in dict.fromkeys(dev):
         share = "" if len(dev) == len(results) else f" of {len(dev)} of {counted(len(results), 'model')}"
         found.append(

@@ -5,11 +5,14 @@ stages/*/train.jsonl -> losses, averaged over neighbouring steps -> lines in pix
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from eartune.files import read_lines
 from eartune.report.axis import Axis
 from eartune.report.result import RunResult
+from eartune.report.wording import metric_name
 from eartune.run_folder import ModelFolder, RunFolder, StageFolder
+from eartune.wording import percent
 
 POINTS = 120  # a line of more cannot be told from it
 WIDTH, HEIGHT = 300.0, 120.0
@@ -25,6 +28,10 @@ class StageCurve:
     """The models that were trained with this stage."""
     loss: str
     """The points of the line, as SVG takes them."""
+    dev: str
+    """The points of the scores on the dev set after each epoch, from 0 to 1 over the height; empty without any."""
+    choice: str
+    """What was chosen on the dev set, as the rest of a sentence; empty where nothing was."""
     first: float
     last: float
     top: float
@@ -61,16 +68,29 @@ def _curve(stage: StageFolder, models: Sequence[str]) -> StageCurve | None:
     shown = _averaged(losses)
     across = Axis(0, len(shown) - 1, LEFT, WIDTH - RIGHT)
     top = max(shown) or 1.0
-    up = Axis(0, top, HEIGHT - BOTTOM, TOP)
+    up, share = (Axis(0, highest, HEIGHT - BOTTOM, TOP) for highest in (top, 1))
+    scored = [row for _, row in read_lines(stage.dev)] if stage.dev.is_file() else []
+    steps = Axis(0, max(len(losses), *(row["step"] for row in scored), 1), LEFT, WIDTH - RIGHT)
     return StageCurve(
         title=stage.path.name.rsplit("-", 1)[0],
         models=tuple(models),
         loss=" ".join(f"{across.place(place)},{up.place(loss)}" for place, loss in enumerate(shown)),
+        dev=" ".join(f"{steps.place(row['step'])},{share.place(row['score'])}" for row in scored),
+        choice=_choice(scored),
         first=shown[0],
         last=shown[-1],
         top=top,
         steps=len(losses),
     )
+
+
+def _choice(scored: Sequence[dict[str, Any]]) -> str:
+    if not scored:
+        return ""
+    scores = [row["score"] for row in scored]
+    best = scores.index(max(scores))
+    metric = metric_name(scored[0]["metric"])
+    return f"; {metric} on the dev set {' → '.join(map(percent, scores))} %, epoch {scored[best]['epoch']} kept"
 
 
 def _averaged(losses: Sequence[float]) -> list[float]:

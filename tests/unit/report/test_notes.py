@@ -38,7 +38,7 @@ def test_seeds_that_are_missing_are_explained(cell: Callable[..., RunResult]) ->
 
 def test_what_the_epochs_were_chosen_on_is_said(cell: Callable[..., RunResult]) -> None:
     plain = cell("untuned", None, 0.1)
-    chosen = replace(plain, made_with={"dev": {"recordings": 200, "epoch": {"text": "2 of 3"}}})
+    chosen = replace(plain, dev={"recordings": 200, "epoch": {"text": "2 of 3"}})
     said = [
         [note for note in notes((), ran) if "dev set" in note] for ran in ((plain,), (chosen, chosen), (chosen, plain))
     ]
