@@ -76,7 +76,7 @@ def _by_suffix(path: Path) -> FileFormat | None:
 
 def _by_rows(rows: Sequence[Row]) -> FileFormat:
     """The format of the first row that shows one; any other JSON is a table."""
-    contents = [row.content for row in rows[:20] if isinstance(row.content, dict)]
+    contents = [dict(row.content) for row in rows[:20] if isinstance(row.content, dict)]
     return next((format for content in contents if (format := _by_keys(content))), "jsonl")
 
 

@@ -3,7 +3,8 @@
     [{"type": "date", "filler": "friday"}]    [{"entity": "date", "value": "friday"}]    [{"date": "friday"}]
     {"date": "friday", "size": ["small", "large"]}    "wake me on [date : friday]"
 
-A type without a filler is left out: a table has a column for it, but the row does not mention it.
+A type without a filler is left out: a table has a column for it, but the row does not mention it. A type that stands
+twice in an object, {"city": "oslo", "city": "rome"}, has both fillers.
 """
 
 import ast
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from eartune.data.frame import Entity
+from eartune.files import object_of_pairs
 from eartune.prepare.importers.row import RowError, is_blank, label_or_none, text_or_none
 
 _NOTHING = ("null", "None")  # as a table has it in a cell
@@ -59,17 +61,32 @@ def read_entities(value: Any) -> tuple[Entity, ...]:
 
 
 def decode(text: str, name: str) -> Any:
-    """Return the value of JSON, or of a Python literal, as pandas writes into CSV files; raises RowError."""
+    """Return the value of JSON, or of a Python literal, as pandas writes into CSV files; raises RowError.
+
+    An object with a key twice is `RepeatedKeys`.
+    """
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=object_of_pairs)
     except (ValueError, RecursionError):
         pass
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about a backslash in the text, say
-            return ast.literal_eval(text.strip())
+            return _literal(ast.parse(text.strip(), mode="eval").body)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
         raise RowError(f"{name} must be JSON, or a Python literal, but is neither") from error
+
+
+def _literal(node: ast.expr) -> Any:
+    """The value of a literal, as `ast.literal_eval` returns it but for dicts in which a key stands twice."""
+    if isinstance(node, ast.Dict):
+        keys = [ast.literal_eval(key) for key in node.keys if key is not None]
+        return object_of_pairs(list(zip(keys, map(_literal, node.values), strict=True)))
+    if isinstance(node, ast.List):
+        return [_literal(item) for item in node.elts]
+    if isinstance(node, ast.Tuple):
+        return tuple(_literal(item) for item in node.elts)
+    return ast.literal_eval(node)
 
 
 def _of_object(value: dict[Any, Any]) -> Iterator[Entity]:

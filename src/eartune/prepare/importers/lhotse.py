@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from eartune.files import RepeatedKeys
 from eartune.prepare.importers.columns import known_values
 from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.importers.json_rows import json_rows
@@ -75,6 +76,8 @@ def _seconds(recording: dict[str, Any]) -> float | None:
 
 def _custom(stated: dict[str, Any]) -> dict[str, Any]:
     custom = stated.get("custom")
+    if isinstance(custom, RepeatedKeys):
+        custom[custom.repeated]  # raises the error: what is joined with others would lose a value
     return custom if isinstance(custom, dict) else {}
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from eartune.data.frame import Entity, SemanticFrame
 from eartune.data.utterance import Recording, Utterance, label_fields
+from eartune.files import RepeatedKeyError
 from eartune.prepare.importers.entities import text_and_entities
 from eartune.prepare.importers.import_result import Imported, Rejected
 from eartune.prepare.importers.recording_files import RecordingFiles, recording_name
@@ -39,7 +40,7 @@ def to_utterances(
     for row in rows:
         try:
             utterances.append(ids.identified(_utterance(translate(_object(row)), files), row.place))
-        except RowError as error:
+        except (RowError, RepeatedKeyError) as error:
             rejected.append(Rejected(row.place, json_compatible(row.content), str(error)))
     return Imported(tuple(utterances), tuple(rejected), dict(columns or {}))
 

@@ -173,6 +173,38 @@ def test_entities_are_read_in_all_ways_of_writing(tmp_path: Path, entities: Any,
             assert (found.text, found.frame) == ("a small latte", expected)
 
 
+TWICE = '{"city": "paris", "date": "friday", "city": "rome"}'
+TWO_CITIES = ["city:paris", "date:friday", "city:rome"]
+
+
+@pytest.mark.parametrize("written", [TWICE, f"[{TWICE}]", TWICE.replace('"', "'"), f"[{TWICE}]".replace('"', "'")])
+def test_a_type_that_stands_twice_has_both_fillers(tmp_path: Path, written: str) -> None:
+    """JSON kept rome alone, and said nothing."""
+    quoted = written.replace('"', '""')
+    assert only(table(tmp_path, f'text,intent,slots\ngo,fly,"{quoted}"\n')).frame == frame("fly", *TWO_CITIES)
+    if '"' in written:
+        (tmp_path / "rows.jsonl").write_text(f'{{"text": "go", "intent": "fly", "slots": {written}}}\n')
+        assert only(read_utterances(tmp_path / "rows.jsonl")).frame == frame("fly", *TWO_CITIES)
+
+
+@pytest.mark.parametrize(
+    ("row", "key"),
+    [
+        ('"text": "go", "intent": "fly", "intent": "book"', "intent"),
+        ('"text": "go", "text": "go", "intent": "fly"', "text"),
+        ('"text": "go", "intent": "fly", "slots": [], "slots": [{"city": "rome"}]', "slots"),
+        ('"text": "go", "intent": "fly", "slots": [{"type": "city", "filler": "oslo", "filler": "rome"}]', "filler"),
+        ('"intent": "fly", "audio": {"path": "a.wav", "path": "b.wav"}', "path"),
+        ('"messages": [], "messages": [], "intent": "fly"', "messages"),
+        ('"audio_filepath": "a.wav", "duration": 1, "semantics": {"intent": "fly", "intent": "go"}', "intent"),
+        ('"supervisions": [{"text": "go", "custom": {"intent": "a", "intent": "b"}}], "recording": {}', "intent"),
+    ],
+)
+def test_any_other_key_that_stands_twice_is_a_fault(tmp_path: Path, row: str, key: str) -> None:
+    (tmp_path / "rows.jsonl").write_text(f"{{{row}}}\n")
+    assert reasons(read_utterances(tmp_path / "rows.jsonl")) == [f"has the key {key!r} twice; write it once"]
+
+
 def test_text_with_marks_gives_words_and_entities(tmp_path: Path) -> None:
     marked = {"text": "wake me at [time : nine am] [date : friday]", "intent": "wake"}
     assert only(jsonl(tmp_path, marked)).text == "wake me at nine am friday"
