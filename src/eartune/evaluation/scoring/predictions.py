@@ -38,7 +38,9 @@ def _slurp(row: dict[str, Any], place: str, mode: Mode) -> Prediction:
     file, key = row.get("file"), row.get("slurp_id", row.get("id"))
     if not isinstance(file, str) and not isinstance(key, str | int):
         raise InputError(f'{place}: needs a "file" or a "slurp_id"')
-    is_unread = "scenario" not in row and "status" in row  # an answer in eartune's format that could not be parsed
+    is_unread = (
+        not {"scenario", "intent"} & row.keys() and "status" in row
+    )  # an answer in eartune's format that could not be parsed
     frame = None if is_unread else read_frame(row, place)
     if mode == "official":
         if frame is not None:

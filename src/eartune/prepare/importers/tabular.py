@@ -8,8 +8,6 @@
 Rows of our own manifest, with "recordings", are read too.
 """
 
-import csv
-import io
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -18,6 +16,7 @@ from typing import Any
 
 from eartune.errors import InputError
 from eartune.prepare.importers.columns import match_columns
+from eartune.prepare.importers.csv_rows import read_header, read_rows, split_lines
 from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.importers.recording_files import recording_name
 from eartune.prepare.importers.row import Row, is_blank
@@ -25,7 +24,6 @@ from eartune.prepare.importers.text import read_text
 from eartune.prepare.importers.to_utterances import to_utterances
 
 _NEEDED = {"text or audio": {"text", "audio"}, "intent, or scenario and action": {"intent", "scenario"}}
-_DELIMITERS = (",", ";", "\t", "|")
 
 
 def read_jsonl(rows: Sequence[Row], path: Path, named: Mapping[str, str]) -> Imported:
@@ -36,11 +34,10 @@ def read_jsonl(rows: Sequence[Row], path: Path, named: Mapping[str, str]) -> Imp
 
 def read_csv(path: Path, named: Mapping[str, str]) -> Imported:
     """Read a header and its rows; raises InputError if the header lacks a column that is needed."""
-    lines = list(io.StringIO(read_text(path), newline=""))  # splits lines where csv does
-    delimiter = _delimiter(lines, path)
-    header = _header(lines, delimiter, path)
+    lines = split_lines(read_text(path))
+    delimiter, header = read_header(lines, path)
     columns = _needed(match_columns(_unique(header, path), named, path), header, path)
-    return _imported(_csv_rows(lines, delimiter, header, path), columns, header, path)
+    return _imported(read_rows(lines, delimiter, header, path), columns, header, path)
 
 
 def read_parquet(path: Path, named: Mapping[str, str]) -> Imported:
@@ -86,44 +83,6 @@ def _unique(header: list[str], path: Path) -> list[str]:
     if twice is not None:
         raise InputError(f"{path}: has two columns {twice!r}; their names must differ")
     return header
-
-
-def _delimiter(lines: list[str], path: Path) -> str:
-    """The delimiter that splits the header into most names, as text in the rows may be full of commas."""
-    if not lines or not lines[0].strip():
-        raise InputError(f"{path}: must begin with a row that names the columns")
-    return max(_DELIMITERS, key=lambda delimiter: len(_header(lines[:1], delimiter, path)))
-
-
-def _header(lines: list[str], delimiter: str, path: Path) -> list[str]:
-    try:
-        return [cell.strip() for cell in next(csv.reader(lines, delimiter=delimiter))]
-    except csv.Error as error:
-        raise InputError(f"{path}: must begin with a row that names the columns ({error})") from error
-
-
-def _csv_rows(lines: list[str], delimiter: str, header: list[str], path: Path) -> Iterator[Row]:
-    """The rows, numbered as in a spreadsheet, where the header is row 1; empty rows are left out."""
-    reader = csv.reader(lines, delimiter=delimiter)
-    next(reader)
-    number = 1
-    while (start := reader.line_num) < len(lines):
-        number += 1
-        cells, fault = _cells(reader, len(header))
-        line = "".join(lines[start : reader.line_num])
-        if line.strip(f'{delimiter}" \t\r\n'):
-            hint = "; is a quote left open?" if fault and reader.line_num > start + 1 else ""
-            content = line if fault else dict(zip(header, cells, strict=True))
-            yield Row(f"{path}, row {number}", content, fault + hint)
-
-
-def _cells(reader: Iterator[list[str]], expected: int) -> tuple[list[str], str]:
-    """The cells of the next row, and what is wrong with them, or an empty text."""
-    try:
-        cells = [cell.strip() for cell in next(reader)]
-    except csv.Error as error:
-        return [], f"is not a row of CSV ({error})"
-    return cells, "" if len(cells) == expected else f"has {len(cells)} cells, but the header has {expected}"
 
 
 def _parquet_rows(table: Any, path: Path) -> Iterator[Row]:

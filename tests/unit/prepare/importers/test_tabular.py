@@ -197,7 +197,11 @@ def test_a_type_that_stands_twice_has_both_fillers(tmp_path: Path, written: str)
         ('"intent": "fly", "audio": {"path": "a.wav", "path": "b.wav"}', "path"),
         ('"messages": [], "messages": [], "intent": "fly"', "messages"),
         ('"audio_filepath": "a.wav", "duration": 1, "semantics": {"intent": "fly", "intent": "go"}', "intent"),
-        ('"supervisions": [{"text": "go", "custom": {"intent": "a", "intent": "b"}}], "recording": {}', "intent"),
+        (
+            '"supervisions": [{"custom": {"intent": "a", "intent": "b"}}], '
+            '"recording": {"sources": [{"type": "file", "source": "a.wav"}]}',
+            "intent",
+        ),
     ],
 )
 def test_any_other_key_that_stands_twice_is_a_fault(tmp_path: Path, row: str, key: str) -> None:
@@ -273,7 +277,9 @@ def test_a_row_that_cannot_be_used_has_its_reason(tmp_path: Path, row: dict[str,
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_the_delimiter_is_found(tmp_path: Path, delimiter: str) -> None:
-    head, row = delimiter.join(["id", "text", "intent"]), delimiter.join(["1", '"one, two; three | four"', "count"])
+    quote = "" if delimiter == "\t" else '"'
+    row = delimiter.join(["1", f"{quote}one, two; three | four{quote}", "count"])
+    head = delimiter.join(["id", "text", "intent"])
     found = only(table(tmp_path, f"{head}\r\n{row}\r\n"))
     assert (found.id, found.text, found.frame.intent) == ("1", "one, two; three | four", "count")
 
@@ -287,13 +293,13 @@ def test_quoted_cells_hold_delimiters_quotes_and_line_breaks(tmp_path: Path) -> 
 
 
 def test_rows_of_other_lengths_than_the_header_are_set_apart(tmp_path: Path) -> None:
-    imported = table(tmp_path, 'text,intent\ngo, now,drive\nstop\n"open,walk\nrun,run\n')
+    imported = table(tmp_path, 'text,intent\ngo, now,drive\nstop\n"go on\nnow",drive,far\n')
     assert reasons(imported) == [
         "has 3 cells, but the header has 2",
         "has 1 cells, but the header has 2",
-        "has 1 cells, but the header has 2; is a quote left open?",
+        "has 3 cells, but the header has 2; is a quote left open?",
     ]
-    assert [rejected.row for rejected in imported.rejected] == ["go, now,drive\n", "stop\n", '"open,walk\nrun,run\n']
+    assert [rejected.row for rejected in imported.rejected] == ["go, now,drive\n", "stop\n", '"go on\nnow",drive,far\n']
 
 
 def test_a_quote_that_is_never_closed_ends_neither_the_reading_nor_the_rows_before(tmp_path: Path) -> None:
