@@ -131,7 +131,7 @@ def _entity(kind: Any, filler: Any) -> Entity:
     named, words = label_or_none(kind, "type"), label_or_none(filler, "filler")
     if named is None or words is None:
         raise RowError(f'"entities" {_SHAPES}; one has a blank type or filler')
-    return Entity(named, words)
+    return Entity(named.strip(), words.strip())  # a label with a blank beside it would be another label
 
 
 def _letters(text: str) -> str:

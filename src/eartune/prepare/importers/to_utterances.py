@@ -64,7 +64,7 @@ def _utterance(values: Mapping[str, Any], files: RecordingFiles) -> Utterance:
 
 
 def _frame(values: Mapping[str, Any], entities: tuple[Entity, ...]) -> SemanticFrame:
-    intent, scenario, action = (text_or_none(values.get(key), key) for key in ("intent", "scenario", "action"))
+    intent, scenario, action = (_label(values.get(key), key) for key in ("intent", "scenario", "action"))
     if "scenario" in values and "action" in values:
         if scenario is None or action is None:
             raise RowError('needs both "scenario" and "action", as the file has them')
@@ -72,6 +72,12 @@ def _frame(values: Mapping[str, Any], entities: tuple[Entity, ...]) -> SemanticF
     if intent is None:
         raise RowError('needs an "intent", or "scenario" and "action"')
     return SemanticFrame(intent, entities)
+
+
+def _label(value: Any, name: str) -> str | None:
+    """A label without the blanks around it, which would make another label of it."""
+    text = text_or_none(value, name)
+    return None if text is None else text.strip()
 
 
 def _recordings(listed: Any, files: RecordingFiles) -> tuple[Recording, ...]:

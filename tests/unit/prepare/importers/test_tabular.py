@@ -173,6 +173,13 @@ def test_entities_are_read_in_all_ways_of_writing(tmp_path: Path, entities: Any,
             assert (found.text, found.frame) == ("a small latte", expected)
 
 
+def test_blanks_around_a_label_are_no_part_of_it(tmp_path: Path) -> None:
+    row = {"text": "pay 40", "intent": " pay ", "slots": [{"type": " amount ", "filler": " 40 "}]}
+    assert only(jsonl(tmp_path, row)).frame == frame("pay", "amount:40")
+    pair = {"text": "go", "scenario": " car", "action": "drive "}
+    assert only(jsonl(tmp_path, pair)).frame == SemanticFrame.of("car", "drive")
+
+
 TWICE = '{"city": "paris", "date": "friday", "city": "rome"}'
 TWO_CITIES = ["city:paris", "date:friday", "city:rome"]
 
