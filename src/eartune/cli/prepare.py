@@ -165,13 +165,14 @@ def _read(
     for split, file in inputs:
         imported = read_utterances(file, format, columns)
         splits.setdefault(split, []).append(imported)
-        _print(console, _read_as(file, split, imported))
+        _print(console, _read_as(file, split, imported), *(f"{file}: {note}" for note in imported.notes))
     return {split: _joined(parts) for split, parts in splits.items()}
 
 
 def _read_as(file: Path, split: str, imported: Imported) -> str:
     rows = len(imported.utterances) + len(imported.rejected)
-    columns = ", ".join(f"{ours}={theirs}" for ours, theirs in imported.columns.items())
+    named = {ours: " or ".join([theirs, *imported.others.get(ours, ())]) for ours, theirs in imported.columns.items()}
+    columns = ", ".join(f"{ours}={theirs}" for ours, theirs in named.items())
     ignored = f"; not read: {', '.join(imported.ignored)}" if imported.ignored else ""
     return f"{file}: split {split}, {rows:,} rows" + (
         f", columns {columns}{ignored} (change them with --map)" if columns else ""

@@ -23,16 +23,20 @@ _TYPES = ("type", "entity", "slot")
 _FILLERS = ("filler", "value")
 _LIKELY_CODE = re.compile(r"\s*(\{|\[\s*[\[{(\"'\]])")
 _MARKED = re.compile(r"\[\s*+(?P<type>[^\[\]:]+):\s*+(?P<filler>[^\[\]]+)\]")
+MARKED_TEXT = re.compile(r"\[ *[^\W\d][\w.-]* : [^\[\]]+\]")
+"""Text in which entities are likely to be marked, as MASSIVE does it; "[noise: door]" and "[10:30]" are none."""
 _SHAPES = 'must be a list of {"type": ..., "filler": ...} or an object of {"type": "filler"}'
 
 
 def text_and_entities(text: str | None, given: Any) -> tuple[str | None, tuple[Entity, ...]]:
-    """Return the text of a row without marks, and its entities; `given` is the row's value for entities, or None.
+    """Return the text of a row, and its entities; `given` is the row's value for entities, or None.
 
-    Raises RowError if the entities are not written in any of the known ways.
+    Marks are taken out of a text that is its own value for entities. Any other text stays as it is, because brackets
+    may be times, noises or speakers: "[10:30] remind me", "[noise: door] lights off". Raises RowError if the entities
+    are not written in any of the known ways.
     """
     if is_blank(given) or given in _NOTHING:
-        return unmarked(text) if text else (text, ())
+        return text, ()
     if not isinstance(given, str):
         return text, read_entities(given)
     if _LIKELY_CODE.match(given):
@@ -40,7 +44,7 @@ def text_and_entities(text: str | None, given: Any) -> tuple[str | None, tuple[E
     words, entities = unmarked(text_or_none(given, "entities") or "")
     if not entities and _letters(words) != _letters(text or ""):  # a row of BIO tags, say, is not the text
         raise RowError(f'"entities" {_SHAPES}, or the text with [type : words] in it')
-    return text or words, entities
+    return words if text in (None, given) else text, entities
 
 
 def unmarked(text: str) -> tuple[str, tuple[Entity, ...]]:

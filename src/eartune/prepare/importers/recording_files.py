@@ -39,6 +39,12 @@ class RecordingFiles:
             raise RowError(f"no file can be called {name[:80]!r}")
         return self._folders[0] / name
 
+    def exist(self, name: Any) -> bool:
+        """Return whether a value is the name, or the name but for its suffix, of a recording that is there."""
+        if not isinstance(name, str) or not name.strip() or len(name) > 1000 or _URL.match(name):
+            return False
+        return any((folder / name).name in self._list((folder / name).parent) for folder in self._folders)
+
     def _list(self, folder: Path) -> dict[str, list[str]]:
         if folder not in self._listed:
             self._listed[folder] = _names(folder)

@@ -11,17 +11,19 @@ Rows of our own manifest, with "recordings", are read too.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from eartune.errors import InputError
-from eartune.prepare.importers.columns import match_columns
+from eartune.prepare.importers.columns import match_columns, other_columns
 from eartune.prepare.importers.csv_rows import read_header, read_rows, split_lines
 from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.importers.recording_files import recording_name
 from eartune.prepare.importers.row import Row, is_blank
 from eartune.prepare.importers.text import read_text
 from eartune.prepare.importers.to_utterances import to_utterances
+from eartune.prepare.importers.unread import Unread
 
 _NEEDED = {"text or audio": {"text", "audio"}, "intent, or scenario and action": {"intent", "scenario"}}
 
@@ -29,7 +31,7 @@ _NEEDED = {"text or audio": {"text", "audio"}, "intent, or scenario and action":
 def read_jsonl(rows: Sequence[Row], path: Path, named: Mapping[str, str]) -> Imported:
     """Read rows of JSON, whose columns are all keys that any of them has."""
     header = {key: None for row in rows if isinstance(row.content, dict) for key in row.content}
-    return _imported(rows, match_columns(header, named, path), header, path)
+    return _imported(rows, match_columns(header, named, path), header, named, path)
 
 
 def read_csv(path: Path, named: Mapping[str, str]) -> Imported:
@@ -37,7 +39,7 @@ def read_csv(path: Path, named: Mapping[str, str]) -> Imported:
     lines = split_lines(read_text(path))
     delimiter, header = read_header(lines, path)
     columns = _needed(match_columns(_unique(header, path), named, path), header, path)
-    return _imported(read_rows(lines, delimiter, header, path), columns, header, path)
+    return _imported(read_rows(lines, delimiter, header, path), columns, header, named, path)
 
 
 def read_parquet(path: Path, named: Mapping[str, str]) -> Imported:
@@ -51,23 +53,34 @@ def read_parquet(path: Path, named: Mapping[str, str]) -> Imported:
         with ParquetFile(path) as table:
             header = table.schema_arrow.names
             columns = _needed(match_columns(header, named, path), header, path)
-            return _imported(_parquet_rows(table, path), columns, header, path)
+            return _imported(_parquet_rows(table, path), columns, header, named, path)
     except (OSError, ArrowException) as error:
         raise InputError(f"{path}: cannot be read as Parquet ({error})") from error
 
 
-def _translated(content: dict[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
+def _translated(
+    content: dict[str, Any], columns: Mapping[str, str], others: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
     values = {ours: content.get(theirs) for ours, theirs in columns.items()}
+    for ours in others:
+        if values[ours] in (None, [], {}):
+            values[ours] = next((content[name] for name in others[ours] if content.get(name)), values[ours])
     speaker, audio = values.pop("speaker", None), recording_name(values.pop("audio", None))
     if not is_blank(content.get("recordings")):
         return values | {"recordings": content["recordings"]}
     return values | {"recordings": [{"file": audio, "speaker": speaker}] if audio else []}
 
 
-def _imported(rows: Iterable[Row], columns: dict[str, str], header: Iterable[str], path: Path) -> Imported:
-    found = to_utterances(rows, partial(_translated, columns=columns), path.parent, columns)
-    read = {*columns.values(), "recordings"}
-    return replace(found, ignored=tuple(name for name in header if name and name not in read))
+def _imported(
+    rows: Iterable[Row], columns: dict[str, str], header: Collection[str], named: Mapping[str, str], path: Path
+) -> Imported:
+    others = other_columns(header, columns, named)
+    read = {*columns.values(), *chain.from_iterable(others.values()), "recordings"}
+    ignored = tuple(name for name in header if name and name not in read)
+    unread = Unread(columns, ignored, path)
+    translate = partial(_translated, columns=columns, others=others)
+    found = to_utterances(unread.passing(rows), translate, path.parent, columns)
+    return replace(found, ignored=ignored, others=others, notes=tuple(unread.notes()))
 
 
 def _needed(columns: dict[str, str], header: Collection[str], path: Path) -> dict[str, str]:

@@ -136,8 +136,9 @@ def test_a_chat_that_cannot_be_used_has_its_reason(tmp_path: Path, row: dict[str
 
 
 words = st.text(min_size=1, max_size=12).filter(str.strip)
-entities = st.lists(st.builds(Entity, words, words), max_size=3).map(tuple)
-frames = st.builds(SemanticFrame.of, words, words, entities) | st.builds(SemanticFrame, words, entities)
+labels = words.map(str.strip)
+entities = st.lists(st.builds(Entity, labels, labels), max_size=3).map(tuple)
+frames = st.builds(SemanticFrame.of, labels, labels, entities) | st.builds(SemanticFrame, labels, entities)
 
 
 @given(text=words, meaning=frames)

@@ -79,7 +79,7 @@ def test_a_row_of_everything_is_read(tmp_path: Path) -> None:
     ("ours", "theirs"),
     [
         *(("text", name) for name in ("text", "sentence", "transcript", "transcription", "utterance", "utt", "query")),
-        *(("text", name) for name in ("normalized_text", "Text", "SENTENCE", "Normalized Text", "annot_utt")),
+        *(("text", name) for name in ("normalized_text", "Text", "SENTENCE", "Normalized Text")),
         *(("intent", name) for name in ("intent", "label", "intent_label", "Intent-Label")),
         *(("id", name) for name in ("id", "uid", "utt_id", "key")),
         *(("language", name) for name in ("language", "lang", "locale")),
@@ -92,14 +92,14 @@ def test_columns_are_guessed(tmp_path: Path, ours: str, theirs: str) -> None:
     assert imported.columns == columns and len(imported.utterances) == 1
 
 
-@pytest.mark.parametrize(
-    "name", ["audio", "audio_path", "audio_filepath", "file", "filename", "path", "wav", "clip", "File Name", "PATH"]
-)
+AUDIO = ("audio", "audio_path", "audio_filepath", "file", "filename", "path", "wav", "clip", "File Name", "PATH")
+TOOLS = ("file_name", "wav_filename", "audio_file", "audioFile", "wavPath")
+
+
+@pytest.mark.parametrize("name", [*AUDIO, *TOOLS])
 def test_columns_of_recordings_are_guessed(tmp_path: Path, name: str) -> None:
     (tmp_path / "a.wav").touch()
-    imported = table(
-        tmp_path, f"{name},intent,speaker_id\na.wav,order,s1\n", **({"audio": name} if " " in name else {})
-    )
+    imported = table(tmp_path, f"{name},intent,speakerId\na.wav,order,s1\n")
     assert imported.columns["audio"] == name
     assert only(imported).text is None
     assert only(imported).recordings[0].speaker == "s1"
@@ -216,11 +216,62 @@ def test_any_other_key_that_stands_twice_is_a_fault(tmp_path: Path, row: str, ke
     assert reasons(read_utterances(tmp_path / "rows.jsonl")) == [f"has the key {key!r} twice; write it once"]
 
 
-def test_text_with_marks_gives_words_and_entities(tmp_path: Path) -> None:
+BRACKETS = (
+    *("[00:16.020 --> 00:18.090]  wake me at six", "[10:30] remind me to call mum", "[noise: door] lights off"),
+    *("[Speaker 1: agent] how can i help", "wake me at [time : nine am]", "a [size:small] latte"),
+)
+
+
+@pytest.mark.parametrize("text", BRACKETS)
+def test_brackets_in_a_text_are_no_entities_unless_somebody_says_so(tmp_path: Path, text: str) -> None:
+    """Times, noises and speakers became entities of the types "10", "noise" and "Speaker 1"."""
+    for found in (
+        only(jsonl(tmp_path, {"text": text, "intent": "x"})),
+        only(table(tmp_path, f"text,intent\n{text},x\n")),
+    ):
+        assert (found.text, found.frame) == (text, frame("x"))
+
+
+def test_text_with_marks_gives_words_and_entities_where_its_column_is_both(tmp_path: Path) -> None:
     marked = {"text": "wake me at [time : nine am] [date : friday]", "intent": "wake"}
-    assert only(jsonl(tmp_path, marked)).text == "wake me at nine am friday"
-    assert only(jsonl(tmp_path, marked)).frame == frame("wake", "time:nine am", "date:friday")
-    assert only(jsonl(tmp_path, marked | {"entities": []})).text == marked["text"]  # the row says it has none
+    plain = jsonl(tmp_path, marked)
+    assert plain.notes == (
+        "the column text has [type : words] in it and is read as plain text; "
+        "for entities add --map text=text --map entities=text",
+    )
+    told = jsonl(tmp_path, marked, text="text", entities="text")
+    assert only(told).text == "wake me at nine am friday" and told.notes == ()
+    assert only(told).frame == frame("wake", "time:nine am", "date:friday")
+    annotated = jsonl(tmp_path, {"annot_utt": marked["text"], "intent": "wake"})
+    assert only(annotated).text == only(told).text and only(annotated).frame == only(told).frame
+    assert annotated.columns == {"text": "annot_utt", "intent": "intent", "entities": "annot_utt"}
+
+
+def test_a_column_of_files_that_exist_is_not_passed_over_in_silence(tmp_path: Path) -> None:
+    """file_name and wav_filename were not known: rows were kept without their recordings."""
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "b.wav").touch()
+    imported = table(tmp_path, "tape,note,text,intent\na,b c,go,drive\nb,,stop,halt\n")
+    assert imported.ignored == ("tape", "note")
+    assert imported.notes == (
+        "the column tape names files that exist and is not read; for recordings add --map audio=tape",
+    )
+    assert table(tmp_path, "tape,text,intent\nb,go,drive\n", audio="tape").notes == ()
+
+
+def test_rows_of_two_tools_in_one_file_are_read_by_the_names_of_each(tmp_path: Path) -> None:
+    """Of "slots" in one row and "entities" in another, the slots were lost."""
+    rows = [{"text": "go", "intent": "fly"}, {"sentence": "stop", "label": "halt"}]
+    rows = [rows[0] | {"slots": {"city": "rome"}}, rows[1] | {"entities": [], "slots": {"city": "oslo"}}]
+    imported = jsonl(tmp_path, *rows, {"text": "on", "sentence": "off", "intent": "x", "entities": [{"city": "bonn"}]})
+    assert [(u.text, u.frame) for u in imported.utterances] == [
+        ("go", frame("fly", "city:rome")),
+        ("stop", frame("halt", "city:oslo")),
+        ("on", frame("x", "city:bonn")),
+    ]
+    assert imported.columns["entities"] == "entities" and imported.others["entities"] == ["slots"]
+    assert imported.ignored == ()
+    assert jsonl(tmp_path, *rows[:1], entities="slots").others.get("entities") is None
 
 
 def test_the_text_of_massive_is_taken_from_its_own_column(tmp_path: Path) -> None:
