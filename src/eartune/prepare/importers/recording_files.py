@@ -54,9 +54,11 @@ class RecordingFiles:
 def recording_name(value: Any) -> str | None:
     """Return the path in a row's audio value: text, or Hugging Face's {"path", "bytes"} without the bytes."""
     if isinstance(value, dict):
-        if value.get("bytes") is not None:
+        if any(value.get(key) is not None for key in ("bytes", "array", "data")):
             raise RowError("the recording is stored inside the table; write it to a file and name that")
-        value = value.get("path")
+        value = value.get("path", value.get("url"))
+    if isinstance(value, str) and value.startswith("data:"):
+        raise RowError("the recording is stored inside the table; write it to a file and name that")
     return text_or_none(value, "audio")
 
 

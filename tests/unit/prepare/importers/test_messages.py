@@ -50,6 +50,13 @@ SPOKEN = [
     {"messages": [{"role": "system", "content": "Help."}, *chat("<audio>")["messages"]], "audios": ["a.wav"]},
     sharegpt(("human", "<audio>What is meant?"), ("gpt", ANSWER), audios=["a.wav"], system="Help."),
     sharegpt(("system", "Help."), ("user", "<audio>"), ("assistant", ANSWER), audios=["a.wav"]),
+    chat([{"type": "audio_url", "audio_url": {"url": "a.wav"}}, {"type": "text", "text": "What is meant?"}]),
+    chat("<audio>a.wav</audio>What is meant?"),
+    {"query": "<audio>a.wav</audio>What is meant?", "response": ANSWER},
+    {"query": "<audio>What is meant?", "response": ANSWER, "audios": ["a.wav"], "history": []},
+    {"instruction": "<audio>What is meant?", "input": "", "output": ANSWER, "audios": ["a.wav"]},
+    {"instruction": "What is meant?", "input": "<audio>", "output": ANSWER, "audios": ["a.wav"]},
+    {"prompt": chat("<audio>")["messages"][:1], "completion": chat("")["messages"][1:], "audios": ["a.wav"]},
 ]
 
 
@@ -69,6 +76,10 @@ WRITTEN = [
     chat([{"type": "text", "text": "a small one"}, {"type": "text", "text": INTENT_INSTRUCTION}]),
     chat({"type": "text", "text": "a small one"}, audios=[]),
     sharegpt(("system", "Help."), ("human", "a small one"), ("gpt", ANSWER)),
+    {"instruction": "What is meant?", "input": "a small one", "output": ANSWER},
+    {"instruction": "a small one", "input": "", "output": ANSWER, "system": "Help."},
+    {"query": "a small one", "response": ANSWER},
+    {"prompt": "a small one", "completion": ANSWER},
 ]
 
 
@@ -84,9 +95,12 @@ def test_words_in_a_chat_are_text_without_our_instruction(tmp_path: Path, row: d
         '{"scenario": "alarm", "action": "set", "entities": [{"type": "date", "filler": "friday"}]}',
         '{"scenario": "alarm", "action": "set", "entities": [{"date": "friday"}]}',
         '{"scenario": "alarm", "action": "set", "slots": {"date": "friday"}}',
+        '```json\n{"scenario": "alarm", "action": "set", "slots": {"date": "friday"}}\n```\n',
+        {"scenario": "alarm", "action": "set", "slots": {"date": "friday"}},
     ],
+    ids=str,
 )
-def test_the_answer_is_the_frame(tmp_path: Path, answer: str) -> None:
+def test_the_answer_is_the_frame(tmp_path: Path, answer: Any) -> None:
     (found,) = read(tmp_path, chat("wake me on friday", answer)).utterances
     assert found.frame == frame("alarm.set", "date:friday")
 
@@ -112,7 +126,10 @@ TURNS = "must be one turn of the user and one of the assistant"
         (chat("<audio>"), "marks 1 recordings and names 0; a row is one recording, or text"),
         (chat("<audio>", audios=["a.wav", "a.wav"]), "marks 1 recordings and names 2; a row is one recording, or text"),
         (chat("<audio><audio>", audios=["a.wav"]), "marks 2 recordings and names 1; a row is one recording, or text"),
-        (chat([{"type": "input_audio", "input_audio": {"data": "UklG"}}]), "marks 1 recordings and names 0"),
+        (chat([{"type": "input_audio", "input_audio": {"data": "UklG"}}]), "the recording is stored inside the table"),
+        (chat([{"type": "audio", "audio": "data:audio/wav;base64,UklG"}]), "the recording is stored inside the table"),
+        ({"query": "<audio>", "response": ANSWER}, "marks 1 recordings and names 0; a row is one recording, or text"),
+        ({"query": "go", "response": ANSWER, "history": [["a", "b"]]}, f"{TURNS}, after one of the system if any; it"),
         (
             chat([{"type": "audio", "audio": {"bytes": "UklG", "path": None}}]),
             "the recording is stored inside the table",
