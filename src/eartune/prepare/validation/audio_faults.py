@@ -12,9 +12,9 @@ from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
-from eartune.data.audio import MAX_SECONDS, MIN_SECONDS, Wave
+from eartune.data.audio import MAX_SECONDS, MIN_SECONDS, NOT_READABLE
+from eartune.data.sound_file import Samples, SoundError, open_sound
 from eartune.data.utterance import Recording
 from eartune.files import is_lfs_pointer
 from eartune.prepare.validation.fault import Rule, Treatment
@@ -31,7 +31,6 @@ CLIPPED_SHARE = 0.001  # of all samples; every loud recording has a few flat top
 STATED_SECONDS_OFF = 0.1  # rounding, and the padding that mp3 adds
 STATED_SHARE_OFF = 0.02  # of the measured length
 RATES = (8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)  # that a header may have got wrong
-UNKNOWN_LENGTH = 2**62  # frames; libsndfile's answer for a header without a length is 2**63 - 1
 CHUNK = 64  # files: long enough that passing them on costs nothing, short enough to stop soon
 
 
@@ -47,6 +46,7 @@ class AudioFault(StrEnum):
     TOO_LONG = "too-long"
     SILENT = "silent"
     CLIPPED = "clipped"
+    CUT_OFF = "cut-off"
     WRONG_RATE = "wrong-rate"
     WRONG_DURATION = "wrong-duration"
 
@@ -55,7 +55,7 @@ _OUT, _WARN = Treatment.SET_ASIDE, Treatment.WARNING
 AUDIO_RULES = {
     AudioFault.MISSING: Rule(_OUT, "there is no such file"),
     AudioFault.LFS_POINTER: Rule(_OUT, "is a Git LFS pointer, not the recording; download that with `git lfs pull`"),
-    AudioFault.UNREADABLE: Rule(_OUT, "is not a readable wav, flac, ogg or mp3 file ({measured.error})"),
+    AudioFault.UNREADABLE: Rule(_OUT, f"is {NOT_READABLE} ({{measured.error}})"),
     AudioFault.EMPTY: Rule(_OUT, "holds no samples"),
     AudioFault.NOT_FINITE: Rule(_OUT, "holds samples that are not finite (NaN or infinity)"),
     AudioFault.TOO_SHORT: Rule(_OUT, f"lasts {{measured.seconds:.3f}} s; words take {SHORTEST_SECONDS} s or more"),
@@ -64,6 +64,9 @@ AUDIO_RULES = {
     ),
     AudioFault.SILENT: Rule(_OUT, f"is silent ({{measured.loudness}} dBFS; speech is above {SILENT_DBFS:.0f})"),
     AudioFault.CLIPPED: Rule(_WARN, "was recorded too loud: {measured.clipped:.1%} of its samples are clipped"),
+    AudioFault.CUT_OFF: Rule(
+        _WARN, "ends after {measured.seconds:.2f} s, where its header says {measured.promised:.2f} s; was it cut off?"
+    ),
     AudioFault.WRONG_RATE: Rule(
         _WARN,
         "lasts {measured.seconds:.2f} s at the {measured.rate} Hz of its header, "
@@ -91,6 +94,8 @@ class AudioMeasurements:
     """The root mean square of the mean of the channels, which models are given; full scale is 1."""
     clipped: float = 0.0
     """The share of samples that are at full scale in runs of at least `CLIPPED_RUN`."""
+    promised: float | None = None
+    """The length in seconds that the header states, which may be more than the file holds; None if it states none."""
     stated: float = math.nan
     """The length in seconds that the row states; nan if it states none."""
     error: str = ""
@@ -158,8 +163,8 @@ def _measure(path: Path, samples: bool) -> AudioMeasurements:
     try:
         fault = _fault_without_opening(path)
         return AudioMeasurements(path, faults=(fault,)) if fault else _measure_content(path, samples)
-    except soundfile.LibsndfileError as error:
-        return _unreadable(path, error.error_string)
+    except SoundError as error:
+        return _unreadable(path, str(error))
     except OSError as error:
         return _unreadable(path, error.strerror or type(error).__name__)
 
@@ -175,20 +180,26 @@ def _fault_without_opening(path: Path) -> AudioFault | None:
 def _measure_content(path: Path, samples: bool) -> AudioMeasurements:
     if path.suffix.lower() == ".raw":  # soundfile needs its rate from the caller
         return _unreadable(path, "a raw file does not say its rate")
-    with soundfile.SoundFile(path) as file:
-        if file.frames >= UNKNOWN_LENGTH:
-            return _unreadable(path, "its header does not say how long it is")
-        header = AudioMeasurements(path, file.frames / file.samplerate, file.samplerate, file.channels)
-        if not samples or file.frames / file.samplerate > LONGEST_SECONDS:  # hours need not go through memory
-            return replace(header, faults=_length_faults(file.frames / file.samplerate))
-        return _measure_wave(header, file.read(dtype="float32", always_2d=True), file.samplerate)
+    with open_sound(path) as file:
+        header = AudioMeasurements(path, file.seconds, file.rate, file.channels, promised=file.promised)
+        if file.seconds is not None and (not samples or file.seconds > LONGEST_SECONDS):  # hours need no memory
+            return _with_cut(replace(header, faults=_length_faults(file.seconds)))
+        return _with_cut(_measure_wave(header, file.read(LONGEST_SECONDS), file.rate))
+
+
+def _with_cut(measured: AudioMeasurements) -> AudioMeasurements:
+    """Add the fault of a file that ends before its header says; a rounded length, or mp3's padding, is none."""
+    missing = (measured.promised or 0.0) - (measured.seconds or 0.0)
+    if not measured.seconds or missing <= STATED_SECONDS_OFF + STATED_SHARE_OFF * measured.seconds:
+        return measured
+    return replace(measured, faults=(*measured.faults, AudioFault.CUT_OFF))
 
 
 def _unreadable(path: Path, error: str) -> AudioMeasurements:
     return AudioMeasurements(path, error=error.rstrip(". "), faults=(AudioFault.UNREADABLE,))
 
 
-def _measure_wave(header: AudioMeasurements, wave: Wave, rate: int) -> AudioMeasurements:
+def _measure_wave(header: AudioMeasurements, wave: Samples, rate: int) -> AudioMeasurements:
     """Add what the wave, of shape (samples, channels), shows to what the header states."""
     measured = replace(header, seconds=len(wave) / rate, faults=_length_faults(len(wave) / rate))
     if not len(wave):
@@ -210,7 +221,7 @@ def _length_faults(seconds: float) -> tuple[AudioFault, ...]:
     return (AudioFault.TOO_LONG,) if seconds > LONGEST_SECONDS else ()
 
 
-def _clipped_share(wave: Wave) -> float:
+def _clipped_share(wave: Samples) -> float:
     """The share of samples, of shape (samples, channels), that are at full scale in a run of at least CLIPPED_RUN."""
     full = np.abs(wave) >= FULL_SCALE
     places = len(full) - CLIPPED_RUN + 1
