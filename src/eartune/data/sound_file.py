@@ -20,38 +20,10 @@ Samples = npt.NDArray[np.float32]
 """Samples of shape (frames, channels), in [-1, 1] up to clipping."""
 
 SUFFIXES = (
-    *(
-        ".wav",
-        ".flac",
-        ".ogg",
-        ".mp3",
-        ".opus",
-        ".oga",
-        ".aiff",
-        ".aif",
-        ".aifc",
-        ".au",
-        ".snd",
-        ".caf",
-        ".w64",
-        ".sph",
-    ),
-    *(
-        ".m4a",
-        ".m4b",
-        ".mp4",
-        ".mov",
-        ".aac",
-        ".3gp",
-        ".3gpp",
-        ".3ga",
-        ".amr",
-        ".webm",
-        ".weba",
-        ".mka",
-        ".mkv",
-        ".wma",
-    ),
+    *(".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".spx", ".mp3", ".mp2", ".mpga", ".aiff", ".aif", ".aifc"),
+    *(".au", ".snd", ".caf", ".w64", ".sph"),
+    *(".m4a", ".m4b", ".mp4", ".mov", ".aac", ".3gp", ".3gpp", ".3ga", ".amr", ".awb", ".webm", ".weba"),
+    *(".mka", ".mkv", ".wma"),
 )
 """The suffixes of files of sound; what such a file holds is seen in its first bytes."""
 
