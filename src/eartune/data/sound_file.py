@@ -4,7 +4,7 @@ file -> length, rate, channels, and what is missing -> blocks of samples of shap
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -58,6 +58,26 @@ class SoundFile:
         """Yield the samples, once; raises SoundError where they cannot be decoded."""
         raise NotImplementedError
 
+    def blocks_from(self, second: float) -> Iterator[Samples]:
+        """Yield the samples from a time on, once."""
+        skipped = round(second * self.rate)
+        for block in self.blocks():
+            if len(block) > skipped:
+                yield block[skipped:]
+            skipped = max(0, skipped - len(block))
+
+    def read_part(self, start: float, end: float | None) -> Samples:
+        """Return the samples from one second to another, or to the end; fewer where the file has no more."""
+        if end is None:
+            return _joined(list(self.blocks_from(start)), self.channels)
+        frames, blocks, there = round(end * self.rate) - round(start * self.rate), [], 0
+        for block in self.blocks_from(start):
+            blocks.append(block)
+            there += len(block)
+            if there >= frames:
+                break
+        return _joined(blocks, self.channels)[:frames]
+
     def read(self, at_most: float = math.inf) -> Samples:
         """Return the samples, shape (frames, channels); none are decoded when there are more than `at_most` seconds."""
         blocks: list[Samples] = []
@@ -65,9 +85,14 @@ class SoundFile:
             blocks.append(block)
             if sum(map(len, blocks)) > at_most * self.rate:
                 break
-        if len(blocks) == 1:
-            return blocks[0]  # as almost always; nothing needs to be copied
-        return np.concatenate([np.zeros((0, self.channels), np.float32), *blocks])
+        return _joined(blocks, self.channels)
+
+
+def _joined(blocks: Sequence[Samples], channels: int) -> Samples:
+    """The blocks as one, which is not copied if it is one already, as almost always."""
+    if len(blocks) == 1:
+        return blocks[0]
+    return np.concatenate([np.zeros((0, channels), np.float32), *blocks])
 
 
 @contextmanager
@@ -109,6 +134,15 @@ class _BySoundfile(SoundFile):
                 opened = soundfile.SoundFile(BytesIO(self._data.with_its_size(self._file)))
             while len(block := opened.read(frames, dtype="float32", always_2d=True)):
                 yield block
+
+    def blocks_from(self, second: float) -> Iterator[Samples]:
+        """Yield the samples from a time on, which is found at once where the codec can be sought in."""
+        if not self._opened.seekable() or (self._data and self._data.is_unstated):
+            yield from super().blocks_from(second)
+        elif second < (self.seconds or 0.0):
+            with _as_sound_errors():
+                self._opened.seek(round(second * self.rate))
+            yield from self.blocks()
 
 
 @dataclass(frozen=True)

@@ -31,10 +31,28 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "scenario": ("scenario", "domain"),
     "action": ("action",),
     "entities": ("entities", "slots", "tags", "annot_utt"),
+    "start": (
+        *("start", "start_time", "start_sec", "start_seconds", "start_s", "segment_start", "begin", "begin_time"),
+        *("onset", "offset", "start_ms", "begin_ms", "offset_ms"),
+    ),
+    "end": (
+        *("end", "end_time", "end_sec", "end_seconds", "end_s", "segment_end", "stop", "stop_time"),
+        *("end_ms", "stop_ms", "offset"),
+    ),
+    "duration": (
+        "duration",
+        "dur",
+        "duration_sec",
+        "duration_seconds",
+        "duration_s",
+        "segment_duration",
+        "duration_ms",
+    ),
+    "channel": ("channel", "channel_id", "audio_channel"),
 }
 """Our names, and the headings that others use, the likeliest first; case, blanks, "-" and "_" do not count."""
 LABELS = ("intent", "scenario", "action", "entities")
-_PAIR = {"scenario", "action"}
+_PAIR, _PART = {"scenario", "action"}, {"start", "end", "duration", "channel"}
 
 
 def match_columns(header: Collection[str], named: Mapping[str, str], path: Path) -> dict[str, str]:
@@ -51,7 +69,15 @@ def match_columns(header: Collection[str], named: Mapping[str, str], path: Path)
         raise InputError(f"{path}: scenario and action go together; name the column of the {min(missing)} too")
     if "entities" not in columns and _plain(columns.get("text", "")) == "annotutt":
         columns["entities"] = columns["text"]
-    return _without_half_a_pair(columns)
+    return _without_half_a_pair(_without_half_a_part(columns, named))
+
+
+def _without_half_a_part(columns: dict[str, str], named: Mapping[str, str]) -> dict[str, str]:
+    """Drop what is no part of a recording: times of rows without one, a length alone, a start without an end."""
+    is_part = "start" in columns and bool({"end", "duration"} & columns.keys() or _plain(columns["start"]) == "offset")
+    dropped = set() if "audio" in columns and is_part else {"start", "end", "duration"}
+    dropped |= set() if "audio" in columns else {"channel"}
+    return {ours: theirs for ours, theirs in columns.items() if ours in named or ours not in dropped}
 
 
 def other_columns(
@@ -66,7 +92,7 @@ def other_columns(
     return {
         ours: [name for name in names if _plain(name) != "annotutt"]
         for ours, names in found.items()
-        if names and ours not in named and ours not in _PAIR
+        if names and ours not in named and ours not in _PAIR | _PART
     }
 
 

@@ -86,7 +86,11 @@ def _by_keys(content: dict[str, Any]) -> FileFormat | None:
         return "messages"
     if any(content.keys() >= set(keys) for keys in ONE_TURN) and not {"intent", "scenario"} & guess(content).keys():
         return "messages"
-    if "supervisions" in content or isinstance(content.get("recording"), dict):
+    if (
+        "supervisions" in content
+        or isinstance(content.get("tracks"), list)
+        or isinstance(content.get("recording"), dict)
+    ):
         return "lhotse"
     if content.keys() >= {"recording_id", "start", "duration"}:
         return "lhotse"

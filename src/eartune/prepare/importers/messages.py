@@ -24,8 +24,8 @@ from eartune.errors import InputError
 from eartune.files import write_lines
 from eartune.prepare.importers.columns import known_values
 from eartune.prepare.importers.entities import decode
+from eartune.prepare.importers.excerpt import recording_fields
 from eartune.prepare.importers.import_result import Imported
-from eartune.prepare.importers.recording_files import recording_name
 from eartune.prepare.importers.row import Row, RowError, is_blank
 from eartune.prepare.importers.to_utterances import to_utterances
 from eartune.tasks.slu import INTENT_INSTRUCTION, SCENARIO_ACTION_INSTRUCTION, instruction, target
@@ -57,7 +57,7 @@ def write_messages(path: Path, utterances: Iterable[Utterance]) -> None:
 def _translated(content: dict[str, Any]) -> dict[str, Any]:
     question, answer = _question_and_answer(content)
     file = _file(content, question)
-    source = {"recordings": [{"file": file}]} if file else {"text": _without_instruction(_text(question))}
+    source = {"recordings": [file]} if file else {"text": _without_instruction(_text(question))}
     return known_values(content, ("id", "language")) | _meaning(answer) | source
 
 
@@ -94,14 +94,14 @@ def _of_turns(turns: Any) -> tuple[Any, Any]:
     return spoken[0], spoken[1]
 
 
-def _file(content: dict[str, Any], question: Any) -> str | None:
+def _file(content: dict[str, Any], question: Any) -> dict[str, Any] | None:
     """The recording of a chat; tools differ in whether they mark its place."""
     parts = [part for part in question if isinstance(part, dict)] if isinstance(question, list) else []
     stated = content.get("audios", content.get("audio"))
     listed = stated if isinstance(stated, list) else [stated]
     inline = _INLINE.findall(question) if isinstance(question, str) else []
     in_parts = [part[key] for part in parts for key in _AUDIO if key in part]
-    named = [recording_name(value) for value in (*listed, *inline, *in_parts)]
+    named = [recording_fields(value) for value in (*listed, *inline, *in_parts)]
     files = [name for name in named if name]
     marks = question.count(_TAG) if isinstance(question, str) else sum("audio" in str(p.get("type")) for p in parts)
     if len(files) > 1 or marks > len(files):

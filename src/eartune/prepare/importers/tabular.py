@@ -18,13 +18,14 @@ from typing import Any
 from eartune.errors import InputError
 from eartune.prepare.importers.columns import match_columns, other_columns
 from eartune.prepare.importers.csv_rows import read_header, read_rows, split_lines
+from eartune.prepare.importers.excerpt import part_fields, recording_fields
 from eartune.prepare.importers.import_result import Imported
-from eartune.prepare.importers.recording_files import recording_name
 from eartune.prepare.importers.row import Row, is_blank
 from eartune.prepare.importers.text import read_text
 from eartune.prepare.importers.to_utterances import to_utterances
 from eartune.prepare.importers.unread import Unread
 
+_CHANNELS = {"left": "0", "right": "1"}
 _NEEDED = {"text or audio": {"text", "audio"}, "intent, or scenario and action": {"intent", "scenario"}}
 
 
@@ -65,10 +66,22 @@ def _translated(
     for ours in others:
         if values[ours] in (None, [], {}):
             values[ours] = next((content[name] for name in others[ours] if content.get(name)), values[ours])
-    speaker, audio = values.pop("speaker", None), recording_name(values.pop("audio", None))
+    speaker, audio = values.pop("speaker", None), recording_fields(values.pop("audio", None))
     if not is_blank(content.get("recordings")):
         return values | {"recordings": content["recordings"]}
-    return values | {"recordings": [{"file": audio, "speaker": speaker}] if audio else []}
+    return values | {"recordings": [audio | {"speaker": speaker} | _part(values, columns)] if audio else []}
+
+
+def _part(values: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
+    """The part and the channel of the recording that a row names, if its table has columns for them."""
+    start, end, duration, channel = (values.get(name) for name in ("start", "end", "duration", "channel"))
+    part: dict[str, Any] = {}
+    if not (is_blank(start) and is_blank(end)):
+        part = dict(part_fields(start, end, duration, columns.get("start", columns.get("end", "")).endswith("ms")))
+    named = str(channel).strip().lower()
+    if named in _CHANNELS or named.isdecimal():  # any other text, such as "web", is no channel of sound
+        part |= {"channel": int(_CHANNELS.get(named, named))}
+    return part
 
 
 def _imported(

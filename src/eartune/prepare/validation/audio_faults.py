@@ -5,7 +5,7 @@ recordings -> files, each once -> chunks -> threads -> AudioMeasurements -> comp
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from eartune.data.audio import MAX_SECONDS, MIN_SECONDS, NOT_READABLE
-from eartune.data.sound_file import Samples, SoundError, open_sound
+from eartune.data.sound_file import Samples, SoundError, SoundFile, open_sound
 from eartune.data.utterance import Recording
 from eartune.files import is_lfs_pointer
+from eartune.prepare.importers.excerpt import Excerpt, identity
 from eartune.prepare.validation.fault import Rule, Treatment
 from eartune.progress import Progress
 
@@ -40,6 +41,7 @@ class AudioFault(StrEnum):
     MISSING = "missing"
     LFS_POINTER = "lfs-pointer"
     UNREADABLE = "unreadable"
+    NO_SUCH_PART = "no-such-part"
     EMPTY = "empty"
     NOT_FINITE = "not-finite"
     TOO_SHORT = "too-short"
@@ -51,11 +53,13 @@ class AudioFault(StrEnum):
     WRONG_DURATION = "wrong-duration"
 
 
+_NO_SUCH_PART = (AudioFault.NO_SUCH_PART,)
 _OUT, _WARN = Treatment.SET_ASIDE, Treatment.WARNING
 AUDIO_RULES = {
     AudioFault.MISSING: Rule(_OUT, "there is no such file"),
     AudioFault.LFS_POINTER: Rule(_OUT, "is a Git LFS pointer, not the recording; download that with `git lfs pull`"),
     AudioFault.UNREADABLE: Rule(_OUT, f"is {NOT_READABLE} ({{measured.error}})"),
+    AudioFault.NO_SUCH_PART: Rule(_OUT, "{measured.error}"),
     AudioFault.EMPTY: Rule(_OUT, "holds no samples"),
     AudioFault.NOT_FINITE: Rule(_OUT, "holds samples that are not finite (NaN or infinity)"),
     AudioFault.TOO_SHORT: Rule(_OUT, f"lasts {{measured.seconds:.3f}} s; words take {SHORTEST_SECONDS} s or more"),
@@ -94,6 +98,8 @@ class AudioMeasurements:
     """The root mean square of the mean of the channels, which models are given; full scale is 1."""
     clipped: float = 0.0
     """The share of samples that are at full scale in runs of at least `CLIPPED_RUN`."""
+    is_excerpt: bool = False
+    """Whether it is a part of a file, a channel, or stored in a row, and so must be written to a file of its own."""
     promised: float | None = None
     """The length in seconds that the header states, which may be more than the file holds; None if it states none."""
     stated: float = math.nan
@@ -129,20 +135,21 @@ def measure_recordings(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> tuple[AudioMeasurements, ...]:
-    """Measure recordings, in the order given; a file that is given twice is read once.
+    """Measure recordings, in the order given; a file, or a part of one, that is given twice is read once.
 
     `samples=False` reads headers alone: it finds neither NaN nor silence nor clipping, and takes the length from the
     header. `workers` threads read; None takes as many as there are cores. KeyboardInterrupt waits
     for the files that are being read and passes through.
     """
-    paths = list(dict.fromkeys(recording.path for recording in recordings))
-    chunks = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
-    measured: dict[Path, AudioMeasurements] = {}
-    for chunk in _measure_chunks(chunks, samples, workers or os.cpu_count() or 1):
-        measured.update((one.path, one) for one in chunk)
+    sources = {identity(recording): recording for recording in reversed(recordings)}
+    one_each = list(reversed(sources.values()))
+    chunks = [one_each[start : start + CHUNK] for start in range(0, len(one_each), CHUNK)]
+    measured: dict[Hashable, AudioMeasurements] = {}
+    for chunk, found in zip(chunks, _measure_chunks(chunks, samples, workers or os.cpu_count() or 1), strict=True):
+        measured.update(zip(map(identity, chunk), found, strict=True))
         if progress:
-            progress(len(measured), len(paths))
-    return tuple(_compare(recording, measured[recording.path]) for recording in recordings)
+            progress(len(measured), len(one_each))
+    return tuple(_compare(recording, measured[identity(recording)]) for recording in recordings)
 
 
 def explain(kind: AudioFault, measured: AudioMeasurements) -> str:
@@ -150,19 +157,22 @@ def explain(kind: AudioFault, measured: AudioMeasurements) -> str:
     return AUDIO_RULES[kind].message.format(measured=measured)
 
 
-def _measure_chunks(chunks: Sequence[Sequence[Path]], samples: bool, workers: int) -> Iterator[list[AudioMeasurements]]:
+def _measure_chunks(
+    chunks: Sequence[Sequence[Recording]], samples: bool, workers: int
+) -> Iterator[list[AudioMeasurements]]:
     # Threads: libsndfile and numpy do the work without Python's lock, and nothing is forked, pickled or left behind.
     pool = ThreadPoolExecutor(workers)
     try:
-        yield from pool.map(lambda paths: [_measure(path, samples) for path in paths], chunks)
+        yield from pool.map(lambda recordings: [_measure(each, samples) for each in recordings], chunks)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _measure(path: Path, samples: bool) -> AudioMeasurements:
+def _measure(recording: Recording, samples: bool) -> AudioMeasurements:
+    path, stored = recording.path, recording.stored if isinstance(recording, Excerpt) else None
     try:
-        fault = _fault_without_opening(path)
-        return AudioMeasurements(path, faults=(fault,)) if fault else _measure_content(path, samples)
+        fault = _fault_without_opening(path) if stored is None else None
+        return AudioMeasurements(path, faults=(fault,)) if fault else _measure_content(recording, stored, samples)
     except SoundError as error:
         return _unreadable(path, str(error))
     except OSError as error:
@@ -177,14 +187,39 @@ def _fault_without_opening(path: Path) -> AudioFault | None:
     return None if path.stat().st_size else AudioFault.EMPTY
 
 
-def _measure_content(path: Path, samples: bool) -> AudioMeasurements:
-    if path.suffix.lower() == ".raw":  # soundfile needs its rate from the caller
+def _measure_content(recording: Recording, stored: bytes | None, samples: bool) -> AudioMeasurements:
+    path = recording.path
+    if stored is None and path.suffix.lower() == ".raw":  # soundfile needs its rate from the caller
         return _unreadable(path, "a raw file does not say its rate")
-    with open_sound(path) as file:
+    with open_sound(path if stored is None else stored) as file:
+        if isinstance(recording, Excerpt) and not recording.is_whole(file):
+            return _measure_excerpt(recording, file, samples)
         header = AudioMeasurements(path, file.seconds, file.rate, file.channels, promised=file.promised)
         if file.seconds is not None and (not samples or file.seconds > LONGEST_SECONDS):  # hours need no memory
             return _with_cut(replace(header, faults=_length_faults(file.seconds)))
         return _with_cut(_measure_wave(header, file.read(LONGEST_SECONDS), file.rate))
+
+
+def _measure_excerpt(excerpt: Excerpt, file: SoundFile, samples: bool) -> AudioMeasurements:
+    """Measure a part of a file, or the file that is stored in a row."""
+    start, end, channel = excerpt.part
+    channels = 1 if channel is not None else file.channels
+    header = AudioMeasurements(excerpt.path, None, file.rate, channels, is_excerpt=True)
+    if channel is not None and channel >= file.channels > 1:
+        return _no_such_part(header, f"has {file.channels} channels, counted from 0, and so no channel {channel}")
+    if file.seconds is not None:
+        if max(start, end or 0.0) > file.seconds + STATED_SECONDS_OFF:
+            last = "" if end is None else f" to {end:.2f}"
+            return _no_such_part(header, f"lasts {file.seconds:.2f} s, and so has no part from {start:.2f}{last} s")
+        seconds = min(file.seconds if end is None else end, file.seconds) - start
+        if not samples or seconds > LONGEST_SECONDS:
+            return replace(header, seconds=seconds, faults=_length_faults(seconds))
+    last_second = start + LONGEST_SECONDS + 1 if end is None else min(end, start + LONGEST_SECONDS + 1)
+    return _measure_wave(header, excerpt.cut(file.read_part(start, last_second)), file.rate)
+
+
+def _no_such_part(header: AudioMeasurements, why: str) -> AudioMeasurements:
+    return replace(header, error=f"{why}; are the times in seconds?" if "part" in why else why, faults=_NO_SUCH_PART)
 
 
 def _with_cut(measured: AudioMeasurements) -> AudioMeasurements:

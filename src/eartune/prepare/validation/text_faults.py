@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from eartune.data.fillers import absent_fillers
 from eartune.data.utterance import Utterance
+from eartune.prepare.importers.excerpt import Excerpt
 from eartune.prepare.split import distance_from_test, training_splits
 from eartune.prepare.validation.fault import Fault, Rule, Treatment
 from eartune.wording import listed
@@ -142,7 +143,7 @@ def _repeated_recordings(split: str, utterances: Sequence[Utterance]) -> Iterato
     for row, utterance in enumerate(utterances):
         seen: set[str] = set()
         for place, recording in enumerate(utterance.recordings if len(utterance.recordings) > 1 else ()):
-            file = os.path.realpath(recording.path)
+            file = os.path.realpath(recording.path) + (f" {recording.part}" if isinstance(recording, Excerpt) else "")
             if file in seen:
                 yield _fault(TextFault.REPEATED_RECORDING, "", split, str(recording.path), row, place)
             seen.add(file)
@@ -165,7 +166,8 @@ def _files(utterances: Sequence[Utterance]) -> Iterator[tuple[str, int, int, str
     for row, utterance in enumerate(utterances):
         for place, recording in enumerate(utterance.recordings):
             if os.path.isfile(recording.path):
-                yield os.path.realpath(recording.path), row, place, str(recording.path)
+                part = f" {recording.part}" if isinstance(recording, Excerpt) else ""
+                yield os.path.realpath(recording.path) + part, row, place, str(recording.path)
 
 
 def _shared(kind: TextFault, splits: Splits, named: Callable[[Utterance], Mapping[str, str]]) -> Iterator[Fault]:

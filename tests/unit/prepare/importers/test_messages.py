@@ -15,6 +15,7 @@ from eartune.data.utterance import Recording, Utterance
 from eartune.errors import InputError
 from eartune.files import write_lines
 from eartune.prepare.importers.detect_format import read_utterances
+from eartune.prepare.importers.excerpt import Excerpt
 from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.importers.messages import write_messages
 from eartune.tasks.slu import INTENT_INSTRUCTION, SCENARIO_ACTION_INSTRUCTION
@@ -110,6 +111,21 @@ def test_id_and_language_are_kept(tmp_path: Path) -> None:
     assert (found.id, found.language) == ("c7", "en")
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "input_audio", "input_audio": {"data": "UklG", "format": "wav"}},
+        {"type": "audio", "audio": {"bytes": "UklG", "path": None}},
+        {"type": "audio_url", "audio_url": {"url": "data:audio/wav;base64,UklG"}},
+    ],
+    ids=json.dumps,
+)
+def test_sound_in_a_chat_is_stored(tmp_path: Path, part: dict[str, Any]) -> None:
+    (found,) = read(tmp_path, chat([part])).utterances
+    (recording,) = found.recordings
+    assert isinstance(recording, Excerpt) and recording.stored == b"RIF"
+
+
 TURNS = "must be one turn of the user and one of the assistant"
 
 
@@ -126,14 +142,9 @@ TURNS = "must be one turn of the user and one of the assistant"
         (chat("<audio>"), "marks 1 recordings and names 0; a row is one recording, or text"),
         (chat("<audio>", audios=["a.wav", "a.wav"]), "marks 1 recordings and names 2; a row is one recording, or text"),
         (chat("<audio><audio>", audios=["a.wav"]), "marks 2 recordings and names 1; a row is one recording, or text"),
-        (chat([{"type": "input_audio", "input_audio": {"data": "UklG"}}]), "the recording is stored inside the table"),
-        (chat([{"type": "audio", "audio": "data:audio/wav;base64,UklG"}]), "the recording is stored inside the table"),
+        (chat([{"type": "input_audio", "input_audio": {"data": "no!"}}]), "the bytes of a recording must be in base64"),
         ({"query": "<audio>", "response": ANSWER}, "marks 1 recordings and names 0; a row is one recording, or text"),
         ({"query": "go", "response": ANSWER, "history": [["a", "b"]]}, f"{TURNS}, after one of the system if any; it"),
-        (
-            chat([{"type": "audio", "audio": {"bytes": "UklG", "path": None}}]),
-            "the recording is stored inside the table",
-        ),
         (chat([{"type": "audio", "audio": "https://a.b/c.wav"}]), "the recording https://a.b/c.wav is a URL"),
         (chat([{"type": "image", "image": "a.png"}]), "the content of a turn must be text, or a list of"),
         (chat(5), "the content of a turn must be text, or a list of"),

@@ -12,10 +12,12 @@ import pytest
 
 from builders import frame, utterance
 from eartune.data.frame import SemanticFrame
+from eartune.data.sound_file import open_sound
 from eartune.data.utterance import Recording, Utterance, read_manifest, write_manifest
 from eartune.errors import InputError
 from eartune.files import write_lines
 from eartune.prepare.importers.detect_format import read_utterances
+from eartune.prepare.importers.excerpt import Excerpt
 from eartune.prepare.importers.import_result import Imported
 
 COFFEE = {"text": "a small latte", "intent": "order"}
@@ -301,10 +303,18 @@ def test_the_text_of_massive_is_taken_from_its_own_column(tmp_path: Path) -> Non
         ),
         ({"recordings": [{"file": "a.wav", "speaker": []}]}, '"speaker" must be text, not list'),
         ({"audio": 7}, '"audio" must be text, not int'),
+        ({"audio": {"path": "a.wav", "bytes": "no!"}}, "the bytes of a recording must be in base64; or write it to a"),
+        ({"audio": [0.0, 0.1]}, "a recording as samples needs their rate: "),
+        ({"audio": {"array": [0.0, 0.1], "path": None}}, "a recording as samples needs their rate: "),
+        ({"audio": {"array": ["a"], "sampling_rate": 8000}}, 'the "array" of a recording must be numbers'),
         (
-            {"audio": {"path": "a.wav", "bytes": "UklG"}},
-            "the recording is stored inside the table; write it to a file and",
+            {"audio": {"array": [[[0.0]]], "sampling_rate": 8000}},
+            'the "array" of a recording must be a list of numbers',
         ),
+        ({"audio": "a.wav", "start": 2, "end": 1}, "its part from 2 to 1 s is empty"),
+        ({"audio": "a.wav", "start": -2, "end": 1}, "the start of a part of a recording must be 0 or above, not -2"),
+        ({"audio": "a.wav", "start": "now", "end": 1}, "the start of a part of a recording must be seconds, or"),
+        ({"audio": "a.wav", "start": 0, "end": 7, "duration": 2}, "its part from 0 to 7 does not last 2 s, in no unit"),
         ({"audio": "x" * 5000}, "no file can be called 'xxx"),
         ({"audio": "a\0/b.wav"}, "no file can be called 'a\\x00/b.wav'"),
         ({"audio": "https://a.b/c.wav"}, "the recording https://a.b/c.wav is a URL; download the file and name that"),
@@ -435,11 +445,70 @@ def test_parquet_is_read(tmp_path: Path) -> None:
     parquet.write_table(arrow.table(columns), tmp_path / "rows.parquet")
     imported = read_utterances(tmp_path / "rows.parquet")
     assert imported.columns == {"text": "sentence", "audio": "audio", "intent": "intent", "entities": "slots"}
-    assert [u.frame for u in imported.utterances] == [frame("order", "size:small"), frame("order", "size:a", "drink:b")]
-    assert [len(u.recordings) for u in imported.utterances] == [1, 0]
-    (rejected,) = imported.rejected
-    assert (rejected.place, rejected.row["audio"]["bytes"]) == (f"{tmp_path}/rows.parquet, row 2", "4 bytes")
-    assert rejected.reason == "the recording is stored inside the table; write it to a file and name that"
+    assert imported.rejected == () and [len(u.recordings) for u in imported.utterances] == [1, 1, 0]
+    assert [u.frame for u in imported.utterances] == [
+        *(frame("order", "size:small"), frame("order"), frame("order", "size:a", "drink:b")),
+    ]
+    stored = imported.utterances[1].recordings[0]
+    assert isinstance(stored, Excerpt) and (stored.path, stored.stored) == (tmp_path / "b.wav", b"RIFF")
+
+
+SAMPLES = {"path": None, "array": [0.0, 0.5, -0.5], "sampling_rate": 8000}
+
+
+@pytest.mark.parametrize(
+    ("audio", "shape"),
+    [
+        (SAMPLES, (3, 1)),
+        (SAMPLES | {"path": "far/b.mp3"}, (3, 1)),
+        (SAMPLES | {"array": [[0.0, 0.5, -0.5], [0.0, 0.5, -0.5]]}, (3, 2)),
+        (SAMPLES | {"array": [0, 16384, -16384]}, (3, 1)),
+    ],
+)
+def test_samples_in_a_row_are_its_recording(tmp_path: Path, audio: dict[str, Any], shape: tuple[int, int]) -> None:
+    """datasets writes decoded sound so; it was dropped without a word."""
+    (recording,) = only(jsonl(tmp_path, COFFEE | {"audio": audio})).recordings
+    assert isinstance(recording, Excerpt) and recording.stored
+    with open_sound(recording.stored) as file:
+        assert file.rate == 8000 and file.read()[:, 0] == pytest.approx([0, 0.5, -0.5])
+        assert (round((file.seconds or 0) * 8000), file.channels) == shape
+    assert recording.path.parent == tmp_path and recording.path.name.startswith("b.mp3" if audio["path"] else "stored-")
+
+
+@pytest.mark.parametrize(
+    ("row", "part"),
+    [
+        ({"offset": 0.0, "duration": 2.0}, (0.0, 2.0, None)),
+        ({"offset": 4.5}, (4.5, None, None)),
+        ({"start": 1.5, "end": 3}, (1.5, 3.0, None)),
+        ({"start_time": "0:01:02.5", "end_time": "01:04"}, (62.5, 64.0, None)),
+        ({"begin": 32000, "stop": 64000, "duration": 2.0}, (2.0, 4.0, None)),
+        ({"start": 500, "end": 1500, "duration": 1.0}, (0.5, 1.5, None)),
+        ({"start_ms": 500, "end_ms": 1500}, (0.5, 1.5, None)),
+        ({"start": 0, "end": -1}, (0.0, None, None)),
+        ({"onset": 1, "offset": 2}, (1.0, 2.0, None)),
+        ({"channel": 1}, (0.0, None, 1)),
+        ({"channel": "left", "start": 1, "end": 2}, (1.0, 2.0, 0)),
+    ],
+    ids=str,
+)
+def test_a_row_may_name_a_part_of_its_recording(tmp_path: Path, row: dict[str, Any], part: Any) -> None:
+    """The whole file was taken for every row."""
+    (tmp_path / "a.wav").touch()
+    cells = {name: str(value) for name, value in row.items()}
+    csv = f"audio,intent,{','.join(cells)}\na.wav,order,{','.join(cells.values())}\n"
+    for found in (only(jsonl(tmp_path, {"audio": "a.wav", "intent": "order"} | row)), only(table(tmp_path, csv))):
+        (recording,) = found.recordings
+        assert isinstance(recording, Excerpt) and recording.part == part
+
+
+@pytest.mark.parametrize(
+    "row", [{"duration": 2.0}, {"start": 1.5}, {"start": "", "end": ""}, {"channel": "web"}, {"end": 4}], ids=str
+)
+def test_what_names_no_part_leaves_a_recording_whole(tmp_path: Path, row: dict[str, Any]) -> None:
+    (tmp_path / "a.wav").touch()
+    (recording,) = only(jsonl(tmp_path, {"audio": "a.wav", "intent": "order"} | row)).recordings
+    assert type(recording) is Recording
 
 
 def test_maps_of_parquet_are_entities(tmp_path: Path) -> None:
