@@ -142,7 +142,7 @@ def _of_object(value: dict[str, Any]) -> dict[str, Any] | None:
         rate = value.get("sampling_rate", value.get("sample_rate"))
         if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < 1e7:
             raise RowError(_NO_RATE)
-        return _stored(_as_wav(value["array"], round(rate)), name)
+        return _stored(_as_file(value["array"], round(rate)), name)
     data = value.get("bytes") if value.get("bytes") is not None else value.get("data")
     if data is not None:
         return _stored(data if isinstance(data, bytes) else _decoded(data), name)
@@ -151,7 +151,7 @@ def _of_object(value: dict[str, Any]) -> dict[str, Any] | None:
 
 def _stored(content: bytes, name: Any) -> dict[str, Any]:
     called = Path(name).name if isinstance(name, str) and name.strip() else ""
-    return {"file": called or f"stored-{hashlib.sha256(content).hexdigest()[:12]}.wav", "stored": content}
+    return {"file": called or f"stored-{hashlib.sha256(content).hexdigest()[:12]}", "stored": content}
 
 
 def _decoded(text: Any) -> bytes:
@@ -161,7 +161,8 @@ def _decoded(text: Any) -> bytes:
         raise RowError("the bytes of a recording must be in base64; or write it to a file and name that") from error
 
 
-def _as_wav(array: Any, rate: int) -> bytes:
+def _as_file(array: Any, rate: int) -> bytes:
+    """The bytes of an AU file with these samples; those of a WAV file of floats would change with the time."""
     try:
         samples = np.asarray(array)
         if np.issubdtype(samples.dtype, np.integer):
@@ -174,5 +175,5 @@ def _as_wav(array: Any, rate: int) -> bytes:
     if samples.ndim not in (1, 2):
         raise RowError('the "array" of a recording must be a list of numbers, or one for each channel')
     whole = BytesIO()
-    soundfile.write(whole, samples, rate, format="WAV", subtype="FLOAT")
+    soundfile.write(whole, samples, rate, format="AU", subtype="FLOAT")
     return whole.getvalue()
