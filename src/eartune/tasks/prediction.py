@@ -9,6 +9,8 @@ from eartune.errors import InputError
 from eartune.files import RepeatedKeyError, RepeatedKeys, object_of_pairs, read_lines, write_lines
 from eartune.tasks.task import Answer, Labels, ParseStatus, Task
 
+_NAMES = frozenset(("id", "slurp_id", "file"))  # keys that name an utterance or a recording
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -66,7 +68,7 @@ def prediction_rows(
     if labels is None or any("status" in row or row.keys() & set(keys) for _, row in rows):
         return rows
     read = [(place, _with_answer_of_text(row, place, task, labels)) for place, row in rows]
-    if all(task.read_answer(row, place) is None for place, row in read):
+    if all(task.read_answer(row, place) is None and row.keys() & _NAMES for place, row in read):
         said = f", the first text being {str(rows[0][1]['text'])[:60]!r}" if "text" in rows[0][1] else ""
         raise InputError(
             f"{path}: holds no answer that can be read{said}; each row needs the keys of an answer, or a "
@@ -80,7 +82,7 @@ def _checked(row: dict[str, Any], place: str) -> dict[str, Any]:
     if not _repeats_a_key(row):
         return row
     try:
-        names = {key: row[key] for key in ("id", "slurp_id", "file") if key in row}
+        names = {key: row[key] for key in row if key in _NAMES}
     except RepeatedKeyError as error:
         raise InputError(f"{place}: {error}") from error
     return names | {"status": ParseStatus.WRONG_SHAPE.value}

@@ -91,6 +91,11 @@ def test_a_file_from_which_nothing_can_be_read_is_no_score_of_0(tmp_path: Path, 
     assert found.answer is None
 
 
+def test_rows_without_a_name_are_asked_for_one(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r'row 1: needs an "id" \(or a "file"\), as text$'):
+        read_rows(tmp_path, {"response": TEXT, "labels": TEXT}, labels=LABELS)
+
+
 def test_entities_may_be_written_as_a_model_writes_them(tmp_path: Path) -> None:
     (found,) = read_rows(tmp_path, {"id": "u1", "intent": "order", "entities": [{"size": "small"}, {"size": "big"}]})
     assert found.answer == frame("order", "size:small", "size:big")

@@ -215,7 +215,9 @@ def test_a_type_that_stands_twice_has_both_fillers(tmp_path: Path, written: str)
 )
 def test_any_other_key_that_stands_twice_is_a_fault(tmp_path: Path, row: str, key: str) -> None:
     (tmp_path / "rows.jsonl").write_text(f"{{{row}}}\n")
-    assert reasons(read_utterances(tmp_path / "rows.jsonl")) == [f"has the key {key!r} twice; write it once"]
+    imported = read_utterances(tmp_path / "rows.jsonl")
+    assert reasons(imported) == [f"has the key {key!r} twice; write it once"]
+    assert json.dumps(imported.rejected[0].row).count(f'"{key}"') == row.count(f'"{key}"')  # both are to be seen
 
 
 BRACKETS = (
