@@ -26,6 +26,7 @@ from eartune.prepare.importers.row import RowError, is_blank, text_or_none
 
 ROUNDED = 0.02  # seconds; times are rounded when they are written
 _RATES = (8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+_MOST_CHANNELS = 64
 _NO_RATE = 'a recording as samples needs their rate: {"array": [...], "sampling_rate": 16000}'
 
 
@@ -172,8 +173,8 @@ def _as_file(array: Any, rate: int) -> bytes:
         raise RowError(f'the "array" of a recording must be numbers ({error})') from error
     if samples.ndim == 2 and samples.shape[0] < samples.shape[1]:
         samples = samples.T  # datasets holds a row for each channel
-    if samples.ndim not in (1, 2):
-        raise RowError('the "array" of a recording must be a list of numbers, or one for each channel')
+    if samples.ndim not in (1, 2) or not samples.size or (samples.ndim == 2 and samples.shape[1] > _MOST_CHANNELS):
+        raise RowError('the "array" of a recording must be a list of numbers, or one for each channel, and not empty')
     whole = BytesIO()
     soundfile.write(whole, samples, rate, format="AU", subtype="FLOAT")
     return whole.getvalue()

@@ -66,7 +66,8 @@ def _supervision(cut: dict[str, Any]) -> dict[str, Any]:
 
 def _check_unchanged(recording: dict[str, Any]) -> None:
     """Raise RowError for changes of the sound that Lhotse makes when it reads a recording; any rate is read."""
-    listed = recording.get("transforms") or []
+    transforms = recording.get("transforms") or []
+    listed = transforms if isinstance(transforms, list) else [transforms]
     names = [str(each.get("name") if isinstance(each, dict) else each) for each in listed]
     if changes := [name for name in names if name != "Resample"]:
         raise RowError(
@@ -78,7 +79,7 @@ def _check_unchanged(recording: dict[str, Any]) -> None:
 def _part(cut: dict[str, Any], recording: dict[str, Any]) -> dict[str, Any]:
     """The length of the recording, for a whole one; else where the part begins and ends."""
     start, length, whole = cut.get("start") or 0, cut.get("duration"), _seconds(recording)
-    if not all(isinstance(value, int | float) for value in (start, length or 0)):
+    if not all(isinstance(value, int | float) for value in (start, 0 if length is None else length)):
         raise RowError('"start" and "duration" must be numbers of seconds')
     if start > 0 or (length is not None and whole is not None and length < whole - ROUNDED):
         return {"seconds": length} | part_fields(start, None, length)
@@ -99,8 +100,11 @@ def _custom(stated: dict[str, Any]) -> dict[str, Any]:
 
 def _file(recording: dict[str, Any], wanted: Any) -> dict[str, Any]:
     """The file that holds the wanted channels, one or all, and the place of the one in it."""
-    sources = [source for source in recording.get("sources") or [] if isinstance(source, dict)]
+    stated = recording.get("sources")
+    sources = [source for source in stated if isinstance(source, dict)] if isinstance(stated, list) else []
     channels = wanted if isinstance(wanted, list) else [] if wanted is None else [wanted]
+    if not all(isinstance(channel, int) for channel in channels):
+        raise RowError('"channel" must be a number, or a list of numbers')
     if len(channels) == 1:
         sources = [each for each in sources if channels[0] in _channels(each)] or sources
     source = sources[0] if len(sources) == 1 else None
@@ -114,6 +118,6 @@ def _file(recording: dict[str, Any], wanted: Any) -> dict[str, Any]:
     return file | {"channel": there.index(channels[0])}
 
 
-def _channels(source: dict[str, Any]) -> list[Any]:
+def _channels(source: dict[str, Any]) -> list[int]:
     channels = source.get("channels")
-    return channels if isinstance(channels, list) and channels else [0]
+    return [each for each in channels if isinstance(each, int)] if isinstance(channels, list) and channels else [0]

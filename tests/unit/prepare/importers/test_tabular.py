@@ -313,6 +313,7 @@ def test_the_text_of_massive_is_taken_from_its_own_column(tmp_path: Path) -> Non
             {"audio": {"array": [[[0.0]]], "sampling_rate": 8000}},
             'the "array" of a recording must be a list of numbers',
         ),
+        ({"audio": {"array": [[]], "sampling_rate": 8000}}, 'the "array" of a recording must be a list'),
         ({"audio": "a.wav", "start": 2, "end": 1}, "its part from 2 to 1 s is empty"),
         ({"audio": "a.wav", "start": -2, "end": 1}, "the start of a part of a recording must be 0 or above, not -2"),
         ({"audio": "a.wav", "start": "now", "end": 1}, "the start of a part of a recording must be seconds, or"),
