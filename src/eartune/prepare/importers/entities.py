@@ -38,13 +38,31 @@ def text_and_entities(text: str | None, given: Any) -> tuple[str | None, tuple[E
     if is_blank(given) or given in _NOTHING:
         return text, ()
     if not isinstance(given, str):
-        return text, read_entities(given)
+        return text, read_entities(_as_said(given, text))
     if _LIKELY_CODE.match(given):
-        return text, read_entities(decode(given, "entities"))
+        return text, read_entities(_as_said(decode(given, "entities"), text))
     words, entities = unmarked(text_or_none(given, "entities") or "")
     if not entities and _letters(words) != _letters(text or ""):  # a row of BIO tags, say, is not the text
         raise RowError(f'"entities" {_SHAPES}, or the text with [type : words] in it')
     return words if text in (None, given) else text, entities
+
+
+def _as_said(value: Any, text: str | None) -> Any:
+    """Entities with the words that stand at their place, where their value is a synonym of these, as Rasa has it."""
+    if not isinstance(value, list) or not text:
+        return value
+    return [_with_words(item, text) if isinstance(item, dict) else item for item in value]
+
+
+def _with_words(item: dict[str, Any], text: str) -> dict[str, Any]:
+    filler = _described(item)[1]
+    if filler is None or not item.keys() >= {"start", "end"}:
+        return item
+    start, end, value = item["start"], item["end"], item[filler]
+    is_place = type(start) is int and type(end) is int and 0 <= start < end <= len(text)
+    if not is_place or not isinstance(value, str) or value.casefold() in text.casefold():
+        return item
+    return item | {filler: text[start:end]}
 
 
 def unmarked(text: str) -> tuple[str, tuple[Entity, ...]]:

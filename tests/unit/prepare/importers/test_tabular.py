@@ -175,6 +175,18 @@ def test_entities_are_read_in_all_ways_of_writing(tmp_path: Path, entities: Any,
             assert (found.text, found.frame) == ("a small latte", expected)
 
 
+@pytest.mark.parametrize(
+    ("value", "place", "filler"),
+    [("Robert", (3, 6), "bob"), ("BOB", (0, 2), "BOB"), ("Robert", (3, 60), "Robert"), ("Robert", (6, 3), "Robert")],
+)
+def test_of_a_synonym_the_words_of_the_text_are_taken(
+    tmp_path: Path, value: str, place: tuple[int, int], filler: str
+) -> None:
+    entity = {"entity": "name", "value": value, "start": place[0], "end": place[1]}
+    found = only(jsonl(tmp_path, {"text": "hi bob", "intent": "greet", "entities": [entity]}))
+    assert found.frame == frame("greet", f"name:{filler}")
+
+
 def test_blanks_around_a_label_are_no_part_of_it(tmp_path: Path) -> None:
     row = {"text": "pay 40", "intent": " pay ", "slots": [{"type": " amount ", "filler": " 40 "}]}
     assert only(jsonl(tmp_path, row)).frame == frame("pay", "amount:40")
