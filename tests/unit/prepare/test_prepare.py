@@ -24,7 +24,7 @@ from eartune.errors import InputError
 from eartune.files import read_lines
 from eartune.prepare import prepare as module
 from eartune.prepare.importers.detect_format import read_utterances
-from eartune.prepare.importers.excerpt import Excerpt
+from eartune.prepare.importers.excerpt import Excerpt, file_name
 from eartune.prepare.importers.import_result import Imported, Rejected
 from eartune.prepare.prepare import prepare
 
@@ -332,6 +332,18 @@ def test_parts_and_channels_and_stored_sound_are_written_to_files_of_their_own(t
     assert len(files) == 4 and {path.suffix for path in files} == {".flac"}
     assert not [path for path in out.iterdir() if "prepare" in path.name]
     assert prepare({"train": imported(*rows)}, out).splits == prepared.splits  # the same names again
+
+
+def test_the_names_of_parts_do_not_depend_on_where_the_recordings_are(tmp_path: Path, call: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    moved = tmp_path / "elsewhere" / "call.wav"
+    moved.write_bytes(call.read_bytes())
+    other = tmp_path / "other" / "call.wav"
+    other.parent.mkdir()
+    other.write_bytes(call.read_bytes()[:-4] + b"\0\0\0\0")  # another recording of the same name and length
+    names = [file_name(Excerpt(path, math.nan, start=1.0, end=2.0)) for path in (call, moved, other)]
+    assert names[0] == names[1] != names[2] and names[0].startswith("call-")
+    assert file_name(Excerpt(call, math.nan, start=1.0, end=2.5)) not in names
 
 
 @pytest.mark.parametrize("read_samples", [True, False])

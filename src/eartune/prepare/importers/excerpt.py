@@ -12,6 +12,7 @@ import hashlib
 import math
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -72,10 +73,21 @@ def identity(recording: Recording) -> Hashable:
 
 
 def file_name(excerpt: Excerpt) -> str:
-    """Return the name of the file that an excerpt is written to, which is the same each time."""
-    source = str(excerpt.path.absolute()).encode() if excerpt.stored is None else excerpt.stored
-    digest = hashlib.sha256(source + repr(excerpt.part).encode()).hexdigest()[:12]
-    return f"{excerpt.path.stem}-{digest}.flac"
+    """Return the name of the file that an excerpt is written to, which follows from what it sounds like alone."""
+    stored = excerpt.stored
+    source = _digest(excerpt.path, excerpt.path.stat().st_mtime_ns) if stored is None else _sha256(stored)
+    return f"{excerpt.path.stem}-{_sha256(f'{source} {excerpt.part}'.encode())[:12]}.flac"
+
+
+@lru_cache(maxsize=4096)
+def _digest(path: Path, modified_ns: int) -> str:
+    """The digest of a file, which is read once for all its parts."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def recording_fields(value: Any) -> dict[str, Any] | None:
@@ -152,7 +164,7 @@ def _of_object(value: dict[str, Any]) -> dict[str, Any] | None:
 
 def _stored(content: bytes, name: Any) -> dict[str, Any]:
     called = Path(name).name if isinstance(name, str) and name.strip() else ""
-    return {"file": called or f"stored-{hashlib.sha256(content).hexdigest()[:12]}", "stored": content}
+    return {"file": called or f"stored-{_sha256(content)[:12]}", "stored": content}
 
 
 def _decoded(text: Any) -> bytes:
