@@ -701,6 +701,56 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "write_report(folder.path)",
         TASK_FLOW,
     ),
+    # --- files of one's own
+    (
+        "own files: a quote of a TSV is no letter",
+        "src/eartune/prepare/importers/csv_rows.py",
+        r'if delimiter == "\t":',
+        "if False:",
+        "tests/unit/prepare/importers/test_csv_rows.py",
+    ),
+    (
+        "own files: an open quote swallows rows",
+        "src/eartune/prepare/importers/csv_rows.py",
+        " or _are_rows(lines[start : start + n_lines], delimiter, n_columns)",
+        "",
+        "tests/unit/prepare/importers/test_csv_rows.py",
+    ),
+    (
+        "own files: a channel is the mean of all",
+        "src/eartune/prepare/importers/excerpt.py",
+        "samples[:, self.channel : self.channel + 1]",
+        "samples",
+        "tests/unit/prepare/test_prepare.py",
+    ),
+    (
+        "own files: a part is the whole file",
+        "src/eartune/prepare/importers/excerpt.py",
+        "file.read_part(self.start, self.end)",
+        "file.read()",
+        "tests/unit/prepare/test_prepare.py",
+    ),
+    (
+        "own files: a WAV of unstated size is empty",
+        "src/eartune/data/sound_file.py",
+        "if data and data.is_unstated:",
+        "if False:",
+        "tests/unit/data/test_sound_file.py",
+    ),
+    (
+        "own files: a key that stands twice has its last value",
+        "src/eartune/tasks/json_answer.py",
+        "json.loads(text, object_pairs_hook=object_of_single_keys)",
+        "json.loads(text)",
+        "tests/unit/tasks/test_slu.py",
+    ),
+    (
+        "predict: bad recordings are decoded too",
+        "src/eartune/cli/predict.py",
+        "usable = [path for path in recordings if path not in faults]",
+        "usable = recordings",
+        "tests/unit/cli/test_predict.py",
+    ),
     # --- few, large operations
     ("fused: a norm's gradient along its input", FUSED_OPS, ".div_(-states.shape[-1])", ".mul_(0)", FUSED_OPS_TESTS),
     (

@@ -188,7 +188,7 @@ def _answered(references: References, predictions: Answers, task: Task) -> list[
     """Each right answer with the predicted one; sentences are the clusters."""
     utterances = _utterances(references)
     if isinstance(predictions, str | Path):
-        predictions = read_predictions(Path(predictions), task)
+        predictions = read_predictions(Path(predictions), task, task.labels(utterances))
     named = [prediction for prediction in predictions if isinstance(prediction, Prediction)]
     if named:
         return _matched(utterances, named, task)

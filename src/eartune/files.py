@@ -8,7 +8,8 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -116,14 +117,67 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+class RepeatedKeyError(InputError):
+    """Raised where a key is read that a JSON object has more than once, so that nobody knows which value is meant."""
+
+
+class RepeatedKeys(dict[str, Any]):
+    """A JSON object that has a key more than once, of which a dict would keep the last value without a word.
+
+    Reading such a key raises RepeatedKeyError; `items` has every pair, for objects in which a key may stand twice.
+    """
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self._pairs = pairs
+        counts = Counter(key for key, _ in pairs)
+        self.repeated = next(key for key, count in counts.items() if count > 1)
+
+    def __getitem__(self, key: str) -> Any:
+        """Return the value of a key that stands once."""
+        if sum(name == key for name, _ in self._pairs) > 1:
+            raise RepeatedKeyError(f"has the key {key!r} twice; write it once")
+        return super().__getitem__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the value of a key that stands at most once."""
+        try:
+            return self[key]
+        except KeyError:
+            return default
+
+    def items(self) -> Any:
+        """Return all pairs in their order."""
+        return self._pairs
+
+
+Pairs = list[tuple[str, Any]]
+"""The keys and values of a JSON object, as `json.loads` hands them to its `object_pairs_hook`."""
+
+
+def object_of_pairs(pairs: Pairs) -> dict[str, Any]:
+    """Return the object: a dict, or RepeatedKeys."""
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else RepeatedKeys(pairs)
+
+
+def object_of_single_keys(pairs: Pairs) -> dict[str, Any]:
+    """Return the object as a dict; raises RepeatedKeyError for a key that stands twice."""
+    found = object_of_pairs(pairs)
+    return found if not isinstance(found, RepeatedKeys) else {found.repeated: found[found.repeated]}
+
+
+def read_lines(
+    path: Path, hook: Callable[[Pairs], dict[str, Any]] = object_of_single_keys
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the objects of a JSON-lines file, each with its place, "FILE, row N", for error messages.
 
-    Raises InputError for a missing file, one that is not UTF-8, and a row that is no JSON object.
+    Raises InputError for a missing file, one that is not UTF-8, a row that is no JSON object, and a key that stands
+    twice in one object, unless another `hook` makes the objects of their pairs.
     """
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():
-            yield f"{path}, row {number}", json_object(line, f"{path}, row {number}")
+            yield f"{path}, row {number}", json_object(line, f"{path}, row {number}", hook)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -162,21 +216,29 @@ def is_lfs_pointer(path: Path) -> bool:
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a file; raises InputError if it is missing, not UTF-8, or only a Git LFS pointer."""
+    """Return the text of a file, without the byte order mark that some editors write before it.
+
+    Raises InputError if it is missing, not UTF-8, or only a Git LFS pointer.
+    """
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     if is_lfs_pointer(path):
         raise InputError(f"{path}: is a Git LFS pointer, not the file itself; fetch that with git lfs pull")
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not UTF-8 text ({error.reason} at byte {error.start})") from error
 
 
-def json_object(text: str, place: str) -> dict[str, Any]:
-    """Return the JSON object in a text; raises InputError, which starts with `place`, if it holds none."""
+def json_object(text: str, place: str, hook: Callable[[Pairs], dict[str, Any]] | None = None) -> dict[str, Any]:
+    """Return the JSON object in a text; raises InputError, which starts with `place`, if it holds none.
+
+    `hook` makes each object of its pairs; without one, the last of several values of a key counts.
+    """
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=hook)
+    except RepeatedKeyError as error:
+        raise InputError(f"{place}: {error}") from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{place}: is not JSON ({error})") from error
     if not isinstance(value, dict):

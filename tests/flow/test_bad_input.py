@@ -127,8 +127,8 @@ CHECK_FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "no test recordings": (text("test.jsonl", ""), "alarms: the test has no recordings"),
     "missing recording": (remove("speech1.wav"), "speech1.wav: no such recording"),
-    "text for a recording": (text("speech1.wav", "no sound"), "speech1.wav: not a readable wav, flac, ogg or mp3 file"),
-    "no bytes": (text("test0.wav", ""), "test0.wav: not a readable wav, flac, ogg or mp3 file"),
+    "text for a recording": (text("speech1.wav", "no sound"), "speech1.wav: not a recording that can be read"),
+    "no bytes": (text("test0.wav", ""), "test0.wav: not a recording that can be read"),
     "empty signal": (signal("test0.wav", NOT_A_NUMBER[:0]), "test0.wav: holds no samples"),
     "long recording": (
         signal("test0.wav", tone(31)[:, 0]),
@@ -169,7 +169,7 @@ PREDICT_FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing recording": (remove("test0.wav"), "test0.wav: no such recording"),
     "cut recording": (
         lambda folder: (folder / "test0.wav").write_bytes(cut_flac(folder)),
-        "test0.wav: not a readable wav, flac, ogg or mp3 file",
+        "test0.wav: not a recording that can be read",
     ),
     "empty signal": (signal("test0.wav", NOT_A_NUMBER[:0]), "test0.wav: holds no samples"),
     "NaN": (signal("test0.wav", NOT_A_NUMBER), "test0.wav: holds samples that are not finite (NaN or infinity)"),

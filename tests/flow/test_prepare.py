@@ -116,12 +116,12 @@ def test_what_is_missing_from_an_experiment_is_said() -> None:
     assert data_section({"train": rows(None), "test": []})[1] == "  text:   []  # no split has text in every row"
 
 
-def test_where_nothing_is_left_nothing_comes_next(run: Run, folder: Path) -> None:
+def test_where_nothing_is_left_nothing_comes_next_and_the_command_fails(run: Run, folder: Path) -> None:
     for n in range(8):
         (folder / "clips" / f"c{n}.wav").write_bytes(b"")
-    shown = run(COMMAND).splitlines()
-    assert shown[-1] == "Nothing is left to train on or to test; prepared/quarantine.jsonl gives the reasons."
-    assert "data:" not in shown and len(list(read_lines(Path("prepared/quarantine.jsonl")))) == 8
+    said = run(COMMAND, code=2)
+    assert said == "eartune: nothing is left to train on or to test; prepared/quarantine.jsonl gives the reasons\n"
+    assert len(list(read_lines(Path("prepared/quarantine.jsonl")))) == 8
 
 
 def test_chats_are_written_a_file_a_split(run: Run) -> None:

@@ -1,6 +1,7 @@
 """Files are read with the place of every fault, and written whole or not at all."""
 
 import errno
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,8 +12,10 @@ import pytest
 from builders import left_half_written
 from eartune.errors import InputError
 from eartune.files import (
+    RepeatedKeyError,
     atomic,
     disk_fault,
+    object_of_pairs,
     read_json,
     read_lines,
     remove_leftovers,
@@ -30,6 +33,22 @@ def test_rows_come_with_their_place_and_blank_lines_count_but_hold_nothing(tmp_p
         (f"{path}, row 4", {"a": 2}),
         (f"{path}, row 5", {"a": 3}),
     ]
+
+
+@pytest.mark.parametrize("read", [lambda path: [row for _, row in read_lines(path)], lambda path: [read_json(path)]])
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path, read: Callable[[Path], list[Any]]) -> None:
+    (tmp_path / "rows.jsonl").write_bytes(b"\xef\xbb\xbf" + b'{"a":1}\n')
+    assert read(tmp_path / "rows.jsonl") == [{"a": 1}]
+
+
+def test_a_key_that_stands_twice_is_read_by_nobody_and_all_its_values_are_there() -> None:
+    found = object_of_pairs([("a", 1), ("b", 2), ("a", 3)])
+    assert list(found.items()) == [("a", 1), ("b", 2), ("a", 3)] and found["b"] == found.get("b") == 2
+    assert found.get("c") is None and json.loads(json.dumps(found), object_pairs_hook=list) == list(found.items())
+    for read in (found.__getitem__, found.get):
+        with pytest.raises(RepeatedKeyError, match=r"^has the key 'a' twice; write it once$"):
+            read("a")
+    assert type(object_of_pairs([("a", 1), ("b", 2)])) is dict
 
 
 def test_rows_are_split_at_newlines_only(tmp_path: Path) -> None:
@@ -53,8 +72,9 @@ def test_text_is_written_as_it_reads(tmp_path: Path) -> None:
         (b'{"a":' + b"9" * 5000 + b"}", "row 1: is not JSON"),
         (b"[" * 100_000, "row 1: is not JSON"),
         (b'{"a":"\xff"}', "is not UTF-8 text (invalid start byte at byte 6)"),
+        (b'{"a":1}\n{"b":[{"a":1,"b":2,"a":1}]}', "row 2: has the key 'a' twice; write it once"),
     ],
-    ids=["cut", "list", "null", "huge integer", "deep", "latin-1"],
+    ids=["cut", "list", "null", "huge integer", "deep", "latin-1", "a key twice"],
 )
 def test_a_row_that_does_not_fit_is_named(tmp_path: Path, content: bytes, said: str) -> None:
     path = tmp_path / "rows.jsonl"

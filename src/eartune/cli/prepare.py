@@ -59,6 +59,8 @@ def prepare_files(
 ) -> None:
     """Make manifests of your own files: faulty rows are set aside with reasons, and a profile describes the rest.
 
+    The exit code is 2 where no row is left.
+
     Example: eartune prepare train.csv test.csv --to prepared --map text=sentence
 
     Instead of files you can name a public corpus, which is read from the data root; --download downloads it first.
@@ -83,13 +85,13 @@ def prepare_files(
     _print(console, *_outcome(prepared, to))
     if messages:
         _print(console, _write_messages(messages, prepared.splits))
+    if not any(prepared.splits.values()):
+        raise InputError(f"nothing is left to train on or to test; {to / QUARANTINE} gives the reasons")
     _print(console, *next_steps(prepared.splits, to))
 
 
 def next_steps(splits: Mapping[str, Sequence[Utterance]], to: Path) -> list[str]:
     """Return what the user can do now; the last line is a command to copy."""
-    if not any(splits.values()):
-        return [f"Nothing is left to train on or to test; {to / QUARANTINE} gives the reasons."]
     advice = "Next, with these lines in an experiment of your own (the README shows one), here mine.yaml:"
     return ["", *data_section(splits), advice, f"eartune check mine.yaml --data {shlex.quote(str(to))}"]
 
@@ -165,13 +167,14 @@ def _read(
     for split, file in inputs:
         imported = read_utterances(file, format, columns)
         splits.setdefault(split, []).append(imported)
-        _print(console, _read_as(file, split, imported))
+        _print(console, _read_as(file, split, imported), *(f"{file}: {note}" for note in imported.notes))
     return {split: _joined(parts) for split, parts in splits.items()}
 
 
 def _read_as(file: Path, split: str, imported: Imported) -> str:
     rows = len(imported.utterances) + len(imported.rejected)
-    columns = ", ".join(f"{ours}={theirs}" for ours, theirs in imported.columns.items())
+    named = {ours: " or ".join([theirs, *imported.others.get(ours, ())]) for ours, theirs in imported.columns.items()}
+    columns = ", ".join(f"{ours}={theirs}" for ours, theirs in named.items())
     ignored = f"; not read: {', '.join(imported.ignored)}" if imported.ignored else ""
     return f"{file}: split {split}, {rows:,} rows" + (
         f", columns {columns}{ignored} (change them with --map)" if columns else ""
@@ -190,6 +193,7 @@ def _prepare(splits: Mapping[str, Imported], to: Path, strict: bool, samples: bo
 
 def _outcome(prepared: Prepared, to: Path) -> list[str]:
     lines = [f"set aside: {count_faults(prepared.quarantined)}, see {to / QUARANTINE}"] if prepared.quarantined else []
+    lines += [f"nothing is left of split {split}" for split, rows in prepared.splits.items() if not rows]
     return [*lines, f"written: {', '.join(f'{to / split}.jsonl' for split in prepared.splits)} and {to / PROFILE}"]
 
 

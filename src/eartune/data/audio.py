@@ -1,6 +1,5 @@
-"""Recordings: any file that soundfile can read is loaded as 16 kHz mono float32, or one sentence says why not."""
+"""Recordings: any file of sound is loaded as 16 kHz mono float32, or one sentence says why not."""
 
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -8,17 +7,19 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
+from eartune.data.sound_file import SUFFIXES, SoundError, open_sound
 from eartune.errors import InputError
 from eartune.files import atomic
 
 SAMPLE_RATE = 16_000
+NOT_READABLE = "not a recording that can be read"
 MIN_SECONDS = 0.1  # below this Qwen2-Audio may see a single audio token and take a code path that crashes
 MAX_SECONDS = 30.0  # Whisper's position embeddings end here
 FRAME_SAMPLES = 320  # 20 ms, over which a level is taken
 QUIET_DB = 35.0  # below the loud frames of a recording, where nobody is speaking
 SOUND_FRAMES = 3  # what is shorter than 60 ms is a click, not speech
 KEPT_SECONDS = 0.2  # of silence on either side, so that soft beginnings and ends of words are not lost
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+AUDIO_SUFFIXES = SUFFIXES
 
 Wave = npt.NDArray[np.float32]
 """Samples of shape (samples,), 16 kHz, mono, in [-1, 1] up to clipping."""
@@ -38,11 +39,13 @@ def read_audio(path: Path) -> Wave:
 def decode_audio(source: Path | bytes, name: str) -> Wave:
     """Return the samples of a file or of a file's bytes; raises InputError, which starts with `name`, as above."""
     try:
-        with soundfile.SoundFile(BytesIO(source) if isinstance(source, bytes) else source) as file:
-            check_seconds(file.frames / file.samplerate, name)
-            samples, rate = file.read(dtype="float32", always_2d=True), file.samplerate
-    except soundfile.LibsndfileError as error:
-        raise InputError(f"{name}: not a readable wav, flac, ogg or mp3 file ({error.error_string})") from error
+        with open_sound(source) as file:
+            if file.seconds is not None:
+                check_seconds(file.seconds, name)
+            samples, rate = file.read(MAX_SECONDS), file.rate
+    except SoundError as error:
+        raise InputError(f"{name}: {NOT_READABLE} ({error})") from error
+    check_seconds(len(samples) / rate, name, is_cut=file.seconds is None)
     return check_wave(to_mono_16k(samples, rate), name)
 
 
@@ -86,14 +89,16 @@ def check_wave(wave: Wave, name: str) -> Wave:
     return wave
 
 
-def check_seconds(seconds: float, name: str) -> None:
-    """Raise InputError, which starts with `name`, for a length that no model can be given."""
+def check_seconds(seconds: float, name: str, is_cut: bool = False) -> None:
+    """Raise InputError, which starts with `name`, for a length that no model can be given.
+
+    `is_cut` says that the length is that of a part, as nobody knows how long the whole is.
+    """
     if not seconds:
         raise InputError(f"{name}: holds no samples")
     if not MIN_SECONDS <= seconds <= MAX_SECONDS:
-        raise InputError(
-            f"{name}: is {seconds:.2f} s long; a recording must be {MIN_SECONDS} to {MAX_SECONDS:.0f} s long"
-        )
+        length = "longer" if is_cut and seconds > MAX_SECONDS else f"{seconds:.2f} s long"
+        raise InputError(f"{name}: is {length}; a recording must be {MIN_SECONDS} to {MAX_SECONDS:.0f} s long")
 
 
 def write_audio(path: Path, wave: Wave) -> None:
@@ -103,10 +108,14 @@ def write_audio(path: Path, wave: Wave) -> None:
 
 
 def audio_seconds(path: Path) -> float:
-    """Return the length of a recording in seconds, from its header alone."""
+    """Return the length of a recording in seconds, from its header alone where that states it.
+
+    One whose header does not is decoded; it ends where it is longer than `MAX_SECONDS`.
+    """
     if not path.is_file():
         raise InputError(f"{path}: no such recording")
     try:
-        return float(soundfile.info(path).duration)
-    except soundfile.LibsndfileError as error:
-        raise InputError(f"{path}: not a readable wav, flac, ogg or mp3 file ({error.error_string})") from error
+        with open_sound(path) as file:
+            return float(len(file.read(MAX_SECONDS)) / file.rate if file.seconds is None else file.seconds)
+    except SoundError as error:
+        raise InputError(f"{path}: {NOT_READABLE} ({error})") from error

@@ -5,7 +5,12 @@ from collections.abc import Iterable
 
 from eartune.data.frame import Entity
 
-_WITHOUT_SPACES = frozenset(("ja", "zh", "th", "km", "lo", "my"))  # where a value may stand anywhere
+_WITHOUT_SPACES = frozenset(  # where a value may stand anywhere: by the codes of two letters, then by those of three
+    (
+        *("ja", "zh", "th", "km", "lo", "my", "jpn", "zho", "chi", "tha", "khm", "lao", "mya", "bur"),
+        *("cmn", "yue", "wuu", "nan", "hak", "gan", "hsn", "lzh"),  # languages of China
+    )
+)
 _THEIR_LETTERS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 
 
@@ -17,9 +22,10 @@ def absent_fillers(entities: Iterable[Entity], text: str, language: str) -> list
 
 
 def _has_no_spaces(language: str, text: str) -> bool:
-    if language == "und":  # the language is not stated
+    code = re.split("[-_.]", language.strip(), maxsplit=1)[0].casefold()
+    if code == "und" or not re.fullmatch("[a-z]{2,3}", code):  # not stated, or as a word, such as Chinese
         return bool(_THEIR_LETTERS.search(text))
-    return language.split("-")[0].casefold() in _WITHOUT_SPACES
+    return code in _WITHOUT_SPACES
 
 
 def _padded(text: str, between: str) -> str:

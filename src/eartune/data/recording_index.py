@@ -61,8 +61,19 @@ class RecordingIndex:
 
         Raises InputError with the sentence of the first recording, in the order given, that no model can be given.
         """
-        wanted = dict.fromkeys(paths)
-        unknown = [path for path in wanted if self._fresh_facts(path).digest is None]
+        fault = next(iter(self.faults(paths, progress).values()), None)
+        if fault is not None:
+            raise InputError(fault)
+
+    def faults(self, paths: Iterable[Path], progress: Progress = lambda done, total: None) -> dict[Path, str]:
+        """Examine recordings as above; return a sentence for each one that no model can be given, in their order."""
+        wanted, unknown, faults = dict.fromkeys(paths), [], {}
+        for path in wanted:
+            try:
+                if self._fresh_facts(path).digest is None:
+                    unknown.append(path)
+            except InputError as error:
+                faults[path] = str(error)
         for start in range(0, len(unknown), READ_AHEAD):
             some = unknown[start : start + READ_AHEAD]
             with ThreadPoolExecutor() as threads:
@@ -73,9 +84,8 @@ class RecordingIndex:
             if (start // READ_AHEAD + 1) % (SAVE_EVERY // READ_AHEAD) == 0:
                 self.save()
         self.save()
-        for path in wanted:
-            if (fault := self._facts[_name(path)].fault) is not None:
-                raise InputError(fault)
+        found = ((path, faults.get(path) or self._facts[_name(path)].fault) for path in wanted)
+        return {path: fault for path, fault in found if fault is not None}
 
     def digest(self, path: Path) -> str:
         """Return the SHA-256 of the bytes of a recording, in hexadecimal."""

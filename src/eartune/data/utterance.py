@@ -153,6 +153,10 @@ def _utterance(
 def _recording(row: Any, place: str, folder: Path, seconds_of: Callable[[Path], float]) -> Recording:
     if not isinstance(row, dict) or not isinstance(row.get("file"), str):
         raise InputError(f'{place}: each of "recordings" needs a "file", as text')
+    if row.keys() & {"start", "end", "offset"}:
+        raise InputError(
+            f"{place}: {row['file']}: names a part of it; eartune prepare writes parts to files of their own"
+        )
     path, seconds, speaker = folder / row["file"], row.get("seconds"), row.get("speaker")
     if speaker is not None and not isinstance(speaker, str):
         raise InputError(f'{place}: {row["file"]}: "speaker" must be text, not {speaker!r}, or left out')

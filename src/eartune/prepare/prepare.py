@@ -3,6 +3,7 @@
 Imported rows -> faults of text -> recordings measured -> kept | set aside -> faults between splits -> profile -> files
 
     OUT/train.jsonl, OUT/test.jsonl, ...   manifests with measured lengths
+    OUT/recordings/call-1f0c….flac         parts and channels of recordings, and sound that rows held themselves
     OUT/quarantine.jsonl                   what was set aside, with the reasons
     OUT/profile.md                         one page about both
 """
@@ -10,13 +11,16 @@ Imported rows -> faults of text -> recordings measured -> kept | set aside -> fa
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from eartune.data.utterance import Utterance, write_manifest
+from eartune.data.audio import NOT_READABLE, write_audio
+from eartune.data.sound_file import SoundError
+from eartune.data.utterance import Recording, Utterance, write_manifest
 from eartune.errors import InputError
-from eartune.files import write_text
+from eartune.files import remove, write_text
+from eartune.prepare.importers.excerpt import Excerpt, file_name
 from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.profile import Profile, build_profile, markdown_profile
 from eartune.prepare.validation.fault import Fault, escaped
@@ -33,7 +37,7 @@ from eartune.prepare.validation.text_faults import check_rows, check_splits
 from eartune.progress import Progress
 from eartune.wording import counted, listed
 
-QUARANTINE, PROFILE = "quarantine.jsonl", "profile.md"
+QUARANTINE, PROFILE, RECORDINGS = "quarantine.jsonl", "profile.md", "recordings"
 _PENDING = ".prepare-"  # the prefix of files until all are written
 
 
@@ -56,6 +60,7 @@ def prepare(
 ) -> Prepared:
     """Check everything, then write a manifest for each split, the quarantine file and the profile into `out`.
 
+    A part of a recording, one of its channels, and sound that a row holds itself are written to files of their own.
     Every recording with its row, every row without recordings and every rejected row ends up once, in a manifest or in
     the quarantine file. A row keeps the recordings that can be used, and is set aside if none of them can.
     `progress` is called with the number of files that were measured, and of all files. Raises InputError, and writes
@@ -74,7 +79,8 @@ def prepare(
     warnings = (*warnings_of_kept(faults, rows, aside), *check_splits(kept))
     kept_recordings = [one for place, one in measured.items() if place not in aside]
     profile = build_profile(kept, kept_recordings, quarantined, warnings, read_samples)
-    _write(out, kept, quarantined, profile)
+    kept, excerpts = _with_files(kept, out)
+    _write(out, kept, quarantined, profile, excerpts)
     return Prepared(kept, quarantined, warnings, profile)
 
 
@@ -92,12 +98,44 @@ def _check_names(splits: Iterable[str], out: Path) -> None:
         raise InputError(f"{out}: is a file; name a folder to write to")
 
 
+def _with_files(
+    kept: Mapping[str, tuple[Utterance, ...]], out: Path
+) -> tuple[dict[str, tuple[Utterance, ...]], dict[str, Excerpt]]:
+    """The rows with recordings that are files, and the excerpts to be written, by the name of the file in `out`."""
+    excerpts: dict[str, Excerpt] = {}
+
+    def as_file(recording: Recording) -> Recording:
+        if not isinstance(recording, Excerpt):
+            return recording
+        name = f"{RECORDINGS}/{file_name(recording)}"
+        excerpts[name] = recording
+        return Recording(out / name, recording.seconds, recording.speaker)
+
+    rows = {
+        split: tuple(replace(row, recordings=tuple(map(as_file, row.recordings))) for row in utterances)
+        for split, utterances in kept.items()
+    }
+    return rows, excerpts
+
+
+def _write_excerpt(path: Path, excerpt: Excerpt) -> None:
+    try:
+        write_audio(path, excerpt.wave())
+    except SoundError as error:
+        raise InputError(f"{excerpt.path}: {NOT_READABLE} ({error})") from error
+
+
 def _write(
-    out: Path, kept: Mapping[str, tuple[Utterance, ...]], quarantined: tuple[Quarantined, ...], profile: Profile
+    out: Path,
+    kept: Mapping[str, tuple[Utterance, ...]],
+    quarantined: tuple[Quarantined, ...],
+    profile: Profile,
+    excerpts: Mapping[str, Excerpt],
 ) -> None:
     write: dict[str, Callable[[Path], None]] = {
-        f"{split}.jsonl": partial(write_manifest, utterances=utterances) for split, utterances in kept.items()
+        name: partial(_write_excerpt, excerpt=excerpt) for name, excerpt in excerpts.items()
     }
+    write |= {f"{split}.jsonl": partial(write_manifest, utterances=utterances) for split, utterances in kept.items()}
     write[QUARANTINE] = partial(write_quarantine, quarantined=quarantined)
     write[PROFILE] = partial(write_text, text=escaped(markdown_profile(profile)))
     _write_all_or_none(out, write)
@@ -105,15 +143,19 @@ def _write(
 
 def _write_all_or_none(out: Path, write: Mapping[str, Callable[[Path], None]]) -> None:
     """Write under other names first, in the folder itself, as manifests name recordings relative to their folder."""
-    new_folders = [folder for folder in (out, *out.parents) if not folder.exists()]
+    folders = {(out / name).parent for name in write} | {out, *out.parents}
+    new_folders = sorted((folder for folder in folders if not folder.exists()), reverse=True)  # the innermost first
     try:
         for name, write_to in write.items():
             write_to(out / f"{_PENDING}{name}")
         for name in write:
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
             (out / f"{_PENDING}{name}").replace(out / name)
+        remove(out / f"{_PENDING}{RECORDINGS}")
     except BaseException:  # a full disk, Ctrl-C
         for half_done in out.glob(f"*{_PENDING}*"):
-            half_done.unlink()
-        for folder in (folder for folder in new_folders if folder.is_dir() and not any(folder.iterdir())):
-            folder.rmdir()
+            remove(half_done)
+        for folder in new_folders:
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
         raise

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from eartune.files import RepeatedKeyError, object_of_single_keys
 from eartune.tasks.task import ParseStatus
 
 _CUT_ESCAPE = re.compile(r"(?<!\\)(\\\\)*\\u[0-9a-fA-F]{0,4}$")
@@ -16,12 +17,15 @@ def written(value: Any) -> str:
 
 
 def parse_json(text: str) -> tuple[Any, ParseStatus]:
-    """Return the value and OK, or None and the reason if the text is not JSON. Never raises.
+    """Return the value and OK, or None and the reason if the text is not such JSON. Never raises.
 
-    Text around the JSON is an error too: an answer that a strict parser would refuse must be counted as such.
+    Text around the JSON is an error too: an answer that a strict parser would refuse must be counted as such. So is an
+    object with a key twice, of which each parser keeps another value.
     """
     try:
-        return json.loads(text), ParseStatus.OK
+        return json.loads(text, object_pairs_hook=object_of_single_keys), ParseStatus.OK
+    except RepeatedKeyError:
+        return None, ParseStatus.WRONG_SHAPE
     except json.JSONDecodeError as error:
         return None, ParseStatus.TRUNCATED if _ends_early(text, error) else ParseStatus.NOT_JSON
     except (ValueError, RecursionError):  # an integer of thousands of digits; brackets nested by the thousand

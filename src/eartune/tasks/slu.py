@@ -147,8 +147,14 @@ class SluTask(Section):
         return (("intent", answer.intent), *((entity.type, entity.filler) for entity in answer.entities))
 
     def read_answer(self, row: dict[str, Any], place: str) -> SemanticFrame | None:
-        """Return the frame of a row with an intent or a scenario, else None; raises InputError for an invalid one."""
-        return read_frame(row, place) if "intent" in row or "scenario" in row else None
+        """Return the frame of a row with an intent or a scenario, else None; raises InputError for an invalid one.
+
+        Entities may be written as in a manifest, or as a model writes them: [{"date": "friday"}].
+        """
+        if row.get("intent") is None and row.get("scenario") is None:
+            return None
+        entities = row.get("entities")
+        return read_frame(row | {"entities": _typed(entities)} if isinstance(entities, list) else row, place)
 
     def metrics(self, labels: Schema) -> Metrics:
         """Return SLURP's metrics for data with scenarios; slot F1 and accuracies for data with intents alone."""
@@ -159,6 +165,16 @@ class SluTask(Section):
         if not labels.has_scenario and not labels.entity_types:
             return "intent_accuracy"  # there is no slot to count
         return "slu_f1" if labels.has_scenario else "slot_f1"
+
+
+def _typed(entities: list[Any]) -> list[Any]:
+    """Entities with the keys of a manifest, where a model wrote {"date": "friday"}; all else is left as it is."""
+    return [
+        {"type": kind, "filler": filler}
+        if isinstance(item, dict) and len(item) == 1 and isinstance(filler := item[kind := next(iter(item))], str)
+        else item
+        for item in entities
+    ]
 
 
 def preface(

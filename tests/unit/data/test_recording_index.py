@@ -147,3 +147,18 @@ def test_a_file_that_is_no_index_is_refused(tmp_path: Path) -> None:
     (tmp_path / "recordings.jsonl").write_text('{"file": "a.wav", "length": 3}\n')
     with pytest.raises(InputError, match=r"is no index of recordings .*row 1.*; delete it"):
         RecordingIndex(tmp_path / "recordings.jsonl")
+
+
+def test_faults_name_each_recording_that_no_model_can_be_given(recordings: list[Path], tmp_path: Path) -> None:
+    write_audio(recordings[1], tone(31)[:, 0])
+    recordings[2].write_bytes(b"no sound")
+    index = RecordingIndex()
+    faults = index.faults([tmp_path / "gone.wav", *recordings])
+    assert list(faults) == [tmp_path / "gone.wav", *recordings[1:]]
+    assert [sentence.removeprefix(f"{path}: ").partition(";")[0] for path, sentence in faults.items()] == [
+        "no such recording",
+        "is 31.00 s long",
+        "not a recording that can be read (Format not recognised)",
+    ]
+    with pytest.raises(InputError, match=r"gone\.wav: no such recording$"):
+        index.examine([tmp_path / "gone.wav", *recordings])

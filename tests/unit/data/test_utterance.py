@@ -133,6 +133,10 @@ def test_an_empty_manifest_holds_nothing(tmp_path: Path) -> None:
         ({"recordings": [{"file": "a.wav", "seconds": float("nan")}]}, '"seconds" must be a number above 0'),
         ({"recordings": [{"file": "a.wav", "seconds": "1.5"}]}, '"seconds" must be a number above 0'),
         ({"recordings": [{"file": "a.wav", "seconds": True}]}, '"seconds" must be a number above 0'),
+        (
+            {"recordings": [{"file": "a.wav", "seconds": 1, "start": 2}]},
+            "a.wav: names a part of it; eartune prepare writes",
+        ),
         ({"recordings": [{"file": "a.wav", "speaker": 5}]}, 'a.wav: "speaker" must be text, not 5, or left out'),
         ({"recordings": [{"file": "a.wav", "speaker": ["s1"], "seconds": 1}]}, '"speaker" must be text'),
         ({"id": "first"}, "the id 'first' stands in an earlier row too"),

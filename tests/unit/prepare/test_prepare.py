@@ -1,5 +1,6 @@
 """Rows in, manifests and quarantine out: nothing is lost, and nothing is half written."""
 
+import io
 import json
 import math
 import os
@@ -16,12 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import frame, sound_file, utterance
+from eartune.data.audio import read_audio
 from eartune.data.frame import SemanticFrame
 from eartune.data.utterance import Recording, Utterance, read_manifest
 from eartune.errors import InputError
 from eartune.files import read_lines
 from eartune.prepare import prepare as module
 from eartune.prepare.importers.detect_format import read_utterances
+from eartune.prepare.importers.excerpt import Excerpt, file_name
 from eartune.prepare.importers.import_result import Imported, Rejected
 from eartune.prepare.prepare import prepare
 
@@ -278,3 +281,106 @@ def all_pieces(splits: dict[str, Imported]) -> Iterator[object]:
         yield from (rejected.place for rejected in rows_of_it.rejected)
         for u in rows_of_it.utterances:
             yield from pieces(split, u.id, u.text, [str(recording.path) for recording in u.recordings])
+
+
+HZ = 16_000
+
+
+@pytest.fixture
+def call(tmp_path: Path) -> Path:
+    """Three seconds of two channels: what is at second n of channel c is all n / 10 + c / 100."""
+    levels = np.repeat([0.1, 0.2, 0.3], HZ)
+    soundfile.write(tmp_path / "call.wav", np.stack([levels, levels + 0.01], axis=1), HZ, subtype="FLOAT")
+    return tmp_path / "call.wav"
+
+
+def excerpt(name: str, path: Path, **part: Any) -> Utterance:
+    return replace(utterance(name), recordings=(Excerpt(path, math.nan, "ann", **part),))
+
+
+def stored(samples: np.ndarray) -> bytes:
+    whole = io.BytesIO()
+    soundfile.write(whole, samples, HZ, format="WAV", subtype="FLOAT")
+    return whole.getvalue()
+
+
+def test_parts_and_channels_and_stored_sound_are_written_to_files_of_their_own(tmp_path: Path, call: Path) -> None:
+    """Of a part the whole file was taken, of a channel the mean of all, and stored sound was dropped."""
+    rows = [
+        excerpt("part", call, start=1.0, end=2.0),
+        excerpt("channel", call, channel=1),
+        excerpt("both", call, start=2.5, channel=0),
+        excerpt("again", call, start=1.0, end=2.0),
+        excerpt("whole", call, start=0.0, end=2.999),
+        excerpt("stored", tmp_path / "b.mp3", stored=stored(np.full(HZ, 0.4))),
+    ]
+    out = tmp_path / "out"
+    prepared = prepare({"train": imported(*rows)}, out)
+    assert prepared.quarantined == () and read_manifest(out / "train.jsonl") == prepared.splits["train"]
+    found = {row.id: row.recordings[0] for row in prepared.splits["train"]}
+    assert {name: one.seconds for name, one in found.items()} == {
+        **{"part": 1.0, "channel": 3.0, "both": 0.5, "again": 1.0, "whole": 3.0, "stored": 1.0}
+    }
+    heard = {name: read_audio(one.path) for name, one in found.items()}
+    assert heard["part"] == pytest.approx(np.full(HZ, 0.205), abs=1e-4)
+    assert heard["channel"] == pytest.approx(np.repeat([0.11, 0.21, 0.31], HZ), abs=1e-4)
+    assert heard["both"] == pytest.approx(np.full(HZ // 2, 0.3), abs=1e-4)
+    assert heard["stored"] == pytest.approx(np.full(HZ, 0.4), abs=1e-4)
+    assert found["part"].path == found["again"].path and found["whole"].path == call
+    assert {one.speaker for one in found.values()} == {"ann"}
+    files = [path for path in (out / "recordings").iterdir()]
+    assert len(files) == 4 and {path.suffix for path in files} == {".flac"}
+    assert not [path for path in out.iterdir() if "prepare" in path.name]
+    assert prepare({"train": imported(*rows)}, out).splits == prepared.splits  # the same names again
+
+
+def test_the_names_of_parts_do_not_depend_on_where_the_recordings_are(tmp_path: Path, call: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    moved = tmp_path / "elsewhere" / "call.wav"
+    moved.write_bytes(call.read_bytes())
+    other = tmp_path / "other" / "call.wav"
+    other.parent.mkdir()
+    other.write_bytes(call.read_bytes()[:-4] + b"\0\0\0\0")  # another recording of the same name and length
+    names = [file_name(Excerpt(path, math.nan, start=1.0, end=2.0)) for path in (call, moved, other)]
+    assert names[0] == names[1] != names[2] and names[0].startswith("call-")
+    assert file_name(Excerpt(call, math.nan, start=1.0, end=2.5)) not in names
+
+
+@pytest.mark.parametrize("read_samples", [True, False])
+def test_a_part_that_is_not_there_is_set_aside_and_can_be_prepared_again(
+    tmp_path: Path, call: Path, read_samples: bool
+) -> None:
+    rows = [
+        excerpt("late", call, start=2.0, end=64000.0),
+        excerpt("third", call, channel=2, start=1.0),
+        excerpt("short", call, start=1.0, end=1.1),
+        excerpt("good", call, start=1.0, end=2.0),
+    ]
+    prepared = prepare({"train": imported(*rows)}, tmp_path / "out", read_samples=read_samples)
+    assert [row.id for row in prepared.splits["train"]] == ["good"]
+    aside = quarantine(tmp_path / "out")
+    assert [row["reason"] for row in aside] == [
+        "lasts 3.00 s, and so has no part from 2.00 to 64000.00 s; are the times in seconds?",
+        "has 2 channels, counted from 0, and so no channel 2",
+        "lasts 0.100 s; words take 0.2 s or more",
+    ]
+    (tmp_path / "again.jsonl").write_text(json.dumps(aside[1]["row"]))
+    (again,) = read_utterances(tmp_path / "again.jsonl").utterances
+    assert isinstance(again.recordings[0], Excerpt) and again.recordings[0].part == (1.0, None, 2)
+
+
+def test_parts_of_one_file_in_training_and_test_are_two_recordings(tmp_path: Path, call: Path) -> None:
+    one, other = excerpt("a", call, start=0.0, end=1.0), excerpt("b", call, start=1.0, end=2.0)
+    assert prepare({"train": imported(one), "test": imported(other)}, tmp_path / "out").quarantined == ()
+    both = prepare({"train": imported(one), "test": imported(replace(one, id="b"))}, tmp_path / "out").quarantined
+    assert [entry.fault for entry in both] == ["shared-recording"]
+
+
+def test_a_full_disk_leaves_no_part_of_a_recording(tmp_path: Path, call: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(module, "write_manifest", lambda path, utterances: full())
+    with pytest.raises(OSError, match="No space left"):
+        prepare({"train": imported(excerpt("a", call, end=1.0))}, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

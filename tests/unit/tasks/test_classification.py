@@ -55,6 +55,7 @@ def test_the_answer_to_learn_is_read_back_as_the_label() -> None:
         ('{"label":"\\ud800"}', ("?", ParseStatus.UNKNOWN_LABEL)),
         ('{"label":"angry","entities":[]}', (None, ParseStatus.WRONG_SHAPE)),
         ('{"label":["angry"]}', (None, ParseStatus.WRONG_SHAPE)),
+        ('{"label":"calm","label":"angry"}', (None, ParseStatus.WRONG_SHAPE)),
         ('["label"]', (None, ParseStatus.WRONG_SHAPE)),
         ('"angry"', (None, ParseStatus.WRONG_SHAPE)),
         ("angry", (None, ParseStatus.NOT_JSON)),

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from builders import frame
+from builders import frame, utterance
 from eartune.errors import InputError
 from eartune.tasks.prediction import Prediction, read_predictions, write_predictions
 from eartune.tasks.slu import SluTask
-from eartune.tasks.task import ParseStatus
+from eartune.tasks.task import Labels, ParseStatus
 
 ALARM = frame("alarm.set", "date:friday", "date:monday")
 
@@ -82,7 +82,57 @@ def test_a_file_without_predictions_is_refused(tmp_path: Path) -> None:
         read_rows(tmp_path)
 
 
-def read_rows(folder: Path, *rows: dict[str, Any]) -> tuple[Prediction, ...]:
+LABELS = SluTask().labels([utterance("u1", "a latte", frame("order", "size:small"))])
+TEXT = '{"intent":"order","entities":[{"size":"small"}]}'
+
+
+def test_the_text_of_another_tool_is_parsed_as_a_models_answer(tmp_path: Path) -> None:
+    """Such a file was all NOT_JSON, and its score 0."""
+    rows = [{"id": "u1", "text": TEXT}, {"id": "u2", "text": "well"}, {"id": "u3", "text": TEXT.replace("ord", "b")}]
+    assert read_rows(tmp_path, *rows, {"id": "u4", "intent": "order", "text": "x"}, labels=LABELS) == (
+        Prediction("u1", None, TEXT, ParseStatus.OK, frame("order", "size:small")),
+        Prediction("u2", None, "well", ParseStatus.NOT_JSON, None),
+        Prediction("u3", None, rows[2]["text"], ParseStatus.UNKNOWN_LABEL, frame("ber", "size:small")),
+        Prediction("u4", None, "x", ParseStatus.OK, frame("order")),
+    )
+
+
+@pytest.mark.parametrize(
+    "row",
+    [{"text": f"```json\n{TEXT}\n```"}, {"text": TEXT.replace('"', "'")}, {"intent": None, "entities": None}, {}],
+    ids=["fenced", "Python", "nulls", "nothing"],
+)
+def test_a_file_from_which_nothing_can_be_read_is_no_score_of_0(tmp_path: Path, row: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"predictions\.jsonl: holds no answer that can be read"):
+        read_rows(tmp_path, {"id": "u1"} | row, {"id": "u2"} | row, labels=LABELS)
+    (found,) = read_rows(tmp_path, {"id": "u1", "status": "NOT_JSON"}, labels=LABELS)  # our own file says so itself
+    assert found.answer is None
+
+
+def test_rows_without_a_name_are_asked_for_one(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r'row 1: needs an "id" \(or a "file"\), as text$'):
+        read_rows(tmp_path, {"response": TEXT, "labels": TEXT}, labels=LABELS)
+
+
+def test_entities_may_be_written_as_a_model_writes_them(tmp_path: Path) -> None:
+    (found,) = read_rows(tmp_path, {"id": "u1", "intent": "order", "entities": [{"size": "small"}, {"size": "big"}]})
+    assert found.answer == frame("order", "size:small", "size:big")
+
+
+@pytest.mark.parametrize("repeated", ['"intent":"order","intent":"buy"', '"intent":"a","entities":[{"b":"c","b":"d"}]'])
+def test_a_row_with_a_key_twice_has_the_wrong_shape(tmp_path: Path, repeated: str) -> None:
+    (tmp_path / "said.jsonl").write_text(f'{{"id":"u1",{repeated}}}\n')
+    (found,) = read_predictions(tmp_path / "said.jsonl", SluTask(), LABELS)
+    assert found == Prediction("u1", None, "", ParseStatus.WRONG_SHAPE, None)
+
+
+def test_a_row_with_two_ids_is_named(tmp_path: Path) -> None:
+    (tmp_path / "said.jsonl").write_text('{"id":"u1","intent":"a","id":"u2"}\n')
+    with pytest.raises(InputError, match=r"said\.jsonl, row 1: has the key 'id' twice"):
+        read_predictions(tmp_path / "said.jsonl", SluTask())
+
+
+def read_rows(folder: Path, *rows: dict[str, Any], labels: Labels | None = None) -> tuple[Prediction, ...]:
     path = folder / "predictions.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return read_predictions(path, SluTask())
+    return read_predictions(path, SluTask(), labels)

@@ -125,9 +125,18 @@ def test_unknown_labels_are_kept_to_be_scored() -> None:
     assert parse(target(frame("orderTea")), COFFEE) == (frame("orderTea"), ParseStatus.UNKNOWN_LABEL)
 
 
-def test_of_a_key_said_twice_the_last_value_counts() -> None:
-    twice = '{"intent":"a","intent":"orderDrink","entities":[{"size":"large","size":"small"}]}'
-    assert parse(twice, COFFEE) == (ORDER, ParseStatus.OK)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '{"intent":"a","intent":"orderDrink","entities":[{"size":"small"}]}',
+        '{"intent":"orderDrink","intent":"orderDrink","entities":[{"size":"small"}]}',
+        '{"intent":"orderDrink","entities":[{"size":"large","size":"small"}]}',
+        '{"intent":"orderDrink","entities":[],"entities":[{"size":"small"}]}',
+    ],
+)
+def test_an_answer_with_a_key_twice_has_the_wrong_shape(answer: str) -> None:
+    """The last value counted, so that such an answer was scored as exact; another parser keeps the first."""
+    assert parse(answer, COFFEE) == (None, ParseStatus.WRONG_SHAPE)
 
 
 def test_half_a_surrogate_pair_becomes_something_that_a_file_can_hold() -> None:

@@ -12,9 +12,8 @@ from eartune.errors import InputError
 from eartune.evaluation.metrics import Mode
 from eartune.evaluation.scoring.positions import entities_by_position, fit_labels, locate_entities
 from eartune.evaluation.scoring.reference import Format, Reference
-from eartune.files import read_lines
-from eartune.tasks.prediction import Prediction, read_predictions, read_status
-from eartune.tasks.slu import SluTask
+from eartune.tasks.prediction import Prediction, prediction_rows, read_predictions, read_status
+from eartune.tasks.slu import Schema, SluTask
 
 
 @dataclass(frozen=True)
@@ -24,16 +23,14 @@ class EntityWithMore(Entity):
 
 def read_answers(path: Path, format: Format, references: Mapping[str, Reference], mode: Mode) -> tuple[Prediction, ...]:
     """Read the predictions in a file; raises InputError that names the file and the row of the first fault."""
+    task, labels = SluTask(), Schema.of(reference.frame for reference in references.values())
     if format == "manifest":
-        return read_predictions(path, SluTask())
-    rows = read_lines(path)
+        return read_predictions(path, task, labels)
     if format == "slurp":
-        answers = tuple(_slurp(row, place, mode) for place, row in rows)
-    else:
-        answers = tuple(_massive(row, place, references) for place, row in rows)
-    if not answers:
-        raise InputError(f"{path}: holds no predictions")
-    return answers
+        rows = prediction_rows(path, task, labels, keys=("entities",))
+        return tuple(_slurp(row, place, mode) for place, row in rows)
+    rows = prediction_rows(path, task, labels, keys=("pred_intent",))
+    return tuple(_massive(row, place, references) for place, row in rows)
 
 
 def _slurp(row: dict[str, Any], place: str, mode: Mode) -> Prediction:
@@ -41,7 +38,9 @@ def _slurp(row: dict[str, Any], place: str, mode: Mode) -> Prediction:
     file, key = row.get("file"), row.get("slurp_id", row.get("id"))
     if not isinstance(file, str) and not isinstance(key, str | int):
         raise InputError(f'{place}: needs a "file" or a "slurp_id"')
-    is_unread = "scenario" not in row and "status" in row  # an answer in eartune's format that could not be parsed
+    is_unread = (
+        not {"scenario", "intent"} & row.keys() and "status" in row
+    )  # an answer in eartune's format that could not be parsed
     frame = None if is_unread else read_frame(row, place)
     if mode == "official":
         if frame is not None:

@@ -12,17 +12,47 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         *("text", "sentence", "transcript", "transcription", "utterance", "utt", "query", "normalized_text"),
         "annot_utt",  # MASSIVE's text with its entities marked, for tables that have nothing else
     ),
-    "audio": ("audio", "audio_path", "audio_filepath", "file", "filename", "path", "wav", "clip"),
-    "language": ("language", "lang", "locale"),
-    "speaker": ("speaker", "speaker_id", "client_id", "user"),
+    "audio": (
+        *(
+            "audio",
+            "audio_path",
+            "audio_filepath",
+            "audio_file",
+            "audio_filename",
+            "audio_file_name",
+            "audio_file_path",
+        ),
+        *("file", "file_name", "filepath", "path", "wav", "wav_path", "wav_file", "wav_filename", "wav_filepath"),
+        *("clip", "clip_path", "recording", "recording_path", "recording_file", "sound", "sound_file", "audio_url"),
+    ),
+    "language": ("language", "lang", "locale", "language_code"),
+    "speaker": ("speaker", "speaker_id", "client_id", "user", "spk", "spk_id"),
     "intent": ("intent", "label", "intent_label"),
     "scenario": ("scenario", "domain"),
     "action": ("action",),
     "entities": ("entities", "slots", "tags", "annot_utt"),
+    "start": (
+        *("start", "start_time", "start_sec", "start_seconds", "start_s", "segment_start", "begin", "begin_time"),
+        *("onset", "offset", "start_ms", "begin_ms", "offset_ms"),
+    ),
+    "end": (
+        *("end", "end_time", "end_sec", "end_seconds", "end_s", "segment_end", "stop", "stop_time"),
+        *("end_ms", "stop_ms", "offset"),
+    ),
+    "duration": (
+        "duration",
+        "dur",
+        "duration_sec",
+        "duration_seconds",
+        "duration_s",
+        "segment_duration",
+        "duration_ms",
+    ),
+    "channel": ("channel", "channel_id", "audio_channel"),
 }
-"""Our names, and the headings that others use, the likeliest first."""
+"""Our names, and the headings that others use, the likeliest first; case, blanks, "-" and "_" do not count."""
 LABELS = ("intent", "scenario", "action", "entities")
-_PAIR = {"scenario", "action"}
+_PAIR, _PART = {"scenario", "action"}, {"start", "end", "duration", "channel"}
 
 
 def match_columns(header: Collection[str], named: Mapping[str, str], path: Path) -> dict[str, str]:
@@ -37,18 +67,49 @@ def match_columns(header: Collection[str], named: Mapping[str, str], path: Path)
     missing = _PAIR - columns.keys()
     if len(missing) == 1 and _PAIR & named.keys():
         raise InputError(f"{path}: scenario and action go together; name the column of the {min(missing)} too")
-    return _without_half_a_pair(columns)
+    if "entities" not in columns and _plain(columns.get("text", "")) == "annotutt":
+        columns["entities"] = columns["text"]
+    return _without_half_a_pair(_without_half_a_part(columns, named))
+
+
+def _without_half_a_part(columns: dict[str, str], named: Mapping[str, str]) -> dict[str, str]:
+    """Drop what is no part of a recording: times of rows without one, a length alone, a start without an end."""
+    is_part = "start" in columns and bool({"end", "duration"} & columns.keys() or _plain(columns["start"]) == "offset")
+    dropped = set() if "audio" in columns and is_part else {"start", "end", "duration"}
+    dropped |= set() if "audio" in columns else {"channel"}
+    return {ours: theirs for ours, theirs in columns.items() if ours in named or ours not in dropped}
+
+
+def other_columns(
+    header: Collection[str], columns: Mapping[str, str], named: Mapping[str, str]
+) -> dict[str, list[str]]:
+    """Return further columns by our names, for the rows that lack the one in `columns`.
+
+    JSON lines of two tools may say "slots" in one row and "entities" in another. A column that the user named has none.
+    """
+    free = {_plain(name): name for name in reversed(list(header)) if name not in columns.values()}
+    found = {ours: [free[known] for known in map(_plain, NAMES[ours]) if known in free] for ours in columns}
+    return {
+        ours: [name for name in names if _plain(name) != "annotutt"]
+        for ours, names in found.items()
+        if names and ours not in named and ours not in _PAIR | _PART
+    }
 
 
 def guess(header: Iterable[str], names: Collection[str] = NAMES.keys()) -> dict[str, str]:
     """Return the columns of a header that are likely to be ours, by our names; each column is used once."""
-    free = {name.strip().lower().replace(" ", "_").replace("-", "_"): name for name in reversed(list(header))}
+    free = {_plain(name): name for name in reversed(list(header))}
     guessed: dict[str, str] = {}
     for ours in NAMES:
-        found = next((known for known in NAMES[ours] if known in free), None) if ours in names else None
+        found = next((known for known in map(_plain, NAMES[ours]) if known in free), None) if ours in names else None
         if found:
             guessed[ours] = free.pop(found)
     return guessed
+
+
+def _plain(heading: str) -> str:
+    """A heading without what people write differently: speakerId, Speaker ID and speaker_id are one."""
+    return "".join(heading.lower().replace("_", "").replace("-", "").split())
 
 
 def known_values(content: Mapping[str, Any], names: Collection[str] = LABELS) -> dict[str, Any]:

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from eartune.errors import InputError
+from eartune.prepare.importers.columns import guess
 from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.importers.json_rows import json_rows
 from eartune.prepare.importers.lhotse import read_lhotse
-from eartune.prepare.importers.messages import read_messages
+from eartune.prepare.importers.messages import ONE_TURN, read_messages
 from eartune.prepare.importers.nemo import read_nemo
 from eartune.prepare.importers.rasa import read_rasa
 from eartune.prepare.importers.row import Row
@@ -76,14 +77,20 @@ def _by_suffix(path: Path) -> FileFormat | None:
 
 def _by_rows(rows: Sequence[Row]) -> FileFormat:
     """The format of the first row that shows one; any other JSON is a table."""
-    contents = [row.content for row in rows[:20] if isinstance(row.content, dict)]
+    contents = [dict(row.content) for row in rows[:20] if isinstance(row.content, dict)]
     return next((format for content in contents if (format := _by_keys(content))), "jsonl")
 
 
 def _by_keys(content: dict[str, Any]) -> FileFormat | None:
     if isinstance(content.get("messages", content.get("conversations")), list):
         return "messages"
-    if "supervisions" in content or isinstance(content.get("recording"), dict):
+    if any(content.keys() >= set(keys) for keys in ONE_TURN) and not {"intent", "scenario"} & guess(content).keys():
+        return "messages"
+    if (
+        "supervisions" in content
+        or isinstance(content.get("tracks"), list)
+        or isinstance(content.get("recording"), dict)
+    ):
         return "lhotse"
     if content.keys() >= {"recording_id", "start", "duration"}:
         return "lhotse"

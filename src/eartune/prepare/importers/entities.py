@@ -3,7 +3,8 @@
     [{"type": "date", "filler": "friday"}]    [{"entity": "date", "value": "friday"}]    [{"date": "friday"}]
     {"date": "friday", "size": ["small", "large"]}    "wake me on [date : friday]"
 
-A type without a filler is left out: a table has a column for it, but the row does not mention it.
+A type without a filler is left out: a table has a column for it, but the row does not mention it. A type that stands
+twice in an object, {"city": "oslo", "city": "rome"}, has both fillers.
 """
 
 import ast
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from eartune.data.frame import Entity
+from eartune.files import object_of_pairs
 from eartune.prepare.importers.row import RowError, is_blank, label_or_none, text_or_none
 
 _NOTHING = ("null", "None")  # as a table has it in a cell
@@ -21,24 +23,46 @@ _TYPES = ("type", "entity", "slot")
 _FILLERS = ("filler", "value")
 _LIKELY_CODE = re.compile(r"\s*(\{|\[\s*[\[{(\"'\]])")
 _MARKED = re.compile(r"\[\s*+(?P<type>[^\[\]:]+):\s*+(?P<filler>[^\[\]]+)\]")
+MARKED_TEXT = re.compile(r"\[ *[^\W\d][\w.-]* : [^\[\]]+\]")
+"""Text in which entities are likely to be marked, as MASSIVE does it; "[noise: door]" and "[10:30]" are none."""
 _SHAPES = 'must be a list of {"type": ..., "filler": ...} or an object of {"type": "filler"}'
 
 
 def text_and_entities(text: str | None, given: Any) -> tuple[str | None, tuple[Entity, ...]]:
-    """Return the text of a row without marks, and its entities; `given` is the row's value for entities, or None.
+    """Return the text of a row, and its entities; `given` is the row's value for entities, or None.
 
-    Raises RowError if the entities are not written in any of the known ways.
+    Marks are taken out of a text that is its own value for entities. Any other text stays as it is, because brackets
+    may be times, noises or speakers: "[10:30] remind me", "[noise: door] lights off". Raises RowError if the entities
+    are not written in any of the known ways.
     """
     if is_blank(given) or given in _NOTHING:
-        return unmarked(text) if text else (text, ())
+        return text, ()
     if not isinstance(given, str):
-        return text, read_entities(given)
+        return text, read_entities(_as_said(given, text))
     if _LIKELY_CODE.match(given):
-        return text, read_entities(decode(given, "entities"))
+        return text, read_entities(_as_said(decode(given, "entities"), text))
     words, entities = unmarked(text_or_none(given, "entities") or "")
     if not entities and _letters(words) != _letters(text or ""):  # a row of BIO tags, say, is not the text
         raise RowError(f'"entities" {_SHAPES}, or the text with [type : words] in it')
-    return text or words, entities
+    return words if text in (None, given) else text, entities
+
+
+def _as_said(value: Any, text: str | None) -> Any:
+    """Entities with the words that stand at their place, where their value is a synonym of these, as Rasa has it."""
+    if not isinstance(value, list) or not text:
+        return value
+    return [_with_words(item, text) if isinstance(item, dict) else item for item in value]
+
+
+def _with_words(item: dict[str, Any], text: str) -> dict[str, Any]:
+    filler = _described(item)[1]
+    if filler is None or not item.keys() >= {"start", "end"}:
+        return item
+    start, end, value = item["start"], item["end"], item[filler]
+    is_place = type(start) is int and type(end) is int and 0 <= start < end <= len(text)
+    if not is_place or not isinstance(value, str) or value.casefold() in text.casefold():
+        return item
+    return item | {filler: text[start:end]}
 
 
 def unmarked(text: str) -> tuple[str, tuple[Entity, ...]]:
@@ -59,17 +83,32 @@ def read_entities(value: Any) -> tuple[Entity, ...]:
 
 
 def decode(text: str, name: str) -> Any:
-    """Return the value of JSON, or of a Python literal, as pandas writes into CSV files; raises RowError."""
+    """Return the value of JSON, or of a Python literal, as pandas writes into CSV files; raises RowError.
+
+    An object with a key twice is `RepeatedKeys`.
+    """
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=object_of_pairs)
     except (ValueError, RecursionError):
         pass
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about a backslash in the text, say
-            return ast.literal_eval(text.strip())
+            return _literal(ast.parse(text.strip(), mode="eval").body)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
         raise RowError(f"{name} must be JSON, or a Python literal, but is neither") from error
+
+
+def _literal(node: ast.expr) -> Any:
+    """The value of a literal, as `ast.literal_eval` returns it but for dicts in which a key stands twice."""
+    if isinstance(node, ast.Dict):
+        keys = [ast.literal_eval(key) for key in node.keys if key is not None]
+        return object_of_pairs(list(zip(keys, map(_literal, node.values), strict=True)))
+    if isinstance(node, ast.List):
+        return [_literal(item) for item in node.elts]
+    if isinstance(node, ast.Tuple):
+        return tuple(_literal(item) for item in node.elts)
+    return ast.literal_eval(node)
 
 
 def _of_object(value: dict[Any, Any]) -> Iterator[Entity]:
@@ -114,7 +153,7 @@ def _entity(kind: Any, filler: Any) -> Entity:
     named, words = label_or_none(kind, "type"), label_or_none(filler, "filler")
     if named is None or words is None:
         raise RowError(f'"entities" {_SHAPES}; one has a blank type or filler')
-    return Entity(named, words)
+    return Entity(named.strip(), words.strip())  # a label with a blank beside it would be another label
 
 
 def _letters(text: str) -> str:

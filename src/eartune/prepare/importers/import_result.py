@@ -1,7 +1,7 @@
 """The result of reading a file: its utterances, and its rows that cannot be used, with the reasons."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from eartune.data.utterance import Utterance
@@ -29,3 +29,7 @@ class Imported:
     """The file's columns by our names, as guessed or named; empty for formats in which nothing is guessed."""
     ignored: tuple[str, ...] = ()
     """The columns of the file that are not read."""
+    others: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Further columns by our names, which are read where a row lacks the first one."""
+    notes: tuple[str, ...] = ()
+    """Sentences about the file that its reader should see: what looks like data and is not read."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from eartune.errors import InputError
+from eartune.files import object_of_pairs
 from eartune.prepare.importers.row import Row
 from eartune.prepare.importers.text import read_text
 
@@ -27,13 +28,13 @@ def json_rows(path: Path) -> list[Row]:
 def _decoded(text: str) -> Any:
     """The value of a whole file; None for JSON lines, which together are not JSON."""
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=object_of_pairs)
     except (ValueError, RecursionError):
         return None
 
 
 def _row(place: str, line: str) -> Row:
     try:
-        return Row(place, json.loads(line))
+        return Row(place, json.loads(line, object_pairs_hook=object_of_pairs))
     except (ValueError, RecursionError) as error:
         return Row(place, line, f"must be JSON, but is not ({error})")

@@ -7,29 +7,31 @@ The labels may also be keys of the row.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from eartune.prepare.importers.columns import LABELS, known_values
 from eartune.prepare.importers.entities import decode
+from eartune.prepare.importers.excerpt import part_fields, recording_fields
 from eartune.prepare.importers.import_result import Imported
-from eartune.prepare.importers.recording_files import recording_name
 from eartune.prepare.importers.row import Row, RowError, is_blank
 from eartune.prepare.importers.to_utterances import to_utterances
 
 
 def read_nemo(rows: Sequence[Row], path: Path) -> Imported:
-    """Read one utterance from each row; a row that is a part of its file is rejected."""
-    return to_utterances(rows, _translated, path.parent)
+    """Read one utterance from each row; where any row has an offset, each is a part of its file, as NeMo reads them."""
+    are_parts = any("offset" in row.content for row in rows if isinstance(row.content, dict))
+    return to_utterances(rows, partial(_translated, are_parts=are_parts), path.parent)
 
 
-def _translated(content: dict[str, Any]) -> dict[str, Any]:
-    if content.get("offset"):
-        raise RowError("begins inside its recording; recordings are taken whole, so cut it into a file of its own")
+def _translated(content: dict[str, Any], are_parts: bool) -> dict[str, Any]:
     values = known_values(content, ("id", "text", "language", "speaker", *LABELS)) | known_values(_semantics(content))
-    speaker, file = values.pop("speaker", None), recording_name(content.get("audio_filepath"))
-    recording = {"file": file, "seconds": content.get("duration"), "speaker": speaker}
-    return values | {"recordings": [recording] if file else []}
+    speaker, file = values.pop("speaker", None), recording_fields(content.get("audio_filepath"))
+    if file is None:
+        return values | {"recordings": []}
+    part = part_fields(content.get("offset"), None, content.get("duration")) if are_parts else {}
+    return values | {"recordings": [file | {"seconds": content.get("duration"), "speaker": speaker} | part]}
 
 
 def _semantics(content: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@
         - wake me in [NYC]{"entity": "city", "value": "new york", "role": "here"}
 
 The filler is the word in the text, NYC; its synonym, new york, is not used. A role is added to the type: city.here.
+Quotes and blanks around a type are no part of it, nor are blanks of its words; a link, [here](https://a.b), is text.
 """
 
 import json
@@ -25,14 +26,15 @@ from eartune.prepare.importers.text import read_text
 from eartune.prepare.importers.to_utterances import to_utterances
 
 _MARKED = re.compile(r"\[(?P<words>[^\[\]]+)\](?:\((?P<type>[^)]*)\)|(?P<one>\{[^}]*\})|(?P<many>\[\s*\{[^\]]*\]))")
+_LINK = re.compile(r"\s*(https?://|mailto:)")
 
 
 def read_rasa(path: Path) -> Imported:
     """Read one utterance from each example, numbered by its line; synonyms, lookup tables and patterns are ignored."""
-    sections = _fields(_root(path)).get("nlu")
+    sections = _fields(_root(path), path).get("nlu")
     if not isinstance(sections, yaml.SequenceNode):
         raise InputError(f'{path}: is not NLU data of Rasa; it needs a list "nlu"')
-    rows = (row for section in sections.value for row in _examples(_fields(section), path))
+    rows = (row for section in sections.value for row in _examples(_fields(section, path), path))
     return to_utterances(rows, _translated, path.parent)
 
 
@@ -43,10 +45,13 @@ def _root(path: Path) -> Any:
         raise InputError(f"{path}: is not YAML ({' '.join(str(error).split())})") from error
 
 
-def _fields(node: Any) -> dict[str, Any]:
+def _fields(node: Any, path: Path) -> dict[str, Any]:
     """The nodes of a mapping by key; a node has its line, and keeps a bare yes as text."""
-    pairs = node.value if isinstance(node, yaml.MappingNode) else []
-    return {str(key.value): value for key, value in pairs}
+    fields: dict[str, Any] = {}
+    for key, value in node.value if isinstance(node, yaml.MappingNode) else []:
+        if fields.setdefault(str(key.value), value) is not value:
+            raise InputError(f"{path}, row {key.start_mark.line + 1}: has the key {key.value!r} twice; write it once")
+    return fields
 
 
 def _examples(section: dict[str, Any], path: Path) -> Iterator[Row]:
@@ -54,14 +59,14 @@ def _examples(section: dict[str, Any], path: Path) -> Iterator[Row]:
     if "intent" not in section:
         return
     intent = section["intent"]
-    lines = list(_lines(section.get("examples")))
+    lines = list(_lines(section.get("examples"), path))
     for line, text in lines:
         yield Row(f"{path}, row {line}", {"intent": intent.value, "text": text}, _fault_of(text))
     if not lines:
         yield Row(f"{path}, row {intent.start_mark.line + 1}", {"intent": str(intent.value)}, "has no examples")
 
 
-def _lines(examples: Any) -> Iterator[tuple[int, str]]:
+def _lines(examples: Any, path: Path) -> Iterator[tuple[int, str]]:
     """Examples with their line numbers, from text of many lines or a list of {"text": ..., "metadata": ...}."""
     if isinstance(examples, yaml.ScalarNode):
         first = examples.start_mark.line + (2 if examples.style in ("|", ">") else 1)  # the line after "|"
@@ -70,7 +75,7 @@ def _lines(examples: Any) -> Iterator[tuple[int, str]]:
                 yield number, line.strip()
     elif isinstance(examples, yaml.SequenceNode):
         for item in examples.value:
-            text = _fields(item).get("text", item)
+            text = _fields(item, path).get("text", item)
             words = text.value.strip() if isinstance(text, yaml.ScalarNode) else ""
             yield text.start_mark.line + 1, words if words.startswith("-") else f"- {words}"
 
@@ -81,18 +86,29 @@ def _fault_of(line: str) -> str:
 
 def _translated(content: dict[str, Any]) -> dict[str, Any]:
     example = content["text"].removeprefix("-").strip()
-    entities = [{"type": kind, "filler": mark["words"]} for mark in _MARKED.finditer(example) for kind in _types(mark)]
-    return {"intent": content["intent"], "text": _MARKED.sub(lambda mark: mark["words"], example), "entities": entities}
+    marks = list(_MARKED.finditer(example))
+    entities = [{"type": kind, "filler": mark["words"].strip()} for mark in marks for kind in _types(mark)]
+    text = _MARKED.sub(lambda mark: mark["words"], example)
+    if any(mark["words"] != mark["words"].strip() for mark in marks):
+        text = " ".join(text.split())  # "pay [ 40 ](amount) euros" has one blank on either side
+    return {"intent": content["intent"], "text": text, "entities": entities}
 
 
 def _types(mark: re.Match[str]) -> list[str]:
     """The types of one marked piece of text, which may have several."""
     if mark["type"] is not None:
-        return [mark["type"].partition(":")[0]]  # [NYC](city:new york) is an older way to write a synonym
+        if _LINK.match(mark["type"]):
+            return []
+        return [_bare(mark["type"].partition(":")[0])]  # [NYC](city:new york) is an older way to write a synonym
     try:
         stated = json.loads(mark["many"] or f"[{mark['one']}]")
     except ValueError as error:
         raise RowError(f"what comes after [{mark['words']}] must be JSON ({error})") from error
     if not all(isinstance(each, dict) and isinstance(each.get("entity"), str) for each in stated):
         raise RowError(f'what comes after [{mark["words"]}] needs an "entity", as text')
-    return [f"{each['entity']}.{each['role']}" if each.get("role") else each["entity"] for each in stated]
+    return [_bare(each["entity"]) + (f".{_bare(str(each['role']))}" if each.get("role") else "") for each in stated]
+
+
+def _bare(kind: str) -> str:
+    """A type without the quotes and blanks around it."""
+    return kind.strip(" \t\"'")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from eartune.data.audio import AUDIO_SUFFIXES
-from eartune.prepare.importers.row import RowError, text_or_none
+from eartune.prepare.importers.row import RowError
 
 SUBFOLDERS = ("audio", "wav", "wavs", "clips", "recordings")
 _URL = re.compile(r"\w+://")
@@ -17,6 +17,7 @@ class RecordingFiles:
     """Finds recordings by name in a folder and its usual subfolders; each folder is listed once, no file is opened."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._folders = [folder, *(folder / name for name in SUBFOLDERS if (folder / name).is_dir())]
         self._listed: dict[Path, dict[str, list[str]]] = {}
 
@@ -39,19 +40,16 @@ class RecordingFiles:
             raise RowError(f"no file can be called {name[:80]!r}")
         return self._folders[0] / name
 
+    def exist(self, name: Any) -> bool:
+        """Return whether a value is the name, or the name but for its suffix, of a recording that is there."""
+        if not isinstance(name, str) or not name.strip() or len(name) > 1000 or _URL.match(name):
+            return False
+        return any((folder / name).name in self._list((folder / name).parent) for folder in self._folders)
+
     def _list(self, folder: Path) -> dict[str, list[str]]:
         if folder not in self._listed:
             self._listed[folder] = _names(folder)
         return self._listed[folder]
-
-
-def recording_name(value: Any) -> str | None:
-    """Return the path in a row's audio value: text, or Hugging Face's {"path", "bytes"} without the bytes."""
-    if isinstance(value, dict):
-        if value.get("bytes") is not None:
-            raise RowError("the recording is stored inside the table; write it to a file and name that")
-        value = value.get("path")
-    return text_or_none(value, "audio")
 
 
 def _is_possible(path: Path) -> bool:

@@ -3,7 +3,7 @@
 import json
 from typing import Any, NamedTuple
 
-from eartune.files import writable
+from eartune.files import object_of_pairs, writable
 
 
 class RowError(ValueError):
@@ -48,7 +48,7 @@ def json_compatible(value: Any) -> Any:
         written = json.dumps(value, ensure_ascii=False, skipkeys=True, default=_described)
     except (ValueError, RecursionError):
         return "a row that JSON cannot hold"
-    return json.loads(writable(written), parse_constant=str)
+    return json.loads(writable(written), parse_constant=str, object_pairs_hook=object_of_pairs)
 
 
 def _described(value: Any) -> str:

@@ -8,39 +8,39 @@
 Rows of our own manifest, with "recordings", are read too.
 """
 
-import csv
-import io
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from eartune.errors import InputError
-from eartune.prepare.importers.columns import match_columns
+from eartune.prepare.importers.columns import match_columns, other_columns
+from eartune.prepare.importers.csv_rows import read_header, read_rows, split_lines
+from eartune.prepare.importers.excerpt import part_fields, recording_fields
 from eartune.prepare.importers.import_result import Imported
-from eartune.prepare.importers.recording_files import recording_name
 from eartune.prepare.importers.row import Row, is_blank
 from eartune.prepare.importers.text import read_text
 from eartune.prepare.importers.to_utterances import to_utterances
+from eartune.prepare.importers.unread import Unread
 
+_CHANNELS = {"left": "0", "right": "1"}
 _NEEDED = {"text or audio": {"text", "audio"}, "intent, or scenario and action": {"intent", "scenario"}}
-_DELIMITERS = (",", ";", "\t", "|")
 
 
 def read_jsonl(rows: Sequence[Row], path: Path, named: Mapping[str, str]) -> Imported:
     """Read rows of JSON, whose columns are all keys that any of them has."""
     header = {key: None for row in rows if isinstance(row.content, dict) for key in row.content}
-    return _imported(rows, match_columns(header, named, path), header, path)
+    return _imported(rows, match_columns(header, named, path), header, named, path)
 
 
 def read_csv(path: Path, named: Mapping[str, str]) -> Imported:
     """Read a header and its rows; raises InputError if the header lacks a column that is needed."""
-    lines = list(io.StringIO(read_text(path), newline=""))  # splits lines where csv does
-    delimiter = _delimiter(lines, path)
-    header = _header(lines, delimiter, path)
+    lines = split_lines(read_text(path))
+    delimiter, header = read_header(lines, path)
     columns = _needed(match_columns(_unique(header, path), named, path), header, path)
-    return _imported(_csv_rows(lines, delimiter, header, path), columns, header, path)
+    return _imported(read_rows(lines, delimiter, header, path), columns, header, named, path)
 
 
 def read_parquet(path: Path, named: Mapping[str, str]) -> Imported:
@@ -54,23 +54,46 @@ def read_parquet(path: Path, named: Mapping[str, str]) -> Imported:
         with ParquetFile(path) as table:
             header = table.schema_arrow.names
             columns = _needed(match_columns(header, named, path), header, path)
-            return _imported(_parquet_rows(table, path), columns, header, path)
+            return _imported(_parquet_rows(table, path), columns, header, named, path)
     except (OSError, ArrowException) as error:
         raise InputError(f"{path}: cannot be read as Parquet ({error})") from error
 
 
-def _translated(content: dict[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
+def _translated(
+    content: dict[str, Any], columns: Mapping[str, str], others: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
     values = {ours: content.get(theirs) for ours, theirs in columns.items()}
-    speaker, audio = values.pop("speaker", None), recording_name(values.pop("audio", None))
+    for ours in others:
+        if values[ours] in (None, [], {}):
+            values[ours] = next((content[name] for name in others[ours] if content.get(name)), values[ours])
+    speaker, audio = values.pop("speaker", None), recording_fields(values.pop("audio", None))
     if not is_blank(content.get("recordings")):
         return values | {"recordings": content["recordings"]}
-    return values | {"recordings": [{"file": audio, "speaker": speaker}] if audio else []}
+    return values | {"recordings": [audio | {"speaker": speaker} | _part(values, columns)] if audio else []}
 
 
-def _imported(rows: Iterable[Row], columns: dict[str, str], header: Iterable[str], path: Path) -> Imported:
-    found = to_utterances(rows, partial(_translated, columns=columns), path.parent, columns)
-    read = {*columns.values(), "recordings"}
-    return replace(found, ignored=tuple(name for name in header if name and name not in read))
+def _part(values: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
+    """The part and the channel of the recording that a row names, if its table has columns for them."""
+    start, end, duration, channel = (values.get(name) for name in ("start", "end", "duration", "channel"))
+    part: dict[str, Any] = {}
+    if not (is_blank(start) and is_blank(end)):
+        part = dict(part_fields(start, end, duration, columns.get("start", columns.get("end", "")).endswith("ms")))
+    named = str(channel).strip().lower()
+    if named in _CHANNELS or named.isdecimal():  # any other text, such as "web", is no channel of sound
+        part |= {"channel": int(_CHANNELS.get(named, named))}
+    return part
+
+
+def _imported(
+    rows: Iterable[Row], columns: dict[str, str], header: Collection[str], named: Mapping[str, str], path: Path
+) -> Imported:
+    others = other_columns(header, columns, named)
+    read = {*columns.values(), *chain.from_iterable(others.values()), "recordings"}
+    ignored = tuple(name for name in header if name and name not in read)
+    unread = Unread(columns, ignored, path)
+    translate = partial(_translated, columns=columns, others=others)
+    found = to_utterances(unread.passing(rows), translate, path.parent, columns)
+    return replace(found, ignored=ignored, others=others, notes=tuple(unread.notes()))
 
 
 def _needed(columns: dict[str, str], header: Collection[str], path: Path) -> dict[str, str]:
@@ -86,44 +109,6 @@ def _unique(header: list[str], path: Path) -> list[str]:
     if twice is not None:
         raise InputError(f"{path}: has two columns {twice!r}; their names must differ")
     return header
-
-
-def _delimiter(lines: list[str], path: Path) -> str:
-    """The delimiter that splits the header into most names, as text in the rows may be full of commas."""
-    if not lines or not lines[0].strip():
-        raise InputError(f"{path}: must begin with a row that names the columns")
-    return max(_DELIMITERS, key=lambda delimiter: len(_header(lines[:1], delimiter, path)))
-
-
-def _header(lines: list[str], delimiter: str, path: Path) -> list[str]:
-    try:
-        return [cell.strip() for cell in next(csv.reader(lines, delimiter=delimiter))]
-    except csv.Error as error:
-        raise InputError(f"{path}: must begin with a row that names the columns ({error})") from error
-
-
-def _csv_rows(lines: list[str], delimiter: str, header: list[str], path: Path) -> Iterator[Row]:
-    """The rows, numbered as in a spreadsheet, where the header is row 1; empty rows are left out."""
-    reader = csv.reader(lines, delimiter=delimiter)
-    next(reader)
-    number = 1
-    while (start := reader.line_num) < len(lines):
-        number += 1
-        cells, fault = _cells(reader, len(header))
-        line = "".join(lines[start : reader.line_num])
-        if line.strip(f'{delimiter}" \t\r\n'):
-            hint = "; is a quote left open?" if fault and reader.line_num > start + 1 else ""
-            content = line if fault else dict(zip(header, cells, strict=True))
-            yield Row(f"{path}, row {number}", content, fault + hint)
-
-
-def _cells(reader: Iterator[list[str]], expected: int) -> tuple[list[str], str]:
-    """The cells of the next row, and what is wrong with them, or an empty text."""
-    try:
-        cells = [cell.strip() for cell in next(reader)]
-    except csv.Error as error:
-        return [], f"is not a row of CSV ({error})"
-    return cells, "" if len(cells) == expected else f"has {len(cells)} cells, but the header has {expected}"
 
 
 def _parquet_rows(table: Any, path: Path) -> Iterator[Row]:

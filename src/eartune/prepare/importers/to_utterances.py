@@ -18,9 +18,11 @@ from typing import Any
 
 from eartune.data.frame import Entity, SemanticFrame
 from eartune.data.utterance import Recording, Utterance, label_fields
+from eartune.files import RepeatedKeyError
 from eartune.prepare.importers.entities import text_and_entities
+from eartune.prepare.importers.excerpt import Excerpt, part_fields
 from eartune.prepare.importers.import_result import Imported, Rejected
-from eartune.prepare.importers.recording_files import RecordingFiles, recording_name
+from eartune.prepare.importers.recording_files import RecordingFiles
 from eartune.prepare.importers.row import Row, RowError, json_compatible, label_or_none, text_or_none
 
 Translation = Callable[[dict[str, Any]], Mapping[str, Any]]
@@ -39,7 +41,7 @@ def to_utterances(
     for row in rows:
         try:
             utterances.append(ids.identified(_utterance(translate(_object(row)), files), row.place))
-        except RowError as error:
+        except (RowError, RepeatedKeyError) as error:
             rejected.append(Rejected(row.place, json_compatible(row.content), str(error)))
     return Imported(tuple(utterances), tuple(rejected), dict(columns or {}))
 
@@ -63,7 +65,7 @@ def _utterance(values: Mapping[str, Any], files: RecordingFiles) -> Utterance:
 
 
 def _frame(values: Mapping[str, Any], entities: tuple[Entity, ...]) -> SemanticFrame:
-    intent, scenario, action = (text_or_none(values.get(key), key) for key in ("intent", "scenario", "action"))
+    intent, scenario, action = (_label(values.get(key), key) for key in ("intent", "scenario", "action"))
     if "scenario" in values and "action" in values:
         if scenario is None or action is None:
             raise RowError('needs both "scenario" and "action", as the file has them')
@@ -71,6 +73,12 @@ def _frame(values: Mapping[str, Any], entities: tuple[Entity, ...]) -> SemanticF
     if intent is None:
         raise RowError('needs an "intent", or "scenario" and "action"')
     return SemanticFrame(intent, entities)
+
+
+def _label(value: Any, name: str) -> str | None:
+    """A label without the blanks around it, which would make another label of it."""
+    text = text_or_none(value, name)
+    return None if text is None else text.strip()
 
 
 def _recordings(listed: Any, files: RecordingFiles) -> tuple[Recording, ...]:
@@ -82,10 +90,22 @@ def _recordings(listed: Any, files: RecordingFiles) -> tuple[Recording, ...]:
 
 
 def _recording(row: Any, files: RecordingFiles) -> Recording:
-    name = recording_name(row.get("file")) if isinstance(row, dict) else None
+    name = text_or_none(row.get("file"), "file") if isinstance(row, dict) else None
     if name is None:
         raise RowError('each of "recordings" needs a "file", as text')
-    return Recording(files.find(name), _seconds(row.get("seconds")), label_or_none(row.get("speaker"), "speaker"))
+    stored, seconds = row.get("stored"), _seconds(row.get("seconds"))
+    path = files.find(name) if stored is None else files.folder / name
+    speaker = label_or_none(row.get("speaker"), "speaker")
+    if stored is None and not row.keys() & {"start", "end", "channel"}:
+        return Recording(path, seconds, speaker)
+    part = part_fields(row.get("start"), row.get("end"), None)
+    return Excerpt(path, seconds, speaker, channel=_channel(row.get("channel")), stored=stored, **part)
+
+
+def _channel(value: Any) -> int | None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+        raise RowError('the "channel" of a recording must be a number from 0 on, or left out for the mean of all')
+    return value
 
 
 def _seconds(value: Any) -> float:

@@ -5,18 +5,19 @@ recordings -> files, each once -> chunks -> threads -> AudioMeasurements -> comp
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
-from eartune.data.audio import MAX_SECONDS, MIN_SECONDS, Wave
+from eartune.data.audio import MAX_SECONDS, MIN_SECONDS, NOT_READABLE
+from eartune.data.sound_file import Samples, SoundError, SoundFile, open_sound
 from eartune.data.utterance import Recording
 from eartune.files import is_lfs_pointer
+from eartune.prepare.importers.excerpt import Excerpt, identity
 from eartune.prepare.validation.fault import Rule, Treatment
 from eartune.progress import Progress
 
@@ -31,7 +32,6 @@ CLIPPED_SHARE = 0.001  # of all samples; every loud recording has a few flat top
 STATED_SECONDS_OFF = 0.1  # rounding, and the padding that mp3 adds
 STATED_SHARE_OFF = 0.02  # of the measured length
 RATES = (8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)  # that a header may have got wrong
-UNKNOWN_LENGTH = 2**62  # frames; libsndfile's answer for a header without a length is 2**63 - 1
 CHUNK = 64  # files: long enough that passing them on costs nothing, short enough to stop soon
 
 
@@ -41,21 +41,25 @@ class AudioFault(StrEnum):
     MISSING = "missing"
     LFS_POINTER = "lfs-pointer"
     UNREADABLE = "unreadable"
+    NO_SUCH_PART = "no-such-part"
     EMPTY = "empty"
     NOT_FINITE = "not-finite"
     TOO_SHORT = "too-short"
     TOO_LONG = "too-long"
     SILENT = "silent"
     CLIPPED = "clipped"
+    CUT_OFF = "cut-off"
     WRONG_RATE = "wrong-rate"
     WRONG_DURATION = "wrong-duration"
 
 
+_NO_SUCH_PART = (AudioFault.NO_SUCH_PART,)
 _OUT, _WARN = Treatment.SET_ASIDE, Treatment.WARNING
 AUDIO_RULES = {
     AudioFault.MISSING: Rule(_OUT, "there is no such file"),
     AudioFault.LFS_POINTER: Rule(_OUT, "is a Git LFS pointer, not the recording; download that with `git lfs pull`"),
-    AudioFault.UNREADABLE: Rule(_OUT, "is not a readable wav, flac, ogg or mp3 file ({measured.error})"),
+    AudioFault.UNREADABLE: Rule(_OUT, f"is {NOT_READABLE} ({{measured.error}})"),
+    AudioFault.NO_SUCH_PART: Rule(_OUT, "{measured.error}"),
     AudioFault.EMPTY: Rule(_OUT, "holds no samples"),
     AudioFault.NOT_FINITE: Rule(_OUT, "holds samples that are not finite (NaN or infinity)"),
     AudioFault.TOO_SHORT: Rule(_OUT, f"lasts {{measured.seconds:.3f}} s; words take {SHORTEST_SECONDS} s or more"),
@@ -64,6 +68,9 @@ AUDIO_RULES = {
     ),
     AudioFault.SILENT: Rule(_OUT, f"is silent ({{measured.loudness}} dBFS; speech is above {SILENT_DBFS:.0f})"),
     AudioFault.CLIPPED: Rule(_WARN, "was recorded too loud: {measured.clipped:.1%} of its samples are clipped"),
+    AudioFault.CUT_OFF: Rule(
+        _WARN, "ends after {measured.seconds:.2f} s, where its header says {measured.promised:.2f} s; was it cut off?"
+    ),
     AudioFault.WRONG_RATE: Rule(
         _WARN,
         "lasts {measured.seconds:.2f} s at the {measured.rate} Hz of its header, "
@@ -91,6 +98,10 @@ class AudioMeasurements:
     """The root mean square of the mean of the channels, which models are given; full scale is 1."""
     clipped: float = 0.0
     """The share of samples that are at full scale in runs of at least `CLIPPED_RUN`."""
+    is_excerpt: bool = False
+    """Whether it is a part of a file, a channel, or stored in a row, and so must be written to a file of its own."""
+    promised: float | None = None
+    """The length in seconds that the header states, which may be more than the file holds; None if it states none."""
     stated: float = math.nan
     """The length in seconds that the row states; nan if it states none."""
     error: str = ""
@@ -124,20 +135,21 @@ def measure_recordings(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> tuple[AudioMeasurements, ...]:
-    """Measure recordings, in the order given; a file that is given twice is read once.
+    """Measure recordings, in the order given; a file, or a part of one, that is given twice is read once.
 
     `samples=False` reads headers alone: it finds neither NaN nor silence nor clipping, and takes the length from the
     header. `workers` threads read; None takes as many as there are cores. KeyboardInterrupt waits
     for the files that are being read and passes through.
     """
-    paths = list(dict.fromkeys(recording.path for recording in recordings))
-    chunks = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
-    measured: dict[Path, AudioMeasurements] = {}
-    for chunk in _measure_chunks(chunks, samples, workers or os.cpu_count() or 1):
-        measured.update((one.path, one) for one in chunk)
+    sources = {identity(recording): recording for recording in reversed(recordings)}
+    one_each = list(reversed(sources.values()))
+    chunks = [one_each[start : start + CHUNK] for start in range(0, len(one_each), CHUNK)]
+    measured: dict[Hashable, AudioMeasurements] = {}
+    for chunk, found in zip(chunks, _measure_chunks(chunks, samples, workers or os.cpu_count() or 1), strict=True):
+        measured.update(zip(map(identity, chunk), found, strict=True))
         if progress:
-            progress(len(measured), len(paths))
-    return tuple(_compare(recording, measured[recording.path]) for recording in recordings)
+            progress(len(measured), len(one_each))
+    return tuple(_compare(recording, measured[identity(recording)]) for recording in recordings)
 
 
 def explain(kind: AudioFault, measured: AudioMeasurements) -> str:
@@ -145,21 +157,24 @@ def explain(kind: AudioFault, measured: AudioMeasurements) -> str:
     return AUDIO_RULES[kind].message.format(measured=measured)
 
 
-def _measure_chunks(chunks: Sequence[Sequence[Path]], samples: bool, workers: int) -> Iterator[list[AudioMeasurements]]:
+def _measure_chunks(
+    chunks: Sequence[Sequence[Recording]], samples: bool, workers: int
+) -> Iterator[list[AudioMeasurements]]:
     # Threads: libsndfile and numpy do the work without Python's lock, and nothing is forked, pickled or left behind.
     pool = ThreadPoolExecutor(workers)
     try:
-        yield from pool.map(lambda paths: [_measure(path, samples) for path in paths], chunks)
+        yield from pool.map(lambda recordings: [_measure(each, samples) for each in recordings], chunks)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _measure(path: Path, samples: bool) -> AudioMeasurements:
+def _measure(recording: Recording, samples: bool) -> AudioMeasurements:
+    path, stored = recording.path, recording.stored if isinstance(recording, Excerpt) else None
     try:
-        fault = _fault_without_opening(path)
-        return AudioMeasurements(path, faults=(fault,)) if fault else _measure_content(path, samples)
-    except soundfile.LibsndfileError as error:
-        return _unreadable(path, error.error_string)
+        fault = _fault_without_opening(path) if stored is None else None
+        return AudioMeasurements(path, faults=(fault,)) if fault else _measure_content(recording, stored, samples)
+    except SoundError as error:
+        return _unreadable(path, str(error))
     except OSError as error:
         return _unreadable(path, error.strerror or type(error).__name__)
 
@@ -172,23 +187,54 @@ def _fault_without_opening(path: Path) -> AudioFault | None:
     return None if path.stat().st_size else AudioFault.EMPTY
 
 
-def _measure_content(path: Path, samples: bool) -> AudioMeasurements:
-    if path.suffix.lower() == ".raw":  # soundfile needs its rate from the caller
+def _measure_content(recording: Recording, stored: bytes | None, samples: bool) -> AudioMeasurements:
+    path = recording.path
+    if stored is None and path.suffix.lower() == ".raw":  # soundfile needs its rate from the caller
         return _unreadable(path, "a raw file does not say its rate")
-    with soundfile.SoundFile(path) as file:
-        if file.frames >= UNKNOWN_LENGTH:
-            return _unreadable(path, "its header does not say how long it is")
-        header = AudioMeasurements(path, file.frames / file.samplerate, file.samplerate, file.channels)
-        if not samples or file.frames / file.samplerate > LONGEST_SECONDS:  # hours need not go through memory
-            return replace(header, faults=_length_faults(file.frames / file.samplerate))
-        return _measure_wave(header, file.read(dtype="float32", always_2d=True), file.samplerate)
+    with open_sound(path if stored is None else stored) as file:
+        if isinstance(recording, Excerpt) and not recording.is_whole(file):
+            return _measure_excerpt(recording, file, samples)
+        header = AudioMeasurements(path, file.seconds, file.rate, file.channels, promised=file.promised)
+        if file.seconds is not None and (not samples or file.seconds > LONGEST_SECONDS):  # hours need no memory
+            return _with_cut(replace(header, faults=_length_faults(file.seconds)))
+        return _with_cut(_measure_wave(header, file.read(LONGEST_SECONDS), file.rate))
+
+
+def _measure_excerpt(excerpt: Excerpt, file: SoundFile, samples: bool) -> AudioMeasurements:
+    """Measure a part of a file, or the file that is stored in a row."""
+    start, end, channel = excerpt.part
+    channels = 1 if channel is not None else file.channels
+    header = AudioMeasurements(excerpt.path, None, file.rate, channels, is_excerpt=True)
+    if channel is not None and channel >= file.channels > 1:
+        return _no_such_part(header, f"has {file.channels} channels, counted from 0, and so no channel {channel}")
+    if file.seconds is not None:
+        if max(start, end or 0.0) > file.seconds + STATED_SECONDS_OFF:
+            last = "" if end is None else f" to {end:.2f}"
+            return _no_such_part(header, f"lasts {file.seconds:.2f} s, and so has no part from {start:.2f}{last} s")
+        seconds = min(file.seconds if end is None else end, file.seconds) - start
+        if not samples or seconds > LONGEST_SECONDS:
+            return replace(header, seconds=seconds, faults=_length_faults(seconds))
+    last_second = start + LONGEST_SECONDS + 1 if end is None else min(end, start + LONGEST_SECONDS + 1)
+    return _measure_wave(header, excerpt.cut(file.read_part(start, last_second)), file.rate)
+
+
+def _no_such_part(header: AudioMeasurements, why: str) -> AudioMeasurements:
+    return replace(header, error=f"{why}; are the times in seconds?" if "part" in why else why, faults=_NO_SUCH_PART)
+
+
+def _with_cut(measured: AudioMeasurements) -> AudioMeasurements:
+    """Add the fault of a file that ends before its header says; a rounded length, or mp3's padding, is none."""
+    missing = (measured.promised or 0.0) - (measured.seconds or 0.0)
+    if not measured.seconds or missing <= STATED_SECONDS_OFF + STATED_SHARE_OFF * measured.seconds:
+        return measured
+    return replace(measured, faults=(*measured.faults, AudioFault.CUT_OFF))
 
 
 def _unreadable(path: Path, error: str) -> AudioMeasurements:
     return AudioMeasurements(path, error=error.rstrip(". "), faults=(AudioFault.UNREADABLE,))
 
 
-def _measure_wave(header: AudioMeasurements, wave: Wave, rate: int) -> AudioMeasurements:
+def _measure_wave(header: AudioMeasurements, wave: Samples, rate: int) -> AudioMeasurements:
     """Add what the wave, of shape (samples, channels), shows to what the header states."""
     measured = replace(header, seconds=len(wave) / rate, faults=_length_faults(len(wave) / rate))
     if not len(wave):
@@ -210,7 +256,7 @@ def _length_faults(seconds: float) -> tuple[AudioFault, ...]:
     return (AudioFault.TOO_LONG,) if seconds > LONGEST_SECONDS else ()
 
 
-def _clipped_share(wave: Wave) -> float:
+def _clipped_share(wave: Samples) -> float:
     """The share of samples, of shape (samples, channels), that are at full scale in a run of at least CLIPPED_RUN."""
     full = np.abs(wave) >= FULL_SCALE
     places = len(full) - CLIPPED_RUN + 1

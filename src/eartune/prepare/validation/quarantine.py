@@ -15,6 +15,7 @@ from typing import Any
 
 from eartune.data.utterance import Recording, Utterance, label_fields
 from eartune.files import write_text
+from eartune.prepare.importers.excerpt import Excerpt
 from eartune.prepare.importers.import_result import Rejected
 from eartune.prepare.validation.fault import Fault, escaped
 
@@ -79,4 +80,12 @@ def _manifest_row(utterance: Utterance, recordings: Sequence[Recording]) -> dict
 def _manifest_recording(recording: Recording) -> dict[str, Any]:
     stated = {"seconds": recording.seconds} if math.isfinite(recording.seconds) else {}  # JSON has no nan
     speaker = {"speaker": recording.speaker} if recording.speaker else {}
-    return {"file": os.path.abspath(recording.path)} | stated | speaker
+    return {"file": os.path.abspath(recording.path)} | stated | speaker | _part(recording)
+
+
+def _part(recording: Recording) -> dict[str, Any]:
+    """The keys of a part of a file, as they are read again; sound that the row itself held is not kept."""
+    if not isinstance(recording, Excerpt) or recording.stored is not None:
+        return {}
+    part = dict(zip(("start", "end", "channel"), recording.part, strict=True))
+    return {key: value for key, value in part.items() if value is not None}

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from eartune.data.utterance import Recording, Utterance
+from eartune.prepare.importers.excerpt import Excerpt
 from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.validation.audio_faults import (
     AUDIO_RULES,
@@ -62,10 +63,18 @@ def kept_rows(
         for row, utterance in enumerate(utterances):
             if not _is_gone(split, row, utterance, aside):
                 recordings = _usable_recordings(split, row, utterance, aside)
-                exact = (replace(r, seconds=measured[split, row, place].seconds or 0.0) for place, r in recordings)
+                exact = (_as_measured(r, measured[split, row, place]) for place, r in recordings)
                 remaining.append(replace(utterance, recordings=tuple(exact)))
         kept[split] = tuple(remaining)
     return kept
+
+
+def _as_measured(recording: Recording, measured: AudioMeasurements) -> Recording:
+    """The recording with its measured length; an excerpt that is its whole file becomes that file."""
+    seconds = measured.seconds or 0.0
+    if isinstance(recording, Excerpt) and not measured.is_excerpt:
+        return Recording(recording.path, seconds, recording.speaker)
+    return replace(recording, seconds=seconds)
 
 
 def quarantined_rows(splits: Mapping[str, Imported], aside: Aside) -> Iterator[Quarantined]:

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from eartune.data.fillers import absent_fillers
 from eartune.data.utterance import Utterance
+from eartune.prepare.importers.excerpt import Excerpt
 from eartune.prepare.split import distance_from_test, training_splits
 from eartune.prepare.validation.fault import Fault, Rule, Treatment
 from eartune.wording import listed
@@ -36,6 +37,7 @@ class TextFault(StrEnum):
     SHARED_RECORDING = "shared-recording"
     NOT_NFC = "not-nfc"
     FILLER_ABSENT = "filler-absent"
+    TWO_INTENTS = "two-intents"
     SHARED_SENTENCE = "shared-sentence"
     SHARED_SPEAKER = "shared-speaker"
     NEVER_TRAINED = "never-trained"
@@ -58,6 +60,7 @@ TEXT_RULES = {
     TextFault.SHARED_RECORDING: Rule(_OUT, "is also in {value}, which must not be trained on"),
     TextFault.NOT_NFC: Rule(_WARN, "is not in Unicode form NFC: accents are separate characters, as in {value}"),
     TextFault.FILLER_ABSENT: Rule(_WARN, "the filler {value} is not in the text"),
+    TextFault.TWO_INTENTS: Rule(_WARN, "is labelled {value}; one sentence is learned with one intent"),
     TextFault.SHARED_SENTENCE: Rule(_WARN, "is in {value}; scores on it measure memory"),
     TextFault.SHARED_SPEAKER: Rule(_WARN, "speaks in {value}; scores say nothing about new speakers"),
     TextFault.NEVER_TRAINED: Rule(_WARN, "is in {value} but never in training"),
@@ -90,7 +93,8 @@ def check_rows(splits: Splits) -> Iterator[Fault]:
 
 
 def check_splits(splits: Splits) -> Iterator[Fault]:
-    """Yield sentences and speakers in both training and test, and labels that are rare or never trained."""
+    """Yield sentences of two intents, what is in both training and test, and labels that are rare or never trained."""
+    yield from _two_intents(splits)
     yield from _shared(TextFault.SHARED_SENTENCE, splits, _sentences)
     yield from _shared(TextFault.SHARED_SPEAKER, splits, _speakers)
     yield from _labels("the intent", splits, lambda utterance: [utterance.frame.intent] if utterance.frame else [])
@@ -139,7 +143,7 @@ def _repeated_recordings(split: str, utterances: Sequence[Utterance]) -> Iterato
     for row, utterance in enumerate(utterances):
         seen: set[str] = set()
         for place, recording in enumerate(utterance.recordings if len(utterance.recordings) > 1 else ()):
-            file = os.path.realpath(recording.path)
+            file = os.path.realpath(recording.path) + (f" {recording.part}" if isinstance(recording, Excerpt) else "")
             if file in seen:
                 yield _fault(TextFault.REPEATED_RECORDING, "", split, str(recording.path), row, place)
             seen.add(file)
@@ -162,7 +166,8 @@ def _files(utterances: Sequence[Utterance]) -> Iterator[tuple[str, int, int, str
     for row, utterance in enumerate(utterances):
         for place, recording in enumerate(utterance.recordings):
             if os.path.isfile(recording.path):
-                yield os.path.realpath(recording.path), row, place, str(recording.path)
+                part = f" {recording.part}" if isinstance(recording, Excerpt) else ""
+                yield os.path.realpath(recording.path) + part, row, place, str(recording.path)
 
 
 def _shared(kind: TextFault, splits: Splits, named: Callable[[Utterance], Mapping[str, str]]) -> Iterator[Fault]:
@@ -176,6 +181,23 @@ def _shared(kind: TextFault, splits: Splits, named: Callable[[Utterance], Mappin
         if len({distance_from_test(split) for split in where}) > 1:
             first, wording = next(iter(where.items()))
             yield _fault(kind, listed(list(where)), first, wording)
+
+
+def _two_intents(splits: Splits) -> Iterator[Fault]:
+    """Sentences that are labelled with several intents, in one split or in several, each once."""
+    intents: dict[str, list[str]] = {}
+    found: dict[str, tuple[str, str]] = {}
+    for split, utterances in splits.items():
+        for utterance in utterances:
+            for sentence, wording in _sentences(utterance).items() if utterance.frame else ():
+                found.setdefault(sentence, (split, wording))
+                known = intents.setdefault(sentence, [])
+                if utterance.frame and utterance.frame.intent not in known:
+                    known.append(utterance.frame.intent)
+    for sentence, labels in intents.items():
+        if len(labels) > 1:
+            split, wording = found[sentence]
+            yield _fault(TextFault.TWO_INTENTS, listed(labels), split, wording)
 
 
 def _sentences(utterance: Utterance) -> Mapping[str, str]:

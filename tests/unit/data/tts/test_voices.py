@@ -149,7 +149,10 @@ def test_any_command_can_speak(tmp_path: Path) -> None:
         ("sys.exit('no such voice:\\n Vicki')", "^the voice robot could not say 'good morning': no such voice: Vicki$"),
         ("sys.exit(3)", "^the voice robot could not say 'good morning': exit status 3$"),
         ("pass", "^the voice robot wrote no file at {out}, asked to say 'good morning'$"),
-        ("Path(out).write_text('RIFF')", "^the voice robot, asked to say 'good morning': .*not a readable wav"),
+        (
+            "Path(out).write_text('RIFF')",
+            "^the voice robot, asked to say 'good morning': .*not a recording that can be read",
+        ),
     ],
 )
 def test_a_command_that_fails_is_named_with_what_it_said(tmp_path: Path, code: str, said: str) -> None:

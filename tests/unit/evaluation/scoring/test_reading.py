@@ -161,6 +161,15 @@ def test_the_status_of_our_predictions_for_massive_is_kept(tmp_path: Path) -> No
     assert found.status == ParseStatus.UNKNOWN_LABEL
 
 
+@pytest.mark.parametrize("format", ["manifest", "slurp", "massive"])
+def test_a_file_of_texts_alone_is_read_in_every_format(format: Format, tmp_path: Path) -> None:
+    said = '{"intent":"alarm_set","entities":[{"date":"am freitag"}]}'
+    (found,) = answers(tmp_path, format, {"id": "7", "text": said})
+    assert found.status is ParseStatus.OK and found.answer.intent == "alarm_set"
+    with pytest.raises(InputError, match="holds no answer that can be read, the first text being 'am freitag'"):
+        answers(tmp_path, format, {"id": "7", "text": "am freitag"})
+
+
 ANSWER_FAULTS: dict[str, tuple[Format, dict[str, Any], str]] = {
     "slurp without a key": ("slurp", {"scenario": "a", "action": "b"}, 'row 1: needs a "file" or a "slurp_id"'),
     "slurp without labels": ("slurp", {"file": "a.flac", "entities": []}, 'row 1: needs "scenario" and "action"'),

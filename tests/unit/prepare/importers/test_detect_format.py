@@ -28,6 +28,7 @@ def chat(text: str, intent: str, *entity: str) -> dict[str, Any]:
 CHAT = chat("go", "drive")
 SHAREGPT = {"conversations": [{"from": "human", "value": "go"}, {"from": "gpt", "value": '{"intent": "drive"}'}]}
 NEMO = {"audio_filepath": "", "duration": 1.0, "text": "go", "semantics": '{"intent": "drive"}'}
+ALPACA = {"instruction": "Extract.", "input": "go", "output": '{"intent": "drive"}'}
 CUT = {
     "id": "c1",
     "start": 0,
@@ -44,7 +45,9 @@ def labels(imported: Imported) -> list[tuple[str | None, str]]:
 
 
 @pytest.mark.parametrize(
-    "row", [ROW, CHAT, SHAREGPT, NEMO, CUT], ids=["table", "messages", "sharegpt", "nemo", "lhotse"]
+    "row",
+    [ROW, CHAT, SHAREGPT, ALPACA, NEMO, CUT, {"query": "go", "response": "Driving.", "intent": "drive"}],
+    ids=["table", "messages", "sharegpt", "alpaca", "nemo", "lhotse", "a table of queries and responses"],
 )
 @pytest.mark.parametrize("suffix", [".jsonl", ".JSON", ".ndjson"])
 def test_rows_of_json_tell_their_shape(tmp_path: Path, row: dict[str, Any], suffix: str) -> None:

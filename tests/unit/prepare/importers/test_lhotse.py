@@ -10,6 +10,7 @@ from builders import frame
 from eartune.data.utterance import Recording
 from eartune.files import json_line
 from eartune.prepare.importers.detect_format import read_utterances
+from eartune.prepare.importers.excerpt import Excerpt
 from eartune.prepare.importers.import_result import Imported
 
 RECORDING = {
@@ -83,20 +84,56 @@ def test_lengths_are_rounded(tmp_path: Path, duration: float) -> None:
     assert_read(read(tmp_path, CUT | {"duration": duration}), tmp_path, "cut-1")
 
 
-PART = "is a part of its recording; recordings are taken whole, so cut it into a file of its own"
+TWO_CHANNELS = RECORDING | {"sources": [{"type": "file", "channels": [0, 1], "source": "a.flac"}]}
+OF_ONE_CHANNEL = [{"type": "file", "channels": [n], "source": f"{name}.flac"} for n, name in enumerate("ab")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "file", "part"),
+    [
+        ({"start": 0.5, "duration": 1.0}, "a.flac", (0.5, 1.5, None)),
+        ({"start": 0.5, "duration": None}, "a.flac", (0.5, None, None)),
+        ({"duration": 1.0}, "a.flac", (0.0, 1.0, None)),
+        ({"recording": TWO_CHANNELS, "channel": 0}, "a.flac", (0.0, None, 0)),
+        ({"recording": TWO_CHANNELS, "channel": 1, "start": 1}, "a.flac", (1.0, 3.1, 1)),
+        ({"recording": TWO_CHANNELS, "channel": [1]}, "a.flac", (0.0, None, 1)),
+        ({"recording": TWO_CHANNELS, "channel": [0, 1]}, "a.flac", None),
+        ({"recording": TWO_CHANNELS}, "a.flac", (0.0, None, 0)),  # the one of the cut
+        ({"recording": TWO_CHANNELS, "channel": None}, "a.flac", None),
+        ({"recording": RECORDING | {"sources": OF_ONE_CHANNEL}, "channel": 1}, "b.flac", None),
+        ({"recording": RECORDING | {"transforms": [{"name": "Resample", "kwargs": {}}]}}, "a.flac", None),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_a_cut_is_a_part_and_a_channel_of_its_recording(
+    tmp_path: Path, changes: dict[str, Any], file: str, part: Any
+) -> None:
+    """Of one channel of a call, both speakers were averaged."""
+    (found,) = read(tmp_path, CUT | changes).utterances
+    (recording,) = found.recordings
+    assert recording.path == tmp_path / file
+    assert (recording.part if isinstance(recording, Excerpt) else None) == part
+
+
+SPEED = {"transforms": [{"name": "Speed", "kwargs": {"factor": 1.1}}, {"name": "Resample"}, {"name": "Volume"}]}
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"start": 0.5}, PART),
-        ({"duration": 1.0}, PART),
+        ({"recording": RECORDING | SPEED}, "its recording is changed by Speed, Volume, which is not done here; save"),
+        ({"recording": TWO_CHANNELS, "channel": 2}, "names the channels [2] of a recording with [0, 1]; take one or"),
+        ({"recording": RECORDING | {"sources": OF_ONE_CHANNEL}, "channel": None}, "its recording must have one source"),
+        ({"channel": {"left": 0}}, '"channel" must be a number, or a list of numbers'),
+        ({"duration": []}, '"start" and "duration" must be numbers of seconds'),
+        ({"recording": RECORDING | {"sources": 5}}, "its recording must have one source"),
+        ({"recording": RECORDING | {"transforms": "Speed"}}, "its recording is changed by Speed"),
         ({"start": "0"}, '"start" and "duration" must be numbers of seconds'),
         ({"supervisions": []}, "has 0 supervisions; a recording is one utterance"),
         ({"supervisions": [SUPERVISION] * 2}, "has 2 supervisions; a recording is one utterance"),
         ({"supervisions": None}, "has no list of supervisions"),
         ({"supervisions": [{"text": "wake me"}]}, 'needs an "intent", or "scenario" and "action"'),
-        ({"recording": None, "tracks": []}, 'has no "recording"'),
+        ({"recording": None, "tracks": []}, "is a mix of several cuts, which is not made here"),
         ({"recording": RECORDING | {"sources": []}}, "its recording must have one source"),
         (
             {"recording": RECORDING | {"sources": [{"type": "url", "source": "x"}]}},

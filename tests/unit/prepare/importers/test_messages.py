@@ -15,6 +15,7 @@ from eartune.data.utterance import Recording, Utterance
 from eartune.errors import InputError
 from eartune.files import write_lines
 from eartune.prepare.importers.detect_format import read_utterances
+from eartune.prepare.importers.excerpt import Excerpt
 from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.importers.messages import write_messages
 from eartune.tasks.slu import INTENT_INSTRUCTION, SCENARIO_ACTION_INSTRUCTION
@@ -50,6 +51,13 @@ SPOKEN = [
     {"messages": [{"role": "system", "content": "Help."}, *chat("<audio>")["messages"]], "audios": ["a.wav"]},
     sharegpt(("human", "<audio>What is meant?"), ("gpt", ANSWER), audios=["a.wav"], system="Help."),
     sharegpt(("system", "Help."), ("user", "<audio>"), ("assistant", ANSWER), audios=["a.wav"]),
+    chat([{"type": "audio_url", "audio_url": {"url": "a.wav"}}, {"type": "text", "text": "What is meant?"}]),
+    chat("<audio>a.wav</audio>What is meant?"),
+    {"query": "<audio>a.wav</audio>What is meant?", "response": ANSWER},
+    {"query": "<audio>What is meant?", "response": ANSWER, "audios": ["a.wav"], "history": []},
+    {"instruction": "<audio>What is meant?", "input": "", "output": ANSWER, "audios": ["a.wav"]},
+    {"instruction": "What is meant?", "input": "<audio>", "output": ANSWER, "audios": ["a.wav"]},
+    {"prompt": chat("<audio>")["messages"][:1], "completion": chat("")["messages"][1:], "audios": ["a.wav"]},
 ]
 
 
@@ -69,6 +77,10 @@ WRITTEN = [
     chat([{"type": "text", "text": "a small one"}, {"type": "text", "text": INTENT_INSTRUCTION}]),
     chat({"type": "text", "text": "a small one"}, audios=[]),
     sharegpt(("system", "Help."), ("human", "a small one"), ("gpt", ANSWER)),
+    {"instruction": "What is meant?", "input": "a small one", "output": ANSWER},
+    {"instruction": "a small one", "input": "", "output": ANSWER, "system": "Help."},
+    {"query": "a small one", "response": ANSWER},
+    {"prompt": "a small one", "completion": ANSWER},
 ]
 
 
@@ -84,9 +96,12 @@ def test_words_in_a_chat_are_text_without_our_instruction(tmp_path: Path, row: d
         '{"scenario": "alarm", "action": "set", "entities": [{"type": "date", "filler": "friday"}]}',
         '{"scenario": "alarm", "action": "set", "entities": [{"date": "friday"}]}',
         '{"scenario": "alarm", "action": "set", "slots": {"date": "friday"}}',
+        '```json\n{"scenario": "alarm", "action": "set", "slots": {"date": "friday"}}\n```\n',
+        {"scenario": "alarm", "action": "set", "slots": {"date": "friday"}},
     ],
+    ids=str,
 )
-def test_the_answer_is_the_frame(tmp_path: Path, answer: str) -> None:
+def test_the_answer_is_the_frame(tmp_path: Path, answer: Any) -> None:
     (found,) = read(tmp_path, chat("wake me on friday", answer)).utterances
     assert found.frame == frame("alarm.set", "date:friday")
 
@@ -94,6 +109,21 @@ def test_the_answer_is_the_frame(tmp_path: Path, answer: str) -> None:
 def test_id_and_language_are_kept(tmp_path: Path) -> None:
     (found,) = read(tmp_path, chat("go", id="c7", language="en")).utterances
     assert (found.id, found.language) == ("c7", "en")
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "input_audio", "input_audio": {"data": "UklG", "format": "wav"}},
+        {"type": "audio", "audio": {"bytes": "UklG", "path": None}},
+        {"type": "audio_url", "audio_url": {"url": "data:audio/wav;base64,UklG"}},
+    ],
+    ids=json.dumps,
+)
+def test_sound_in_a_chat_is_stored(tmp_path: Path, part: dict[str, Any]) -> None:
+    (found,) = read(tmp_path, chat([part])).utterances
+    (recording,) = found.recordings
+    assert isinstance(recording, Excerpt) and recording.stored == b"RIF"
 
 
 TURNS = "must be one turn of the user and one of the assistant"
@@ -112,11 +142,9 @@ TURNS = "must be one turn of the user and one of the assistant"
         (chat("<audio>"), "marks 1 recordings and names 0; a row is one recording, or text"),
         (chat("<audio>", audios=["a.wav", "a.wav"]), "marks 1 recordings and names 2; a row is one recording, or text"),
         (chat("<audio><audio>", audios=["a.wav"]), "marks 2 recordings and names 1; a row is one recording, or text"),
-        (chat([{"type": "input_audio", "input_audio": {"data": "UklG"}}]), "marks 1 recordings and names 0"),
-        (
-            chat([{"type": "audio", "audio": {"bytes": "UklG", "path": None}}]),
-            "the recording is stored inside the table",
-        ),
+        (chat([{"type": "input_audio", "input_audio": {"data": "no!"}}]), "the bytes of a recording must be in base64"),
+        ({"query": "<audio>", "response": ANSWER}, "marks 1 recordings and names 0; a row is one recording, or text"),
+        ({"query": "go", "response": ANSWER, "history": [["a", "b"]]}, f"{TURNS}, after one of the system if any; it"),
         (chat([{"type": "audio", "audio": "https://a.b/c.wav"}]), "the recording https://a.b/c.wav is a URL"),
         (chat([{"type": "image", "image": "a.png"}]), "the content of a turn must be text, or a list of"),
         (chat(5), "the content of a turn must be text, or a list of"),
@@ -136,8 +164,9 @@ def test_a_chat_that_cannot_be_used_has_its_reason(tmp_path: Path, row: dict[str
 
 
 words = st.text(min_size=1, max_size=12).filter(str.strip)
-entities = st.lists(st.builds(Entity, words, words), max_size=3).map(tuple)
-frames = st.builds(SemanticFrame.of, words, words, entities) | st.builds(SemanticFrame, words, entities)
+labels = words.map(str.strip)
+entities = st.lists(st.builds(Entity, labels, labels), max_size=3).map(tuple)
+frames = st.builds(SemanticFrame.of, labels, labels, entities) | st.builds(SemanticFrame, labels, entities)
 
 
 @given(text=words, meaning=frames)

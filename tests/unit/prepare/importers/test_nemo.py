@@ -9,6 +9,7 @@ from builders import frame
 from eartune.data.utterance import Recording
 from eartune.files import write_lines
 from eartune.prepare.importers.detect_format import read_utterances
+from eartune.prepare.importers.excerpt import Excerpt
 from eartune.prepare.importers.import_result import Imported
 
 ROW = {"audio_filepath": "a.flac", "duration": 2.1, "text": "wake me on friday"}
@@ -61,7 +62,7 @@ def test_speech_without_words_is_read(tmp_path: Path) -> None:
         ({"semantics": "['alarm']"}, '"semantics" must be {"scenario": ..., "action": ..., "entities": [...]}'),
         ({"semantics": "{}"}, 'needs an "intent", or "scenario" and "action"'),
         ({"intent": "wake", "duration": 0}, "the length of a recording must be a number of seconds above 0"),
-        ({"intent": "wake", "offset": 1.5}, "begins inside its recording; recordings are taken whole"),
+        ({"intent": "wake", "offset": "x"}, 'the start of a part of a recording must be seconds, or "0:01:02.5"'),
         ({"intent": "wake", "audio_filepath": "", "text": ""}, "has neither text nor a recording"),
     ],
     ids=str,
@@ -70,3 +71,21 @@ def test_a_row_that_cannot_be_used_has_its_reason(tmp_path: Path, changes: dict[
     imported = read(tmp_path, **changes)
     assert imported.utterances == () and imported.rejected[0].reason.startswith(reason)
     assert imported.rejected[0].row == ROW | changes
+
+
+@pytest.mark.parametrize(
+    ("offset", "duration", "part"),
+    [
+        (1.5, 2.0, (1.5, 3.5, None)),
+        (0, 2.0, (0.0, 2.0, None)),
+        (0.0, None, (0.0, None, None)),
+        (None, 2, (0.0, 2.0, None)),
+    ],
+)
+def test_where_rows_have_offsets_each_is_a_part_of_its_file(
+    tmp_path: Path, offset: Any, duration: Any, part: Any
+) -> None:
+    """Of offset 0 and duration 2 the whole file was taken, whatever its length."""
+    (found,) = read(tmp_path, intent="wake", offset=offset, duration=duration).utterances
+    (recording,) = found.recordings
+    assert isinstance(recording, Excerpt) and recording.part == part

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from builders import frame
+from eartune.errors import InputError
 from eartune.prepare.importers.detect_format import read_utterances
 from eartune.prepare.importers.import_result import Imported
 
@@ -72,6 +73,13 @@ def test_every_example_of_an_intent_is_an_utterance(tmp_path: Path) -> None:
         ("-close by", "close by", []),
         ("- - twice", "- twice", []),
         ("- at [time : nine]", "at [time : nine]", []),
+        ('- my [savings]("account") account', "my savings account", ["account:savings"]),
+        ("- my [savings]('account')", "my savings", ["account:savings"]),
+        ("- my [credit card]( account ) account", "my credit card account", ["account:credit card"]),
+        ("- pay [ 40 ](amount) euros", "pay 40 euros", ["amount:40"]),
+        ("- pay[ 40](amount)", "pay 40", ["amount:40"]),
+        ('- in [ NYC ]{"entity": " city ", "role": " to "}', "in NYC", ["city.to:NYC"]),
+        ("- see [our page](https://a.b/c) for hours", "see our page for hours", []),
     ],
 )
 def test_entities_are_what_is_marked(tmp_path: Path, example: str, text: str, entities: list[str]) -> None:
@@ -112,3 +120,17 @@ def test_an_intent_without_examples_is_not_passed_over(tmp_path: Path) -> None:
         ("row 5", '"intent" must be text, not list'),
         ("row 6", "has no examples"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("content", "row"),
+    [
+        ("nlu: []\nnlu: []\n", 2),
+        ("nlu:\n- intent: x\n  examples: |\n    - go\n  examples: |\n    - stop\n", 5),
+        ("nlu:\n- intent: x\n  intent: y\n", 3),
+    ],
+)
+def test_a_key_that_stands_twice_is_named(tmp_path: Path, content: str, row: int) -> None:
+    """The examples of the first one were lost."""
+    with pytest.raises(InputError, match=rf"nlu\.yml, row {row}: has the key '\w+' twice; write it once$"):
+        read(tmp_path, content)

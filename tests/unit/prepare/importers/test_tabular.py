@@ -12,10 +12,12 @@ import pytest
 
 from builders import frame, utterance
 from eartune.data.frame import SemanticFrame
+from eartune.data.sound_file import open_sound
 from eartune.data.utterance import Recording, Utterance, read_manifest, write_manifest
 from eartune.errors import InputError
 from eartune.files import write_lines
 from eartune.prepare.importers.detect_format import read_utterances
+from eartune.prepare.importers.excerpt import Excerpt
 from eartune.prepare.importers.import_result import Imported
 
 COFFEE = {"text": "a small latte", "intent": "order"}
@@ -79,7 +81,7 @@ def test_a_row_of_everything_is_read(tmp_path: Path) -> None:
     ("ours", "theirs"),
     [
         *(("text", name) for name in ("text", "sentence", "transcript", "transcription", "utterance", "utt", "query")),
-        *(("text", name) for name in ("normalized_text", "Text", "SENTENCE", "Normalized Text", "annot_utt")),
+        *(("text", name) for name in ("normalized_text", "Text", "SENTENCE", "Normalized Text")),
         *(("intent", name) for name in ("intent", "label", "intent_label", "Intent-Label")),
         *(("id", name) for name in ("id", "uid", "utt_id", "key")),
         *(("language", name) for name in ("language", "lang", "locale")),
@@ -92,14 +94,14 @@ def test_columns_are_guessed(tmp_path: Path, ours: str, theirs: str) -> None:
     assert imported.columns == columns and len(imported.utterances) == 1
 
 
-@pytest.mark.parametrize(
-    "name", ["audio", "audio_path", "audio_filepath", "file", "filename", "path", "wav", "clip", "File Name", "PATH"]
-)
+AUDIO = ("audio", "audio_path", "audio_filepath", "file", "filename", "path", "wav", "clip", "File Name", "PATH")
+TOOLS = ("file_name", "wav_filename", "audio_file", "audioFile", "wavPath")
+
+
+@pytest.mark.parametrize("name", [*AUDIO, *TOOLS])
 def test_columns_of_recordings_are_guessed(tmp_path: Path, name: str) -> None:
     (tmp_path / "a.wav").touch()
-    imported = table(
-        tmp_path, f"{name},intent,speaker_id\na.wav,order,s1\n", **({"audio": name} if " " in name else {})
-    )
+    imported = table(tmp_path, f"{name},intent,speakerId\na.wav,order,s1\n")
     assert imported.columns["audio"] == name
     assert only(imported).text is None
     assert only(imported).recordings[0].speaker == "s1"
@@ -173,11 +175,119 @@ def test_entities_are_read_in_all_ways_of_writing(tmp_path: Path, entities: Any,
             assert (found.text, found.frame) == ("a small latte", expected)
 
 
-def test_text_with_marks_gives_words_and_entities(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("value", "place", "filler"),
+    [("Robert", (3, 6), "bob"), ("BOB", (0, 2), "BOB"), ("Robert", (3, 60), "Robert"), ("Robert", (6, 3), "Robert")],
+)
+def test_of_a_synonym_the_words_of_the_text_are_taken(
+    tmp_path: Path, value: str, place: tuple[int, int], filler: str
+) -> None:
+    entity = {"entity": "name", "value": value, "start": place[0], "end": place[1]}
+    found = only(jsonl(tmp_path, {"text": "hi bob", "intent": "greet", "entities": [entity]}))
+    assert found.frame == frame("greet", f"name:{filler}")
+
+
+def test_blanks_around_a_label_are_no_part_of_it(tmp_path: Path) -> None:
+    row = {"text": "pay 40", "intent": " pay ", "slots": [{"type": " amount ", "filler": " 40 "}]}
+    assert only(jsonl(tmp_path, row)).frame == frame("pay", "amount:40")
+    pair = {"text": "go", "scenario": " car", "action": "drive "}
+    assert only(jsonl(tmp_path, pair)).frame == SemanticFrame.of("car", "drive")
+
+
+TWICE = '{"city": "paris", "date": "friday", "city": "rome"}'
+TWO_CITIES = ["city:paris", "date:friday", "city:rome"]
+
+
+@pytest.mark.parametrize("written", [TWICE, f"[{TWICE}]", TWICE.replace('"', "'"), f"[{TWICE}]".replace('"', "'")])
+def test_a_type_that_stands_twice_has_both_fillers(tmp_path: Path, written: str) -> None:
+    """JSON kept rome alone, and said nothing."""
+    quoted = written.replace('"', '""')
+    assert only(table(tmp_path, f'text,intent,slots\ngo,fly,"{quoted}"\n')).frame == frame("fly", *TWO_CITIES)
+    if '"' in written:
+        (tmp_path / "rows.jsonl").write_text(f'{{"text": "go", "intent": "fly", "slots": {written}}}\n')
+        assert only(read_utterances(tmp_path / "rows.jsonl")).frame == frame("fly", *TWO_CITIES)
+
+
+@pytest.mark.parametrize(
+    ("row", "key"),
+    [
+        ('"text": "go", "intent": "fly", "intent": "book"', "intent"),
+        ('"text": "go", "text": "go", "intent": "fly"', "text"),
+        ('"text": "go", "intent": "fly", "slots": [], "slots": [{"city": "rome"}]', "slots"),
+        ('"text": "go", "intent": "fly", "slots": [{"type": "city", "filler": "oslo", "filler": "rome"}]', "filler"),
+        ('"intent": "fly", "audio": {"path": "a.wav", "path": "b.wav"}', "path"),
+        ('"messages": [], "messages": [], "intent": "fly"', "messages"),
+        ('"audio_filepath": "a.wav", "duration": 1, "semantics": {"intent": "fly", "intent": "go"}', "intent"),
+        (
+            '"supervisions": [{"custom": {"intent": "a", "intent": "b"}}], '
+            '"recording": {"sources": [{"type": "file", "source": "a.wav"}]}',
+            "intent",
+        ),
+    ],
+)
+def test_any_other_key_that_stands_twice_is_a_fault(tmp_path: Path, row: str, key: str) -> None:
+    (tmp_path / "rows.jsonl").write_text(f"{{{row}}}\n")
+    imported = read_utterances(tmp_path / "rows.jsonl")
+    assert reasons(imported) == [f"has the key {key!r} twice; write it once"]
+    assert json.dumps(imported.rejected[0].row).count(f'"{key}"') == row.count(f'"{key}"')  # both are to be seen
+
+
+BRACKETS = (
+    *("[00:16.020 --> 00:18.090]  wake me at six", "[10:30] remind me to call mum", "[noise: door] lights off"),
+    *("[Speaker 1: agent] how can i help", "wake me at [time : nine am]", "a [size:small] latte"),
+)
+
+
+@pytest.mark.parametrize("text", BRACKETS)
+def test_brackets_in_a_text_are_no_entities_unless_somebody_says_so(tmp_path: Path, text: str) -> None:
+    """Times, noises and speakers became entities of the types "10", "noise" and "Speaker 1"."""
+    for found in (
+        only(jsonl(tmp_path, {"text": text, "intent": "x"})),
+        only(table(tmp_path, f"text,intent\n{text},x\n")),
+    ):
+        assert (found.text, found.frame) == (text, frame("x"))
+
+
+def test_text_with_marks_gives_words_and_entities_where_its_column_is_both(tmp_path: Path) -> None:
     marked = {"text": "wake me at [time : nine am] [date : friday]", "intent": "wake"}
-    assert only(jsonl(tmp_path, marked)).text == "wake me at nine am friday"
-    assert only(jsonl(tmp_path, marked)).frame == frame("wake", "time:nine am", "date:friday")
-    assert only(jsonl(tmp_path, marked | {"entities": []})).text == marked["text"]  # the row says it has none
+    plain = jsonl(tmp_path, marked)
+    assert plain.notes == (
+        "the column text has [type : words] in it and is read as plain text; "
+        "for entities add --map text=text --map entities=text",
+    )
+    told = jsonl(tmp_path, marked, text="text", entities="text")
+    assert only(told).text == "wake me at nine am friday" and told.notes == ()
+    assert only(told).frame == frame("wake", "time:nine am", "date:friday")
+    annotated = jsonl(tmp_path, {"annot_utt": marked["text"], "intent": "wake"})
+    assert only(annotated).text == only(told).text and only(annotated).frame == only(told).frame
+    assert annotated.columns == {"text": "annot_utt", "intent": "intent", "entities": "annot_utt"}
+
+
+def test_a_column_of_files_that_exist_is_not_passed_over_in_silence(tmp_path: Path) -> None:
+    """file_name and wav_filename were not known: rows were kept without their recordings."""
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "b.wav").touch()
+    imported = table(tmp_path, "tape,note,text,intent\na,b c,go,drive\nb,,stop,halt\n")
+    assert imported.ignored == ("tape", "note")
+    assert imported.notes == (
+        "the column tape names files that exist and is not read; for recordings add --map audio=tape",
+    )
+    assert table(tmp_path, "tape,text,intent\nb,go,drive\n", audio="tape").notes == ()
+
+
+def test_rows_of_two_tools_in_one_file_are_read_by_the_names_of_each(tmp_path: Path) -> None:
+    """Of "slots" in one row and "entities" in another, the slots were lost."""
+    rows = [{"text": "go", "intent": "fly"}, {"sentence": "stop", "label": "halt"}]
+    rows = [rows[0] | {"slots": {"city": "rome"}}, rows[1] | {"entities": [], "slots": {"city": "oslo"}}]
+    imported = jsonl(tmp_path, *rows, {"text": "on", "sentence": "off", "intent": "x", "entities": [{"city": "bonn"}]})
+    assert [(u.text, u.frame) for u in imported.utterances] == [
+        ("go", frame("fly", "city:rome")),
+        ("stop", frame("halt", "city:oslo")),
+        ("on", frame("x", "city:bonn")),
+    ]
+    assert imported.columns["entities"] == "entities" and imported.others["entities"] == ["slots"]
+    assert imported.ignored == ()
+    assert jsonl(tmp_path, *rows[:1], entities="slots").others.get("entities") is None
 
 
 def test_the_text_of_massive_is_taken_from_its_own_column(tmp_path: Path) -> None:
@@ -207,10 +317,19 @@ def test_the_text_of_massive_is_taken_from_its_own_column(tmp_path: Path) -> Non
         ),
         ({"recordings": [{"file": "a.wav", "speaker": []}]}, '"speaker" must be text, not list'),
         ({"audio": 7}, '"audio" must be text, not int'),
+        ({"audio": {"path": "a.wav", "bytes": "no!"}}, "the bytes of a recording must be in base64; or write it to a"),
+        ({"audio": [0.0, 0.1]}, "a recording as samples needs their rate: "),
+        ({"audio": {"array": [0.0, 0.1], "path": None}}, "a recording as samples needs their rate: "),
+        ({"audio": {"array": ["a"], "sampling_rate": 8000}}, 'the "array" of a recording must be numbers'),
         (
-            {"audio": {"path": "a.wav", "bytes": "UklG"}},
-            "the recording is stored inside the table; write it to a file and",
+            {"audio": {"array": [[[0.0]]], "sampling_rate": 8000}},
+            'the "array" of a recording must be a list of numbers',
         ),
+        ({"audio": {"array": [[]], "sampling_rate": 8000}}, 'the "array" of a recording must be a list'),
+        ({"audio": "a.wav", "start": 2, "end": 1}, "its part from 2 to 1 s is empty"),
+        ({"audio": "a.wav", "start": -2, "end": 1}, "the start of a part of a recording must be 0 or above, not -2"),
+        ({"audio": "a.wav", "start": "now", "end": 1}, "the start of a part of a recording must be seconds, or"),
+        ({"audio": "a.wav", "start": 0, "end": 7, "duration": 2}, "its part from 0 to 7 does not last 2 s, in no unit"),
         ({"audio": "x" * 5000}, "no file can be called 'xxx"),
         ({"audio": "a\0/b.wav"}, "no file can be called 'a\\x00/b.wav'"),
         ({"audio": "https://a.b/c.wav"}, "the recording https://a.b/c.wav is a URL; download the file and name that"),
@@ -241,7 +360,9 @@ def test_a_row_that_cannot_be_used_has_its_reason(tmp_path: Path, row: dict[str,
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_the_delimiter_is_found(tmp_path: Path, delimiter: str) -> None:
-    head, row = delimiter.join(["id", "text", "intent"]), delimiter.join(["1", '"one, two; three | four"', "count"])
+    quote = "" if delimiter == "\t" else '"'
+    row = delimiter.join(["1", f"{quote}one, two; three | four{quote}", "count"])
+    head = delimiter.join(["id", "text", "intent"])
     found = only(table(tmp_path, f"{head}\r\n{row}\r\n"))
     assert (found.id, found.text, found.frame.intent) == ("1", "one, two; three | four", "count")
 
@@ -255,13 +376,13 @@ def test_quoted_cells_hold_delimiters_quotes_and_line_breaks(tmp_path: Path) -> 
 
 
 def test_rows_of_other_lengths_than_the_header_are_set_apart(tmp_path: Path) -> None:
-    imported = table(tmp_path, 'text,intent\ngo, now,drive\nstop\n"open,walk\nrun,run\n')
+    imported = table(tmp_path, 'text,intent\ngo, now,drive\nstop\n"go on\nnow",drive,far\n')
     assert reasons(imported) == [
         "has 3 cells, but the header has 2",
         "has 1 cells, but the header has 2",
-        "has 1 cells, but the header has 2; is a quote left open?",
+        "has 3 cells, but the header has 2; is a quote left open?",
     ]
-    assert [rejected.row for rejected in imported.rejected] == ["go, now,drive\n", "stop\n", '"open,walk\nrun,run\n']
+    assert [rejected.row for rejected in imported.rejected] == ["go, now,drive\n", "stop\n", '"go on\nnow",drive,far\n']
 
 
 def test_a_quote_that_is_never_closed_ends_neither_the_reading_nor_the_rows_before(tmp_path: Path) -> None:
@@ -339,11 +460,71 @@ def test_parquet_is_read(tmp_path: Path) -> None:
     parquet.write_table(arrow.table(columns), tmp_path / "rows.parquet")
     imported = read_utterances(tmp_path / "rows.parquet")
     assert imported.columns == {"text": "sentence", "audio": "audio", "intent": "intent", "entities": "slots"}
-    assert [u.frame for u in imported.utterances] == [frame("order", "size:small"), frame("order", "size:a", "drink:b")]
-    assert [len(u.recordings) for u in imported.utterances] == [1, 0]
-    (rejected,) = imported.rejected
-    assert (rejected.place, rejected.row["audio"]["bytes"]) == (f"{tmp_path}/rows.parquet, row 2", "4 bytes")
-    assert rejected.reason == "the recording is stored inside the table; write it to a file and name that"
+    assert imported.rejected == () and [len(u.recordings) for u in imported.utterances] == [1, 1, 0]
+    assert [u.frame for u in imported.utterances] == [
+        *(frame("order", "size:small"), frame("order"), frame("order", "size:a", "drink:b")),
+    ]
+    stored = imported.utterances[1].recordings[0]
+    assert isinstance(stored, Excerpt) and (stored.path, stored.stored) == (tmp_path / "b.wav", b"RIFF")
+
+
+SAMPLES = {"path": None, "array": [0.0, 0.5, -0.5], "sampling_rate": 8000}
+
+
+@pytest.mark.parametrize(
+    ("audio", "shape"),
+    [
+        (SAMPLES, (3, 1)),
+        (SAMPLES | {"path": "far/b.mp3"}, (3, 1)),
+        (SAMPLES | {"array": [[0.0, 0.5, -0.5], [0.0, 0.5, -0.5]]}, (3, 2)),
+        (SAMPLES | {"array": [0, 16384, -16384]}, (3, 1)),
+    ],
+)
+def test_samples_in_a_row_are_its_recording(tmp_path: Path, audio: dict[str, Any], shape: tuple[int, int]) -> None:
+    """datasets writes decoded sound so; it was dropped without a word."""
+    (recording,) = only(jsonl(tmp_path, COFFEE | {"audio": audio})).recordings
+    assert isinstance(recording, Excerpt) and recording.stored
+    assert b"PEAK" not in recording.stored  # in which libsndfile writes the time into a WAV, and ids would change
+    with open_sound(recording.stored) as file:
+        assert file.rate == 8000 and file.read()[:, 0] == pytest.approx([0, 0.5, -0.5])
+        assert (round((file.seconds or 0) * 8000), file.channels) == shape
+    assert recording.path.parent == tmp_path and recording.path.name.startswith("b.mp3" if audio["path"] else "stored-")
+
+
+@pytest.mark.parametrize(
+    ("row", "part"),
+    [
+        ({"offset": 0.0, "duration": 2.0}, (0.0, 2.0, None)),
+        ({"offset": 4.5}, (4.5, None, None)),
+        ({"start": 1.5, "end": 3}, (1.5, 3.0, None)),
+        ({"start_time": "0:01:02.5", "end_time": "01:04"}, (62.5, 64.0, None)),
+        ({"begin": 32000, "stop": 64000, "duration": 2.0}, (2.0, 4.0, None)),
+        ({"start": 500, "end": 1500, "duration": 1.0}, (0.5, 1.5, None)),
+        ({"start_ms": 500, "end_ms": 1500}, (0.5, 1.5, None)),
+        ({"start": 0, "end": -1}, (0.0, None, None)),
+        ({"onset": 1, "offset": 2}, (1.0, 2.0, None)),
+        ({"channel": 1}, (0.0, None, 1)),
+        ({"channel": "left", "start": 1, "end": 2}, (1.0, 2.0, 0)),
+    ],
+    ids=str,
+)
+def test_a_row_may_name_a_part_of_its_recording(tmp_path: Path, row: dict[str, Any], part: Any) -> None:
+    """The whole file was taken for every row."""
+    (tmp_path / "a.wav").touch()
+    cells = {name: str(value) for name, value in row.items()}
+    csv = f"audio,intent,{','.join(cells)}\na.wav,order,{','.join(cells.values())}\n"
+    for found in (only(jsonl(tmp_path, {"audio": "a.wav", "intent": "order"} | row)), only(table(tmp_path, csv))):
+        (recording,) = found.recordings
+        assert isinstance(recording, Excerpt) and recording.part == part
+
+
+@pytest.mark.parametrize(
+    "row", [{"duration": 2.0}, {"start": 1.5}, {"start": "", "end": ""}, {"channel": "web"}, {"end": 4}], ids=str
+)
+def test_what_names_no_part_leaves_a_recording_whole(tmp_path: Path, row: dict[str, Any]) -> None:
+    (tmp_path / "a.wav").touch()
+    (recording,) = only(jsonl(tmp_path, {"audio": "a.wav", "intent": "order"} | row)).recordings
+    assert type(recording) is Recording
 
 
 def test_maps_of_parquet_are_entities(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -136,7 +137,7 @@ def test_no_bytes_are_empty_and_other_bytes_unreadable(tmp_path: Path) -> None:
     assert heard(path).faults == (F.EMPTY,)
     path.write_bytes(b"no {heard} sound")
     one = heard(path)
-    assert one.faults == (F.UNREADABLE,) and "not a readable wav, flac, ogg or mp3 file" in explain(F.UNREADABLE, one)
+    assert one.faults == (F.UNREADABLE,) and "not a recording that can be read" in explain(F.UNREADABLE, one)
 
 
 def test_a_raw_file_is_unreadable_not_a_crash(tmp_path: Path) -> None:
@@ -152,21 +153,51 @@ def test_damage_inside_a_file_is_found_only_by_reading_it(tmp_path: Path) -> Non
     assert heard(path, samples=False).faults == ()
 
 
-def test_a_flac_stream_without_a_length_is_not_five_hundred_trillion_seconds_long(tmp_path: Path) -> None:
+def test_a_flac_stream_without_a_length_is_as_long_as_its_samples(tmp_path: Path) -> None:
     path = sound_file(tmp_path / "a.flac", 1.0)
     content = bytearray(path.read_bytes())
     content[21] &= 0xF0  # the 36 bits of STREAMINFO that hold the number of samples
     content[22:26] = bytes(4)
     path.write_bytes(content)
     for samples in (True, False):
-        assert heard(path, samples=samples).error == "its header does not say how long it is"
+        assert (heard(path, samples=samples).seconds, heard(path, samples=samples).faults) == (1.0, ())
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".aiff", ".au"])
+@pytest.mark.parametrize("samples", [True, False])
+def test_a_file_that_ends_before_its_header_says_is_warned_of(tmp_path: Path, suffix: str, samples: bool) -> None:
+    """A header that said 1 s over half a second of sound was believed in silence."""
+    path = sound_file(tmp_path / f"a{suffix}", 1.0)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size - SAMPLE_RATE])
+    one = heard(path, samples=samples)
+    assert (one.faults, one.unusable) == ((F.CUT_OFF,), None)
+    assert explain(F.CUT_OFF, one) == "ends after 0.50 s, where its header says 1.00 s; was it cut off?"
+    assert F.CUT_OFF not in heard(sound_file(tmp_path / f"whole{suffix}", 1.0), samples=samples).faults
+
+
+def test_no_exception_of_a_reader_ends_the_measuring_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GSM 6.10 in a WAV raised a ValueError, and twelve good recordings were lost with it."""
+    good, bad = sound_file(tmp_path / "good.wav", 1.0), sound_file(tmp_path / "bad.wav", 1.0)
+    read = soundfile.SoundFile.read
+
+    def fails(self: soundfile.SoundFile, *args: Any, **more: Any) -> Any:
+        if "bad" in str(self.name):
+            raise ValueError("frames must be specified")
+        return read(self, *args, **more)
+
+    monkeypatch.setattr(soundfile.SoundFile, "read", fails)
+    measured = measure_recordings([Recording(path, math.nan) for path in (bad, good)])
+    assert [(one.faults, one.error) for one in measured] == [
+        ((F.UNREADABLE,), "frames must be specified"),
+        ((), ""),
+    ]
 
 
 def test_an_mp3_that_was_cut_is_as_long_as_its_samples(tmp_path: Path) -> None:
     path = sound_file(tmp_path / "a.mp3", 3.0)
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 3 // 5])
     one = heard(path, stated=3.0)
-    assert one.faults == (F.WRONG_DURATION,) and one.seconds and 1 < one.seconds < 2
+    assert one.faults == (F.CUT_OFF, F.WRONG_DURATION) and one.seconds and 1 < one.seconds < 2
 
 
 @pytest.mark.parametrize("samples", [True, False])
@@ -206,7 +237,7 @@ def test_headers_tell_what_is_missing_empty_or_of_the_wrong_length(tmp_path: Pat
 def test_only_clipping_and_a_wrong_length_or_rate_are_forgiven() -> None:
     assert AUDIO_RULES.keys() == set(AudioFault)
     forgiven = {fault for fault, rule in AUDIO_RULES.items() if rule.treatment is Treatment.WARNING}
-    assert forgiven == {F.CLIPPED, F.WRONG_RATE, F.WRONG_DURATION}
+    assert forgiven == {F.CLIPPED, F.CUT_OFF, F.WRONG_RATE, F.WRONG_DURATION}
     assert AudioMeasurements(Path("a.wav"), faults=(F.CLIPPED, F.TOO_LONG)).unusable is F.TOO_LONG
 
 

@@ -31,7 +31,15 @@ def in_words(faults: list[Fault]) -> list[str]:
 def test_there_is_a_rule_for_every_fault_and_only_words_that_teach_nonsense_are_set_aside() -> None:
     assert TEXT_RULES.keys() == set(TextFault)
     kept = {fault for fault, rule in TEXT_RULES.items() if rule.treatment is Treatment.WARNING}
-    assert kept == {F.NOT_NFC, F.FILLER_ABSENT, F.SHARED_SENTENCE, F.SHARED_SPEAKER, F.NEVER_TRAINED, F.SEEN_ONCE}
+    assert kept == {
+        F.NOT_NFC,
+        F.FILLER_ABSENT,
+        F.SHARED_SENTENCE,
+        F.SHARED_SPEAKER,
+        F.NEVER_TRAINED,
+        F.SEEN_ONCE,
+        F.TWO_INTENTS,
+    }
 
 
 @pytest.mark.parametrize(
@@ -185,6 +193,23 @@ def test_sentences_and_speakers_that_stand_in_training_and_test() -> None:
         "train None shared-sentence: Wake  me is in train and test; scores on it measure memory",
         "train None shared-speaker: bob speaks in train and test; scores say nothing about new speakers",
     ]
+
+
+def test_a_sentence_of_two_intents_is_named_once_with_both() -> None:
+    """ "pay bill" stood under pay_bill and payment_verification, and nobody was told."""
+    rows = [
+        replace(said(text, f"u{n}"), frame=frame(label))
+        for n, (text, label) in enumerate(
+            [("Pay  bill", "pay"), ("pay bill", "check"), ("pay BILL", "pay"), ("go", "go")]
+        )
+    ]
+    sentence = "Pay  bill is labelled pay and check; one sentence is learned with one intent"
+    assert in_words([f for f in check_splits({"train": rows}) if f.kind == F.TWO_INTENTS]) == [
+        f"train None two-intents: {sentence}"
+    ]
+    across = check_splits({"train": rows[:1], "test": rows[1:2]})
+    assert [f.message for f in across if f.kind == F.TWO_INTENTS] == [sentence.removeprefix("Pay  bill ")]
+    assert F.TWO_INTENTS not in [f.kind for f in check_splits({"train": [*rows[::2], rows[3]]})]
 
 
 def test_labels_that_are_rare_or_never_trained() -> None:

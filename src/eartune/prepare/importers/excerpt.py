@@ -1,0 +1,192 @@
+"""Recordings that are no whole file: a part of one, one of its channels, or sound that a row holds itself.
+
+    {"file": "call.wav", "start": 12.5, "end": 14.0, "channel": 1}
+    {"array": [0.0, 0.1, ...], "sampling_rate": 16000}    {"bytes": "UklGR...", "path": "a.wav"}
+
+`eartune prepare` writes each of them to a file of its own.
+"""
+
+import base64
+import binascii
+import hashlib
+import math
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from eartune.data.audio import Wave, to_mono_16k
+from eartune.data.sound_file import Samples, SoundFile, open_sound
+from eartune.data.utterance import Recording
+from eartune.prepare.importers.row import RowError, is_blank, text_or_none
+
+ROUNDED = 0.02  # seconds; times are rounded when they are written
+_RATES = (8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+_MOST_CHANNELS = 64
+_NO_RATE = 'a recording as samples needs their rate: {"array": [...], "sampling_rate": 16000}'
+
+
+@dataclass(frozen=True)
+class Excerpt(Recording):
+    """A part of a file; `path` is the file, or only a name where the sound is `stored`."""
+
+    start: float = 0.0
+    """Where it begins, in seconds."""
+    end: float | None = None
+    """Where it ends, in seconds; None for the end of the file."""
+    channel: int | None = None
+    """The channel, counted from 0; None for the mean of all."""
+    stored: bytes | None = field(default=None, repr=False)
+    """The bytes of a file that the row itself holds."""
+
+    @property
+    def part(self) -> tuple[float, float | None, int | None]:
+        """What part of the file it is."""
+        return self.start, self.end, self.channel
+
+    def is_whole(self, file: SoundFile) -> bool:
+        """Return whether it is a whole file that stands on the disk."""
+        is_to_the_end = self.end is None or (file.seconds is not None and self.end >= file.seconds - ROUNDED)
+        is_every_channel = self.channel is None or file.channels == 1
+        return self.stored is None and self.start <= ROUNDED and is_to_the_end and is_every_channel
+
+    def cut(self, samples: Samples) -> Samples:
+        """Return the samples of its channel, of shape (frames, 1), or all, of shape (frames, channels)."""
+        return samples if self.channel is None or samples.shape[1] == 1 else samples[:, self.channel : self.channel + 1]
+
+    def wave(self) -> Wave:
+        """Return the sound as 16 kHz mono; raises SoundError where it cannot be decoded."""
+        with open_sound(self.path if self.stored is None else self.stored) as file:
+            return to_mono_16k(self.cut(file.read_part(self.start, self.end)), file.rate)
+
+
+def identity(recording: Recording) -> Hashable:
+    """Return what is equal for recordings of the same sound."""
+    if isinstance(recording, Excerpt):
+        return recording.path, recording.part, recording.stored
+    return recording.path
+
+
+def file_name(excerpt: Excerpt) -> str:
+    """Return the name of the file that an excerpt is written to, which follows from what it sounds like alone."""
+    stored = excerpt.stored
+    source = _digest(excerpt.path, excerpt.path.stat().st_mtime_ns) if stored is None else _sha256(stored)
+    return f"{excerpt.path.stem}-{_sha256(f'{source} {excerpt.part}'.encode())[:12]}.flac"
+
+
+@lru_cache(maxsize=4096)
+def _digest(path: Path, modified_ns: int) -> str:
+    """The digest of a file, which is read once for all its parts."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def recording_fields(value: Any) -> dict[str, Any] | None:
+    """Return the file, or the stored bytes and a name for them, of a row's audio value; None if there is none.
+
+    The value is a path, or an object with a path, with a file's bytes, or with samples and their rate.
+    """
+    if isinstance(value, dict):
+        return _of_object(value)
+    if isinstance(value, bytes):
+        return _stored(value, None)
+    if isinstance(value, list):
+        raise RowError(_NO_RATE)
+    if isinstance(value, str) and value.startswith("data:"):
+        return _stored(_decoded(value.partition(",")[2]), None)
+    name = text_or_none(value, "audio")
+    return None if name is None else {"file": name}
+
+
+def part_fields(start: Any, end: Any, duration: Any, is_in_ms: bool = False) -> dict[str, float]:
+    """Return the start and the end in seconds of a part, without what the row does not state.
+
+    Times are numbers, or texts as "0:01:02.5". Where all three are given, they show whether start and end are seconds,
+    milliseconds or samples. Raises RowError for what fits no part.
+    """
+    begins, ends, lasts = (
+        _seconds(time, name) for time, name in ((start, "start"), (end, "end"), (duration, "length"))
+    )
+    unit = 1000.0 if is_in_ms else 1.0
+    if begins is not None and ends is not None and lasts:
+        ratio = (ends - begins) / lasts
+        unit = next((float(known) for known in (1, 1000, *_RATES) if abs(ratio - known) <= 0.02 * known), 0.0)
+        if not unit and abs(ends - begins - lasts) > 10 * ROUNDED:
+            raise RowError(f"its part from {begins:g} to {ends:g} does not last {lasts:g} s, in no unit")
+        unit = unit or 1.0
+    elif ends is None and lasts is not None:
+        ends = (begins or 0.0) + lasts
+    begins = (begins or 0.0) / unit
+    if ends is None:
+        return {"start": begins}
+    if ends / unit <= begins:
+        raise RowError(f"its part from {begins:g} to {ends / unit:g} s is empty")
+    return {"start": begins, "end": ends / unit}
+
+
+def _seconds(time: Any, name: str) -> float | None:
+    """A time as a number; None if it is blank, or -1, which stands for the end."""
+    if is_blank(time):
+        return None
+    try:
+        parts = [float(part) for part in str(time).split(":")] if not isinstance(time, bool) else []
+    except ValueError:
+        parts = []
+    if not 1 <= len(parts) <= 3 or not all(math.isfinite(part) for part in parts):
+        raise RowError(f'the {name} of a part of a recording must be seconds, or "0:01:02.5", not {str(time)[:40]!r}')
+    seconds = sum(part * 60**power for power, part in enumerate(reversed(parts)))
+    if seconds < 0 and seconds != -1:
+        raise RowError(f"the {name} of a part of a recording must be 0 or above, not {time}")
+    return None if seconds == -1 else seconds
+
+
+def _of_object(value: dict[str, Any]) -> dict[str, Any] | None:
+    name = value.get("path", value.get("url"))
+    if value.get("array") is not None:
+        rate = value.get("sampling_rate", value.get("sample_rate"))
+        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < 1e7:
+            raise RowError(_NO_RATE)
+        return _stored(_as_file(value["array"], round(rate)), name)
+    data = value.get("bytes") if value.get("bytes") is not None else value.get("data")
+    if data is not None:
+        return _stored(data if isinstance(data, bytes) else _decoded(data), name)
+    return None if name is None else recording_fields(name)
+
+
+def _stored(content: bytes, name: Any) -> dict[str, Any]:
+    called = Path(name).name if isinstance(name, str) and name.strip() else ""
+    return {"file": called or f"stored-{_sha256(content)[:12]}", "stored": content}
+
+
+def _decoded(text: Any) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (TypeError, ValueError, binascii.Error) as error:
+        raise RowError("the bytes of a recording must be in base64; or write it to a file and name that") from error
+
+
+def _as_file(array: Any, rate: int) -> bytes:
+    """The bytes of an AU file with these samples; those of a WAV file of floats would change with the time."""
+    try:
+        samples = np.asarray(array)
+        if np.issubdtype(samples.dtype, np.integer):
+            samples = samples / 32768  # as 16 bits
+        samples = samples.astype(np.float32)
+    except (TypeError, ValueError) as error:
+        raise RowError(f'the "array" of a recording must be numbers ({error})') from error
+    if samples.ndim == 2 and samples.shape[0] < samples.shape[1]:
+        samples = samples.T  # datasets holds a row for each channel
+    if samples.ndim not in (1, 2) or not samples.size or (samples.ndim == 2 and samples.shape[1] > _MOST_CHANNELS):
+        raise RowError('the "array" of a recording must be a list of numbers, or one for each channel, and not empty')
+    whole = BytesIO()
+    soundfile.write(whole, samples, rate, format="AU", subtype="FLOAT")
+    return whole.getvalue()

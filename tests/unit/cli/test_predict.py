@@ -1,0 +1,97 @@
+"""`predict` answers what it can and names the rest; a folder gives its recordings, and no files of the system."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+import eartune.api
+from builders import frame, sound_file
+from eartune.cli.app import app
+from eartune.cli.predict import find_recordings
+from eartune.errors import InputError
+from eartune.settings import Decoding
+from eartune.tasks.prediction import Prediction
+from eartune.tasks.slu import SluTask
+from eartune.tasks.task import ParseStatus
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that answers every recording alike, and says in its answer how many it would be given at once."""
+
+    decoding: Decoding
+    task: Any
+
+    def stream(self, recordings: Iterable[Path]) -> Iterator[Prediction]:
+        for path in recordings:
+            meant = frame(f"batches of {self.decoding.batch_size}")
+            yield Prediction(str(path), str(path), "{}", ParseStatus.OK, meant)
+
+
+@pytest.fixture(autouse=True)
+def model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(eartune.api, "load", lambda folder, through=None: Model(Decoding(batch_size=16), SluTask()))
+    monkeypatch.chdir(tmp_path)
+
+
+def predict(*argv: str) -> Result:
+    return CliRunner().invoke(app, ["predict", "model", *argv])
+
+
+def answers(result: Result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_a_recording_of_31_s_is_named_and_the_others_are_answered() -> None:
+    """Nothing was answered."""
+    for name, seconds in (("a", 0.5), ("b", 31.0), ("c", 0.5)):
+        sound_file(Path(f"{name}.wav"), seconds)
+    Path("d.wav").write_bytes(b"no sound")
+    result = predict("a.wav", "b.wav", "c.wav", "d.wav", "gone.wav")
+    assert [row["file"] for row in answers(result)] == ["a.wav", "c.wav"]
+    assert result.stderr.splitlines() == [
+        "eartune: b.wav: is 31.00 s long; a recording must be 0.1 to 30 s long; it is not answered",
+        "eartune: d.wav: not a recording that can be read (Format not recognised); it is not answered",
+        "eartune: gone.wav: no such recording; it is not answered",
+    ]
+    assert result.exit_code == 1
+    assert predict("a.wav", "c.wav").exit_code == 0
+
+
+def test_where_nothing_can_be_answered_the_input_is_wrong() -> None:
+    sound_file(Path("b.wav"), 31.0)
+    for names, others in ((["b.wav"], ""), (["b.wav", "gone.wav"], " (1 other recording cannot be answered either)")):
+        error = predict(*names).exception
+        assert isinstance(error, InputError)
+        assert str(error) == f"b.wav: is 31.00 s long; a recording must be 0.1 to 30 s long{others}"
+
+
+def test_recordings_are_decoded_one_by_one_if_asked() -> None:
+    sound_file(Path("a.wav"))
+    assert answers(predict("a.wav"))[0]["intent"] == "batches of 16"
+    assert answers(predict("a.wav", "--batch-size", "1"))[0]["intent"] == "batches of 1"
+    assert predict("a.wav", "--batch-size", "0").exit_code == 2
+
+
+def test_a_folder_gives_all_that_can_be_decoded_and_names_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
+    """.opus and .aiff were passed over without a word, and predict stopped at what macOS writes beside each file."""
+    wanted = ["a.wav", "b.opus", "c.AIFF", "d.m4a", "e.webm", "f.oga", "sub/g.mp3"]
+    hidden = ["._a.wav", "sub/._g.mp3", "__MACOSX/._a.wav", "__MACOSX/a.wav", ".trash/a.wav", ".DS_Store"]
+    for name in [*wanted, *hidden, "train.csv", *(f"n{n}.txt" for n in range(6))]:
+        Path("clips", name).parent.mkdir(parents=True, exist_ok=True)
+        Path("clips", name).touch()
+    assert sorted(map(str, find_recordings([Path("clips")]))) == [f"clips/{name}" for name in wanted]
+    assert capsys.readouterr().err == (
+        "eartune: clips: passed over, as no recordings by their suffix: "
+        "n0.txt, n1.txt, n2.txt, n3.txt, n4.txt and 2 more\n"
+    )
+    assert list(find_recordings([Path("clips/._a.wav")])) == [Path("clips/._a.wav")]  # named, so meant
+    with pytest.raises(InputError, match=r"^clips/__MACOSX/x: has no recordings"):
+        Path("clips/__MACOSX/x").mkdir()
+        list(find_recordings([Path("clips/__MACOSX/x")]))
