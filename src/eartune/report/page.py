@@ -12,17 +12,14 @@ from markupsafe import Markup
 from eartune.evaluation.metrics import DEFINITIONS
 from eartune.files import write_text
 from eartune.report.answers import RunAnswers
-from eartune.report.confidence import ConfidenceSection, confidence_section
-from eartune.report.confusions import Confusions, find_confusions
 from eartune.report.curve import draw
+from eartune.report.details import Details, details_of
 from eartune.report.diagnosis import Evidence, diagnose
 from eartune.report.differences import compare_schemes, difference_notes, differences_table
 from eartune.report.enough import NOTHING, Enough, Wish, how_much, next_round
-from eartune.report.error_table import ErrorSection, error_section
 from eartune.report.free_speech import what_it_bought
 from eartune.report.headline import headline
 from eartune.report.joined_runs import joined_runs
-from eartune.report.label_scores import label_table, shown_side_by_side
 from eartune.report.layout import build_curve
 from eartune.report.notes import notes, warnings
 from eartune.report.result import ListeningRecord, RunResult, read_results
@@ -32,7 +29,6 @@ from eartune.report.speech_curve import fit_schemes
 from eartune.report.summary import summarize
 from eartune.report.table import build_table, error_line, metrics_of
 from eartune.report.templates import html_template, markdown_template
-from eartune.report.training_curve import StageCurve, training_curves
 from eartune.run_folder import RunFolder
 from eartune.tables import Table, markdown_table
 from eartune.tasks.settings import read_task
@@ -64,11 +60,7 @@ class Page:
     notes: tuple[str, ...]
     differences: Table | None
     difference_notes: tuple[str, ...]
-    errors: ErrorSection | None
-    labels: Table | None
-    confusions: Confusions | None
-    confidence: ConfidenceSection | None
-    training: tuple[StageCurve, ...]
+    details: Details
     results: tuple[RunResult, ...]
     definitions: tuple[tuple[str, str], ...]
     settings: tuple[tuple[str, str], ...]
@@ -87,10 +79,10 @@ class Page:
             ("scores", "Scores", True),
             ("differences", "Differences", self.differences),
             ("failed", "Failed models", self.failed),
-            ("errors", "Errors", self.errors),
-            ("labels", "Labels", self.labels),
-            ("confidence", "Confidence", self.confidence),
-            ("training", "Training", self.training),
+            ("errors", "Errors", self.details.errors),
+            ("labels", "Labels", self.details.labels),
+            ("confidence", "Confidence", self.details.confidence),
+            ("training", "Training", self.details.training),
             ("answers", "Answers", self.finished),
             ("listening", "Do the models listen?", self.listening),
             ("metrics", "What the metrics mean", self.definitions),
@@ -160,7 +152,6 @@ def build_page(
     fits = fit_schemes(rows, metrics[0], answers)
     curve = build_curve(rows, metrics[0], fits.curves, wish.target)
     known = results[0].definitions or DEFINITIONS
-    side_by_side = shown_side_by_side(rows, metrics[0])
     return Page(
         experiment=results[0].experiment,
         question=results[0].question,
@@ -176,11 +167,7 @@ def build_page(
         notes=notes(rows, ran),
         differences=differences_table(compared) if compared else None,
         difference_notes=difference_notes(compared),
-        errors=error_section(answers, rows, side_by_side, place or answers.folder.path) if answers else None,
-        labels=label_table(answers, side_by_side) if answers else None,
-        confusions=find_confusions(answers, side_by_side[-1]) if answers and side_by_side else None,
-        confidence=confidence_section(answers, side_by_side[-1]) if answers and side_by_side else None,
-        training=training_curves(answers.folder, [one for row in rows for one in row.finished]) if answers else (),
+        details=details_of(answers, rows, metrics[0], place) if answers else Details(),
         results=tuple(result for row in rows for result in row.cells),
         definitions=tuple((metric, known[metric]) for metric in metrics if metric in known),
         settings=merge_settings([result.settings for result in ran]),
@@ -202,8 +189,8 @@ def markdown(page: Page) -> str:
         "gains": page.enough.gains or EMPTY,
         "hindsight": page.enough.hindsight or EMPTY,
         "differences": page.differences or EMPTY,
-        "labels": page.labels or EMPTY,
-        "confidence": page.confidence.table if page.confidence else EMPTY,
+        "labels": page.details.labels or EMPTY,
+        "confidence": page.details.confidence.table if page.details.confidence else EMPTY,
         "answers": _statuses_table(page.finished),
         "listening": Table(
             ("model", "listens", "finding"),
