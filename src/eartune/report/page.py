@@ -26,7 +26,7 @@ from eartune.report.label_scores import label_table, shown_side_by_side
 from eartune.report.layout import build_curve
 from eartune.report.notes import notes, warnings
 from eartune.report.result import ListeningRecord, RunResult, read_results
-from eartune.report.scheme_result import STATUSES, join_seeds, parsed_share
+from eartune.report.scheme_result import STATUSES, invalid_share, join_seeds, parsed_share
 from eartune.report.settings_table import merge_settings
 from eartune.report.speech_curve import fit_schemes
 from eartune.report.summary import summarize
@@ -220,10 +220,15 @@ def markdown(page: Page) -> str:
 
 def _statuses_table(finished: Sequence[RunResult]) -> Table:
     lines = [
-        (result.name, *(str(result.answers.get(status, 0)) for status in STATUSES), percent(parsed_share(result) or 0))
+        (
+            result.name,
+            *(str(result.answers.get(status, 0)) for status in STATUSES),
+            percent(parsed_share(result) or 0),
+            percent(invalid_share(result) or 0),
+        )
         for result in finished
     ]
-    return Table(("model", *STATUSES, "parsed"), tuple(lines), left=1)
+    return Table(("model", *STATUSES, "parsed", "invalid"), tuple(lines), left=1)
 
 
 def _listening(record: ListeningRecord) -> tuple[str, str]:

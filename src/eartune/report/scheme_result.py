@@ -121,3 +121,9 @@ def parsed_share(result: RunResult) -> float | None:
     """Return the fraction of answers that could be parsed, 0 to 1; None if there are no answers."""
     answers = sum(result.answers.values())
     return sum(result.answers.get(status, 0) for status in PARSED) / answers if answers else None
+
+
+def invalid_share(result: RunResult) -> float | None:
+    """Return the fraction of answers that are no valid answer of the task, 0 to 1: not read, or of an unknown label."""
+    answers = sum(result.answers.values())
+    return 1 - result.answers.get("OK", 0) / answers if answers else None

@@ -156,15 +156,24 @@ def _xsid(keys: Keys, splits: Sequence[str]) -> tuple[CorpusPart, ...]:
     return (CorpusPart(partial(github_files, "mainlp/xsid", commit, paths), keys["folder"]),)
 
 
+def _ravdess(keys: Keys, splits: Sequence[str]) -> tuple[CorpusPart, ...]:
+    archive = partial(zenodo_files, 1188976, ["Audio_Speech_Actors_01-24.zip"])
+    return (CorpusPart(archive, keys["folder"], "Actor_24"),)  # the actors' folders lie side by side in it
+
+
 CATALOGUE = {
+    "crema-d": Entry("https://github.com/CheyneyComputerScience/CREMA-D", "AudioWAV/*.wav"),
     "fluent": Entry(
         "https://fluent.ai/fluent-speech-commands-a-dataset-for-spoken-language-understanding-research/",
         "data/{split}_data.csv",
     ),
+    "iemocap": Entry("https://sail.usc.edu/iemocap", "Session*/dialog/EmoEvaluation/*.txt"),
     "italic": Entry("https://zenodo.org/records/8040649", "{configuration}_{split}.json", _italic),
     "massive": Entry("https://github.com/alexa/massive", "**/{locale}.jsonl", _massive),
+    "meld": Entry("https://affective-meld.github.io", "{split}_sent_emo.csv"),
     "nlu-eval": Entry("https://github.com/xliuhw/NLU-Evaluation-Data", "nlu_eval_annotated.jsonl"),
     "picovoice": Entry("https://github.com/Picovoice/speech-to-intent-benchmark", "labels.jsonl"),
+    "ravdess": Entry("https://zenodo.org/records/1188976", "Actor_*/*.wav", _ravdess),
     "slurp": Entry("https://github.com/pswietojanski/slurp", "{split}.jsonl", _slurp),
     "snips": Entry("https://github.com/sonos/nlu-benchmark", "{split:.5}*.json", _snips),  # train_, valid(ate)_
     "speech-massive": Entry(
