@@ -45,18 +45,19 @@ class IemocapCorpus(Section):
 
     corpus: Literal["iemocap"]
     split: Literal["train", "test"]
-    test_session: int = Field(default=5, ge=1, le=5)
+    session: int = Field(default=5, ge=1, le=5)
+    """The session to test on."""
     emotions: Literal["four", "all"] = "four"
     """four: angry, happy (with excited), neutral and sad, as papers have it; all: every label that most judges gave."""
     folder: str = "IEMOCAP_full_release"
 
     def load(self, source: Source) -> tuple[Utterance, ...]:
         """Load an utterance for each turn with one of the emotions; those on which judges disagreed are left out."""
-        sessions = [number for number in range(1, 6) if (number == self.test_session) == (self.split == "test")]
+        sessions = [number for number in range(1, 6) if (number == self.session) == (self.split == "test")]
         folders = [source.data / self.folder / f"Session{number}" for number in sessions]
-        return tuple(utterance for folder in folders for utterance in self._session(folder, source))
+        return tuple(utterance for folder in folders for utterance in self._of_session(folder, source))
 
-    def _session(self, folder: Path, source: Source) -> Iterator[Utterance]:
+    def _of_session(self, folder: Path, source: Source) -> Iterator[Utterance]:
         named = FOUR if self.emotions == "four" else ALL
         dialogues = sorted((folder / "dialog" / "EmoEvaluation").glob("Ses*.txt"))
         if not dialogues:

@@ -151,7 +151,7 @@ def test_a_session_of_iemocap_is_in_training_or_in_the_test(tmp_path: Path) -> N
     with pytest.raises(InputError, match=r"Session1.*: holds no labels"):
         load(tmp_path, corpus="iemocap", split="train")
     with pytest.raises(InputError, match=r"Session4.*: holds no labels"):
-        load(tmp_path, corpus="iemocap", split="test", test_session=4)
+        load(tmp_path, corpus="iemocap", split="test", session=4)
 
 
 def test_an_emotion_that_iemocap_does_not_know_is_named(tmp_path: Path) -> None:
