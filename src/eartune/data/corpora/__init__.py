@@ -4,7 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from eartune.data.corpora.covost2 import Covost2Corpus
 from eartune.data.corpora.crema_d import CremaDCorpus
+from eartune.data.corpora.fleurs import FleursCorpus
 from eartune.data.corpora.fluent import FluentCorpus
 from eartune.data.corpora.grammar import GrammarCorpus
 from eartune.data.corpora.iemocap import IemocapCorpus
@@ -22,7 +24,9 @@ from eartune.data.corpora.speech_massive import SpeechMassiveCorpus
 from eartune.data.corpora.xsid import XsidCorpus
 
 Corpus = Annotated[
-    CremaDCorpus
+    Covost2Corpus
+    | CremaDCorpus
+    | FleursCorpus
     | FluentCorpus
     | GrammarCorpus
     | IemocapCorpus
@@ -40,7 +44,9 @@ Corpus = Annotated[
     Field(discriminator="corpus"),
 ]
 CORPORA = (
+    Covost2Corpus,
     CremaDCorpus,
+    FleursCorpus,
     FluentCorpus,
     GrammarCorpus,
     IemocapCorpus,

@@ -17,13 +17,16 @@ def read_csv(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str
     yield from _rows(path, "CSV", csv.DictReader(StringIO(read_text(path), newline="")), columns, first=2)
 
 
-def read_tsv(path: Path, columns: Sequence[str], header: bool = True) -> Iterator[tuple[str, dict[str, str]]]:
+def read_tsv(
+    path: Path, columns: Sequence[str], header: bool = True, escape: str | None = None
+) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield the rows of a file of cells between tabs, in which quotation marks mean nothing; else as `read_csv`.
 
-    Without a header, `columns` are the columns of the file in their order.
+    Without a header, `columns` are the columns of the file in their order. `escape` is the character before a tab
+    that belongs to a cell.
     """
     names, lines = None if header else columns, StringIO(read_text(path), newline="\n")
-    reader = csv.DictReader(lines, names, delimiter="\t", quoting=csv.QUOTE_NONE, lineterminator="\n")
+    reader = csv.DictReader(lines, names, delimiter="\t", quoting=csv.QUOTE_NONE, escapechar=escape)
     yield from _rows(path, "TSV", reader, columns, first=2 if header else 1)
 
 

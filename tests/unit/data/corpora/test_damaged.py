@@ -64,6 +64,26 @@ CORPORA: dict[str, tuple[dict[str, str], str, Any]] = {
         {"file": "a.wav", "intent": "orderDrink", "slots": {"size": "small"}},
     ),
     "fluent": ({"corpus": "fluent", "split": "test"}, "fluent_speech_commands_dataset/data/test_data.csv", FLUENT),
+    "covost2": (
+        {"corpus": "covost2", "language": "de", "to": "en", "split": "test"},
+        "covost2/de/covost_v2.de_en.tsv",
+        "path\ttranslation\tsplit\na.wav\tThis is it.\ttest\n",
+    ),
+    "covost2-words": (
+        {"corpus": "covost2", "language": "de", "to": "en", "split": "test"},
+        "covost2/de/validated.tsv",
+        "client_id\tpath\tsentence\nc1\ta.wav\tDas ist es.\n",
+    ),
+    "fleurs": (
+        {"corpus": "fleurs", "language": "de_de", "to": "en_us", "split": "test"},
+        "fleurs/de_de/test.tsv",
+        "1\ta.wav\tDas ist es.\tdas ist es\td a s |\t8000\tMALE\n",
+    ),
+    "fleurs-into": (
+        {"corpus": "fleurs", "language": "de_de", "to": "en_us", "split": "test"},
+        "fleurs/en_us/test.tsv",
+        "1\tb.wav\tThis is it.\tthis is it\tt h i s |\t8000\tMALE\n",
+    ),
     "meld": ({"corpus": "meld", "split": "test"}, "meld/test_sent_emo.csv", MELD),
     "iemocap": (
         {"corpus": "iemocap", "split": "test"},
@@ -90,6 +110,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "slurp/slurp_real/a-headset.wav",
         "picovoice_sti/recordings/a.wav",
         "fluent_speech_commands_dataset/a.wav",
+        "covost2/de/clips/a.wav",
+        "fleurs/de_de/audio/test/a.wav",
         "IEMOCAP_full_release/Session5/sentences/wav/Ses05F_impro01/Ses05F_impro01_F000.wav",
     ):
         (folder / place).parent.mkdir(parents=True, exist_ok=True)
