@@ -19,6 +19,7 @@ from eartune.report.diagnosis import Evidence, diagnose
 from eartune.report.differences import compare_schemes, difference_notes, differences_table
 from eartune.report.enough import NOTHING, Enough, Wish, how_much, next_round
 from eartune.report.error_table import ErrorSection, error_section
+from eartune.report.expectations import expectations_of, expectations_table
 from eartune.report.free_speech import what_it_bought
 from eartune.report.headline import headline
 from eartune.report.joined_runs import joined_runs
@@ -55,6 +56,8 @@ class Page:
     warnings: tuple[str, ...]
     diagnoses: tuple[str, ...]
     """What the results suggest to do, in sentences."""
+    expected: Table | None
+    """What the experiment expects, and whether it came."""
     main_metric: str
     enough: Enough
     bought: tuple[str, ...]
@@ -83,6 +86,7 @@ class Page:
     def sections(self) -> tuple[tuple[str, str], ...]:
         """The sections that the page has, by their ids."""
         known = (
+            ("expected", "What was expected", self.expected),
             ("enough", "How much speech is enough?", self.enough.sentences or self.curve),
             ("scores", "Scores", True),
             ("differences", "Differences", self.differences),
@@ -168,6 +172,7 @@ def build_page(
         summary=summarize(rows, metrics[0], compared),
         warnings=warnings(results),
         diagnoses=diagnose(Evidence(rows, metrics[0], compared, answers, next_round(fits, wish))),
+        expected=expectations_table(expectations_of(results), rows, metrics[0], answers),
         main_metric=metrics[0],
         enough=how_much(fits, metrics[0], wish),
         bought=what_it_bought(rows, fits.curves, metrics[0]),
@@ -183,7 +188,9 @@ def build_page(
         training=training_curves(answers.folder, [one for row in rows for one in row.finished]) if answers else (),
         results=tuple(result for row in rows for result in row.cells),
         definitions=tuple((metric, known[metric]) for metric in metrics if metric in known),
-        settings=merge_settings([result.settings for result in ran]),
+        settings=merge_settings(
+            [{key: value for key, value in result.settings.items() if key != "expect"} for result in ran]
+        ),
         made_with=merge_settings(
             [{key: value for key, value in result.made_with.items() if key != "fingerprint"} for result in ran]
         ),
@@ -198,6 +205,7 @@ def html(page: Page) -> str:
 def markdown(page: Page) -> str:
     """Return the report in Markdown, with the curve as a link."""
     tables = {
+        "expected": page.expected or EMPTY,
         "scores": page.table,
         "gains": page.enough.gains or EMPTY,
         "hindsight": page.enough.hindsight or EMPTY,

@@ -27,7 +27,7 @@ SPLITS = {"train": ("train", "train_covost"), "dev": ("dev",), "test": ("test",)
 class Covost2Corpus(Section):
     """One split of one pair of languages, one of which is en; languages as Common Voice calls them: de, zh-CN."""
 
-    LICENCE: ClassVar[str] = "CoVoST 2: CC BY-NC 4.0, NON-COMMERCIAL; Common Voice: CC0"
+    LICENCE: ClassVar[str] = "CoVoST 2: CC0; Common Voice: CC0"
 
     corpus: Literal["covost2"]
     language: str
