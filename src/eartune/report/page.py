@@ -17,13 +17,14 @@ from eartune.report.details import Details, details_of
 from eartune.report.diagnosis import Evidence, diagnose
 from eartune.report.differences import compare_schemes, difference_notes, differences_table
 from eartune.report.enough import NOTHING, Enough, Wish, how_much, next_round
+from eartune.report.expectations import expectations_of, expectations_table
 from eartune.report.free_speech import what_it_bought
 from eartune.report.headline import headline
 from eartune.report.joined_runs import joined_runs
 from eartune.report.layout import build_curve
 from eartune.report.notes import notes, warnings
 from eartune.report.result import ListeningRecord, RunResult, read_results
-from eartune.report.scheme_result import STATUSES, join_seeds, parsed_share
+from eartune.report.scheme_result import STATUSES, invalid_share, join_seeds, parsed_share
 from eartune.report.settings_table import merge_settings
 from eartune.report.speech_curve import fit_schemes
 from eartune.report.summary import summarize
@@ -51,6 +52,8 @@ class Page:
     warnings: tuple[str, ...]
     diagnoses: tuple[str, ...]
     """What the results suggest to do, in sentences."""
+    expected: Table | None
+    """What the experiment expects, and whether it came."""
     main_metric: str
     enough: Enough
     bought: tuple[str, ...]
@@ -75,6 +78,7 @@ class Page:
     def sections(self) -> tuple[tuple[str, str], ...]:
         """The sections that the page has, by their ids."""
         known = (
+            ("expected", "What was expected", self.expected),
             ("enough", "How much speech is enough?", self.enough.sentences or self.curve),
             ("scores", "Scores", True),
             ("differences", "Differences", self.differences),
@@ -159,6 +163,7 @@ def build_page(
         summary=summarize(rows, metrics[0], compared),
         warnings=warnings(results),
         diagnoses=diagnose(Evidence(rows, metrics[0], compared, answers, next_round(fits, wish))),
+        expected=expectations_table(expectations_of(results), rows, metrics[0], answers),
         main_metric=metrics[0],
         enough=how_much(fits, metrics[0], wish),
         bought=what_it_bought(rows, fits.curves, metrics[0]),
@@ -170,7 +175,9 @@ def build_page(
         details=details_of(answers, rows, metrics[0], place) if answers else Details(),
         results=tuple(result for row in rows for result in row.cells),
         definitions=tuple((metric, known[metric]) for metric in metrics if metric in known),
-        settings=merge_settings([result.settings for result in ran]),
+        settings=merge_settings(
+            [{key: value for key, value in result.settings.items() if key != "expect"} for result in ran]
+        ),
         made_with=merge_settings(
             [{key: value for key, value in result.made_with.items() if key != "fingerprint"} for result in ran]
         ),
@@ -185,6 +192,7 @@ def html(page: Page) -> str:
 def markdown(page: Page) -> str:
     """Return the report in Markdown, with the curve as a link."""
     tables = {
+        "expected": page.expected or EMPTY,
         "scores": page.table,
         "gains": page.enough.gains or EMPTY,
         "hindsight": page.enough.hindsight or EMPTY,
@@ -207,10 +215,15 @@ def markdown(page: Page) -> str:
 
 def _statuses_table(finished: Sequence[RunResult]) -> Table:
     lines = [
-        (result.name, *(str(result.answers.get(status, 0)) for status in STATUSES), percent(parsed_share(result) or 0))
+        (
+            result.name,
+            *(str(result.answers.get(status, 0)) for status in STATUSES),
+            percent(parsed_share(result) or 0),
+            percent(invalid_share(result) or 0),
+        )
         for result in finished
     ]
-    return Table(("model", *STATUSES, "parsed"), tuple(lines), left=1)
+    return Table(("model", *STATUSES, "parsed", "invalid"), tuple(lines), left=1)
 
 
 def _listening(record: ListeningRecord) -> tuple[str, str]:
