@@ -828,6 +828,41 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     ),
     # --- schemes beyond the paper
     (
+        "listed stages: each share of text is the first",
+        SCHEMES,
+        "first = round(shown * len(ranked))",
+        "first = 0",
+        "tests/unit/training/test_schemes.py",
+    ),
+    (
+        "listed stages: speech of other languages is shown whole",
+        SCHEMES,
+        "first_share(source, by_hash(source), heard)",
+        "first_share(source, by_hash(source), 1)",
+        "tests/unit/training/test_schemes.py",
+    ),
+    (
+        "listed stages: nobody says which speech is of other languages",
+        PLAN,
+        "if cell.scheme.knows_source else {}",
+        "if False else {}",
+        "tests/unit/experiments/test_plan.py",
+    ),
+    (
+        "listed stages: an order by length is still shuffled",
+        TRAINER,
+        "epoch.sort(key=itemgetter(0))",
+        "pass",
+        f"{TRAINER_TESTS}::test_by_length_both_modalities_go_from_short_to_long_side_by_side",
+    ),
+    (
+        "listed stages: the order is in no key",
+        KEYS,
+        'if stage.order != "shuffled":',
+        "if False:",
+        "tests/unit/experiments/test_keys.py",
+    ),
+    (
         "words first: every example asks for them",
         SCHEMES,
         "Asked.FRAME if turn % 2 else Asked.WORDS_THEN_FRAME",
