@@ -828,6 +828,27 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     ),
     # --- schemes beyond the paper
     (
+        "architectures: all models are made with the first",
+        "src/eartune/experiments/cell.py",
+        "    context = context.of(plan)\n",
+        "",
+        "tests/flow/test_several_architectures.py",
+    ),
+    (
+        "architectures: all models have the keys of the first",
+        RUNS_GRID,
+        "Keys(part, pools, base_fingerprint(part.architecture)",
+        "Keys(experiment, pools, base_fingerprint(experiment.architecture)",
+        "tests/flow/test_several_architectures.py",
+    ),
+    (
+        "architectures: everything is compared across them",
+        "src/eartune/report/differences.py",
+        "for pair in _pairs_of_one(own)]",
+        "for pair in _pairs_of_one(rows)]",
+        "tests/unit/report/test_differences.py",
+    ),
+    (
         "listed stages: each share of text is the first",
         SCHEMES,
         "first = round(shown * len(ranked))",
