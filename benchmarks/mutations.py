@@ -828,6 +828,27 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     ),
     # --- schemes beyond the paper
     (
+        "selections: training seeds count as draws",
+        "src/eartune/report/selections.py",
+        "values.setdefault(result.selection_seed, [])",
+        "values.setdefault(100 * result.seed + result.selection_seed, [])",
+        "tests/unit/report/test_selections.py",
+    ),
+    (
+        "selections: no correction for many rows",
+        "src/eartune/report/selections.py",
+        "adjusted = iter(holm(tested))",
+        "adjusted = iter(tested)",
+        "tests/unit/report/test_selections.py",
+    ),
+    (
+        "selections: a p alone shows that recordings help",
+        "src/eartune/report/selections.py",
+        "self.adjusted_p < LEVEL and self.gain.low > 0",
+        "self.adjusted_p < LEVEL",
+        "tests/unit/report/test_selections.py",
+    ),
+    (
         "architectures: all models are made with the first",
         "src/eartune/experiments/cell.py",
         "    context = context.of(plan)\n",

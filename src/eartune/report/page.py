@@ -27,6 +27,7 @@ from eartune.report.layout import build_curve
 from eartune.report.notes import notes, warnings
 from eartune.report.result import ListeningRecord, RunResult, read_results
 from eartune.report.scheme_result import STATUSES, SchemeResult, by_architecture, join_seeds, parsed_share
+from eartune.report.selections import Selections, selections
 from eartune.report.settings_table import merge_settings
 from eartune.report.speech_curve import Fits, SpeechCurve, fit_schemes
 from eartune.report.summary import summarize
@@ -64,6 +65,7 @@ class Page:
     notes: tuple[str, ...]
     differences: Table | None
     difference_notes: tuple[str, ...]
+    selections: Selections | None
     errors: ErrorSection | None
     labels: Table | None
     confusions: Confusions | None
@@ -86,6 +88,7 @@ class Page:
             ("enough", "How much speech is enough?", self.enough.sentences or self.curve),
             ("scores", "Scores", True),
             ("differences", "Differences", self.differences),
+            ("selections", "Which recordings?", self.selections),
             ("failed", "Failed models", self.failed),
             ("errors", "Errors", self.errors),
             ("labels", "Labels", self.labels),
@@ -177,6 +180,7 @@ def build_page(
         notes=notes(rows, ran),
         differences=differences_table(compared) if compared else None,
         difference_notes=difference_notes(compared),
+        selections=selections(families, metrics[0], compared),
         errors=error_section(answers, rows, side_by_side, place or answers.folder.path) if answers else None,
         labels=label_table(answers, side_by_side) if answers else None,
         confusions=find_confusions(answers, side_by_side[-1]) if answers and side_by_side else None,
@@ -230,6 +234,7 @@ def markdown(page: Page) -> str:
         "gains": page.enough.gains or EMPTY,
         "hindsight": page.enough.hindsight or EMPTY,
         "differences": page.differences or EMPTY,
+        "selections": page.selections.table if page.selections else EMPTY,
         "labels": page.labels or EMPTY,
         "confidence": page.confidence.table if page.confidence else EMPTY,
         "answers": _statuses_table(page.finished),
