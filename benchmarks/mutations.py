@@ -828,6 +828,48 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     ),
     # --- schemes beyond the paper
     (
+        "languages: an unknown feature counts as its opposite",
+        "src/eartune/data/language_distance.py",
+        "np.maximum(data[languages[code]][columns], 0)",
+        "np.asarray(data[languages[code]][columns])",
+        "tests/unit/data/test_language_distance.py",
+    ),
+    (
+        "languages: fewer errors are worse",
+        "src/eartune/report/transfer.py",
+        'Predictor("character errors", False',
+        'Predictor("character errors", True',
+        "tests/unit/report/test_transfer.py",
+    ),
+    (
+        "languages: noise contradicts a predictor",
+        "src/eartune/report/transfer.py",
+        "value > other and better.score.low > worse.score.high",
+        "value > other and better.score.value > worse.score.value",
+        "tests/unit/report/test_transfer.py",
+    ),
+    (
+        "languages: p counts one side alone",
+        "src/eartune/evaluation/rank_correlation.py",
+        "return float((np.abs(orders @ first) >= seen).mean())",
+        "return float((orders @ first >= seen).mean())",
+        "tests/unit/evaluation/test_rank_correlation.py",
+    ),
+    (
+        "languages: characters of Chinese are words",
+        "src/eartune/evaluation/transcript_errors.py",
+        "return 2 * without < len(letters)",
+        "return True",
+        "tests/unit/evaluation/test_transcript_errors.py",
+    ),
+    (
+        "languages: a gain is the score",
+        "src/eartune/report/transfer.py",
+        "score.value - text.value)",
+        "score.value)",
+        "tests/unit/report/test_transfer.py",
+    ),
+    (
         "selections: training seeds count as draws",
         "src/eartune/report/selections.py",
         "values.setdefault(result.selection_seed, [])",
