@@ -125,16 +125,16 @@ def mel_of_whisper() -> WhisperFeatureExtractor:
 Parts = tuple[Any, PreTrainedTokenizerFast]
 
 
-def tiny_joined(family: Any, seed: int, dtype: torch.dtype) -> Any:
-    """A tiny Whisper and a tiny Llama, joined."""
+def tiny_joined(family: Any, seed: int, dtype: torch.dtype, decoder: str = "llama") -> Any:
+    """A tiny Whisper and a tiny decoder, joined."""
     torch.manual_seed(seed)
     tokenizer = byte_tokenizer((), "<|im_end|>")
     tokenizer.chat_template = CHATML
     whisper = WhisperModel(WhisperConfig(**TINY_WHISPER, decoder_layers=1, decoder_attention_heads=2))
-    llama = AutoModelForCausalLM.from_config(
-        AutoConfig.for_model("llama", **decoder_config(tokenizer, eos_token_id=0, bos_token_id=0))
+    language_model = AutoModelForCausalLM.from_config(
+        AutoConfig.for_model(decoder, **decoder_config(tokenizer, eos_token_id=0, bos_token_id=0))
     )
-    model, tokenizer = join(whisper.encoder, llama, tokenizer)
+    model, tokenizer = join(whisper.encoder, language_model, tokenizer)
     scale_up(model)
     return family(model.to(dtype).eval(), tokenizer, mel_of_whisper())
 

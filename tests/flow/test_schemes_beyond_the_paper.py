@@ -61,6 +61,7 @@ def utterance(folder: Path, name: str, i: int, spoken: bool) -> Utterance:
 def experiment(data: Path, scheme: dict[str, Any], **changes: Any) -> Experiment:
     """One scheme at half of the speech, on two recordings a step."""
     rates = {"text_epochs": 1, "text_learning_rate": 1e-3, "speech_learning_rate": 1e-3}
+    rates = {} if scheme["type"] == "stages" else rates
     pools = {name: [{"corpus": "manifest", "path": f"{name}.jsonl"}] for name in ("text", "speech", "test")}
     settings = {
         "name": "tiny",
@@ -332,3 +333,25 @@ def cut_before_step(step: int) -> Callable[..., None]:
             raise KeyboardInterrupt
 
     return cut
+
+
+# --- stages that the YAML lists ----------------------------------------------------------------------------------
+
+
+def test_listed_stages_are_trained_one_after_another_and_the_model_answers(data: Path, tmp_path: Path) -> None:
+    """Text, two phases of a ramp, and an anneal with short recordings first; each stage goes on from the one before."""
+    rate = {"learning_rate": 1e-3}
+    sequence = [
+        rate,
+        *({"text": "50%", "speech": share} | rate for share in ("50%", "100%")),
+        {"text": "0%", "speech": "100%", "order": "by-length"} | rate,
+    ]
+    settings = experiment(data, {"type": "stages", "sequence": sequence})
+    model = run(settings, data, tmp_path)
+    rows = read_json(model / "plan.json")["stages"]
+    assert [(row["name"], row["text_examples"], row["speech_examples"]) for row in rows] == [
+        *(("text", 8, 0), ("mixed", 4, 2), ("mixed-2", 4, 3), ("speech", 0, 3)),
+    ]
+    assert all((model / row["folder"] / "stage.json").is_file() for row in rows)
+    (answer,) = load_finished_model(model).stream([data / "recordings" / "test0.wav"])
+    assert answer.text == next(read_lines(model / "predictions.jsonl"))[1]["text"]

@@ -47,6 +47,10 @@ VERBS = {  # module and function of each verb, and its line in `eartune --help`,
         "select.select",
         "Choose the sentences to record next, and write a script and a page that records them in a browser.",
     ),
+    "languages": (
+        "languages.languages",
+        "Say which target languages will fail before anything is trained, and which figure told once runs exist.",
+    ),
     "predict": (
         "predict.predict",
         "Decode recordings (wav, flac, ogg, mp3, m4a, webm and others) with a model that `run` made.",

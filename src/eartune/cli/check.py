@@ -13,7 +13,7 @@ from rich.table import Table
 from eartune.cli.console import console as terminal
 from eartune.cli.licences import show_licences
 from eartune.cli.options import DataRoot, ExperimentFile, RunsRoot
-from eartune.cli.work_plan import memory_sentence, pace_of, print_work_plan
+from eartune.cli.work_plan import Part, memory_sentence, pace_of, print_work_plan
 from eartune.data.budget import describe
 from eartune.data.corpora import Source
 from eartune.data.recording_index import RecordingIndex
@@ -64,21 +64,25 @@ def check(
     plans = plan_cells(settings, pools)
     console = terminal()
     print_data(console, settings, pools)
-    found = {plan.cell.name: [figures(stage, settings, gpus_per_model) for stage in plan.stages] for plan in plans}
+    found = {
+        plan.cell.name: [figures(stage, settings.of(plan.cell), gpus_per_model) for stage in plan.stages]
+        for plan in plans
+    }
     console.print(stage_table(plans, found))
     print_memory(console, found, kind, gpus_per_model)
-    keys = Keys(settings, pools, settings.architecture.checkpoint)
-    size, stages = size_of(settings.architecture), distinct_stages(plans, keys)
-    disk = disk_estimate(size, stages, pools.test, settings.architecture, settings.training)
-    console.print(disk_sentence(disk, free_disk(runs / settings.name)), highlight=False)
+    parts = parts_of(settings, pools, plans)
+    console.print(disk_sentence(disk_of(parts, pools), free_disk(runs / settings.name)), highlight=False)
     if pools.dev:
-        console.print(choice_sentence(pools, [trained[-1] for trained in stages]), highlight=False)
+        stages = [trained[-1] for part in parts for trained in distinct_stages(part.plans, part.keys)]
+        console.print(choice_sentence(pools, stages), highlight=False)
     if any(stage.augment is not None for plan in plans for stage in plan.stages):
         console.print(AUGMENTED)
     if gpus is not None or gpu is not None or price is not None:
-        pace = pace_of(settings, pools, runs, kind, gpus_per_model)
-        print_work_plan(console, plans, keys, pace, gpus or gpus_per_model, price)
-    console.print(f"{steps_phrase(plans, keys)}. Next: eartune run {experiment}", highlight=False)
+        paced = [
+            (part, pace_of(part.keys.experiment, pools, runs, kind, gpus_per_model)) for part in parts if part.plans
+        ]
+        print_work_plan(console, paced, gpus or gpus_per_model, price)
+    console.print(f"{steps_phrase(parts)}. Next: eartune run {experiment}", highlight=False)
 
 
 def print_data(console: Console, settings: Experiment, pools: Pools) -> None:
@@ -90,7 +94,8 @@ def print_data(console: Console, settings: Experiment, pools: Pools) -> None:
         f"{f'dev: {len(pools.dev)} recordings   ' if pools.dev else ''}test: {len(pools.test)} recordings"
     )
     console.print(
-        f"labels: {pools.labels.describe()}   architecture: {settings.architecture.checkpoint}",
+        f"labels: {pools.labels.describe()}   architecture: "
+        + ", ".join(part.architecture.checkpoint for part in settings.parts.values()),
         highlight=False,
     )
     console.print(resolution(pools))
@@ -107,11 +112,37 @@ def print_memory(console: Console, found: dict[str, list[StageFigures]], kind: G
         console.print(memory_sentence(largest, kind, gpus_per_model), highlight=False)
 
 
-def steps_phrase(plans: Sequence[CellPlan], keys: Keys) -> str:
+def parts_of(settings: Experiment, pools: Pools, plans: Sequence[CellPlan]) -> list[Part]:
+    """Return the plans of each architecture with the keys of their work."""
+    return [
+        Part(
+            [plan for plan in plans if plan.cell.architecture == name],
+            Keys(part, pools, part.architecture.checkpoint),
+        )
+        for name, part in settings.parts.items()
+    ]
+
+
+def disk_of(parts: Sequence[Part], pools: Pools) -> DiskEstimate:
+    """Return the most disk that all architectures take: weights and encoder states of all, checkpoints of one."""
+    training, found = parts[0].keys.experiment.training, []
+    for plans, keys in parts:
+        architecture, stages = keys.experiment.architecture, distinct_stages(plans, keys)
+        found.append(disk_estimate(size_of(architecture), stages, pools.test, architecture, training))
+    return DiskEstimate(
+        stages=sum(one.stages for one in found),
+        weights=sum(one.weights for one in found),
+        checkpoints=max(one.checkpoints for one in found),
+        encoder_cache=min(sum(one.encoder_cache for one in found), training.encoded_gb * 1e9),
+    )
+
+
+def steps_phrase(parts: Sequence[Part]) -> str:
     """Return the numbers of models and steps as text, and how many of these are skipped."""
-    steps, shared = shared_steps(plans, keys)
+    counts = [shared_steps(part.plans, part.keys) for part in parts]
+    steps, shared = sum(count for count, _ in counts), sum(count for _, count in counts)
     saved = f"; {shared} of them are skipped, as equal stages are trained once" if shared else ""
-    return f"{len(plans)} models with {steps} steps in all{saved}"
+    return f"{sum(len(part.plans) for part in parts)} models with {steps} steps in all{saved}"
 
 
 def choice_sentence(pools: Pools, stages: Sequence[Stage]) -> str:

@@ -115,15 +115,16 @@ def check_machine(report: Report) -> None:
 
 
 def check_experiment_model(report: Report, path: Path) -> None:
-    """Load the model of an experiment and check it."""
+    """Load the model of an experiment, or each of several architectures, and check it."""
     from eartune.experiments.experiment import read_experiment
     from eartune.inference.model_check import check_model
     from eartune.models.registry import load
 
-    architecture = read_experiment(path).architecture
-    report.note(f"loading {architecture.checkpoint} ({architecture.type}, {architecture.precision})")
-    for result in check_model(load(architecture)):
-        report.check(result.fine, result.found, result.remedy)
+    for part in read_experiment(path).parts.values():
+        architecture = part.architecture
+        report.note(f"loading {architecture.checkpoint} ({architecture.type}, {architecture.precision})")
+        for result in check_model(load(architecture)):
+            report.check(result.fine, result.found, result.remedy)
 
 
 def _number(version: str) -> tuple[int, int]:

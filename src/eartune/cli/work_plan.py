@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -18,25 +19,36 @@ from eartune.training.memory_estimate import Footprint
 from eartune.wording import counted, duration, listed
 
 
+class Part(NamedTuple):
+    """The models of one architecture."""
+
+    plans: Sequence[CellPlan]
+    keys: Keys
+
+
 def print_work_plan(
     console: Console,
-    plans: Sequence[CellPlan],
-    keys: Keys,
-    pace: Forecast | Measured | None,
+    paced: Sequence[tuple[Part, Forecast | Measured | None]],
     gpus: int,
     price: float | None,
 ) -> None:
-    """Print the order of work and when it ends on `gpus` GPUs; `price` is that of an hour of one of them."""
-    if pace is None:
+    """Print the order of work and when it ends on `gpus` GPUs; `price` is that of an hour of one of them.
+
+    Each architecture has what knows the seconds of its stages, None where nothing does.
+    """
+    known = [(part, pace) for part, pace in paced if pace is not None]
+    if len(known) < len(paced):
         console.print(
             "nothing like it has been trained here, so that no hours are known; name a GPU for a forecast: --gpu H100"
         )
         return
-    tasks = tasks_of(plans, keys, pace)
-    schedule = simulate(tasks, workers(gpus, pace.gpus))
-    console.print(order_table(tasks, schedule, pace.gpus))
-    console.print(pace.source, highlight=False)
-    for sentence in summary(schedule, gpus, pace.gpus, price):
+    tasks = [task for part, pace in known for task in tasks_of(part.plans, part.keys, pace)]
+    together = known[0][1].gpus
+    schedule = simulate(tasks, workers(gpus, together))
+    console.print(order_table(tasks, schedule, together))
+    for source in dict.fromkeys(pace.source for _, pace in known):
+        console.print(source, highlight=False)
+    for sentence in summary(schedule, gpus, together, price):
         console.print(sentence, highlight=False)
 
 

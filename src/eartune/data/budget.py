@@ -23,8 +23,9 @@ class Budget(NamedTuple):
     unit: Unit
 
     def __str__(self) -> str:
-        number = f"{self.amount:.12g}"
-        return f"{number} utterances" if self.unit == "utterances" else f"{number}{self.unit}"
+        if self.unit == "utterances":
+            return f"{self.amount:.12g} utterances"
+        return f"{self.amount:.12g}%" if self.unit == "%" else self._time
 
     @property
     def is_everything(self) -> bool:
@@ -34,7 +35,15 @@ class Budget(NamedTuple):
     @property
     def slug(self) -> str:
         """The budget as a part of a folder's name, such as 5pct, 2h or 200utt."""
-        return f"{self.amount:.12g}{ {'%': 'pct', 'h': 'h', 'utterances': 'utt'}[self.unit] }"
+        if self.unit == "h":
+            return self._time
+        return f"{self.amount:.12g}{ {'%': 'pct', 'utterances': 'utt'}[self.unit] }"
+
+    @property
+    def _time(self) -> str:
+        """Hours, or minutes where hours have many digits: 0.5h, but 5min instead of 0.0833333333333h."""
+        number = f"{self.amount:.12g}"
+        return f"{number}h" if len(number) < 8 else f"{60 * self.amount:.12g}min"
 
     def select(self, pool: Sequence[Utterance], seed: int) -> tuple[Utterance, ...]:
         """Return the utterances whose recordings may be used, with all their recordings.

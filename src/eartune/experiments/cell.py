@@ -29,6 +29,7 @@ def make_cell(context: RunContext, plan: CellPlan, keys: CellKeys) -> bool:
     fault of the input or of the disk. Of several processes of one model, which all must call this, each raises any
     other error as well: what the others do meanwhile is unknown, so that none of them can go on.
     """
+    context = context.of(plan)
     folder, of_first = context.folder.model(plan.cell.name), context.processes.of_first
     with context.claim(plan.cell.name):
         if of_first(lambda: folder.state(keys.model)) is ModelState.FINISHED:  # another process was faster
@@ -118,7 +119,7 @@ def chosen_on(stage: Stage) -> dict[str, Any]:
 
 def unfinished_result(context: RunContext, plan: CellPlan, keys: CellKeys) -> RunResult:
     """Return the result of a model before it is made, with its settings and without scores."""
-    experiment, pools, cell = context.experiment, context.pools, plan.cell
+    experiment, pools, cell = context.experiment.of(plan.cell), context.pools, plan.cell
     return RunResult(
         experiment=experiment.name,
         question=experiment.question,
@@ -146,6 +147,7 @@ def unfinished_result(context: RunContext, plan: CellPlan, keys: CellKeys) -> Ru
         definitions={name: metric.definition for name, metric in experiment.task.metrics(pools.labels).items()},
         free_hours=round(free_seconds(plan) / 3600, 4),
         languages=pools.languages,
+        architecture=cell.architecture,
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -12,7 +13,7 @@ from eartune.data.corpora import Corpus
 from eartune.data.tts.voices import Voice
 from eartune.errors import InputError
 from eartune.files import YAML_LOADER
-from eartune.models.architecture import Architecture
+from eartune.models.architecture import Architecture, NamedArchitecture
 from eartune.report.expectations import Expectation
 from eartune.report.scheme_result import row_name
 from eartune.settings import Component, Decoding, Section, Training, explain
@@ -102,6 +103,8 @@ class Grid(Section):
     """The models to make; a scheme that does not use speech is independent of the budget and runs once per seed."""
 
     schemes: tuple[AnyScheme, ...] = Field(min_length=1)
+    architectures: tuple[NamedArchitecture, ...] = ()
+    """The architectures that are compared, in place of the experiment's `architecture`; each makes every model."""
     budgets: tuple[SpeechBudget, ...] = ()
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     """The seeds of training: the order of batches, and the initial weights of LoRA."""
@@ -117,6 +120,10 @@ class Grid(Section):
         for label in labels:
             if labels.count(label) > 1:
                 raise InputError(f"the scheme {label!r} is listed twice; give one of them another name")
+        families = [architecture.label for architecture in self.architectures]
+        for family in families:
+            if families.count(family) > 1:
+                raise InputError(f"the architecture {family!r} is listed twice; give one of them a name")
         for scheme in self.schemes:
             if scheme.uses_speech and not self.budgets:
                 raise InputError(f"the scheme {scheme.label!r} needs budgets, such as [5%, 100%]")
@@ -138,6 +145,23 @@ class Experiment(Section):
     """What should come out; the report says of each whether it came."""
     training: Training = Training()
     decoding: Decoding = Decoding()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_architecture_or_several(cls, values: Any) -> Any:
+        """Without `architecture`, it is the first of the grid; models know theirs by `of`."""
+        grid = values.get("grid") if isinstance(values, dict) else None
+        several = grid.get("architectures") if isinstance(grid, dict) else None
+        if not several or "architecture" in values or not isinstance(several[0], dict):
+            return values
+        return values | {"architecture": {key: value for key, value in several[0].items() if key != "name"}}
+
+    @model_validator(mode="after")
+    def _architecture_is_one_of_several(self) -> "Experiment":
+        several = [architecture.alone for architecture in self.grid.architectures]
+        if several and self.architecture not in several:
+            raise InputError("architecture: is none of grid.architectures; leave it out, or list it there")
+        return self
 
     @model_validator(mode="after")
     def _a_budget_of_0_needs_source_speech(self) -> "Experiment":
@@ -170,7 +194,8 @@ class Experiment(Section):
 
     @model_validator(mode="after")
     def _four_bits_need_lora(self) -> "Experiment":
-        if self.architecture.precision == "nf4" and self.training.lora is None:
+        in_4_bits = any(one.architecture.precision == "nf4" for one in self.parts.values())
+        if in_4_bits and self.training.lora is None:
             raise InputError(
                 "weights in 4 bits cannot be trained; add training.lora, such as {rank: 16}, or use bfloat16"
             )
@@ -198,15 +223,29 @@ class Experiment(Section):
                 )
         return self
 
+    @property
+    def parts(self) -> dict[str, "Experiment"]:
+        """The experiment as each architecture of the grid has it, by its name; itself, under "", if there is one."""
+        several = {one.label: self.model_copy(update={"architecture": one.alone}) for one in self.grid.architectures}
+        return several or {"": self}
+
+    def of(self, cell: "Cell") -> "Experiment":
+        """Return the experiment with the architecture of a model."""
+        return self.parts[cell.architecture]
+
     def cells(self) -> tuple["Cell", ...]:
-        """Return the models of the grid, ordered by seed, then by scheme, then by budget, then by selection."""
+        """Return the models, ordered by architecture, seed, scheme, budget, and then by selection."""
+        return tuple(dict.fromkeys(chain.from_iterable(map(self._cells_of, self.parts))))
+
+    def _cells_of(self, architecture: str) -> list["Cell"]:
         cells = []
         for seed in self.grid.seeds:
             for scheme in self.grid.schemes:
                 own = seed if scheme.uses_text else self.grid.seeds[0]
                 for budget in self.grid.budgets if scheme.uses_speech else (None,):
-                    cells += [Cell(scheme, budget, own, selection) for selection in self._selections(budget)]
-        return tuple(dict.fromkeys(cells))
+                    drawn = self._selections(budget)
+                    cells += [Cell(scheme, budget, own, selection, architecture) for selection in drawn]
+        return cells
 
     def _selections(self, budget: SpeechBudget | None) -> tuple[int, ...]:
         """The seeds of the selections of a budget: one where there is nothing to select."""
@@ -215,24 +254,28 @@ class Experiment(Section):
 
 @dataclass(frozen=True)
 class Cell:
-    """One model of the grid: a scheme, a budget, a training seed and a seed of the selection of speech."""
+    """One model of the grid: a scheme, a budget, a training seed, a seed of the selection, and an architecture."""
 
     scheme: Scheme
     budget: SpeechBudget | None
     seed: int
     selection_seed: int = 0
+    architecture: str = ""
+    """The name of the architecture; empty where the experiment has one alone."""
 
     @property
     def name(self) -> str:
-        """The name of the model and of its folder, such as curriculum-5pct-seed0, or ...-seed0-selection1."""
+        """The name of the model and of its folder, such as curriculum-5pct-seed0, or voxtral-...-seed0-selection1."""
+        architecture = [self.architecture] if self.architecture else []
         budget = [] if self.budget is None else [self.budget.slug]
         selection = [f"selection{self.selection_seed}"] if self.selection_seed else []
-        return "-".join([self.scheme.label, *budget, f"seed{self.seed}", *selection])
+        return "-".join([*architecture, self.scheme.label, *budget, f"seed{self.seed}", *selection])
 
     @property
     def description(self) -> str:
-        """The scheme and its budget for an error message, such as "the scheme 'curriculum' at 5%"."""
-        return f"the scheme {self.scheme.label!r}" + ("" if self.budget is None else f" at {self.budget}")
+        """The scheme and its budget for an error message, such as "the scheme 'curriculum' at 5% of 'voxtral'"."""
+        at = "" if self.budget is None else f" at {self.budget}"
+        return f"the scheme {self.scheme.label!r}{at}" + (f" of {self.architecture!r}" if self.architecture else "")
 
 
 def voices_of(corpus: Corpus) -> tuple[Voice, ...]:

@@ -110,6 +110,8 @@ class Keys:
             content["share_of_update"] = stage.share_of_update
         if stage.average > 1:
             content["average"] = stage.average
+        if stage.order != "shuffled":
+            content["order"] = stage.order
         if stage.to_label:  # the labels follow from these recordings and from what the key holds already
             content["to_label"] = self._examples(stage.to_label)
         if stage.dev is not None:

@@ -63,6 +63,10 @@ class RunContext:
     processes: Processes = ONE
     """The processes that make each model together, as this one knows them; their progress but the first's is silent."""
 
+    def of(self, plan: CellPlan) -> "RunContext":
+        """Return the context with the experiment as the architecture of one model has it."""
+        return replace(self, experiment=self.experiment.of(plan.cell))
+
     def encoder_cache(self) -> "EncoderCache":
         """Return the run's cache of encoder states."""
         from eartune.training.encoder_cache import EncoderCache

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import chain, combinations, cycle, islice, zip_longest
 from pathlib import Path
+from typing import Any
 
 from eartune.data.corpora import Corpus, Source
 from eartune.data.example import Asked, Example, Modality, as_speech, as_text, as_words, without_labels
@@ -216,8 +217,9 @@ def _plan_cell(experiment: Experiment, pools: Pools, cell: Cell) -> CellPlan:
         speech = cell.budget.select(pools.speech, cell.selection_seed)
     synthetic = pools.synthetic_speech if cell.scheme.uses_synthetic else ()
     unlabelled = (_without(pools.unlabelled, speech),) if cell.scheme.uses_unlabelled else ()
+    source: dict[str, Any] = {"source": pools.source_speech} if cell.scheme.knows_source else {}
     alignment, asking = _alignment(experiment.alignment, pools), cell.scheme.asking
-    own = cell.scheme.stages(pools.text, (*pools.source_speech, *speech), synthetic, *unlabelled)
+    own = cell.scheme.stages(pools.text, (*pools.source_speech, *speech), synthetic, *unlabelled, **source)
     preface = _preface(cell.scheme.label, asking, pools, experiment)
     through: Through = "nothing"
     if experiment.decoding.through == "words" and own and asking.transcribed_by is None:

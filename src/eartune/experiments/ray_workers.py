@@ -61,7 +61,7 @@ def needs_of(
     n_machines: int,
 ) -> dict[str, Any]:
     """Return what Ray is asked for a model: a GPU and the memory to load it, or cores and the memory to train it."""
-    stages = [figures(stage, context.experiment) for plan, _ in models.values() for stage in plan.stages]
+    stages = [figures(stage, context.experiment.of(plan.cell)) for plan, _ in models.values() for stage in plan.stages]
     if resources.workers is None and there.get("GPU", 0) >= 1:
         weights = [sum(part.weights for part in stage.footprint.parts.values()) for stage in stages]
         n = resources.gpus_per_model

@@ -116,8 +116,11 @@ def prepare(experiment: Experiment, data: Path, runs: Path, console: Console, pr
     if not processes.is_first:
         index = RecordingIndex(runs_folder.recordings)  # what the first has learned
     name_of = RecordingNames(data, runs)
-    keys = Keys(experiment, pools, base_fingerprint(experiment.architecture), index.digest, name_of)
-    keyed = {plan.cell.name: (plan, keys.of(plan)) for plan in plans}
+    keys = {
+        name: Keys(part, pools, base_fingerprint(part.architecture), index.digest, name_of)
+        for name, part in experiment.parts.items()
+    }
+    keyed = {plan.cell.name: (plan, keys[plan.cell.architecture].of(plan)) for plan in plans}
     return Prepared(experiment, pools, folder, index, name_of, Claims(folder.claims), keyed)
 
 

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from eartune.models.chat_format import InstructionPosition
 from eartune.settings import Section
 
@@ -56,3 +58,20 @@ class Architecture(Section):
     """The place of the instruction: after the content, as in the paper's replication, or before it."""
     cut_silence: bool = False
     """Trim leading and trailing silence of each recording to 0.2 s."""
+
+
+class NamedArchitecture(Architecture):
+    """One of several architectures of a grid, under a name that tells its models apart."""
+
+    name: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9.-]*$")
+    """By default the type."""
+
+    @property
+    def label(self) -> str:
+        """The name in tables and folders."""
+        return self.name or self.type
+
+    @property
+    def alone(self) -> Architecture:
+        """The architecture without its name, as an experiment with this one alone has it."""
+        return Architecture.model_validate(self.model_dump(exclude={"name"}))

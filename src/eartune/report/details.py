@@ -25,12 +25,18 @@ class Details:
     training: tuple[StageCurve, ...] = ()
 
 
-def details_of(answers: RunAnswers, rows: Sequence[SchemeResult], metric: str, place: Path | None = None) -> Details:
-    """Return the details of a run; the best model by `metric` is looked at most closely.
+def details_of(
+    answers: RunAnswers,
+    rows: Sequence[SchemeResult],
+    closely: Sequence[SchemeResult],
+    metric: str,
+    place: Path | None = None,
+) -> Details:
+    """Return the details of a run; of the rows `closely`, the best model by `metric` is looked at most closely.
 
     `place` is the folder of the page, from which it links recordings; by default that of the answers.
     """
-    side_by_side = shown_side_by_side(rows, metric)
+    side_by_side = shown_side_by_side(closely, metric)
     if not side_by_side:
         return Details()
     best = side_by_side[-1]

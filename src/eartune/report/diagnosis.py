@@ -82,10 +82,13 @@ class Evidence:
 
     @cached_property
     def hearing(self) -> Hearing | None:
-        """How the untuned model hears; None where the run has no transcripts of its own, or the test no words."""
+        """How the untuned model hears; None where the run has no transcripts of its own, or the test no words.
+
+        Of several architectures, transcripts do not say whose they are.
+        """
         from rapidfuzz.distance import Levenshtein  # takes 30 ms, which reports without transcripts save
 
-        heard = self.answers.transcripts() if self.answers else {}
+        heard = self.answers.transcripts() if self.answers and not self.rows[0].architecture else {}
         if not self.answers or not heard:
             return None
         edits = words = 0

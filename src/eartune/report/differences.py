@@ -6,13 +6,14 @@ references.jsonl + */predictions.jsonl -> pairs with the same seeds -> paired bo
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 from eartune.evaluation.metrics import Answered, Difference, Share, compare, holm, share_of
 from eartune.evaluation.metrics.confidence import between_seeds
 from eartune.evaluation.metrics.power import Z_LEVEL, Z_POWER
 from eartune.report.answers import RunAnswers
 from eartune.report.result import RunResult
-from eartune.report.scheme_result import SchemeResult, baselines
+from eartune.report.scheme_result import SchemeResult, baselines, by_architecture
 from eartune.tables import Table
 from eartune.wording import percent
 
@@ -46,6 +47,7 @@ def compare_schemes(answers: RunAnswers | None, rows: Sequence[SchemeResult], me
 
     The roles that schemes declare decide which: at each budget every scheme is compared with the baseline; every row
     except the untuned model's with text alone; and every row with recordings with a cascade and with synthetic speech.
+    Of several architectures, each is compared within itself; of two, what was trained by the same scheme and budget.
     """
     if answers is None:
         return ()
@@ -129,6 +131,17 @@ def find_comparison(compared: Sequence[Comparison], first: SchemeResult, second:
 
 def _pairs(rows: Sequence[SchemeResult]) -> list[tuple[SchemeResult, SchemeResult]]:
     """The rows to compare: first the one that the other is compared with."""
+    within = [pair for own in by_architecture(rows) for pair in _pairs_of_one(own)]
+    trained = [row for row in rows if row.finished and row.role != "untuned"]
+    return within + [
+        (one, other)
+        for one, other in combinations(trained, 2)
+        if one.architecture != other.architecture and (one.label, one.budget) == (other.label, other.budget)
+    ]
+
+
+def _pairs_of_one(rows: Sequence[SchemeResult]) -> list[tuple[SchemeResult, SchemeResult]]:
+    """The rows of one architecture to compare."""
     finished = [row for row in rows if row.finished]
     spoken = [row for row in finished if row.budget is not None]
     trained = [row for row in finished if row.budget is None and row.role != "untuned"] + spoken

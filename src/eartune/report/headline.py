@@ -76,7 +76,7 @@ def headline(rows: Sequence[SchemeResult], metric: str, comparisons: Sequence[Co
 def _what_is_read(cascade: SchemeResult) -> str:
     """Whose transcript is read, as the settings of the run say it."""
     schemes = cascade.finished[0].settings.get("grid", {}).get("schemes", ())
-    recognisers = [one.get("asr") for one in schemes if (one.get("name") or one.get("type")) == cascade.scheme]
+    recognisers = [one.get("asr") for one in schemes if (one.get("name") or one.get("type")) == cascade.label]
     asr = recognisers[0] if recognisers else None
     whose = {None: "a recogniser's transcript", SELF: "the untuned model's own transcript"}
     return f"{whose.get(asr, f'the transcript of {asr}')}, read by the model tuned on text alone"

@@ -15,7 +15,7 @@ from eartune.report.answers import RunAnswers
 from eartune.report.curve import draw
 from eartune.report.details import Details, details_of
 from eartune.report.diagnosis import Evidence, diagnose
-from eartune.report.differences import compare_schemes, difference_notes, differences_table
+from eartune.report.differences import Comparison, compare_schemes, difference_notes, differences_table
 from eartune.report.enough import NOTHING, Enough, Wish, how_much, next_round
 from eartune.report.expectations import expectations_of, expectations_table
 from eartune.report.free_speech import what_it_bought
@@ -24,9 +24,17 @@ from eartune.report.joined_runs import joined_runs
 from eartune.report.layout import build_curve
 from eartune.report.notes import notes, warnings
 from eartune.report.result import ListeningRecord, RunResult, read_results
-from eartune.report.scheme_result import STATUSES, invalid_share, join_seeds, parsed_share
+from eartune.report.scheme_result import (
+    STATUSES,
+    SchemeResult,
+    by_architecture,
+    invalid_share,
+    join_seeds,
+    parsed_share,
+)
+from eartune.report.selections import Selections, selections
 from eartune.report.settings_table import merge_settings
-from eartune.report.speech_curve import fit_schemes
+from eartune.report.speech_curve import Fits, SpeechCurve, fit_schemes
 from eartune.report.summary import summarize
 from eartune.report.table import build_table, error_line, metrics_of
 from eartune.report.templates import html_template, markdown_template
@@ -63,6 +71,7 @@ class Page:
     notes: tuple[str, ...]
     differences: Table | None
     difference_notes: tuple[str, ...]
+    selections: Selections | None
     details: Details
     results: tuple[RunResult, ...]
     definitions: tuple[tuple[str, str], ...]
@@ -82,6 +91,7 @@ class Page:
             ("enough", "How much speech is enough?", self.enough.sentences or self.curve),
             ("scores", "Scores", True),
             ("differences", "Differences", self.differences),
+            ("selections", "Which recordings?", self.selections),
             ("failed", "Failed models", self.failed),
             ("errors", "Errors", self.details.errors),
             ("labels", "Labels", self.details.labels),
@@ -150,6 +160,7 @@ def build_page(
     `place` is the folder from which the page links recordings; by default that of the answers.
     """
     rows = join_seeds(results)
+    families = by_architecture(rows)
     ran = [result for result in results if result.status != "unfinished"]
     metrics = metrics_of(results)[:METRICS_SHOWN]
     compared = compare_schemes(answers, rows, metrics[0])
@@ -159,20 +170,23 @@ def build_page(
     return Page(
         experiment=results[0].experiment,
         question=results[0].question,
-        headline=headline(rows, metrics[0], compared),
-        summary=summarize(rows, metrics[0], compared),
+        headline=" ".join(filter(None, (headline(own, metrics[0], compared) for own in families))),
+        summary=" ".join(summarize(own, metrics[0], compared) for own in families),
         warnings=warnings(results),
-        diagnoses=diagnose(Evidence(rows, metrics[0], compared, answers, next_round(fits, wish))),
+        diagnoses=diagnoses(families, metrics[0], compared, answers, next_round(fits, wish)),
         expected=expectations_table(expectations_of(results), rows, metrics[0], answers),
         main_metric=metrics[0],
         enough=how_much(fits, metrics[0], wish),
-        bought=what_it_bought(rows, fits.curves, metrics[0]),
+        bought=tuple(said for own in families for said in what_it_bought(own, curves_of(own, fits), metrics[0])),
         curve=Markup(draw(curve)) if curve else None,
         table=build_table(rows, metrics),
         notes=notes(rows, ran),
         differences=differences_table(compared) if compared else None,
         difference_notes=difference_notes(compared),
-        details=details_of(answers, rows, metrics[0], place) if answers else Details(),
+        selections=selections(families, metrics[0], compared),
+        details=details_of(answers, rows, best_architecture(families, metrics[0]), metrics[0], place)
+        if answers
+        else Details(),
         results=tuple(result for row in rows for result in row.cells),
         definitions=tuple((metric, known[metric]) for metric in metrics if metric in known),
         settings=merge_settings(
@@ -182,6 +196,33 @@ def build_page(
             [{key: value for key, value in result.made_with.items() if key != "fingerprint"} for result in ran]
         ),
     )
+
+
+def best_architecture(families: Sequence[tuple[SchemeResult, ...]], metric: str) -> tuple[SchemeResult, ...]:
+    """Return the rows of the architecture with the best row, whose answers the page shows one by one."""
+    return max(families, key=lambda own: max((score.value for row in own if (score := row.score(metric))), default=0))
+
+
+def diagnoses(
+    families: Sequence[tuple[SchemeResult, ...]],
+    metric: str,
+    compared: Sequence[Comparison],
+    answers: RunAnswers | None,
+    advice: str,
+) -> tuple[str, ...]:
+    """Return what the results of each architecture suggest, from its own comparisons, each sentence once."""
+    found: list[str] = []
+    for own in families:
+        keys = {row.key for row in own}
+        among = tuple(one for one in compared if {one.first.key, one.second.key} <= keys)
+        found += diagnose(Evidence(own, metric, among, answers, advice))
+    return tuple(dict.fromkeys(found))
+
+
+def curves_of(rows: Sequence[SchemeResult], fits: Fits) -> list[SpeechCurve]:
+    """Return the fitted curves of the schemes of some rows."""
+    schemes = {row.scheme for row in rows}
+    return [one for one in fits.curves if one.scheme in schemes]
 
 
 def html(page: Page) -> str:
@@ -197,6 +238,7 @@ def markdown(page: Page) -> str:
         "gains": page.enough.gains or EMPTY,
         "hindsight": page.enough.hindsight or EMPTY,
         "differences": page.differences or EMPTY,
+        "selections": page.selections.table if page.selections else EMPTY,
         "labels": page.details.labels or EMPTY,
         "confidence": page.details.confidence.table if page.details.confidence else EMPTY,
         "answers": _statuses_table(page.finished),

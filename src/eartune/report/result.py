@@ -77,6 +77,8 @@ class RunResult:
     """The epoch of each stage that was chosen on the dev set, and the number of its recordings; empty without any."""
     languages: dict[str, list[str]] = field(default_factory=dict)
     """The languages of the pools text, speech and test; empty in results written before they were stored."""
+    architecture: str = ""
+    """The name of the architecture; empty where the grid has one alone."""
 
     def __post_init__(self) -> None:
         if self.finished and self.main_metric not in self.scores:
@@ -120,7 +122,10 @@ def read_results(run_folder: Path) -> tuple[RunResult, ...]:
 
 
 def _unfinished(name: str, others: Sequence[RunResult]) -> RunResult:
-    """A model that has no result yet, whose folder is SCHEME-BUDGET-seedN or SCHEME-seedN, or one with -selectionN."""
+    """A model that has no result yet.
+
+    Its folder is SCHEME-BUDGET-seedN or SCHEME-seedN, perhaps after ARCHITECTURE- and before -selectionN.
+    """
     stem, _, seeds = name.rpartition("-seed")
     seed, _, selection = seeds.partition("-selection")
     same = next((other for other in others if other.name.rpartition("-seed")[0] == stem), None)
@@ -143,6 +148,9 @@ def _of_the_grid(stem: str, other: RunResult) -> RunResult:
     """The scheme and budget that a folder is named after, found in the grid of another model's settings."""
     grid = other.settings.get("grid", {})
     scheme, scheme_type, budget = stem, None, None
+    families = [one.get("name") or one.get("type", "") for one in grid.get("architectures", ())]
+    architecture = max((one for one in families if stem.startswith(f"{one}-")), key=len, default="")
+    stem = stem.removeprefix(f"{architecture}-") if architecture else stem
     for settings in grid.get("schemes", ()):
         label = settings.get("name") or settings.get("type")
         for written in (None, *grid.get("budgets", ())):
@@ -155,6 +163,7 @@ def _of_the_grid(stem: str, other: RunResult) -> RunResult:
         scheme_type=scheme_type,
         scheme_role=None,
         budget=budget,
+        architecture=architecture,
         text_utterances=0,
         speech_utterances=round(share * other.pool_utterances),
         speech_hours=0.0,

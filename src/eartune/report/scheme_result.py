@@ -22,13 +22,21 @@ class SchemeResult:
     """One row of the report's table. Its numbers are those of the finished models alone."""
 
     scheme: str
-    """The scheme's label, which is its name or else its type."""
+    """The scheme's label, which is its name or else its type, and in brackets the architecture, if there are several.
+    """
     scheme_type: str
     role: Role
     budget: str | None
     finished: tuple[RunResult, ...]
     failed: tuple[RunResult, ...]
     unfinished: tuple[RunResult, ...] = ()
+    architecture: str = ""
+    """The name of the architecture; empty where the run has one alone."""
+
+    @property
+    def label(self) -> str:
+        """The scheme's label alone, which rows of other architectures share."""
+        return self.cells[0].scheme
 
     @property
     def cells(self) -> tuple[RunResult, ...]:
@@ -48,7 +56,8 @@ class SchemeResult:
     @property
     def prose_name(self) -> str:
         """The scheme inside a sentence: `the curriculum`, or the name that the user gave it."""
-        return scheme_in_prose(self.scheme) if self.scheme == self.scheme_type else self.scheme
+        name = scheme_in_prose(self.label) if self.label == self.scheme_type else self.label
+        return of_architecture(name, self.architecture)
 
     def score(self, metric: str) -> Score | None:
         """Return the mean over the seeds that have this metric; None if no seed has it."""
@@ -80,26 +89,44 @@ def row_name(scheme: str, budget: str | None) -> str:
 
 
 def join_seeds(results: Sequence[RunResult]) -> tuple[SchemeResult, ...]:
-    """Return one row for each scheme and budget: schemes in the order of ROLES, budgets by the speech that they use."""
-    groups: dict[tuple[str, str | None], list[RunResult]] = {}
+    """Return one row for each architecture, scheme and budget.
+
+    Schemes are in the order of ROLES, budgets in that of the speech that they use.
+    """
+    groups: dict[tuple[str, str, str | None], list[RunResult]] = {}
     for result in results:
-        groups.setdefault((result.scheme, result.budget), []).append(result)
+        groups.setdefault((result.architecture, result.scheme, result.budget), []).append(result)
     rows = []
-    for (scheme, budget), cells in groups.items():
+    for (architecture, scheme, budget), cells in groups.items():
         kind = scheme_type(cells[0])
         rows.append(
             SchemeResult(
-                scheme,
+                of_architecture(scheme, architecture),
                 kind,
                 _role(cells[0].scheme_role, kind),
                 budget,
                 finished=tuple(cell for cell in cells if cell.status == "finished"),
                 failed=tuple(cell for cell in cells if cell.status == "failed"),
                 unfinished=tuple(cell for cell in cells if cell.status == "unfinished"),
+                architecture=architecture,
             )
         )
     places = {kind: place for place, kind in enumerate(ROLES)}
-    return tuple(sorted(rows, key=lambda row: (places.get(row.scheme_type, len(places)), row.scheme, row.share)))
+    kinds = len(places)
+    return tuple(
+        sorted(rows, key=lambda row: (row.architecture, places.get(row.scheme_type, kinds), row.scheme, row.share))
+    )
+
+
+def of_architecture(name: str, architecture: str) -> str:
+    """Return a name with its architecture in brackets, if there are several."""
+    return f"{name} ({architecture})" if architecture else name
+
+
+def by_architecture(rows: Sequence[SchemeResult]) -> list[tuple[SchemeResult, ...]]:
+    """Return the rows of each architecture, as only these are compared by the roles of their schemes."""
+    names = dict.fromkeys(row.architecture for row in rows)
+    return [tuple(row for row in rows if row.architecture == name) for name in names]
 
 
 def _role(stored: Role | None, kind: str) -> Role:
@@ -124,7 +151,7 @@ def baselines(results: Sequence[SchemeResult]) -> tuple[SchemeResult, ...]:
     """
     spoken = [result for result in results if result.budget is not None]
     declared = [result for result in spoken if result.role == "baseline"]
-    return tuple(declared or [result for result in spoken if result.scheme == spoken[0].scheme])
+    return tuple(declared or [result for result in spoken if result.label == spoken[0].label])
 
 
 def parsed_share(result: RunResult) -> float | None:

@@ -143,6 +143,7 @@ def _reference(rows: Sequence[SchemeResult], spoken: Sequence[SchemeResult], met
     """
     role = "synthetic reference" if spoken and uses_synthetic(spoken[0]) else "text reference"
     found = [row for row in rows if row.role == role and row.budget is None and row.score(metric)]
+    found = [row for row in found if row.architecture == spoken[0].architecture] if spoken else found
     run = Path(spoken[0].cells[0].name).parent if spoken else None
     return min(found, key=lambda row: Path(row.cells[0].name).parent != run, default=None)
 
@@ -156,7 +157,7 @@ def scheme_settings(row: SchemeResult) -> dict[str, Any]:
     """Return the settings of a row's scheme, as far as its results hold them."""
     grid = row.cells[0].settings.get("grid", {})
     schemes: list[dict[str, Any]] = grid.get("schemes", [])
-    return next((one for one in schemes if (one.get("name") or one.get("type")) == row.scheme), {})
+    return next((one for one in schemes if (one.get("name") or one.get("type")) == row.label), {})
 
 
 def _more_budgets(rows: Sequence[SchemeResult], scheme: str, finished: int) -> str:

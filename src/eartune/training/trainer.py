@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -139,19 +140,30 @@ def n_workers(settings: Training) -> int:
 def plan_batches(stage: Stage, batch_size: int, seed: int) -> list[tuple[Example, ...]]:
     """Return the global batches of all epochs in their order: each holds one modality, and each epoch is shuffled anew.
 
-    A batch of one modality needs no dummy audio for a frozen or idle encoder.
+    A batch of one modality needs no dummy audio for a frozen or idle encoder. By length, each modality has its short
+    examples first, equal ones in an order that is drawn, and batches of both stand side by side from first to last.
     """
     draw = random.Random(seed)
     batches: list[tuple[Example, ...]] = []
     for _ in range(stage.epochs):
-        epoch = []
+        epoch: list[tuple[float, tuple[Example, ...]]] = []
         for modality in Modality:
             examples = [example for example in stage.examples if example.modality is modality]
             draw.shuffle(examples)
-            epoch += [tuple(examples[i : i + batch_size]) for i in range(0, len(examples), batch_size)]
+            if stage.order == "by-length":
+                examples.sort(key=length)
+            starts = range(0, len(examples), batch_size)
+            epoch += [((i + batch_size / 2) / len(examples), tuple(examples[i : i + batch_size])) for i in starts]
         draw.shuffle(epoch)
-        batches += epoch
+        if stage.order == "by-length":
+            epoch.sort(key=itemgetter(0))
+        batches += [batch for _, batch in epoch]
     return batches if stage.augment is None else numbered(batches)
+
+
+def length(example: Example) -> float:
+    """Return how long an example is among those of its modality: seconds of its recording, or characters."""
+    return len(example.utterance.text or "") if example.recording is None else example.recording.seconds
 
 
 def numbered(batches: Sequence[tuple[Example, ...]]) -> list[tuple[Example, ...]]:

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from builders import experiment, pool
 from eartune.cli.app import app
-from eartune.cli.work_plan import memory_sentence, order_table, pace_of, print_work_plan, summary, workers
+from eartune.cli.work_plan import Part, memory_sentence, order_table, pace_of, print_work_plan, summary, workers
 from eartune.data.example import as_speech
 from eartune.errors import InputError
 from eartune.experiments.keys import Keys
@@ -77,7 +77,7 @@ def test_without_a_gpu_or_a_run_no_hours_are_invented(tmp_path: Path) -> None:
     pace = pace_of(wanted, pools, tmp_path, None, 1)
     assert pace is None
     console = Console(record=True, width=200)
-    print_work_plan(console, (), Keys(wanted, pools, "base"), pace, 8, None)
+    print_work_plan(console, [(Part((), Keys(wanted, pools, "base")), pace)], 8, None)
     assert console.export_text() == (
         "nothing like it has been trained here, so that no hours are known; name a GPU for a forecast: --gpu H100\n"
     )

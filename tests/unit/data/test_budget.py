@@ -113,6 +113,8 @@ def test_all_recordings_of_an_utterance_belong_together() -> None:
         ("2h", Budget(2, "h"), "2h", "2h"),
         ("1 hour", Budget(1, "h"), "1h", "1h"),
         ("30 minutes", Budget(0.5, "h"), "0.5h", "0.5h"),
+        ("5 min", Budget(5 / 60, "h"), "5min", "5min"),
+        ("7 minutes", Budget(7 / 60, "h"), "7min", "7min"),
         ("200 utterances", Budget(200, "utterances"), "200 utterances", "200utt"),
     ],
 )

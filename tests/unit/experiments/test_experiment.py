@@ -55,6 +55,45 @@ def test_two_models_of_one_folder_are_refused(tmp_path: Path) -> None:
         read_experiment(experiment_file(tmp_path / "alarms.yaml", grid={"schemes": schemes, "budgets": ["5%"]}))
 
 
+FAMILIES = [
+    {"type": "qwen2-audio", "checkpoint": "pocket"},
+    {"type": "encoder-adapter-llm", "checkpoint": "a + b", "name": "small", "precision": "float32"},
+]
+
+
+def test_each_architecture_makes_every_model_under_its_name() -> None:
+    several = experiment(architecture=None, grid__architectures=FAMILIES, grid__budgets=["5%"])
+    names = [cell.name for cell in several.cells()]
+    assert names[:2] == ["qwen2-audio-untuned-seed0", "qwen2-audio-text-only-seed0"]
+    assert names[4:] == [name.replace("qwen2-audio", "small") for name in names[:4]]
+    own = {cell.architecture: several.of(cell) for cell in several.cells()}
+    assert own["qwen2-audio"].architecture == experiment().architecture
+    assert own["small"].architecture.precision == "float32" and own["small"].of(several.cells()[0]) == several
+
+
+def test_the_settings_of_a_model_are_read_back_with_its_own_architecture() -> None:
+    several = experiment(architecture=None, grid__architectures=FAMILIES)
+    own = several.of(several.cells()[-1])
+    assert type(own).model_validate(own.model_dump(mode="json")) == own
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"architecture": None, "grid__architectures": FAMILIES[:1] * 2}, "the architecture 'qwen2-audio' is listed"),
+        ({"grid__architectures": FAMILIES[1:]}, "architecture: is none of grid.architectures"),
+        (
+            {"architecture": None, "grid__architectures": [FAMILIES[0], FAMILIES[1] | {"precision": "nf4"}]},
+            "weights in 4 bits cannot be trained",
+        ),
+    ],
+    ids=["twice", "another", "four bits"],
+)
+def test_architectures_that_cannot_be_are_refused(tmp_path: Path, changes: dict[str, Any], fault: str) -> None:
+    with pytest.raises(InputError, match=fault):
+        read_experiment(experiment_file(tmp_path / "alarms.yaml", **changes))
+
+
 def test_budgets_are_not_needed_where_no_scheme_uses_speech() -> None:
     assert len(experiment(grid__schemes=[{"type": "text-only"}], grid__budgets=None).cells()) == 1
 

@@ -67,6 +67,17 @@ def test_equal_stages_share_a_folder_whatever_cell_they_belong_to() -> None:
     assert found[CURRICULUM][1] != found["curriculum-100pct-seed0"][1]
 
 
+def test_listed_stages_share_those_of_the_scheme_that_they_are_a_case_of() -> None:
+    """The curriculum as a list, and with short recordings first: the text stage is one, the last one another."""
+    last = {"speech": "100%", "learning_rate": 3e-6, "warmup_ratio": 0.02}
+    listed = {"type": "stages", "sequence": [{"epochs": 2}, last]}
+    by_length = {"type": "stages", "name": "by-length", "sequence": [{"epochs": 2}, last | {"order": "by-length"}]}
+    found = cell_keys(grid__schemes=[{"type": "curriculum"}, listed, by_length])
+    assert found["stages-50pct-seed0"] == found[CURRICULUM]
+    assert found["by-length-50pct-seed0"].stages[0] == found[CURRICULUM].stages[0]
+    assert found["by-length-50pct-seed0"].stages[1] != found[CURRICULUM].stages[1]
+
+
 def test_a_stage_is_another_after_another_one() -> None:
     """The mixed stages of direct mixing and of the curriculum show the same, but start from other weights."""
     same = {"epochs": 1, "learning_rate": 3e-6, "warmup_ratio": 0.02}

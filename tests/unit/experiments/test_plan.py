@@ -167,6 +167,23 @@ def test_source_speech_is_used_whole_at_every_budget_and_alone_at_0() -> None:
     ]
 
 
+def test_a_share_of_a_budget_is_the_smaller_budget_and_the_same_share_of_the_source_speech() -> None:
+    """Half of 100 % of the six recorded utterances are those of the budget 50 %, whatever the seed of the selection."""
+    half = {"type": "stages", "name": "half", "sequence": [{"speech": "50%"}]}
+    settings = experiment(
+        data__source_speech=[{"corpus": "manifest", "path": "french.jsonl"}],
+        grid__schemes=[half, {"type": "direct-mixing"}],
+        grid__selection_seeds=[3],
+    )
+    plans = plan_cells(settings, replace(in_memory(), source_speech=pool(4, 1.0, prefix="fr")))
+    heard = {
+        plan.cell.name: [e.utterance.id for e in plan.stages[0].examples if e.recording is not None] for plan in plans
+    }
+    halved, direct = heard["half-100pct-seed0-selection3"], heard["direct-mixing-50pct-seed0-selection3"]
+    assert [name for name in halved if not name.startswith("fr")] == direct[4:]
+    assert len([name for name in halved if name.startswith("fr")]) == 2
+
+
 def test_source_speech_may_be_of_several_languages(tmp_path: Path) -> None:
     spoken = {name: recorded(tmp_path, *pool(2, prefix=name)) for name in ("fr", "es")}
     sources = [{"corpus": "manifest", "path": f"{name}.jsonl"} for name in spoken]

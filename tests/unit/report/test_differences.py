@@ -10,7 +10,14 @@ from eartune.data.frame import Entity, SemanticFrame
 from eartune.data.utterance import Utterance, write_manifest
 from eartune.evaluation.metrics import Answered, evaluate
 from eartune.report.answers import RunAnswers
-from eartune.report.differences import Comparison, compare_schemes, difference_notes, differences_table, paired_models
+from eartune.report.differences import (
+    Comparison,
+    _pairs,
+    compare_schemes,
+    difference_notes,
+    differences_table,
+    paired_models,
+)
 from eartune.report.page import write_report
 from eartune.report.result import write_result
 from eartune.report.scheme_result import SchemeResult, join_seeds
@@ -173,6 +180,29 @@ def test_a_scheme_of_the_users_own_may_be_the_baseline(tmp_path: Path, cell) -> 
     write_result(folder / result.name, result)
     (one,) = compared_in(folder)
     assert (one.first.scheme, one.second.scheme) == ("mine", "curriculum")
+
+
+def test_of_two_architectures_each_is_compared_within_itself_and_scheme_with_scheme(run_folder: Path) -> None:
+    """Only what was trained alike is compared across: text alone of one says nothing about mixing of the other."""
+    rows = rows_of(run_folder)
+    own = {name: {row.key: row for row in of(rows, name)} for name in ("a", "b")}
+    pairs = {(first.key, second.key) for first, second in _pairs([*own["a"].values(), *own["b"].values()])}
+    within = {(first, second) for first, second in pairs if first[0][-3:] == second[0][-3:]}
+    assert len(within) == 2 * len(_pairs(rows))
+    assert pairs - within == {(one, (one[0].replace("(a)", "(b)"), one[1])) for one in own["a"]}
+
+
+def of(rows: Sequence[SchemeResult], architecture: str) -> list[SchemeResult]:
+    """The same rows as those of an architecture."""
+    cells = [replace(cell, architecture=architecture) for row in rows for cell in row.cells]
+    return list(join_seeds(cells))
+
+
+def test_the_report_sums_up_each_architecture_for_itself(run_folder: Path) -> None:
+    """The best of all speech of one architecture is no measure of the other."""
+    rows = of(rows_of(run_folder), "a")
+    sentences = summarize(rows, "exact_match")
+    assert "Text-only tuning (a) reaches" in sentences and "direct mixing (a) reaches" in sentences
 
 
 def test_a_paired_test_sees_what_intervals_hide(run_folder: Path) -> None:

@@ -55,6 +55,20 @@ def test_a_seed_without_a_result_belongs_to_the_scheme_of_the_other_seeds(tmp_pa
     assert (second.scheme, second.scheme_role, second.budget, second.seed) == ("mine", "baseline", "2h", 1)
 
 
+def test_a_model_of_one_of_several_architectures_is_known_by_its_folder(tmp_path: Path, cell):
+    families = [{"type": "qwen2-audio", "name": None}, {"type": "voxtral", "name": "voxtral-mini"}]
+    grid = {"schemes": [{"type": "curriculum"}], "budgets": ["5%"], "architectures": families}
+    there = replace(cell("curriculum", "5%", 0.8, share=0.05), settings={"grid": grid}, architecture="qwen2-audio")
+    there = replace(there, name="qwen2-audio-curriculum-5pct-seed0")
+    write_result(tmp_path / there.name, there)
+    names = [there.name, "voxtral-mini-curriculum-5pct-seed0"]
+    write_json(tmp_path / "cells.json", {"cells": names})
+    _, other = read_results(tmp_path)
+    assert (other.architecture, other.scheme, other.budget, other.status) == (
+        *("voxtral-mini", "curriculum", "5%", "unfinished"),
+    )
+
+
 def test_results_of_earlier_grids_are_left_out(tmp_path: Path, coffee):
     for result in coffee:
         write_result(tmp_path / result.name, result)

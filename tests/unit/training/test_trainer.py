@@ -1,6 +1,7 @@
 """Training: the same whatever the micro-batch, wherever it is cut, and in the order that was planned."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,20 @@ def test_micro_batches_hold_every_row_once_and_keep_to_what_is_allowed(
     assert all(n <= most_rows and (n == 1 or n * width <= (most_positions or math.inf)) for n, width in shapes)
     for (n, _), (_, longer) in pairwise(shapes):  # one row more would have been too many
         assert n == most_rows or (n + 1) * longer > (most_positions or math.inf)
+
+
+def test_by_length_both_modalities_go_from_short_to_long_side_by_side(tmp_path: Path) -> None:
+    typed = [Example(Utterance(f"u{n}", "word" * n, "en", SemanticFrame("a"))) for n in (5, 1, 4, 2, 3, 6)]
+    heard = [
+        Example(Utterance(f"s{n}", None, "en", SemanticFrame("a")), Recording(tmp_path / "a.wav", float(n)))
+        for n in (3, 1, 2)
+    ]
+    what = replace(stage((*typed, *heard), epochs=2), order="by-length")
+    batches = [[example.utterance.id for example in batch] for batch in plan_batches(what, 2, 0)]
+    for epoch in (batches[:5], batches[5:]):
+        assert [batch for batch in epoch if batch[0].startswith("u")] == [["u1", "u2"], ["u3", "u4"], ["u5", "u6"]]
+        assert [batch for batch in epoch if batch[0].startswith("s")] == [["s1", "s2"], ["s3"]]
+        assert [batch[0][0] for batch in epoch] == ["u", "s", "u", "u", "s"]
 
 
 def test_a_rows_length_is_known_before_it_is_padded(examples: tuple[Example, ...]) -> None:

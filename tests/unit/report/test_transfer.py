@@ -1,0 +1,142 @@
+"""What predictors said of target languages is held against what came, and a wrong one is named from figures."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from eartune.errors import InputError
+from eartune.evaluation.metrics import Score
+from eartune.evaluation.transcript_errors import TranscriptErrors
+from eartune.report.result import RunResult, write_result
+from eartune.report.transfer import (
+    PREDICTORS,
+    Target,
+    Transfer,
+    agreement_sentences,
+    agreement_table,
+    agreements,
+    contradiction,
+    figures_table,
+    forecasts,
+    measured_transfer,
+    transfer_table,
+)
+
+SYNTAX = {"pt": 0.14, "de": 0.20, "vi": 0.38, "tr": 0.45, "ko": 0.53}
+ERRORS = {"pt": 0.05, "de": 0.04, "vi": 0.40, "tr": 0.10, "ko": 0.08}
+SCORES = {"pt": 0.70, "de": 0.72, "vi": 0.40, "tr": 0.60, "ko": 0.63}
+"""Korean transfers better than Vietnamese, as its transcripts say and its syntax does not."""
+
+
+def targets() -> list[Target]:
+    return [
+        Target(name, TranscriptErrors(ERRORS[name], None), 50, distances={"syntax": SYNTAX[name]}) for name in SYNTAX
+    ]
+
+
+def transfers(half_width: float = 0.02) -> list[Transfer]:
+    return [
+        Transfer(name, "curriculum 0%", Score(value, value - half_width, value + half_width, 500), value - 0.4)
+        for name, value in SCORES.items()
+    ]
+
+
+def named(name: str) -> object:
+    return next(one for one in PREDICTORS if one.name == name)
+
+
+def test_each_predictor_says_its_order_before_anything_is_trained() -> None:
+    assert forecasts(targets()) == [
+        "By character errors, the worst first: vi, tr, ko, pt and de.",
+        "By syntax distance, the worst first: ko, tr, vi, de and pt.",
+    ]
+
+
+def test_more_hours_are_better() -> None:
+    known = [Target("ko", hours=7993), Target("vi", hours=691), Target("eo")]
+    assert forecasts(known) == ["By hours in pretraining, the worst first: vi and ko."]
+
+
+def test_the_table_leaves_out_what_is_not_known_of_any() -> None:
+    table = figures_table(targets())
+    assert table.headings == ("target", "character errors %", "clips", "syntax")
+    assert table.lines[2] == ("vi", "40.0", "50", "0.38")
+
+
+def test_agreement_is_positive_where_the_order_is_the_predicted_one() -> None:
+    """Errors: the opposite order of the scores, so 1. Syntax: ranks 1 2 3 4 5 and 2 1 5 4 3, squares 1 1 4 0 4: 0.5."""
+    found = {one.predictor.name: one for one in agreements(targets(), transfers())}
+    assert found.keys() == {"character errors", "syntax distance"}
+    errors, syntax = found["character errors"], found["syntax distance"]
+    assert errors.of_score.rho == pytest.approx(1) and syntax.of_score.rho == pytest.approx(1 - 6 * 10 / (5 * 24))
+    assert errors.of_gain is not None and errors.of_gain.rho == pytest.approx(1)
+    assert errors.of_score.p == pytest.approx(2 / 120) and errors.adjusted_p == pytest.approx(4 / 120)
+    lines = agreement_table(list(found.values())).lines
+    assert lines[0][:2] == ("character errors", "5") and lines[0][2].startswith("+1.00 [")
+
+
+def test_it_is_said_which_predictor_told_and_what_contradicts_the_other() -> None:
+    found = agreements(targets(), transfers())
+    assert agreement_sentences(targets(), transfers(), found) == [
+        "Over 5 targets, the order that was measured is that of character errors, beyond chance.",
+        "Syntax distance would have vi above ko, but ko reaches 63.0\u00a0% and vi 40.0\u00a0%: it is not what makes "
+        "vi fail.",
+    ]
+
+
+def test_a_pair_within_the_noise_contradicts_nothing() -> None:
+    assert contradiction(named("syntax distance"), targets(), transfers(half_width=0.2)) is None  # type: ignore[arg-type]
+
+
+def test_of_three_targets_no_correlation_is_given() -> None:
+    few = [one for one in transfers() if one.language in ("de", "vi", "ko")]
+    assert agreements(targets(), few) == []
+    assert agreement_sentences(targets(), few, []) == [
+        "3 targets with a run: rank correlations need 4 with different figures."
+    ]
+
+
+def test_targets_without_a_run_and_runs_without_a_target_are_left_out() -> None:
+    known = [one for one in targets() if one.language != "pt"]
+    (errors, _) = agreements(known, [*transfers(), replace(transfers()[0], language="hu")])
+    assert errors.of_score.n == 4
+
+
+def run_of(folder: Path, language: str, *results: RunResult) -> Path:
+    for result in results:
+        write_result(folder / result.name, replace(result, languages={"test": [language]}))
+    return folder
+
+
+def test_a_run_is_measured_at_zero_per_cent_and_its_gain_is_over_text(
+    tmp_path: Path, cell: Callable[..., RunResult]
+) -> None:
+    text, zero, some = (
+        cell("text-only", None, 0.5),
+        cell("curriculum", "0%", 0.62),
+        cell("curriculum", "100%", 0.8, share=1),
+    )
+    run = run_of(tmp_path / "a", "vi-VN", text, zero, some)
+    found = measured_transfer(run, None)
+    assert (found.language, found.name, found.score.value) == ("vi", "curriculum 0%", 0.62)
+    assert found.gain == pytest.approx(0.12)
+    assert measured_transfer(run, "curriculum 100%").score.value == 0.8
+    alone = measured_transfer(run_of(tmp_path / "b", "ko", text), None)
+    assert (alone.name, alone.gain) == ("text-only", None)
+    assert transfer_table([found, alone]).lines == (
+        ("ko", "text-only", "50.0 [46.0, 54.0]", "–"),  # noqa: RUF001
+        ("vi", "curriculum 0%", "62.0 [58.0, 66.0]", "+12.0"),
+    )
+
+
+def test_a_run_without_the_row_or_with_a_test_of_two_languages_is_refused(
+    tmp_path: Path, cell: Callable[..., RunResult]
+) -> None:
+    text = cell("text-only", None, 0.5)
+    with pytest.raises(InputError, match=r"has no finished row curriculum 0%; it has text-only$"):
+        measured_transfer(run_of(tmp_path / "a", "vi", text), "curriculum 0%")
+    write_result(tmp_path / "b" / text.name, replace(text, languages={"test": ["vi", "ko"]}))
+    with pytest.raises(InputError, match=r"its test has 2 known languages, and one is needed$"):
+        measured_transfer(tmp_path / "b", None)
