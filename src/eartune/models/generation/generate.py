@@ -1,6 +1,6 @@
 """Answers of a model to a batch: the prompts are read into a key-value cache, then a search writes after them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import torch
@@ -11,13 +11,16 @@ from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Batch
 from eartune.models.collator import left_padded
 from eartune.models.fused_linear import packed_weights
-from eartune.models.generation.beam_search import Answer, Rules, Unconstrained, search
+from eartune.models.generation.beam_search import Answer, Rules, Unconstrained, search, unwatched
 from eartune.models.generation.json_constraint import Constraint
 from eartune.models.generation.kv_cache import CachedDecoder
 from eartune.models.packed_attention import has_sliding_windows
 from eartune.settings import Decoding
 from eartune.tasks.prediction import Written
 from eartune.tasks.task import Grammar
+
+Watch = Callable[[Callable[[int], str]], None]
+"""Called after each step with a function that returns the text so far of a row; what it raises ends the search."""
 
 
 def generate(model: AudioLLM, batch: Batch, decoding: Decoding, grammar: Grammar | None = None) -> list[str]:
@@ -26,18 +29,36 @@ def generate(model: AudioLLM, batch: Batch, decoding: Decoding, grammar: Grammar
 
 
 @torch.no_grad()
-def write(model: AudioLLM, batch: Batch, decoding: Decoding, grammar: Grammar | None = None) -> list[Written]:
+def write(
+    model: AudioLLM,
+    batch: Batch,
+    decoding: Decoding,
+    grammar: Grammar | None = None,
+    watch: Watch | None = None,
+) -> list[Written]:
     """Return one answer for each row of a batch without answers; it is on the model's device.
 
     Each clip is encoded and each prompt computed once, however many beams. With a grammar, and if the settings ask for
-    it, answers are constrained to it.
+    it, answers are constrained to it. With beams, the text that `watch` sees may change until the search ends.
     """
+
+    def seen(answers: Sequence[Answer]) -> None:
+        assert watch is not None
+        watch(lambda row: text_so_far(model.tokenizer, answers[row]))
+
     decoder, states = prefill(model, batch)
     scores = model.head(states[:, -1]).float()
+    rules = rules_of(model, decoding, grammar)
     with packed_weights():
-        found = search(StepScores(model, decoder), scores, decoding.beams, rules_of(model, decoding, grammar))
+        found = search(StepScores(model, decoder), scores, decoding.beams, rules, unwatched if watch is None else seen)
     texts = model.tokenizer.batch_decode([one.answer for one in found], skip_special_tokens=True)
     return [Written(text.strip(), one.log_probability, one.margin) for text, one in zip(texts, found, strict=True)]
+
+
+def text_so_far(tokenizer: PreTrainedTokenizerFast, answer: Answer) -> str:
+    """Return the text of an unfinished answer, without a last character of which only some bytes are written."""
+    text: str = tokenizer.decode(answer, skip_special_tokens=True)
+    return text.rstrip("\N{REPLACEMENT CHARACTER}").strip()
 
 
 def prefill(model: AudioLLM, batch: Batch) -> tuple[CachedDecoder, Tensor]:
