@@ -51,6 +51,10 @@ VERBS = {  # module and function of each verb, and its line in `eartune --help`,
         "predict.predict",
         "Decode recordings (wav, flac, ogg, mp3; any rate and channels) with a model that `run` made.",
     ),
+    "serve": (
+        "serve.serve",
+        "Serve a model over HTTP: a recording in, its frame out, in its own and in OpenAI's shape.",
+    ),
     "export": (
         "export.export",
         "Export a merged model in the hub's layout with a card, after plain transformers computed the same logits.",

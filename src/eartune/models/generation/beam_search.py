@@ -177,9 +177,7 @@ class Hypotheses:
         return Found(first.answer, first.log_probability / len(first.answer), margin)
 
 
-def beam_search(
-    scorer: Scorer, scores: Tensor, beams: int, rules: Rules, watch: Watch = unwatched
-) -> list[Found]:
+def beam_search(scorer: Scorer, scores: Tensor, beams: int, rules: Rules, watch: Watch = unwatched) -> list[Found]:
     """Return for each row the answer with the highest mean log probability a token that this many beams find."""
     empty = [Beam(NO_BEAM, (), 0, NO_BEAM)] * (beams - 1)
     searches = [Hypotheses([Beam(0.0, (), 0, 0.0), *empty], []) for _ in range(len(scores))]
