@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from builders import tone
+from eartune.serving import gate
 from eartune.serving.app import Service, make_app, openapi_text
 from eartune.serving.gate import Limits
 from served import SECONDS, Client, FakeModel, serving
@@ -270,6 +271,15 @@ def test_a_body_that_is_too_long_is_refused_before_it_is_kept(client: Client, de
     assert message((response.status, response.read().decode(), None)) == (413, "the request is longer than 0.05 MB")
     connection.close()
     assert client.json("/v1/understand", sound())["intent"] == "8000"
+
+
+@pytest.mark.parametrize("limits", [Limits(megabytes=0.05)])
+def test_a_body_that_says_it_is_too_long_is_not_waited_for(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "LINGER_SECONDS", 0.05)
+    connection = client.send("/v1/understand", b"x" * 100, {"Content-Length": "1000000"})
+    connection.settimeout(5)
+    assert b"413" in connection.recv(4096)
+    connection.close()
 
 
 @pytest.mark.parametrize("limits", [Limits(requests=2)])

@@ -1,6 +1,7 @@
 """One thread answers all questions: those of like length together, none for ever waiting, none spoiled by another."""
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 
@@ -81,11 +82,12 @@ def test_what_waits_is_answered_together_and_in_order_of_length(worker: Worker, 
 
 
 def test_questions_that_come_at_the_same_time_are_answered_together(model: FakeModel) -> None:
-    worker = Worker({"one": model}, batch_size=4, gather_seconds=0.2)
+    worker = Worker({"one": model}, batch_size=4, gather_seconds=0.5)
     questions = asked(1, 2, 3)
     worker.start()
     for question in questions:
         worker.ask(question)
+        time.sleep(0.02)
     assert [intent(question) for question in questions] == ["1", "2", "3"]
     worker.close()
     assert model.batches == [[1, 2, 3]]
