@@ -98,6 +98,8 @@ GATE, SERVING, SERVING_TESTS = (
     "src/eartune/serving/app.py",
     "tests/unit/serving/test_app.py",
 )
+KEPT, KEPT_TESTS = "src/eartune/serving/kept_rows.py", "tests/unit/serving/test_kept_rows.py"
+TRY_PAGE, TRY_TESTS = "src/eartune/serving/try_page.html", "tests/flow/test_try_page.py"
 AUGMENTATION_TESTS = "tests/unit/data/test_augmentation.py"
 
 MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
@@ -1343,6 +1345,48 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "self.asked if clips else Asked.FRAME",
         "self.asked",
         "tests/unit/inference/test_trained_model.py",
+    ),
+    (
+        "try: a corrected row is added again",
+        KEPT,
+        "name = known_as or _next_id(before)",
+        "name = _next_id(before)",
+        KEPT_TESTS,
+    ),
+    ("try: any row may be named", KEPT, "if known_as is not None and known_as not in before:", "if False:", KEPT_TESTS),
+    ("try: the task is not asked", KEPT, "self.task.check([row])", "pass", KEPT_TESTS),
+    ("try: numbers are taken twice", KEPT, "max(numbers, default=0) + 1", "len(known)", KEPT_TESTS),
+    (
+        "try: a label ends the page's element",
+        "src/eartune/serving/trying.py",
+        '.replace("<", "\\u003c")',
+        "",
+        "tests/unit/serving/test_trying.py",
+    ),
+    (
+        "try: the page may load anything",
+        "src/eartune/serving/trying.py",
+        "default-src 'none'",
+        "default-src *",
+        "tests/unit/serving/test_trying.py",
+    ),
+    ("try: letting go does not end a recording", TRY_PAGE, "if (chunks && held >= TAP_MS) stop();", "", TRY_TESTS),
+    ("try: a tap ends at once", TRY_PAGE, "held >= TAP_MS", "held >= 0", TRY_TESTS),
+    ("try: silence is asked", TRY_PAGE, "< SILENT_DBFS", "< -999", TRY_TESTS),
+    (
+        "try: the second model is not asked",
+        TRY_PAGE,
+        "for (const one of shown) await ask(entry, one);",
+        "await ask(entry, shown[0]);",
+        TRY_TESTS,
+    ),
+    ("try: what was said is not kept", TRY_PAGE, "keep(entry, answer, said.value)", "keep(entry, answer)", TRY_TESTS),
+    (
+        "try: the recording is not kept",
+        TRY_PAGE,
+        'if (entry.sound) form.append("file", entry.sound, "recording");',
+        "",
+        TRY_TESTS,
     ),
 )
 
