@@ -1359,7 +1359,7 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "try: a label ends the page's element",
         "src/eartune/serving/trying.py",
-        '.replace("<", "\\u003c")',
+        '.replace("<", "\\\\u003c")',
         "",
         "tests/unit/serving/test_trying.py",
     ),
