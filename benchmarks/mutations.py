@@ -100,6 +100,8 @@ GATE, SERVING, SERVING_TESTS = (
 )
 KEPT, KEPT_TESTS = "src/eartune/serving/kept_rows.py", "tests/unit/serving/test_kept_rows.py"
 TRY_PAGE, TRY_TESTS = "src/eartune/serving/try_page.html", "tests/flow/test_try_page.py"
+BETWEEN, BETWEEN_TESTS = "src/eartune/models/generation/kept.py", "tests/unit/models/generation/test_kept.py"
+GENERATE = "src/eartune/models/generation/generate.py"
 AUGMENTATION_TESTS = "tests/unit/data/test_augmentation.py"
 
 MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
@@ -1388,6 +1390,30 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "",
         TRY_TESTS,
     ),
+    # --- what is kept between answers
+    (
+        "kept: any beginning is taken for this one",
+        BETWEEN,
+        "self._beginning[0] != tuple(tokens)",
+        "False",
+        BETWEEN_TESTS,
+    ),
+    (
+        "kept: answers go on in the kept beginning",
+        BETWEEN,
+        "return self._beginning[1].fork()",
+        "return self._beginning[1]",
+        BETWEEN_TESTS,
+    ),
+    ("kept: the beginning is read each time", BETWEEN, "if self._beginning is None or", "if True or", BETWEEN_TESTS),
+    (
+        "kept: weights are packed each time",
+        GENERATE,
+        "packed_weights(None if kept is None else kept.packed)",
+        "packed_weights()",
+        BETWEEN_TESTS,
+    ),
+    ("kept: a row alone has no beginning", GENERATE, "if len(batch.input_ids) > 1 or", "if True or", BETWEEN_TESTS),
 )
 
 

@@ -8,6 +8,7 @@ from eartune.inference.answers import answer_all
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Batch
 from eartune.models.generation.generate import Watch, write
+from eartune.models.generation.kept import Kept
 from eartune.models.rows import RowMaker
 from eartune.processes import ONE, Processes
 from eartune.progress import Progress
@@ -59,11 +60,17 @@ def ask(model: AudioLLM, examples: Sequence[Example], rows: RowMaker, decoding: 
 
 
 def answer(
-    model: AudioLLM, batch: Batch, rows: RowMaker, decoding: Decoding, asked: Asked, watch: Watch | None = None
+    model: AudioLLM,
+    batch: Batch,
+    rows: RowMaker,
+    decoding: Decoding,
+    asked: Asked,
+    watch: Watch | None = None,
+    kept: Kept | None = None,
 ) -> list[Written]:
     """Return the model's answers to a batch of rows that ask for `asked`; it is on the model's device.
 
-    `watch` sees them as they are written.
+    `watch` sees them as they are written; what is `kept` is not computed again for the next batch.
     """
     room = with_room_for_words(decoding) if asked is Asked.WORDS_THEN_FRAME else decoding
-    return write(model, batch, room, rows.answers(asked).grammar(rows.labels), watch)
+    return write(model, batch, room, rows.answers(asked).grammar(rows.labels), watch, kept)

@@ -1,7 +1,7 @@
 """A model that answers recordings; it is loaded once and answers any number of them."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, overload
@@ -17,6 +17,7 @@ from eartune.models.architecture import Architecture
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Clip
 from eartune.models.generation.generate import Watch
+from eartune.models.generation.kept import Kept
 from eartune.models.rows import RowMaker
 from eartune.settings import Decoding
 from eartune.tasks.prediction import Prediction, Written
@@ -46,6 +47,8 @@ class TrainedModel:
     """The part of the prompt before the instruction: labels and examples of a prompted model."""
     asked: Asked = Asked.FRAME
     """What recordings are to be answered with: the task's answer, or the words and then that."""
+    kept: Kept = field(default_factory=Kept, init=False, repr=False, compare=False)
+    """What need not be computed again for the next recordings, as the weights do not change."""
 
     @overload
     def predict(self, recordings: Audio) -> Answer | None: ...
@@ -93,7 +96,7 @@ class TrainedModel:
             contents = [*(words := words_to_read(rows, clips))]
         self.model.module.eval()
         batch = self.model.collate([rows.to_ask_about(content, asked) for content in contents])
-        answers = answer(self.model, batch.to(self.model.device), rows, self.decoding, asked, watch)
+        answers = answer(self.model, batch.to(self.model.device), rows, self.decoding, asked, watch, self.kept)
         return [
             self._prediction(str(number), written, read, asked)
             for number, (written, read) in enumerate(zip(answers, words, strict=True))

@@ -13,6 +13,7 @@ from eartune.models.collator import left_padded
 from eartune.models.fused_linear import packed_weights
 from eartune.models.generation.beam_search import Answer, Rules, Unconstrained, search, unwatched
 from eartune.models.generation.json_constraint import Constraint
+from eartune.models.generation.kept import Kept
 from eartune.models.generation.kv_cache import CachedDecoder
 from eartune.models.packed_attention import has_sliding_windows
 from eartune.settings import Decoding
@@ -35,21 +36,23 @@ def write(
     decoding: Decoding,
     grammar: Grammar | None = None,
     watch: Watch | None = None,
+    kept: Kept | None = None,
 ) -> list[Written]:
     """Return one answer for each row of a batch without answers; it is on the model's device.
 
     Each clip is encoded and each prompt computed once, however many beams. With a grammar, and if the settings ask for
     it, answers are constrained to it. With beams, the text that `watch` sees may change until the search ends.
+    What is `kept` is not computed again for the next batch.
     """
 
     def seen(answers: Sequence[Answer]) -> None:
         assert watch is not None
         watch(lambda row: text_so_far(model.tokenizer, answers[row]))
 
-    decoder, states = prefill(model, batch)
-    scores = model.head(states[:, -1]).float()
+    decoder, states = prefill(model, batch, kept)
     rules = rules_of(model, decoding, grammar)
-    with packed_weights():
+    with packed_weights(None if kept is None else kept.packed):
+        scores = model.head(states[:, -1]).float()
         found = search(StepScores(model, decoder), scores, decoding.beams, rules, unwatched if watch is None else seen)
     texts = model.tokenizer.batch_decode([one.answer for one in found], skip_special_tokens=True)
     return [Written(text.strip(), one.log_probability, one.margin) for text, one in zip(texts, found, strict=True)]
@@ -61,17 +64,31 @@ def text_so_far(tokenizer: PreTrainedTokenizerFast, answer: Answer) -> str:
     return text.rstrip("\N{REPLACEMENT CHARACTER}").strip()
 
 
-def prefill(model: AudioLLM, batch: Batch) -> tuple[CachedDecoder, Tensor]:
-    """Run the decoder over the prompts, over their shared prefix once.
+def prefill(model: AudioLLM, batch: Batch, kept: Kept | None = None) -> tuple[CachedDecoder, Tensor]:
+    """Run the decoder over the prompts, over their shared prefix once, or not at all if it is kept.
 
     Returns the decoder with its cache, and the hidden states (rows, tokens, width) behind the shared prefix.
     """
-    decoder, inputs, n = CachedDecoder(model.language_model), model.decoder_inputs(batch), batch.n_shared
+    inputs, n = model.decoder_inputs(batch), batch.n_shared if kept is None else _n_kept(model, batch)
+
+    def begun() -> CachedDecoder:
+        decoder = CachedDecoder(model.language_model)
+        if n:
+            decoder.extend({name: value[:1, :n] for name, value in inputs.items()}, batch.attention_mask[:1, :n])
+        return decoder
+
+    decoder = begun() if kept is None or not n else kept.beginning(batch.input_ids[0, :n].tolist(), begun)
     if n:
-        decoder.extend({name: value[:1, :n] for name, value in inputs.items()}, batch.attention_mask[:1, :n])
         decoder.repeat(len(batch.input_ids))
     own = {name: value[:, n:] for name, value in inputs.items()}
     return decoder, decoder.extend(own, batch.attention_mask[:, n:])
+
+
+def _n_kept(model: AudioLLM, batch: Batch) -> int:
+    """How many tokens at the beginning of the prompts to read apart: of a row that is alone, those before its clip."""
+    if len(batch.input_ids) > 1 or model.collator.shares_prefix != "always":
+        return batch.n_shared
+    return int((batch.input_ids[0] == model.audio_token_id).int().argmax())  # 0 for a row of text
 
 
 def rules_of(model: AudioLLM, decoding: Decoding, grammar: Grammar | None) -> Rules:
