@@ -1295,8 +1295,14 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     ("serving: other names of the machine", GATE, "if self.is_local and", "if False and", SERVING_TESTS),
     ("serving: any length that is not declared", GATE, "if n_read > self.limits.n_bytes:", "if False:", SERVING_TESTS),
     ("serving: any declared length is awaited", GATE, "if declared.isdecimal() and", "if False and", SERVING_TESTS),
-    ("serving: everybody is let in", GATE, "self.n_open >= self.limits.requests", "False", SERVING_TESTS),
-    ("serving: those who left are counted for ever", GATE, "self.n_open -= is_question", "pass", SERVING_TESTS),
+    ("serving: everybody is let in", GATE, "self.measurements.n_open >= self.limits.requests", "False", SERVING_TESTS),
+    (
+        "serving: those who left are counted for ever",
+        GATE,
+        "self.measurements.n_open -= is_question",
+        "pass",
+        SERVING_TESTS,
+    ),
     ("serving: no time limit", GATE, "asyncio.timeout(self.limits.seconds)", "asyncio.timeout(None)", SERVING_TESTS),
     (
         "serving: paths of others fill the counts",

@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive
+from starlette.types import Receive
 
 from eartune.data.audio import SAMPLE_RATE
 from eartune.errors import InputError
@@ -52,7 +52,6 @@ class Service:
         size = batch_size or next(iter(models.values())).decoding.batch_size
         self.worker = Worker(models, size, self.measurements.add_batch)
         self.decoders = ThreadPoolExecutor(DECODERS, thread_name_prefix="decoding")
-        self.gate: Gate | None = None
 
     def model_named(self, name: object) -> str:
         """Return the name of the model that a request asks for; raises RefusalError for one that is not here."""
@@ -116,8 +115,8 @@ def make_app(
     key: str | None = None,
     is_local: bool = True,
     more_routes: Sequence[Route] = (),
-) -> ASGIApp:
-    """Return the application; see `Gate` for the key and for what is local."""
+) -> Gate:
+    """Return the application behind its gate; see `Gate` for the key and for what is local."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -138,8 +137,7 @@ def make_app(
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=HANDLERS)
     app.state.service = service
     paths = [route.path for route in routes]
-    service.gate = Gate(app, paths, limits or Limits(), key, service.measurements, is_local)
-    return service.gate
+    return Gate(app, paths, limits or Limits(), key, service.measurements, is_local)
 
 
 # --- routes ------------------------------------------------------------------------------------------------
@@ -195,15 +193,16 @@ async def list_models(request: Request) -> Response:
 
 
 async def health(request: Request) -> Response:
-    """Say that the server answers."""
+    """Say that the server answers, if it does."""
+    if not service_of(request).worker.is_alive:
+        raise RefusalError(503, "the thread of the model has ended; restart the server")
     return JSONResponse({"status": "ok"})
 
 
 async def metrics(request: Request) -> Response:
     """Return what is counted, for Prometheus."""
     service = service_of(request)
-    assert service.gate is not None
-    text = service.measurements.text(service.gate.n_open, service.worker.n_waiting)
+    text = service.measurements.text(service.worker.n_waiting)
     return PlainTextResponse(text, media_type=CONTENT_TYPE)
 
 

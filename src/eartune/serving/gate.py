@@ -64,7 +64,6 @@ class Gate:
         self.key = key
         self.measurements = measurements
         self.is_local = is_local
-        self.n_open = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or refuse it."""
@@ -75,13 +74,13 @@ class Gate:
         started, is_question = time.monotonic(), scope["method"] == "POST"
         try:
             self._check(scope)
-            if is_question and self.n_open >= self.limits.requests:
+            if is_question and self.measurements.n_open >= self.limits.requests:
                 raise RefusalError(429, "too many requests wait already; come back in a second", Retry_After="1")
-            self.n_open += is_question
+            self.measurements.n_open += is_question
             try:
                 await self._within_time(scope, receive, response)
             finally:
-                self.n_open -= is_question
+                self.measurements.n_open -= is_question
         except RefusalError as refusal:
             await response.refuse(refusal, scope, receive)
         finally:

@@ -16,6 +16,8 @@ class Measurements:
     """Counts since the server began; any thread may add to them."""
 
     def __init__(self) -> None:
+        self.n_open = 0
+        """How many questions are being read, wait or are answered now; the gate keeps count."""
         self._lock = threading.Lock()
         self._requests: Counter[tuple[str, int]] = Counter()
         self._in_bucket = [0] * (len(BUCKETS) + 1)
@@ -36,12 +38,12 @@ class Measurements:
             self._batches += 1
             self._answers += size
 
-    def text(self, n_open: int, n_waiting: int) -> str:
-        """Return all counts, with the numbers of open requests and of waiting questions, in Prometheus' text format."""
+    def text(self, n_waiting: int) -> str:
+        """Return all counts, with that of the questions that wait, in Prometheus' text format."""
         with self._lock:
-            return "\n".join(self._lines(n_open, n_waiting)) + "\n"
+            return "\n".join(self._lines(n_waiting)) + "\n"
 
-    def _lines(self, n_open: int, n_waiting: int) -> Iterator[str]:
+    def _lines(self, n_waiting: int) -> Iterator[str]:
         yield from _head("eartune_requests_total", "counter", "Requests by path and status; 499: the client left.")
         for (path, status), count in sorted(self._requests.items()):
             yield f'eartune_requests_total{{path="{path}",status="{status}"}} {count}'
@@ -55,7 +57,7 @@ class Measurements:
         for name, kind, value, meaning in (
             ("eartune_batches_total", "counter", self._batches, "Batches that the model has answered."),
             ("eartune_answers_total", "counter", self._answers, "Answers of all batches."),
-            ("eartune_open_requests", "gauge", n_open, "Requests that are being read, wait, or are answered."),
+            ("eartune_open_requests", "gauge", self.n_open, "Requests that are being read, wait, or are answered."),
             ("eartune_waiting_questions", "gauge", n_waiting, "Questions that wait for a batch."),
             ("process_resident_memory_bytes", "gauge", resident_bytes(), "Memory of the process."),
         ):

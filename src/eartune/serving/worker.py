@@ -92,6 +92,11 @@ class Worker:
         self._thread.join()
 
     @property
+    def is_alive(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread.is_alive()
+
+    @property
     def n_waiting(self) -> int:
         """How many questions wait; those of the batch that is being answered do not count."""
         return len(self._waiting)

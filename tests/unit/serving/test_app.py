@@ -364,9 +364,15 @@ def test_what_is_measured_is_what_happened(client: Client) -> None:
     assert all(re.fullmatch(r"(# .*|\w+(\{[^}]*\})? [\d.e+]+)", line) for line in text.splitlines())
 
 
-def test_every_route_is_described(client: Client, service: Service) -> None:
+def test_health_is_that_of_the_model_s_thread(client: Client, service: Service) -> None:
+    assert client.json("/health") == {"status": "ok"}
+    service.worker.close()
+    assert message(client.ask("/health"))[0] == 503
+
+
+def test_every_route_is_described(client: Client) -> None:
     described = json.loads(openapi_text())
-    assert service.gate is not None and set(described["paths"]) == set(service.gate.paths)
+    assert set(described["paths"]) == set(make_app(Service({"slu": FakeModel()})).paths)
     assert client.json("/openapi.json") == described
     frame = client.type("stop")
     assert frame.keys() <= described["components"]["schemas"]["Frame"]["properties"].keys()
