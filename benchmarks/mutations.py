@@ -94,6 +94,16 @@ LABELLING, LABELLING_TESTS = (
 AVERAGING, AVERAGING_TESTS = "src/eartune/training/averaging.py", "tests/unit/training/test_averaging.py"
 SCALING, SCALING_TESTS = "src/eartune/training/scaling.py", "tests/unit/training/test_scaling.py"
 HEARING, HEARING_TESTS = "src/eartune/training/hearing_watch.py", "tests/unit/training/test_hearing_watch.py"
+WORKER, WORKER_TESTS = "src/eartune/serving/worker.py", "tests/unit/serving/test_worker.py"
+GATE, SERVING, SERVING_TESTS = (
+    "src/eartune/serving/gate.py",
+    "src/eartune/serving/app.py",
+    "tests/unit/serving/test_app.py",
+)
+KEPT, KEPT_TESTS = "src/eartune/serving/kept_rows.py", "tests/unit/serving/test_kept_rows.py"
+TRY_PAGE, TRY_TESTS = "src/eartune/serving/try_page.html", "tests/flow/test_try_page.py"
+BETWEEN, BETWEEN_TESTS = "src/eartune/models/generation/kept.py", "tests/unit/models/generation/test_kept.py"
+GENERATE = "src/eartune/models/generation/generate.py"
 AUGMENTATION_TESTS = "tests/unit/data/test_augmentation.py"
 
 MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
@@ -1033,7 +1043,7 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "words first: a loaded model is asked for the answer alone",
         "src/eartune/inference/trained_model.py",
-        "rows.to_ask_about(content, self.asked)",
+        "rows.to_ask_about(content, asked)",
         "rows.to_ask_about(content)",
         BEYOND,
     ),
@@ -1550,6 +1560,157 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "    return [tuple(words)]",
         "tests/unit/data/test_overlap.py",
     ),
+    # --- serving
+    ("serving: batches by arrival", WORKER, "key=lambda one: len(one.shown))", "key=lambda one: 0)", WORKER_TESTS),
+    ("serving: the oldest may wait", WORKER, "alike.index(oldest) - size // 2", "0", WORKER_TESTS),
+    ("serving: models are mixed", WORKER, "if one.kind == oldest.kind", "if True", WORKER_TESTS),
+    (
+        "serving: nobody is waited for",
+        WORKER,
+        "len(self._waiting) >= self.batch_size, self",
+        "True, self",
+        WORKER_TESTS,
+    ),
+    ("serving: one failure is everybody's", WORKER, "if len(batch) == 1:", "if True:", WORKER_TESTS),
+    ("serving: withdrawn questions stay", WORKER, "self._waiting.remove(question)", "pass", WORKER_TESTS),
+    ("serving: searches never end early", WORKER, "if all(question.is_withdrawn", "if not all(True", WORKER_TESTS),
+    (
+        "serving: waiting ones are dropped at the end",
+        WORKER,
+        "if not self._waiting:\n",
+        "if self._is_ending:\n",
+        WORKER_TESTS,
+    ),
+    ("serving: no key needed", GATE, 'if self.key is None or scope["path"] == "/health":', "if True:", SERVING_TESTS),
+    ("serving: other sites may ask", GATE, "if origin is not None and", "if False and", SERVING_TESTS),
+    ("serving: other names of the machine", GATE, "if self.is_local and", "if False and", SERVING_TESTS),
+    ("serving: any length that is not declared", GATE, "if n_read > self.limits.n_bytes:", "if False:", SERVING_TESTS),
+    ("serving: any declared length is awaited", GATE, "if declared.isdecimal() and", "if False and", SERVING_TESTS),
+    ("serving: everybody is let in", GATE, "self.measurements.n_open >= self.limits.requests", "False", SERVING_TESTS),
+    (
+        "serving: those who left are counted for ever",
+        GATE,
+        "self.measurements.n_open -= is_question",
+        "pass",
+        SERVING_TESTS,
+    ),
+    ("serving: no time limit", GATE, "asyncio.timeout(self.limits.seconds)", "asyncio.timeout(None)", SERVING_TESTS),
+    (
+        "serving: paths of others fill the counts",
+        GATE,
+        'scope["path"] if scope["path"] in self.paths else "other"',
+        'scope["path"]',
+        SERVING_TESTS,
+    ),
+    (
+        "serving: the client is not watched",
+        SERVING,
+        "asyncio.create_task(_until_gone(receive))",
+        "asyncio.create_task(asyncio.sleep(99))",
+        SERVING_TESTS,
+    ),
+    (
+        "serving: events do not let go",
+        SERVING,
+        "            yield question.answer.result()\n        finally:\n            self.worker.withdraw(question)",
+        "            yield question.answer.result()\n        finally:\n            pass",
+        SERVING_TESTS,
+    ),
+    ("serving: beams are streamed", SERVING, "elif service.models[model].decoding.beams == 1:", "else:", SERVING_TESTS),
+    (
+        "serving: errors are told",
+        SERVING,
+        '"the server failed to answer; its log says why"',
+        "str(error)",
+        SERVING_TESTS,
+    ),
+    (
+        "serving: silence of any width",
+        "src/eartune/serving/recordings.py",
+        "facts.samplerate * facts.channels >",
+        "facts.samplerate >",
+        SERVING_TESTS,
+    ),
+    (
+        "half a character is shown",
+        "src/eartune/models/generation/generate.py",
+        'text.rstrip("\\N{REPLACEMENT CHARACTER}").strip()',
+        "text.strip()",
+        "tests/unit/models/generation/test_beam_search.py::test_half_a_character_is_not_shown",
+    ),
+    (
+        "typed words are repeated first",
+        "src/eartune/inference/trained_model.py",
+        "self.asked if clips else Asked.FRAME",
+        "self.asked",
+        "tests/unit/inference/test_trained_model.py",
+    ),
+    (
+        "try: a corrected row is added again",
+        KEPT,
+        "name = known_as or _next_id(before)",
+        "name = _next_id(before)",
+        KEPT_TESTS,
+    ),
+    ("try: any row may be named", KEPT, "if known_as is not None and known_as not in before:", "if False:", KEPT_TESTS),
+    ("try: the task is not asked", KEPT, "self.task.check([row])", "pass", KEPT_TESTS),
+    ("try: numbers are taken twice", KEPT, "max(numbers, default=0) + 1", "len(known)", KEPT_TESTS),
+    (
+        "try: a label ends the page's element",
+        "src/eartune/serving/trying.py",
+        '.replace("<", "\\\\u003c")',
+        "",
+        "tests/unit/serving/test_trying.py",
+    ),
+    (
+        "try: the page may load anything",
+        "src/eartune/serving/trying.py",
+        "default-src 'none'",
+        "default-src *",
+        "tests/unit/serving/test_trying.py",
+    ),
+    ("try: letting go does not end a recording", TRY_PAGE, "if (chunks && held >= TAP_MS) stop();", "", TRY_TESTS),
+    ("try: a tap ends at once", TRY_PAGE, "held >= TAP_MS", "held >= 0", TRY_TESTS),
+    ("try: silence is asked", TRY_PAGE, "< SILENT_DBFS", "< -999", TRY_TESTS),
+    (
+        "try: the second model is not asked",
+        TRY_PAGE,
+        "for (const one of shown) await ask(entry, one);",
+        "await ask(entry, shown[0]);",
+        TRY_TESTS,
+    ),
+    ("try: what was said is not kept", TRY_PAGE, "keep(entry, answer, said.value)", "keep(entry, answer)", TRY_TESTS),
+    (
+        "try: the recording is not kept",
+        TRY_PAGE,
+        'if (entry.sound) form.append("file", entry.sound, "recording");',
+        "",
+        TRY_TESTS,
+    ),
+    # --- what is kept between answers
+    (
+        "kept: any beginning is taken for this one",
+        BETWEEN,
+        "self._beginning[0] != tuple(tokens)",
+        "False",
+        BETWEEN_TESTS,
+    ),
+    (
+        "kept: answers go on in the kept beginning",
+        BETWEEN,
+        "return self._beginning[1].fork()",
+        "return self._beginning[1]",
+        BETWEEN_TESTS,
+    ),
+    ("kept: the beginning is read each time", BETWEEN, "if self._beginning is None or", "if True or", BETWEEN_TESTS),
+    (
+        "kept: weights are packed each time",
+        GENERATE,
+        "packed_weights(None if kept is None else kept.packed)",
+        "packed_weights()",
+        BETWEEN_TESTS,
+    ),
+    ("kept: a row alone has no beginning", GENERATE, "if len(batch.input_ids) > 1 or", "if True or", BETWEEN_TESTS),
 )
 
 

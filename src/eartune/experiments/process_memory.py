@@ -1,16 +1,25 @@
-"""The peak memory of this process, and the return of a finished model's memory to the system."""
+"""The memory of this process now and at its peak, and the return of a finished model's memory to the system."""
 
 import ctypes
 import gc
 import platform
 import resource
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 
 def peak_memory_gb() -> float:
     """Return the most memory that this process ever held, in GB (1e9 bytes)."""
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return kilobytes / (1e9 if sys.platform == "darwin" else 1e6)  # macOS counts bytes
+
+
+def resident_bytes() -> int | None:
+    """Return how much memory this process holds now, in bytes; None where the system does not say, as on macOS."""
+    with suppress(OSError):
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    return None
 
 
 def give_memory_back() -> None:

@@ -7,7 +7,8 @@ from eartune.data.example import Asked, Example
 from eartune.inference.answers import answer_all
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Batch
-from eartune.models.generation.generate import write
+from eartune.models.generation.generate import Watch, write
+from eartune.models.generation.kept import Kept
 from eartune.models.rows import RowMaker
 from eartune.processes import ONE, Processes
 from eartune.progress import Progress
@@ -58,7 +59,18 @@ def ask(model: AudioLLM, examples: Sequence[Example], rows: RowMaker, decoding: 
     return answer(model, batch.to(model.device), rows, decoding, asked)
 
 
-def answer(model: AudioLLM, batch: Batch, rows: RowMaker, decoding: Decoding, asked: Asked) -> list[Written]:
-    """Return the model's answers to a batch of rows that ask for `asked`; it is on the model's device."""
+def answer(
+    model: AudioLLM,
+    batch: Batch,
+    rows: RowMaker,
+    decoding: Decoding,
+    asked: Asked,
+    watch: Watch | None = None,
+    kept: Kept | None = None,
+) -> list[Written]:
+    """Return the model's answers to a batch of rows that ask for `asked`; it is on the model's device.
+
+    `watch` sees them as they are written; what is `kept` is not computed again for the next batch.
+    """
     room = with_room_for_words(decoding) if asked is Asked.WORDS_THEN_FRAME else decoding
-    return write(model, batch, room, rows.answers(asked).grammar(rows.labels))
+    return write(model, batch, room, rows.answers(asked).grammar(rows.labels), watch, kept)

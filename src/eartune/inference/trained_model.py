@@ -1,7 +1,7 @@
 """A model that answers recordings; it is loaded once and answers any number of them."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, overload
@@ -16,10 +16,13 @@ from eartune.inference.decode import answer
 from eartune.models.architecture import Architecture
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Clip
+from eartune.models.generation.generate import Watch
+from eartune.models.generation.kept import Kept
 from eartune.models.rows import RowMaker
 from eartune.settings import Decoding
 from eartune.tasks.prediction import Prediction, Written
 from eartune.tasks.task import Answer, Labels, Task
+from eartune.tasks.words_first import answers_of
 
 EXPORTED = "eartune.json"
 """The file of an exported model that holds its task, labels, prompt and decoding."""
@@ -44,6 +47,8 @@ class TrainedModel:
     """The part of the prompt before the instruction: labels and examples of a prompted model."""
     asked: Asked = Asked.FRAME
     """What recordings are to be answered with: the task's answer, or the words and then that."""
+    kept: Kept = field(default_factory=Kept, init=False, repr=False, compare=False)
+    """What need not be computed again for the next recordings, as the weights do not change."""
 
     @overload
     def predict(self, recordings: Audio) -> Answer | None: ...
@@ -69,24 +74,37 @@ class TrainedModel:
         Recordings are loaded when they are needed. A prediction has the path of its recording, or its number. A model
         that answers through words writes those of a whole batch first.
         """
-        rows = RowMaker(self.model, self.task, self.labels, self.architecture, self.preface)
         numbered = enumerate(recordings)
         while batch := list(islice(numbered, self.decoding.batch_size)):
             names = [_name(number, recording) for number, recording in batch]
-            clips = [rows.clip_of(load(recording, name)) for name, (_, recording) in zip(names, batch, strict=True)]
-            words: Sequence[str | None] = [None] * len(clips)
-            if self.decoding.through == "words":
-                words = words_to_read(rows, clips)
-            shown = [clip if read is None else read for clip, read in zip(clips, words, strict=True)]
-            for name, written, read in zip(names, self._answer(shown, rows), words, strict=True):
-                found, status = rows.answers(self.asked).parse(written.text, self.labels)
-                sure = written.log_probability, written.margin
-                yield Prediction(name, name, written.text, status, found, read, *sure)
+            waves = [load(recording, name) for name, (_, recording) in zip(names, batch, strict=True)]
+            for name, prediction in zip(names, self.answer_batch(waves), strict=True):
+                yield replace(prediction, id=name, file=name)
 
-    def _answer(self, shown: Sequence[Clip | str], rows: RowMaker) -> list[Written]:
+    def answer_batch(self, shown: Sequence[Wave] | Sequence[str], watch: Watch | None = None) -> list[Prediction]:
+        """Return a prediction for each of some waves, or for each of some texts, decoded as one batch.
+
+        Texts are read as the model was taught to read them: it answers at once. The id of a prediction is its number.
+        `watch` is called after each step of the search; see `models.generation.generate.Watch`.
+        """
+        rows = RowMaker(self.model, self.task, self.labels, self.architecture, self.preface)
+        contents: list[Clip | str] = [one if isinstance(one, str) else rows.clip_of(one) for one in shown]
+        clips = [content for content in contents if isinstance(content, Clip)]
+        asked = self.asked if clips else Asked.FRAME
+        words: Sequence[str | None] = [None] * len(contents)
+        if clips and self.decoding.through == "words":
+            contents = [*(words := words_to_read(rows, clips))]
         self.model.module.eval()
-        batch = self.model.collate([rows.to_ask_about(content, self.asked) for content in shown])
-        return answer(self.model, batch.to(self.model.device), rows, self.decoding, self.asked)
+        batch = self.model.collate([rows.to_ask_about(content, asked) for content in contents])
+        answers = answer(self.model, batch.to(self.model.device), rows, self.decoding, asked, watch, self.kept)
+        return [
+            self._prediction(str(number), written, read, asked)
+            for number, (written, read) in enumerate(zip(answers, words, strict=True))
+        ]
+
+    def _prediction(self, name: str, written: Written, read: str | None, asked: Asked) -> Prediction:
+        found, status = answers_of(self.task, asked).parse(written.text, self.labels)
+        return Prediction(name, None, written.text, status, found, read, written.log_probability, written.margin)
 
 
 def load(recording: Audio, name: str) -> Wave:

@@ -33,16 +33,19 @@ class Packed(NamedTuple):
     bias: Tensor | None
 
 
-_PACKED: ContextVar[dict[nn.Module, Packed | None] | None] = ContextVar("packed", default=None)
+PackedWeights = dict[nn.Module, Packed | None]
+"""Packed weights by the first layer of those that are joined; None for layers that are not packed."""
+_PACKED: ContextVar[PackedWeights | None] = ContextVar("packed", default=None)
 
 
 @contextmanager
-def packed_weights() -> Iterator[None]:
+def packed_weights(known: PackedWeights | None = None) -> Iterator[None]:
     """Let products of few rows read packed copies of the weights, which must not change until this ends.
 
-    Without packing, torch packs a weight at every product; a search would do so for each token.
+    Without packing, torch packs a weight at every product; a search would do so for each token. `known` are copies
+    that were made before, to which those of now are added; the weights must not change as long as they are used.
     """
-    token = _PACKED.set({} if has_packed_kernels() else None)
+    token = _PACKED.set(({} if known is None else known) if has_packed_kernels() else None)
     try:
         yield
     finally:

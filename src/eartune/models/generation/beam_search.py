@@ -3,7 +3,7 @@
 scores of the first token -> allowed tokens -> best continuations -> unfinished rows -> scores of the next -> answers
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -12,6 +12,8 @@ from torch import Tensor
 
 Answer = tuple[int, ...]
 """The ids of an answer's tokens so far."""
+Watch = Callable[[Sequence[Answer]], None]
+"""Called after each step with the best answer so far of every row; what it raises ends the search."""
 NO_BEAM = -1e9  # the score of a place in the beam that is still empty, as transformers has it
 
 
@@ -81,13 +83,21 @@ class Unconstrained:
         return ()
 
 
-def search(scorer: Scorer, scores: Tensor, beams: int, rules: Rules) -> list[Found]:
-    """Return one answer for each row, without its end; `scores` (rows, vocabulary) are those of the first token."""
-    found = greedy(scorer, scores, rules) if beams == 1 else beam_search(scorer, scores, beams, rules)
+def unwatched(answers: Sequence[Answer]) -> None:
+    """Look at no step of a search."""
+
+
+def search(scorer: Scorer, scores: Tensor, beams: int, rules: Rules, watch: Watch = unwatched) -> list[Found]:
+    """Return one answer for each row, without its end; `scores` (rows, vocabulary) are those of the first token.
+
+    What `watch` sees of a greedy search only grows; of a search with beams another one may become the best.
+    """
+    greedily = beams == 1
+    found = greedy(scorer, scores, rules, watch) if greedily else beam_search(scorer, scores, beams, rules, watch)
     return [one._replace(answer=one.answer[:-1]) if one.answer[-1] == rules.end else one for one in found]
 
 
-def greedy(scorer: Scorer, scores: Tensor, rules: Rules) -> list[Found]:
+def greedy(scorer: Scorer, scores: Tensor, rules: Rules, watch: Watch = unwatched) -> list[Found]:
     """Write the most probable token at each step, then the tokens that the rules force, without asking the model."""
     answers: list[Answer] = [()] * len(scores)
     log_probabilities = [0.0] * len(scores)
@@ -101,6 +111,7 @@ def greedy(scorer: Scorer, scores: Tensor, rules: Rules) -> list[Found]:
         for row, tokens, nats in zip(open_rows, written, log_probability.tolist(), strict=True):
             answers[row] += tokens
             log_probabilities[row] += nats
+        watch(answers)
         going_on = [i for i, row in enumerate(open_rows) if _is_open(answers[row], rules)]
         if not going_on:
             return [Found(a, nats / len(a)) for a, nats in zip(answers, log_probabilities, strict=True)]
@@ -154,6 +165,10 @@ class Hypotheses:
         worst = self.finished[-1].mean_score if len(self.finished) == width else NO_BEAM
         return self.running[0].mean_score > worst
 
+    def leading(self) -> Answer:
+        """Return the answer, finished or not, with the highest mean score so far."""
+        return max((*self.finished[:1], *self.running[:1]), key=lambda beam: beam.mean_score).answer
+
     def best(self) -> Found:
         """Return the best finished answer; a second that was only an empty place in the beam is none."""
         first, *others = self.finished
@@ -162,7 +177,7 @@ class Hypotheses:
         return Found(first.answer, first.log_probability / len(first.answer), margin)
 
 
-def beam_search(scorer: Scorer, scores: Tensor, beams: int, rules: Rules) -> list[Found]:
+def beam_search(scorer: Scorer, scores: Tensor, beams: int, rules: Rules, watch: Watch = unwatched) -> list[Found]:
     """Return for each row the answer with the highest mean log probability a token that this many beams find."""
     empty = [Beam(NO_BEAM, (), 0, NO_BEAM)] * (beams - 1)
     searches = [Hypotheses([Beam(0.0, (), 0, 0.0), *empty], []) for _ in range(len(scores))]
@@ -172,6 +187,7 @@ def beam_search(scorer: Scorer, scores: Tensor, beams: int, rules: Rules) -> lis
     while True:
         continued = zip(open_ones, _continuations(open_ones, beams, scores, rules), strict=True)
         open_ones = [found for found, candidates in continued if found.step(candidates, rules)]
+        watch([found.leading() for found in searches])
         if not open_ones:
             return [found.best() for found in searches]
         running = [beam for found in open_ones for beam in found.running]

@@ -1,6 +1,6 @@
 """Answers of a model to a batch: the prompts are read into a key-value cache, then a search writes after them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import torch
@@ -11,13 +11,17 @@ from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Batch
 from eartune.models.collator import left_padded
 from eartune.models.fused_linear import packed_weights
-from eartune.models.generation.beam_search import Answer, Rules, Unconstrained, search
+from eartune.models.generation.beam_search import Answer, Rules, Unconstrained, search, unwatched
 from eartune.models.generation.json_constraint import Constraint
+from eartune.models.generation.kept import Kept
 from eartune.models.generation.kv_cache import CachedDecoder
 from eartune.models.packed_attention import has_sliding_windows
 from eartune.settings import Decoding
 from eartune.tasks.prediction import Written
 from eartune.tasks.task import Grammar
+
+Watch = Callable[[Callable[[int], str]], None]
+"""Called after each step with a function that returns the text so far of a row; what it raises ends the search."""
 
 
 def generate(model: AudioLLM, batch: Batch, decoding: Decoding, grammar: Grammar | None = None) -> list[str]:
@@ -26,31 +30,65 @@ def generate(model: AudioLLM, batch: Batch, decoding: Decoding, grammar: Grammar
 
 
 @torch.no_grad()
-def write(model: AudioLLM, batch: Batch, decoding: Decoding, grammar: Grammar | None = None) -> list[Written]:
+def write(
+    model: AudioLLM,
+    batch: Batch,
+    decoding: Decoding,
+    grammar: Grammar | None = None,
+    watch: Watch | None = None,
+    kept: Kept | None = None,
+) -> list[Written]:
     """Return one answer for each row of a batch without answers; it is on the model's device.
 
     Each clip is encoded and each prompt computed once, however many beams. With a grammar, and if the settings ask for
-    it, answers are constrained to it.
+    it, answers are constrained to it. With beams, the text that `watch` sees may change until the search ends.
+    What is `kept` is not computed again for the next batch.
     """
-    decoder, states = prefill(model, batch)
-    scores = model.head(states[:, -1]).float()
-    with packed_weights():
-        found = search(StepScores(model, decoder), scores, decoding.beams, rules_of(model, decoding, grammar))
+
+    def seen(answers: Sequence[Answer]) -> None:
+        assert watch is not None
+        watch(lambda row: text_so_far(model.tokenizer, answers[row]))
+
+    decoder, states = prefill(model, batch, kept)
+    rules = rules_of(model, decoding, grammar)
+    with packed_weights(None if kept is None else kept.packed):
+        scores = model.head(states[:, -1]).float()
+        found = search(StepScores(model, decoder), scores, decoding.beams, rules, unwatched if watch is None else seen)
     texts = model.tokenizer.batch_decode([one.answer for one in found], skip_special_tokens=True)
     return [Written(text.strip(), one.log_probability, one.margin) for text, one in zip(texts, found, strict=True)]
 
 
-def prefill(model: AudioLLM, batch: Batch) -> tuple[CachedDecoder, Tensor]:
-    """Run the decoder over the prompts, over their shared prefix once.
+def text_so_far(tokenizer: PreTrainedTokenizerFast, answer: Answer) -> str:
+    """Return the text of an unfinished answer, without a last character of which only some bytes are written."""
+    text: str = tokenizer.decode(answer, skip_special_tokens=True)
+    return text.rstrip("\N{REPLACEMENT CHARACTER}").strip()
+
+
+def prefill(model: AudioLLM, batch: Batch, kept: Kept | None = None) -> tuple[CachedDecoder, Tensor]:
+    """Run the decoder over the prompts, over their shared prefix once, or not at all if it is kept.
 
     Returns the decoder with its cache, and the hidden states (rows, tokens, width) behind the shared prefix.
     """
-    decoder, inputs, n = CachedDecoder(model.language_model), model.decoder_inputs(batch), batch.n_shared
+    inputs, n = model.decoder_inputs(batch), batch.n_shared if kept is None else _n_kept(model, batch)
+
+    def begun() -> CachedDecoder:
+        decoder = CachedDecoder(model.language_model)
+        if n:
+            decoder.extend({name: value[:1, :n] for name, value in inputs.items()}, batch.attention_mask[:1, :n])
+        return decoder
+
+    decoder = begun() if kept is None or not n else kept.beginning(batch.input_ids[0, :n].tolist(), begun)
     if n:
-        decoder.extend({name: value[:1, :n] for name, value in inputs.items()}, batch.attention_mask[:1, :n])
         decoder.repeat(len(batch.input_ids))
     own = {name: value[:, n:] for name, value in inputs.items()}
     return decoder, decoder.extend(own, batch.attention_mask[:, n:])
+
+
+def _n_kept(model: AudioLLM, batch: Batch) -> int:
+    """How many tokens at the beginning of the prompts to read apart: of a row that is alone, those before its clip."""
+    if len(batch.input_ids) > 1 or model.collator.shares_prefix != "always":
+        return batch.n_shared
+    return int((batch.input_ids[0] == model.audio_token_id).int().argmax())  # 0 for a row of text
 
 
 def rules_of(model: AudioLLM, decoding: Decoding, grammar: Grammar | None) -> Rules:

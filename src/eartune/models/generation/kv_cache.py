@@ -1,6 +1,7 @@
 """A decoder with a cache of the keys and values of the tokens that it has read, for the steps of a search."""
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 import torch
@@ -53,6 +54,13 @@ class CachedDecoder:
             if layer.get_seq_length():
                 layer.keys = layer.keys.expand(rows, -1, -1, -1)
                 layer.values = layer.values.expand(rows, -1, -1, -1)
+
+    def fork(self) -> "CachedDecoder":
+        """Return another that has read the same and goes on by itself; before a search nothing needs to be copied."""
+        other = CachedDecoder(self.decoder)
+        other.cache.layers = [copy(layer) for layer in self.cache.layers]
+        other.mask = self.mask
+        return other
 
     def begin_search(self) -> None:
         """Take what was read as prompts; from here on tokens come in small steps and need no gradients."""

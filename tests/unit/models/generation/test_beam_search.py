@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from eartune.models.batch import Row
 from eartune.models.chat_format import render
 from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.models.generation.beam_search import Answer, Found, Unconstrained, greedy, search
-from eartune.models.generation.generate import StepScores, constraint_of, generate, prefill, write
+from eartune.models.generation.generate import StepScores, constraint_of, generate, prefill, text_so_far, write
 from eartune.settings import Decoding
 from eartune.tasks.slu import Schema, grammar
 from stock import never_share_prefixes, stock_tokens, texts
@@ -229,3 +230,33 @@ def test_answers_of_many_lengths_are_those_of_transformers() -> None:
                 assert generate(model, batch, decoding) == texts(model, stock), (seed, beams)
                 lengths |= {int((row != model.tokenizer.pad_token_id).sum()) for row in stock}
     assert len(lengths) > 5
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_whoever_watches_sees_the_answer_grow_to_its_end(beams: int) -> None:
+    model = tiny(Qwen2Audio)
+    batch = model.collate([Row(render(model.chat, "What?", "some words " * n), None, None) for n in (1, 4)])
+    seen: list[tuple[str, str]] = []
+    decoding = Decoding(beams=beams, max_new_tokens=8)
+    found = write(model, batch, decoding, watch=lambda text_of: seen.append((text_of(0), text_of(1))))
+    assert seen[-1] == tuple(one.text for one in found) and len(set(seen)) > 3
+    assert found == write(model, batch, decoding)
+    if beams == 1:
+        assert all(after.startswith(before) for one in zip(*seen, strict=True) for before, after in pairwise(one))
+
+
+def test_half_a_character_is_not_shown() -> None:
+    tokenizer = tiny(Qwen2Audio).tokenizer
+    ids = tokenizer("a é", add_special_tokens=False)["input_ids"]
+    assert [text_so_far(tokenizer, tuple(ids[:n])) for n in range(1, len(ids) + 1)] == ["a", "a", "a", "a é"]
+
+
+def test_whoever_watches_can_end_a_search() -> None:
+    scorer = Bigrams(0)
+
+    def leave(answers: Sequence[Answer]) -> None:
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        search(scorer, scorer.first([2, 3]), 1, Unconstrained(END, 9, NEVER), leave)
+    assert scorer.asked == []

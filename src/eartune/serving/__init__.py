@@ -1,0 +1,1 @@
+"""A loaded model behind an HTTP server: requests become questions, which one thread answers in batches."""

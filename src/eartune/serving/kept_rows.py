@@ -1,0 +1,74 @@
+"""A manifest that grows by what somebody tried and found right, or corrected: rows to train on, with their recordings.
+
+{"id":"t0001","text":null,"language":"en","intent":"order","entities":[],"recordings":[{"file":"t0001.wav","seconds":1.8}]}
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from eartune.data.audio import SAMPLE_RATE, Wave, write_audio
+from eartune.data.frame import check_frame
+from eartune.data.utterance import FRAME_KEYS, Recording, Utterance, read_frame, read_manifest, write_manifest
+from eartune.errors import InputError
+from eartune.tasks.task import Task
+
+NAME = "the corrected answer"
+"""How sentences about a row begin."""
+_ID = re.compile(r"t(\d{4,})")
+
+
+class KeptRows:
+    """The manifest in one folder; what another process wrote to it meanwhile is kept too."""
+
+    def __init__(self, folder: Path, task: Task, language: str) -> None:
+        self.folder = folder
+        self.task = task
+        self.language = language
+
+    @property
+    def manifest(self) -> Path:
+        """The path of the manifest."""
+        return self.folder / "tried.jsonl"
+
+    def rows(self) -> tuple[Utterance, ...]:
+        """Return the rows so far."""
+        return read_manifest(self.manifest) if self.manifest.exists() else ()
+
+    def keep(self, answer: Mapping[str, Any], text: str | None, wave: Wave | None, known_as: str | None = None) -> str:
+        """Add a row, or put it in place of the one with the id `known_as`, and return its id.
+
+        `answer` has the keys of a manifest's row. Raises InputError for one that the task could not learn from, and
+        for a row without both words and recording.
+        """
+        before = {row.id: row for row in self.rows()}
+        if known_as is not None and known_as not in before:
+            raise InputError(f"{NAME}: {self.manifest} has no row {known_as!r} that could be changed")
+        name = known_as or _next_id(before)
+        words = None if text is None or not text.strip() else " ".join(text.split())
+        if words is None and wave is None:
+            raise InputError(f"{NAME}: has neither words nor a recording")
+        row = self._row(name, answer, words, wave)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if wave is not None:
+            write_audio(row.recordings[0].path, wave)
+        write_manifest(self.manifest, (before | {name: row}).values())
+        return name
+
+    def _row(self, name: str, answer: Mapping[str, Any], words: str | None, wave: Wave | None) -> Utterance:
+        label = answer.get("label")
+        if label is not None and (not isinstance(label, str) or not label.strip()):
+            raise InputError(f'{NAME}: "label" must be text, and not empty')
+        frame = check_frame(read_frame(dict(answer), NAME), NAME) if FRAME_KEYS & answer.keys() else None
+        recordings = () if wave is None else (Recording(self.folder / f"{name}.wav", len(wave) / SAMPLE_RATE),)
+        row = Utterance(name, words, self.language, frame, recordings, label)
+        if not row.is_labelled:
+            raise InputError(f'{NAME}: needs "scenario" and "action", or "intent", or a "label"')
+        self.task.check([row])
+        return row
+
+
+def _next_id(known: Mapping[str, object]) -> str:
+    numbers = [int(found[1]) for name in known if (found := _ID.fullmatch(name))]
+    return f"t{max(numbers, default=0) + 1:04}"

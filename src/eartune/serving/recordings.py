@@ -1,0 +1,34 @@
+"""Recordings that somebody sends: their length is known from their header before any sample is read."""
+
+from io import BytesIO
+
+import soundfile
+
+from eartune.data.audio import Wave, decode_audio
+from eartune.errors import InputError
+
+NAME = "the recording"
+"""How sentences about it begin; what the sender called the file is never used."""
+MOST_SAMPLES_A_SECOND = 768_000
+"""4 channels at 192 kHz, or 16 at 48 kHz: silence at any rate in any number of channels takes no bytes in a file."""
+
+
+def decode_recording(sent: bytes) -> Wave:
+    """Return the samples of a file's bytes, shape (samples,) at 16 kHz; raises InputError for what is no such file."""
+    if not sent:
+        raise InputError(f"{NAME}: is empty; send the bytes of a sound file")
+    check_rate(sent)
+    return decode_audio(sent, NAME)
+
+
+def check_rate(sent: bytes) -> None:
+    """Raise InputError for more samples a second than a recording of speech has, channels taken together."""
+    try:
+        facts = soundfile.info(BytesIO(sent))
+    except soundfile.LibsndfileError:
+        return  # another decoder may know it, and else says what it is
+    if facts.samplerate * facts.channels > MOST_SAMPLES_A_SECOND:
+        raise InputError(
+            f"{NAME}: has {facts.channels} channels at {facts.samplerate} Hz; all together may have at most "
+            f"{MOST_SAMPLES_A_SECOND} samples a second"
+        )

@@ -1,0 +1,47 @@
+"""A model answers recordings and typed words in batches, each as it answers it alone."""
+
+import numpy as np
+import pytest
+
+from builders import frame, tone, utterance
+from eartune.data.example import Asked
+from eartune.inference.trained_model import TrainedModel
+from eartune.models.architecture import Architecture
+from eartune.models.families.qwen2_audio import Qwen2Audio
+from eartune.settings import Decoding
+from eartune.tasks.slu import SluTask
+from tiny_models import tiny
+
+WAVES = [tone(seconds)[:, 0] for seconds in (0.3, 0.5, 0.4)]
+TEXTS = ["wake me on friday", "stop"]
+
+
+def trained(asked: Asked = Asked.FRAME, **decoding: object) -> TrainedModel:
+    task = SluTask()
+    labels = task.labels([utterance("u", "day", frame("alarm.set"), 1.0)])
+    settings = Decoding.model_validate({"beams": 1, "max_new_tokens": 6} | decoding)
+    architecture = Architecture(type="qwen2-audio", checkpoint="tiny")
+    return TrainedModel(tiny(Qwen2Audio), task, labels, architecture, settings, "", asked)
+
+
+def test_a_batch_is_answered_as_a_stream_of_recordings_is() -> None:
+    model = trained(batch_size=3)
+    streamed = list(model.stream([(wave, 16_000) for wave in WAVES]))
+    found = model.answer_batch(WAVES)
+    assert [one.text for one in found] == [one.text for one in streamed]
+    assert [(one.id, one.file) for one in found] == [("0", None), ("1", None), ("2", None)]
+    assert [one.file for one in streamed] == ["recording 0", "recording 1", "recording 2"]
+
+
+def test_typed_words_are_answered_at_once_whatever_recordings_are_answered_with() -> None:
+    at_once = [one.text for one in trained().answer_batch(TEXTS)]
+    assert [one.text for one in trained(Asked.WORDS_THEN_FRAME).answer_batch(TEXTS)] == at_once
+    through = trained(through="words").answer_batch(TEXTS)
+    assert [(one.text, one.words) for one in through] == [(text, None) for text in at_once]
+
+
+@pytest.mark.parametrize("shown", [WAVES, TEXTS])
+def test_each_row_can_be_watched(shown: list[str] | list[np.ndarray]) -> None:
+    seen: list[str] = []
+    found = trained().answer_batch(shown, lambda text_of: seen.append(text_of(1)))
+    assert seen[-1] == found[1].text and len(seen) > 3
