@@ -21,6 +21,9 @@ from eartune.training.schemes import AnyScheme, Scheme, SelfTraining
 class Data(Section):
     """The pools of labelled text and labelled speech to train on, and the recordings to test on."""
 
+    root: Path | None = Field(default=None, exclude=True)
+    """The folder that holds the corpora, relative to that of the YAML; None: EARTUNE_DATA, or data. It is no setting
+    that results name, as it changes none of them."""
     text: tuple[Corpus, ...] = ()
     speech: tuple[Corpus, ...] = ()
     """The recordings from which budgets select."""
@@ -238,6 +241,14 @@ def read_experiment(path: str | Path) -> Experiment:
     if not isinstance(written, dict):
         raise InputError(f"{path}: must hold name, question, data, architecture and grid")
     try:
-        return Experiment.model_validate(written)
+        return _rooted(Experiment.model_validate(written), path.parent)
     except ValidationError as error:
         raise InputError(explain(error, str(path))) from error
+
+
+def _rooted(experiment: Experiment, folder: Path) -> Experiment:
+    """The experiment with its data root relative to the folder of its YAML, so that it is found from anywhere."""
+    if experiment.data.root is None:
+        return experiment
+    data = experiment.data.model_copy(update={"root": folder / experiment.data.root})
+    return experiment.model_copy(update={"data": data})

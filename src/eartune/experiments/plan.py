@@ -202,8 +202,6 @@ def _read(corpora: Sequence[Corpus], source: Source) -> tuple[Utterance, ...]:
 
 
 def _plan_cell(experiment: Experiment, pools: Pools, cell: Cell) -> CellPlan:
-    if cell.scheme.uses_text and not pools.text:
-        raise InputError(f"{cell.name}: the text pool is empty; list corpora under data.text")
     if cell.budget is None:
         speech: tuple[Utterance, ...] = ()
     else:
@@ -212,6 +210,8 @@ def _plan_cell(experiment: Experiment, pools: Pools, cell: Cell) -> CellPlan:
     unlabelled = (_without(pools.unlabelled, speech),) if cell.scheme.uses_unlabelled else ()
     alignment, asking = _alignment(experiment.alignment, pools), cell.scheme.asking
     own = cell.scheme.stages(pools.text, (*pools.source_speech, *speech), synthetic, *unlabelled)
+    if cell.scheme.uses_text and not pools.text and not (own and all(stage.most_examples for stage in own)):
+        raise InputError(f"{cell.name}: the text pool is empty; list corpora under data.text")
     preface = _preface(cell.scheme.label, asking, pools, experiment)
     through: Through = "nothing"
     if experiment.decoding.through == "words" and own and asking.transcribed_by is None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from builders import experiment, experiment_file
+from eartune.cli.options import data_root
 from eartune.errors import InputError
 from eartune.experiments.experiment import read_experiment
 
@@ -190,6 +191,19 @@ def test_a_file_that_is_no_experiment_is_named(tmp_path: Path, content: bytes, s
     with pytest.raises(InputError) as fault:
         read_experiment(path)
     assert str(fault.value).startswith(f"{path}: {said}") and "\n" not in str(fault.value)
+
+
+def test_a_data_root_is_relative_to_the_file_and_stronger_than_the_environment_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rooted = read_experiment(experiment_file(tmp_path / "alarms.yaml", data__root="sets"))
+    monkeypatch.setenv("EARTUNE_DATA", "of-all")
+    assert data_root(None, rooted) == tmp_path / "sets"
+    assert data_root(Path("given"), rooted) == Path("given")
+    assert data_root(None, experiment()) == Path("of-all")
+    monkeypatch.delenv("EARTUNE_DATA")
+    assert data_root(None, experiment()) == Path("data")
+    assert "root" not in rooted.model_dump(mode="json")["data"]  # no result says where data were
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -107,6 +107,14 @@ def test_an_empty_text_pool_is_refused_where_text_is_used() -> None:
     with pytest.raises(InputError, match=r"^text-only-seed0: the text pool is empty; list corpora under data\.text$"):
         plan_cells(experiment(), in_memory(text=0))
     assert len(plan_cells(experiment(grid__schemes=[{"type": "untuned"}]), in_memory(text=0))) == 1
+    with pytest.raises(InputError, match=r"^curriculum-100pct-seed0: the text pool is empty"):
+        plan_cells(experiment(grid__schemes=[{"type": "curriculum"}], grid__budgets=["100%"]), in_memory(text=0))
+
+
+def test_recordings_without_words_are_mixed_with_no_text() -> None:
+    plans = plan_cells(experiment(grid__schemes=[{"type": "direct-mixing"}], grid__budgets=["100%"]), in_memory(text=0))
+    (stage,) = plans[0].stages
+    assert len(stage.examples) == 12 and all(example.recording for example in stage.examples)
 
 
 def test_a_budget_larger_than_the_pool_is_refused() -> None:

@@ -1,6 +1,7 @@
 """Read a file of utterances in any format, which is detected from its suffix and its first rows."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -12,6 +13,7 @@ from eartune.prepare.importers.lhotse import read_lhotse
 from eartune.prepare.importers.messages import ONE_TURN, read_messages
 from eartune.prepare.importers.nemo import read_nemo
 from eartune.prepare.importers.rasa import read_rasa
+from eartune.prepare.importers.right_row import right_row
 from eartune.prepare.importers.row import Row
 from eartune.prepare.importers.tabular import read_csv, read_jsonl, read_parquet
 from eartune.prepare.importers.text import check_readable
@@ -44,10 +46,17 @@ def read_utterances(path: Path, format: FileFormat | None = None, columns: Mappi
 
 
 def _read_rows(path: Path, format: FileFormat | None, columns: Mapping[str, str]) -> Imported:
+    """Read a file, with a right row of its kind where some of its rows cannot be used."""
     rows = json_rows(path) if format not in ("csv", "parquet", "rasa") else []
     format = format or _by_rows(rows)
     if columns and format not in _TABLES:
         raise InputError(f"{path}: is read as {format}; only {', '.join(_TABLES)} have columns to name")
+    imported = _read_as(format, path, rows, columns)
+    example = right_row(path, format, imported.columns) if imported.rejected else ()
+    return replace(imported, right_row=example)
+
+
+def _read_as(format: FileFormat, path: Path, rows: Sequence[Row], columns: Mapping[str, str]) -> Imported:
     match format:
         case "jsonl":
             return read_jsonl(rows, path, columns)
