@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _WHERE = "data.root of the experiment, else EARTUNE_DATA, else data"
 
-ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT.yaml", help="The experiment.")]
+ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT.yaml", help="A YAML, or a name.")]
 DataRoot = Annotated[Path | None, typer.Option("--data", help="Folder that holds the corpora.", show_default=_WHERE)]
 RunsRoot = Annotated[Path, typer.Option("--runs", envvar="EARTUNE_RUNS", help="Folder to which runs write.")]
 

@@ -26,7 +26,7 @@ from eartune.data.tts.synthesis import estimated_seconds, synthesize
 from eartune.data.tts.voices import SpeakingVoice
 from eartune.data.utterance import Utterance
 from eartune.errors import InputError
-from eartune.experiments.experiment import Experiment, read_experiment, voices_of
+from eartune.experiments.experiment import Experiment, read_experiment, shipped_experiment, voices_of
 from eartune.experiments.progress import RunProgress
 from eartune.experiments.recording_pool import RecordingPool, recording_pool, script_row
 from eartune.prepare.importers.detect_format import read_utterances
@@ -100,7 +100,7 @@ def select(
 
 def read_asked(source: Path, data: Path | None, runs: Path) -> Asked:
     """Read the text and the speech of an experiment; or the rows of a file, of which some may be recorded already."""
-    if source.suffix.lower() in (".yaml", ".yml"):
+    if source.suffix.lower() in (".yaml", ".yml") or (not source.exists() and shipped_experiment(source)):
         experiment = read_experiment(source)
         folder = RunsFolder(runs)
         place = Source(

@@ -17,6 +17,9 @@ from eartune.settings import Component, Decoding, Section, Training, explain
 from eartune.tasks.settings import DEFAULT_TASK, AnyTask
 from eartune.training.schemes import AnyScheme, Scheme, SelfTraining
 
+SHIPPED = Path(__file__).with_name("shipped")
+"""The experiments that come with eartune: in its repository a link to the folder `experiments`."""
+
 
 class Data(Section):
     """The pools of labelled text and labelled speech to train on, and the recordings to test on."""
@@ -229,11 +232,24 @@ def voices_of(corpus: Corpus) -> tuple[Voice, ...]:
     return getattr(corpus, "voices", ())
 
 
+def shipped_experiment(name: str | Path) -> Path | None:
+    """Return the file of the experiment of this name that comes with eartune, such as `demo`; None if none does."""
+    path = SHIPPED / f"{name}.yaml"
+    return path if Path(name).name == str(name) and path.is_file() else None
+
+
 def read_experiment(path: str | Path) -> Experiment:
-    """Return the experiment in a YAML file; raises InputError with the file and the place of every fault."""
+    """Return the experiment in a YAML file, or that of a name which comes with eartune.
+
+    Raises InputError with the file and the place of every fault.
+    """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: no such experiment")
+        shipped = shipped_experiment(path)
+        if shipped is None:
+            known = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.yaml")))
+            raise InputError(f"{path}: no such experiment; it is the path of a YAML, or one of {known}")
+        path = shipped
     try:
         written = yaml.load(path.read_text(encoding="utf-8"), YAML_LOADER)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
