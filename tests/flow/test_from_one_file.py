@@ -10,7 +10,7 @@ from builders import sound_file
 from eartune.cli.app import app
 from eartune.files import read_json
 from eartune.models.families.qwen2_audio import Qwen2Audio
-from eartune.prepare.starting_model import POCKET
+from eartune.prepare.starting_model import POCKET, StartingModel
 from tiny_models import tiny
 
 
@@ -64,3 +64,21 @@ def test_what_is_moved_is_known_to_be_finished(tmp_path: Path, monkeypatch: pyte
     shutil.move(tmp_path / "mine" / "data", tmp_path / "data")
     shutil.rmtree(tmp_path / "mine")
     assert "all of them finished" in eartune("run", tmp_path / "data" / "experiment.yaml")
+
+
+def test_one_command_tunes_a_model_and_prints_what_it_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny(Qwen2Audio).save(tmp_path / "tiny")
+    architecture = f"{{type: qwen2-audio, checkpoint: {tmp_path / 'tiny'}, precision: float32}}"
+    for command in ("prepare", "tune"):
+        monkeypatch.setattr(
+            f"eartune.cli.{command}.starting_model", lambda: StartingModel(architecture, "", 1e-3, 1e-3)
+        )
+    monkeypatch.chdir(tmp_path)
+    eartune("prepare", table(tmp_path / "mine", True), "--to", "calls", "--hold-out", "30%")
+    shown = eartune("tune", "calls")
+    assert "calls: 8 rows with words, 8 rows with recordings, no voice for its language" in shown
+    assert Path("calls/tune/experiment.yaml").read_text() in shown
+    assert shown.splitlines()[-1] == "the experiment that was run: calls/tune/experiment.yaml"
+    result = read_json(Path("runs/calls-tuned/text-only-seed0/result.json"))
+    assert result["status"] == "finished" and result["settings"]["decoding"]["through"] == "words"
+    assert "all of them finished" in eartune("tune", "calls")

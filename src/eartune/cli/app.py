@@ -27,6 +27,10 @@ VERBS = {  # module and function of each verb, and its line in `eartune --help`,
         "run.run",
         "Train, decode, score and report every model that is not finished; run it again to resume.",
     ),
+    "tune": (
+        "tune.tune",
+        "Train the model that our results recommend for a folder of manifests, and report how good it is.",
+    ),
     "score": (
         "score.score_predictions",
         "Score predictions: every metric with its 95 % interval, and the quality of the answers.",
