@@ -19,6 +19,10 @@ VERBS = {  # module and function of each verb, and its line in `eartune --help`,
         "prepare.prepare_files",
         "Make manifests of your own files: faulty rows are set aside with reasons, and a profile describes the rest.",
     ),
+    "convert": (
+        "convert.convert_manifest",
+        "Write a manifest as other tools read it: NeMo, Lhotse, Kaldi, Hugging Face's datasets, or chats.",
+    ),
     "check": (
         "check.check",
         "Print what a run would do: stages, examples, hours, steps, trainable parameters, memory, disk.",

@@ -23,11 +23,11 @@ from eartune.prepare.download.catalogue import CATALOGUE
 from eartune.prepare.experiment_file import EXPERIMENT, experiment_text
 from eartune.prepare.hold_out import TRAIN, HoldOut, check_one_split, parse_hold_out
 from eartune.prepare.importers.detect_format import FileFormat, read_utterances
+from eartune.prepare.importers.folders import inputs_in
 from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.importers.messages import write_messages
 from eartune.prepare.prepare import PROFILE, QUARANTINE, Prepared, count_faults, prepare
 from eartune.prepare.profile import terminal_profile
-from eartune.prepare.split import split_of
 from eartune.prepare.starting_model import starting_model
 
 NO_TEXT = "  # no split has text in every row"
@@ -42,7 +42,7 @@ def prepare_files(
     to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Where manifests and profile are written.")],
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="FILE|CORPUS", help="Files of rows, train, dev or test by name. Or a corpus."),
+        typer.Argument(metavar="FILE|CORPUS", help="Files of rows, or folders, train or test by name. Or a corpus."),
     ] = None,
     split: Annotated[list[str] | None, typer.Option(metavar="NAME=FILE", help="A file whose split you name.")] = None,
     format: Annotated[FileFormat | None, typer.Option(help="The files' format, if it is not recognised.")] = None,
@@ -70,6 +70,9 @@ def prepare_files(
         typer.Option(metavar="SHARE", help="Rows without a test: make one of 20%, say, by speakers if there are any."),
     ] = None,
     seed: Annotated[int, typer.Option(help="The seed of what --hold-out chooses.")] = 0,
+    unlabelled: Annotated[
+        bool, typer.Option("--unlabelled", help="Rows need no intent, as for data.unlabelled and data.alignment.")
+    ] = False,
     copy: Annotated[
         bool, typer.Option("--copy", help="Copy the recordings into FOLDER, which can then be moved by itself.")
     ] = False,
@@ -102,12 +105,13 @@ def prepare_files(
         found = read_corpus(corpus, partial(_print, console))
         splits = {TRAIN if how else name: imported for name, imported in found.items()}
     else:
-        inputs = [(split_of(file.stem), file) for file in files or []]
-        inputs += [(name, Path(file)) for name, file in _pairs("--split", "NAME=FILE", split)]
+        inputs = [one for file in files or [] for one in inputs_in(file)]
+        named_inputs = _pairs("--split", "NAME=FILE", split)
+        inputs += [(name, found) for name, file in named_inputs for _, found in inputs_in(Path(file))]
         names = _names(list(dict.fromkeys(name for name, _ in inputs)), how)
         inputs = [(TRAIN if how else name, file) for name, file in inputs]
         _check_inputs(inputs, _outputs(names, to, messages))
-        splits = _read(inputs, format, dict(_pairs("--map", "OURS=THEIRS", columns)), console)
+        splits = _read(inputs, format, dict(_pairs("--map", "OURS=THEIRS", columns)), not unlabelled, console)
     splits = {split: _in_language(imported, language) for split, imported in splits.items()}
     prepared = _prepare(splits, to, strict, not headers_only, console, how, copy)
     console.print(terminal_profile(prepared.profile))
@@ -116,6 +120,10 @@ def prepare_files(
         _print(console, _write_messages(messages, prepared.splits))
     if not any(prepared.splits.values()):
         raise InputError(f"nothing is left to train on or to test; {to / QUARANTINE} gives the reasons")
+    if unlabelled:
+        names = [split for split, rows in prepared.splits.items() if rows]
+        _print(console, "", "Next, in an experiment of your own with --data FOLDER:", f"unlabelled: {pool(names)}")
+        return
     _print(console, "", *write_experiment(prepared.splits, to))
 
 
@@ -218,12 +226,16 @@ def _check_inputs(inputs: Sequence[tuple[str, Path]], outputs: Collection[Path])
 
 
 def _read(
-    inputs: Iterable[tuple[str, Path]], format: FileFormat | None, columns: Mapping[str, str], console: Console
+    inputs: Iterable[tuple[str, Path]],
+    format: FileFormat | None,
+    columns: Mapping[str, str],
+    labelled: bool,
+    console: Console,
 ) -> dict[str, Imported]:
     """Read the files of each split, in their order, and print how each was read."""
     splits: dict[str, list[Imported]] = {}
     for split, file in inputs:
-        imported = read_utterances(file, format, columns)
+        imported = read_utterances(file, format, columns, labelled)
         splits.setdefault(split, []).append(imported)
         _print(console, _read_as(file, split, imported), *(f"{file}: {note}" for note in imported.notes))
     return {split: _joined(parts) for split, parts in splits.items()}

@@ -98,15 +98,14 @@ class StageFigures:
 def read_pools(experiment: Experiment, source: Source) -> Pools:
     """Load all data; raises InputError for undeclared labels, and for a recording in two of training, dev and test."""
     data = experiment.data
-    text, speech, source_speech, synthetic, alignment, dev, test = (
+    text, speech, source_speech, synthetic, dev, test = (
         _read(corpora, source)
-        for corpora in (
-            *(data.text, data.speech, data.source_speech, data.synthetic_speech, data.alignment),
-            *(data.dev, data.test),
-        )
+        for corpora in (data.text, data.speech, data.source_speech, data.synthetic_speech, data.dev, data.test)
     )
     speech = tuple(utterance for utterance in speech if utterance.recordings)  # a budget counts recordings
-    unlabelled = _read(data.unlabelled, replace(source, labelled=False))
+    unlabelled, alignment = (
+        _read(corpora, replace(source, labelled=False)) for corpora in (data.unlabelled, data.alignment)
+    )
     everything = (*text, *speech, *source_speech, *synthetic, *dev, *test)
     experiment.task.check(everything)
     training_speech = (*speech, *source_speech, *synthetic, *alignment, *unlabelled)

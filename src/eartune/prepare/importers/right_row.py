@@ -22,6 +22,11 @@ _ROWS: Mapping[str, Any] = {
         ]
     },
     "nemo": {"audio_filepath": "r1.wav", "duration": 2.0, "text": "a small latte", "semantics": str(_FRAME)},
+    "label-studio": {
+        "data": {"audio": "r1.wav", "text": "a small latte"},
+        "annotations": [{"result": [{"from_name": "intent", "type": "choices", "value": {"choices": ["order"]}}]}],
+    },
+    "doccano": {"text": "a small latte", "cats": ["order"], "entities": [[2, 7, "size"]]},
     "lhotse": {
         "id": "r1",
         "start": 0,
@@ -29,6 +34,10 @@ _ROWS: Mapping[str, Any] = {
         "recording": {"id": "r1", "sources": [{"type": "file", "source": "r1.wav"}], "duration": 2.0},
         "supervisions": [{"text": "a small latte", "speaker": "s1", "custom": _FRAME}],
     },
+}
+_FOLDERS = {
+    "kaldi": "wav.scp: r1 r1.wav; text: r1 a small latte; " + f"utt2semantics: r1 {json.dumps(_FRAME)}",
+    "audiofolder": "order/r1.wav",
 }
 _RASA = '{"nlu": [{"intent": "order", "examples": "- a [small](size) latte"}]}  # or the same as YAML in several lines'
 
@@ -39,7 +48,9 @@ def right_row(path: Path, format: str, columns: Mapping[str, str]) -> tuple[str,
     values: dict[str, Any] = {theirs: _VALUES[ours] for ours, theirs in columns.items()}
     if columns.get("entities") is not None and columns["entities"] == columns.get("text"):
         values[columns["entities"]] = _MARKED
-    if format in ("csv", "parquet"):
+    if format in _FOLDERS:
+        return said, _FOLDERS[format]
+    if format in ("csv", "parquet", "dataset"):
         return said, _as_csv(list(values)), _as_csv(list(values.values()))
     if format == "rasa":
         return said, _RASA
