@@ -35,8 +35,7 @@ _FEATURES = {
 
 def splits_of_dataset(folder: Path) -> list[str]:
     """Return the names of the splits of a saved dataset that has several; raises InputError for another file."""
-    stated = read_json(folder / SPLITS)
-    splits = stated.get("splits") if isinstance(stated, dict) else None
+    splits = read_json(folder / SPLITS).get("splits")
     if not isinstance(splits, list) or not all(isinstance(split, str) for split in splits):
         raise InputError(f'{folder / SPLITS}: must hold {{"splits": ["train", ...]}}')
     return splits
@@ -90,8 +89,7 @@ def _name(number: Any, names: Sequence[str]) -> Any:
 
 
 def _data_files(folder: Path) -> list[Path]:
-    state = read_json(folder / STATE)
-    listed = state.get("_data_files") if isinstance(state, dict) else None
+    listed = read_json(folder / STATE).get("_data_files")
     named = [each.get("filename") for each in listed or () if isinstance(each, dict)]
     if not named or not all(isinstance(name, str) for name in named):
         raise InputError(f"{folder / STATE}: names no data files; save the dataset with save_to_disk")

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-_VALUES: Mapping[str, str | int | float] = {
+VALUES: Mapping[str, str | int | float] = {
     **{"id": "r1", "text": "a small latte", "audio": "r1.wav", "language": "en", "speaker": "s1"},
     **{"intent": "order", "scenario": "coffee", "action": "order", "entities": "size=small; drink=latte"},
+    **{"semantics": "{'scenario': 'coffee', 'action': 'order', 'entities': []}"},
     **{"start": 0.5, "end": 2.5, "duration": 2.0, "channel": 0},
 }
 _MARKED = "a [size : small] latte"
@@ -45,7 +46,7 @@ _RASA = '{"nlu": [{"intent": "order", "examples": "- a [small](size) latte"}]}  
 def right_row(path: Path, format: str, columns: Mapping[str, str]) -> tuple[str, ...]:
     """Return sentences that show a right row for a file of this format; of a table, its header and the row."""
     said = f"A right row of {path.name}:"
-    values: dict[str, Any] = {theirs: _VALUES[ours] for ours, theirs in columns.items()}
+    values: dict[str, Any] = {theirs: VALUES[ours] for ours, theirs in columns.items()}
     if columns.get("entities") is not None and columns["entities"] == columns.get("text"):
         values[columns["entities"]] = _MARKED
     if format in _FOLDERS:

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from builders import frame, sound_file
+from eartune.prepare.importers.columns import NAMES
 from eartune.prepare.importers.detect_format import read_utterances
+from eartune.prepare.importers.right_row import VALUES
 
 
 def right_row_of(path: Path, content: str) -> list[str]:
@@ -21,12 +23,14 @@ def right_row_of(path: Path, content: str) -> list[str]:
         ("clip,sentence,label,slots", ",x,,"),
         ("text,scenario,action", "x,,"),
         ("uid,annot_utt,intent", "1,x,"),
+        ("ID,wav,semantics,transcript", "1,a.wav,,x"),
         ("file,start,end,channel,speaker,lang,intent", "a.wav,9,1,0,s,en,x"),
     ],
 )
 def test_in_a_table_it_has_the_columns_of_the_table_and_is_read(tmp_path: Path, header: str, row: str) -> None:
     said, *lines = right_row_of(tmp_path / "calls.csv", f"{header}\n{row}\n")
     assert said == "A right row of calls.csv:" and set(lines[0].split(",")) == set(header.split(","))
+    assert NAMES.keys() == VALUES.keys()  # whatever columns a table has
     sound_file(tmp_path / "r1.wav", 3.0)
     (tmp_path / "right.csv").write_text("\n".join(lines))
     imported = read_utterances(tmp_path / "right.csv")
