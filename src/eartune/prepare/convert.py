@@ -5,7 +5,7 @@
 | nemo | a manifest with "semantics" | rows of text alone |
 | lhotse | cuts, with the labels in the supervision's "custom" | rows of text alone |
 | kaldi | wav.scp, text, utt2spk, spk2utt, utt2lang; utt2semantics for the labels | rows of text alone, blanks in ids |
-| hf | a dataset as save_to_disk leaves it, which holds the recordings | |
+| hf | a dataset as save_to_disk leaves it, which holds the recordings | the names of their folders |
 | messages | chats, whose answer is the frame | ids, languages, speakers, and the words of recordings |
 
 An utterance of several recordings becomes as many rows, of which the second has the id of the first and "-2".

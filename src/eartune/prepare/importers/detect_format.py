@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 from eartune.errors import InputError
 from eartune.prepare.importers.annotation import is_doccano, is_label_studio, read_doccano, read_label_studio
 from eartune.prepare.importers.columns import guess
-from eartune.prepare.importers.folders import format_of_folder, read_label_folders
+from eartune.prepare.importers.folders import FolderFormat, format_of_folder, read_label_folders
 from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.importers.json_rows import json_rows
 from eartune.prepare.importers.kaldi import read_kaldi
@@ -21,24 +21,10 @@ from eartune.prepare.importers.row import Row
 from eartune.prepare.importers.tabular import read_csv, read_dataset, read_jsonl, read_parquet
 from eartune.prepare.importers.text import check_readable
 
-FileFormat = Literal[
-    "jsonl",
-    "csv",
-    "parquet",
-    "messages",
-    "nemo",
-    "lhotse",
-    "rasa",
-    "label-studio",
-    "doccano",
-    "dataset",
-    "kaldi",
-    "audiofolder",
-]
+FileFormat = Literal["jsonl", "csv", "parquet", "messages", "nemo", "lhotse", "rasa", "label-studio", "doccano"]
 _FORMATS = get_args(FileFormat)
 _TABLES = ("jsonl", "csv", "parquet", "dataset")
-_FOLDERS = ("dataset", "kaldi", "audiofolder")
-_NOT_JSON = ("csv", "parquet", "rasa", *_FOLDERS)
+_NOT_JSON = ("csv", "parquet", "rasa", *get_args(FolderFormat))
 _MAY_BE_UNLABELLED = (*_TABLES, "kaldi", "doccano")
 _FORMAT_OF_SUFFIX: Mapping[str, FileFormat | None] = {
     **{".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".yml": "rasa", ".yaml": "rasa"},
@@ -62,17 +48,18 @@ def read_utterances(
     if format not in (None, *_FORMATS):
         raise InputError(f"{path}: {format!r} is not a format; name one of {', '.join(_FORMATS)}")
     if path.is_dir():
-        format = format_of_folder(path)
+        imported = _read_rows(path, format_of_folder(path), columns, labelled)
     else:
         check_readable(path)
-        format = format or _by_suffix(path)
-    imported = _read_rows(path, format, columns, labelled)
+        imported = _read_rows(path, format or _by_suffix(path), columns, labelled)
     if not imported.utterances and not imported.rejected:
         raise InputError(f"{path}: holds no rows")
     return imported
 
 
-def _read_rows(path: Path, format: FileFormat | None, columns: Mapping[str, str], labelled: bool) -> Imported:
+def _read_rows(
+    path: Path, format: FileFormat | FolderFormat | None, columns: Mapping[str, str], labelled: bool
+) -> Imported:
     """Read a file, with a right row of its kind where some of its rows cannot be used."""
     rows = json_rows(path) if format not in _NOT_JSON else []
     format = format or _by_rows(rows)
@@ -86,7 +73,7 @@ def _read_rows(path: Path, format: FileFormat | None, columns: Mapping[str, str]
 
 
 def _read_as(
-    format: FileFormat, path: Path, rows: Sequence[Row], columns: Mapping[str, str], labelled: bool
+    format: FileFormat | FolderFormat, path: Path, rows: Sequence[Row], columns: Mapping[str, str], labelled: bool
 ) -> Imported:
     match format:
         case "jsonl":

@@ -46,16 +46,19 @@ def inputs_in(path: Path) -> list[tuple[str, Path]]:
     if not parts and _has_recordings_below(path):
         parts = [(split_of(path.name), path)]
     if not parts:
-        raise InputError(
-            f"{path}: is a folder without {WAV_SCP}, {STATE}, {', '.join(_METADATA)} or recordings in a folder for "
-            "each label; name the file in it that lists the rows"
-        )
+        raise _nothing_in(path)
     return list(dict.fromkeys(parts))
 
 
 def format_of_folder(path: Path) -> FolderFormat:
-    """Return what kind of data a folder is, one of those that `inputs_in` returns."""
-    return "dataset" if (path / STATE).is_file() else "kaldi" if (path / WAV_SCP).is_file() else "audiofolder"
+    """Return what kind of data a folder is, one of those that `inputs_in` returns; raises InputError if it is none."""
+    if (path / STATE).is_file():
+        return "dataset"
+    if (path / WAV_SCP).is_file():
+        return "kaldi"
+    if not _has_recordings_below(path):
+        raise _nothing_in(path)
+    return "audiofolder"
 
 
 def read_label_folders(folder: Path) -> Imported:
@@ -68,6 +71,13 @@ def read_label_folders(folder: Path) -> Imported:
         return {"id": name, "intent": file.parent.name, "recordings": [{"file": str(file.absolute())}]}
 
     return to_utterances(rows, translated, folder)
+
+
+def _nothing_in(path: Path) -> InputError:
+    return InputError(
+        f"{path}: is a folder without {WAV_SCP}, {STATE}, {', '.join(_METADATA)} or recordings in a folder for each "
+        "label; name the file in it that lists the rows"
+    )
 
 
 def _read_as_one(folder: Path) -> Path | None:

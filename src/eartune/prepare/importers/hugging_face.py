@@ -107,17 +107,20 @@ def write_dataset(
         import pyarrow
     except ImportError as error:
         raise InputError(f"{folder}: Arrow files need pyarrow; pip install 'eartune[data]'") from error
+    rows = list(_rows(utterances, fields))
+    features = {name: feature for name, feature in _FEATURES.items() if any(row.get(name) is not None for row in rows)}
     text = pyarrow.string()
     entity = pyarrow.struct({"type": text, "filler": text})
     audio = pyarrow.struct({"bytes": pyarrow.binary(), "path": text})
-    types = {name: text for name in _FEATURES} | {"entities": pyarrow.list_(entity), "audio": audio}
-    metadata = {_INFO: json.dumps({"info": {"features": _FEATURES}}).encode()}
-    schema = pyarrow.schema(types, metadata=metadata)
+    types = {name: text for name in features} | {"entities": pyarrow.list_(entity), "audio": audio}
+    metadata = {_INFO: json.dumps({"info": {"features": features}}).encode()}
+    schema = pyarrow.schema({name: types[name] for name in features}, metadata=metadata)
     folder.mkdir(parents=True, exist_ok=True)
     with atomic(folder / _DATA) as half_written, pyarrow.ipc.new_stream(str(half_written), schema) as stream:
-        for row in _rows(utterances, fields):
-            stream.write_batch(pyarrow.RecordBatch.from_pylist([row], schema=schema))
-    write_json(folder / "dataset_info.json", {"features": _FEATURES, "citation": "", "description": "", "license": ""})
+        for row in rows:
+            content = row | ({"audio": _stored(row["audio"])} if row.get("audio") else {})
+            stream.write_batch(pyarrow.RecordBatch.from_pylist([content], schema=schema))
+    write_json(folder / "dataset_info.json", {"features": features, "citation": "", "description": "", "license": ""})
     state = {"_data_files": [{"filename": _DATA}], "_fingerprint": folder.name, "_format_columns": None}
     write_json(
         folder / STATE,
@@ -135,6 +138,9 @@ def _rows(
             row: dict[str, Any] = {"id": name, "text": utterance.text, "language": utterance.language}
             row |= fields(utterance)
             if recording is not None:
-                row["audio"] = {"bytes": recording.path.read_bytes(), "path": recording.path.name}
-                row["speaker"] = recording.speaker
-            yield {column: row.get(column) for column in _FEATURES}
+                row |= {"audio": recording.path, "speaker": recording.speaker}
+            yield row
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    return {"bytes": path.read_bytes(), "path": path.name}

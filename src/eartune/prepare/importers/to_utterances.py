@@ -74,8 +74,7 @@ def _frame(values: Mapping[str, Any], entities: tuple[Entity, ...], labelled: bo
     intent, scenario, action = (_label(values.get(key), key) for key in ("intent", "scenario", "action"))
     if not labelled and intent is None and (scenario is None or action is None):
         return None
-    has_intent_alone = intent is not None and scenario is None and action is None
-    if "scenario" in values and "action" in values and not has_intent_alone:
+    if "scenario" in values and "action" in values:
         if scenario is None or action is None:
             raise RowError('needs both "scenario" and "action", as the file has them')
         return SemanticFrame.of(scenario, action, entities)
