@@ -122,7 +122,9 @@ def prepare_files(
         raise InputError(f"nothing is left to train on or to test; {to / QUARANTINE} gives the reasons")
     if unlabelled:
         names = [split for split, rows in prepared.splits.items() if rows]
-        _print(console, "", "Next, in an experiment of your own with --data FOLDER:", f"unlabelled: {pool(names)}")
+        _print(
+            console, "", f"Next, in an experiment of your own, with --data {_quoted(to)}:", f"unlabelled: {pool(names)}"
+        )
         return
     _print(console, "", *write_experiment(prepared.splits, to))
 

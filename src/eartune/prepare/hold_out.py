@@ -101,6 +101,8 @@ def _amount(amount: Budget, size: int) -> float:
 def _sentence(how: HoldOut, rows: Sequence[Utterance], n: int, of: int, n_speakers: int, by_speaker: bool) -> str:
     what = "recorded rows" if any(row.recordings for row in rows) else "rows"
     said = f"held out for the {how.name}: {n:,} of {of:,} {what} ({100 * n / of:.0f} %), chosen with seed {how.seed}"
+    if what == "rows":
+        return said
     if by_speaker:
         tested = {recording.speaker for row in rows for recording in row.recordings if recording.speaker}
         return f"{said}, of {len(tested)} of {n_speakers} speakers, none of whom is trained on"

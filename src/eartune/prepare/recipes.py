@@ -180,6 +180,7 @@ def _lines(divided: _Divided, recipe: Recipe, folder: Path, model: StartingModel
         yield f"  dev: {divided.dev}"
     voices = contents.voices.test if contents.voices and not contents.is_test_spoken else ()
     yield f"  test: {pool(contents.test, voices)}"
+    yield f"# {model.comment}"
     yield f"architecture: {model.architecture}"
     if divided.dev:
         yield f"dev: {{most_recordings: {_MOST_DEV}}}  # the epoch that answers most of these right is kept"

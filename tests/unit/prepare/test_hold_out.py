@@ -81,6 +81,13 @@ def test_rows_of_text_are_not_counted_where_there_are_recordings_but_go_with_the
     assert len(divided.held_out) == 4 and len({u.text for u in divided.held_out}) == 2
 
 
+def test_of_typed_rows_no_speaker_is_spoken_of() -> None:
+    rows = [Utterance(f"t{n}", f"typed {n}", "en", SemanticFrame("go")) for n in range(10)]
+    assert (
+        divide(rows, parse_hold_out("20%")).sentence == "held out for the test: 2 of 10 rows (20 %), chosen with seed 0"
+    )
+
+
 def test_another_seed_holds_out_others_and_the_same_one_the_same() -> None:
     rows = [row(f"u{n}", f"sentence {n}") for n in range(100)]
     first, again, other = (divide(rows, parse_hold_out("20%", seed)).held_out for seed in (0, 0, 1))
@@ -93,7 +100,10 @@ def test_another_seed_holds_out_others_and_the_same_one_the_same() -> None:
     st.integers(5, 60),
 )
 def test_nothing_is_lost_and_no_sentence_is_in_both(numbers: list[tuple[int, int, int]], share: int) -> None:
-    rows = [row(f"u{n}", f"S {s}.", f"i{i}", f"p{p}" if p else None) for n, (s, i, p) in enumerate(numbers)]
+    rows = [
+        row(f"u{n}", f"S {s}." if n % 2 else f"s  {s}", f"i{i}", f"p{p}" if p else None)
+        for n, (s, i, p) in enumerate(numbers)
+    ]
     try:
         divided = divide(rows, parse_hold_out(f"{share}%"))
     except InputError:
