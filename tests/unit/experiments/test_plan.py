@@ -39,6 +39,15 @@ def test_pools_are_what_the_manifests_hold(tmp_path: Path) -> None:
     assert pools.labels == Schema(frozenset({"alarm_set"}), frozenset({"date"}), True, frozenset({("alarm", "set")}))
 
 
+def test_recordings_to_align_on_need_words_and_no_labels(tmp_path: Path) -> None:
+    unlabelled = tuple(replace(row, frame=None) for row in recorded(tmp_path, *pool(3, prefix="a")))
+    source = write_data(tmp_path, heard=unlabelled)
+    pools = read_pools(experiment(data__alignment=[{"corpus": "manifest", "path": "heard.jsonl"}]), source)
+    assert [row.text for row in pools.alignment] == [row.text for row in unlabelled]
+    with pytest.raises(InputError, match='needs "scenario" and "action", or "intent", or a "label"'):
+        read_pools(experiment(data__speech=[{"corpus": "manifest", "path": "heard.jsonl"}]), source)
+
+
 def test_the_speech_pool_holds_only_what_can_be_heard(tmp_path: Path) -> None:
     """One manifest may serve as text and as speech; a budget of half its speech is not half its rows."""
     mixed = (*recorded(tmp_path, *pool(2, prefix="s")), *pool(6, prefix="only-text-"))
