@@ -811,6 +811,104 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "tests/unit/data/test_sound_file.py",
     ),
     (
+        "hold-out: a sentence is in training and test",
+        "src/eartune/prepare/hold_out.py",
+        'yield "words", normalize_spoken_text(row.text)',
+        'yield "words", row.text',
+        "tests/unit/prepare/test_hold_out.py",
+    ),
+    (
+        "hold-out: a speaker is in both",
+        "src/eartune/prepare/hold_out.py",
+        "if by_speaker and recording.speaker:",
+        "if False:",
+        "tests/unit/prepare/test_hold_out.py",
+    ),
+    (
+        "hold-out: a part of a call is in both",
+        "src/eartune/prepare/hold_out.py",
+        'yield "file", os.path.realpath(recording.path)',
+        "pass",
+        "tests/unit/prepare/test_hold_out.py",
+    ),
+    (
+        "hold-out: the last row of a label is held out",
+        "src/eartune/prepare/hold_out.py",
+        "return any(taken[label] + n == totals[label] for label, n in kind), further",
+        "return False, further",
+        "tests/unit/prepare/test_hold_out.py",
+    ),
+    (
+        "hold-out: labels are not counted",
+        "src/eartune/prepare/hold_out.py",
+        "best = min(islice(fitting, _KINDS_COMPARED), key=distance, default=None)",
+        "best = next(iter(fitting), None)",
+        "tests/unit/prepare/test_hold_out.py",
+    ),
+    (
+        "own files: .. of a linked folder leads elsewhere",
+        "src/eartune/data/utterance.py",
+        "return os.path.realpath(folder)",
+        "return folder",
+        "tests/unit/prepare/test_prepare.py",
+    ),
+    (
+        "own files: copies of one name replace each other",
+        "src/eartune/prepare/importers/excerpt.py",
+        'return f"{path.stem}-{_digest(path, path.stat().st_mtime_ns)[:12]}{path.suffix}"',
+        "return path.name",
+        "tests/unit/prepare/test_prepare.py",
+    ),
+    (
+        "own files: a slot cell is read up to its first =",
+        "src/eartune/prepare/importers/entities.py",
+        '[^=;\\[\\]{}]*)")',
+        '[^;\\[\\]{}]*)")',
+        "tests/unit/prepare/importers/test_tabular.py::test_a_row_that_cannot_be_used_has_its_reason",
+    ),
+    (
+        "data root: relative to where the command runs",
+        "src/eartune/experiments/experiment.py",
+        '{"root": folder / experiment.data.root}',
+        '{"root": experiment.data.root}',
+        "tests/unit/experiments/test_experiment.py",
+    ),
+    (
+        "data root: the environment is stronger",
+        "src/eartune/cli/options.py",
+        'return given or stated or Path(os.environ.get("EARTUNE_DATA") or "data")',
+        'return given or Path(os.environ.get("EARTUNE_DATA") or stated or "data")',
+        "tests/unit/experiments/test_experiment.py",
+    ),
+    (
+        "recipes: the dev part is trained on",
+        "src/eartune/prepare/recipes.py",
+        '{"train": divided.train, "dev": divided.held_out},',
+        '{"train": rows, "dev": divided.held_out},',
+        "tests/unit/prepare/test_recipes.py",
+    ),
+    (
+        "kaldi: a command is taken for a file",
+        "src/eartune/prepare/importers/kaldi.py",
+        'if sound.endswith("|"):',
+        "if False:",
+        "tests/unit/prepare/importers/test_kaldi.py",
+    ),
+    (
+        "hugging face: a label is its number",
+        "src/eartune/prepare/importers/hugging_face.py",
+        "return named if names else lambda content: content",
+        "return lambda content: content",
+        "tests/unit/prepare/importers/test_hugging_face.py",
+    ),
+    (
+        "convert: a second recording has the id of the first",
+        "src/eartune/prepare/importers/nemo.py",
+        'utterance.id if not number else f"{utterance.id}-{number + 1}"',
+        "utterance.id",
+        "tests/unit/prepare/test_convert.py::test_rows_are_read_again",
+    ),
+    (
         "own files: a key that stands twice has its last value",
         "src/eartune/tasks/json_answer.py",
         "json.loads(text, object_pairs_hook=object_of_single_keys)",
@@ -1742,7 +1840,7 @@ def copy_tree(tree: Path) -> None:
     for name in COPIED:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, tree / name, ignore=ignored)
+            shutil.copytree(source, tree / name, symlinks=True, ignore=ignored)
         elif source.exists():
             shutil.copy2(source, tree / name)
 

@@ -85,7 +85,7 @@ def load(
 def run(
     experiment: str | Path | Experiment,
     *,
-    data: str | Path = "data",
+    data: str | Path | None = None,
     runs: str | Path = "runs",
     schemes: Sequence[Scheme] = (),
     task: Task | None = None,
@@ -99,7 +99,7 @@ def run(
     """Make every model of an experiment that is not finished, and write its report; an interrupted run is resumed.
 
     experiment: the path of a YAML file, or an `Experiment`.
-    data: the folder that holds the corpora.
+    data: the folder that holds the corpora; by default the data.root of the experiment, or else "data".
     runs: the folder to which runs write.
     schemes: schemes of your own, which are run in addition to those of the experiment.
     task: a task of your own in place of the experiment's.
@@ -118,6 +118,7 @@ def run(
     >>> outcome.results[0].scores["slot_f1"].value
     """
     settings = experiment if isinstance(experiment, Experiment) else read_experiment(experiment)
+    root = Path(data) if data is not None else settings.data.root or Path("data")
     if schemes or task is not None:
         grid = settings.grid.model_dump() | {"schemes": (*settings.grid.schemes, *schemes)}
         fields = {name: getattr(settings, name) for name in Experiment.model_fields}
@@ -127,7 +128,7 @@ def run(
         except ValidationError as error:
             raise InputError(explain(error, settings.name)) from error
     resources = Resources(None if gpus is None else tuple(map(str, gpus)), workers, gpus_per_model, ray)
-    return run_experiment(settings, Path(data), Path(runs), console or Console(), resources, track)
+    return run_experiment(settings, root, Path(runs), console or Console(), resources, track)
 
 
 def evaluate(references: References, predictions: Answers, *, task: Task | None = None) -> dict[str, Score]:

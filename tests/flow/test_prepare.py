@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from builders import settings, sound_file
+from builders import sound_file
 from eartune.cli.app import main
-from eartune.cli.prepare import data_section
+from eartune.cli.prepare import write_experiment
+from eartune.data.frame import SemanticFrame
 from eartune.data.utterance import Utterance, read_manifest
 from eartune.files import read_lines
 
@@ -67,9 +67,12 @@ def test_it_says_what_it_took_for_what_what_there_is_and_what_comes_next(run: Ru
     assert "test.jsonl: split test, 2 rows" in shown
     assert "Overview" in shown and "Sampling rates and channels" in shown
     assert "set aside: 2 rows (1 not-read and 1 unreadable), see prepared/quarantine.jsonl" in shown
-    assert shown.splitlines()[-1] == "eartune check mine.yaml --data prepared"
+    assert "A right row of train.csv:\nid,utt,clip_path,intent\nr1,a small latte,r1.wav,order" in shown.replace(
+        " \n", "\n"
+    )
+    assert shown.splitlines()[-1] == "eartune check prepared/experiment.yaml"
     assert sorted(path.name for path in Path("prepared").iterdir()) == [
-        *("profile.md", "quarantine.jsonl", "test.jsonl", "train.jsonl")
+        *("experiment.yaml", "profile.md", "quarantine.jsonl", "test.jsonl", "train.jsonl")
     ]
     assert (ids("prepared/train.jsonl"), ids("prepared/test.jsonl")) == (["u0", "u1", "u2", "u3"], ["u6", "u7"])
     aside = [row.get("id", row.get("place")) for _, row in read_lines(Path("prepared/quarantine.jsonl"))]
@@ -77,17 +80,25 @@ def test_it_says_what_it_took_for_what_what_there_is_and_what_comes_next(run: Ru
 
 
 def test_check_takes_what_it_is_told_to(run: Run) -> None:
-    lines = run(COMMAND).splitlines()
-    section = lines[lines.index("data:") : -2]
-    assert section == [
-        "data:",
-        "  text:   [{corpus: manifest, path: train.jsonl}]",
-        "  speech: [{corpus: manifest, path: train.jsonl}]",
-        "  test:   [{corpus: manifest, path: test.jsonl}]",
-    ]
-    experiment = settings() | yaml.safe_load("\n".join(section))
-    Path("mine.yaml").write_text(yaml.safe_dump(experiment), encoding="utf-8")
-    assert "text: 4 utterances" in run(lines[-1].removeprefix("eartune "))
+    told = run(COMMAND).splitlines()[-1]
+    assert "text: 4 utterances" in run(told.removeprefix("eartune "))
+
+
+def test_an_experiment_that_somebody_has_changed_is_kept(run: Run) -> None:
+    run(COMMAND)
+    path = Path("prepared/experiment.yaml")
+    path.write_text(path.read_text() + "# mine\n")
+    assert "prepared/experiment.yaml is there already and stays as it is" in run(COMMAND)
+    assert path.read_text().endswith("# mine\n")
+
+
+def test_a_test_is_held_out_of_one_file(run: Run) -> None:
+    Path("train.csv").rename("calls.csv")
+    shown = run("prepare calls.csv --to calls --map audio=clip_path --hold-out 25% --seed 3 --language en")
+    assert "held out for the test: 1 of 4 recorded rows (25 %), chosen with seed 3; no row names a speaker" in shown
+    assert sorted(ids("calls/train.jsonl") + ids("calls/test.jsonl")) == ["u0", "u1", "u2", "u3"]
+    assert {row.language for row in read_manifest(Path("calls/test.jsonl"))} == {"en"}
+    assert "test: 1 recordings" in run(shown.splitlines()[-1].removeprefix("eartune "))
 
 
 def test_one_file_is_one_split_and_splits_may_be_named(run: Run) -> None:
@@ -95,7 +106,8 @@ def test_one_file_is_one_split_and_splits_may_be_named(run: Run) -> None:
     run("prepare orders.csv --to one --map audio=clip_path")
     assert Path("one/all.jsonl").exists()
     shown = run("prepare --split train=orders.csv --split held_out=test.jsonl --to two --map audio=clip_path")
-    assert "  test:   [{corpus: manifest, path: held_out.jsonl}]" in shown.splitlines()
+    assert "test: [{corpus: manifest, path: held_out.jsonl}]" in Path("two/experiment.yaml").read_text()
+    assert shown.splitlines()[-1] == "eartune check two/experiment.yaml"
 
 
 def test_files_of_one_split_are_joined(run: Run) -> None:
@@ -104,16 +116,20 @@ def test_files_of_one_split_are_joined(run: Run) -> None:
 
 
 def test_what_is_missing_from_an_experiment_is_said() -> None:
-    def rows(text: str | None) -> list[Utterance]:
-        return [Utterance("a", text, "en", read_manifest(Path("m.jsonl"))[0].frame)]
+    def said(**splits: str | None) -> list[str]:
+        rows = {split: [Utterance("a", text, "en", SemanticFrame("y"))] for split, text in splits.items()}
+        return write_experiment(rows, Path("none"))[1:]
 
-    Path("m.jsonl").write_text('{"id": "a", "text": "x", "intent": "y"}')
-    assert data_section({"all": rows("x")})[1:] == [
-        "  text:   [{corpus: manifest, path: all.jsonl}]",
-        "  speech: []  # no split has recordings to train on",
-        "  test:   []  # needed: recordings that are not trained on; name their file with --split test=FILE",
+    needed = (
+        "needed: a test with recordings that are not trained on; add --hold-out 20%, or name its file: "
+        "--split test=FILE"
+    )
+    assert said(all="x") == [
+        *("data:", "  text: [{corpus: manifest, path: all.jsonl}]"),
+        *("  speech: []  # no split has recordings to train on", "  test: []", needed),
     ]
-    assert data_section({"train": rows(None), "test": []})[1] == "  text:   []  # no split has text in every row"
+    assert said(train=None)[1] == "  text: []  # no split has text in every row"
+    assert not Path("none").exists()
 
 
 def test_where_nothing_is_left_nothing_comes_next_and_the_command_fails(run: Run, folder: Path) -> None:
@@ -122,6 +138,14 @@ def test_where_nothing_is_left_nothing_comes_next_and_the_command_fails(run: Run
     said = run(COMMAND, code=2)
     assert said == "eartune: nothing is left to train on or to test; prepared/quarantine.jsonl gives the reasons\n"
     assert len(list(read_lines(Path("prepared/quarantine.jsonl")))) == 8
+
+
+def test_recordings_without_intents_are_prepared_as_such(run: Run) -> None:
+    Path("train.tsv").write_text("client_id\tpath\tsentence\tlocale\ns1\tc0\tsay it\ten\ns2\tc1\tsay that\ten\n")
+    shown = run("prepare . --to heard --unlabelled").splitlines()
+    assert shown[-1] == "unlabelled: [{corpus: manifest, path: train.jsonl}]"
+    assert [row.frame for row in read_manifest(Path("heard/train.jsonl"), labelled=False)] == [None, None]
+    assert not Path("heard/experiment.yaml").exists()
 
 
 def test_chats_are_written_a_file_a_split(run: Run) -> None:
@@ -144,6 +168,9 @@ def contents(folder: Path) -> dict[str, bytes]:
     ("line", "said"),
     [
         ("prepare --to prepared", "name the files to prepare: FILE, or --split NAME=FILE"),
+        (f"{COMMAND} --hold-out 20%", "these are already the splits train and test"),
+        ("prepare test.jsonl --to prepared --hold-out 20%", "but these are the split test"),
+        ("prepare train.csv --to prepared --hold-out 2h", "--hold-out 2h: must be a share of the rows, such as 20%"),
         ("prepare gone.csv --to prepared", "gone.csv: no such file"),
         ("prepare test.jsonl --to prepared --split train", "--split train: must be NAME=FILE"),
         ("prepare test.jsonl --to prepared --split =train.csv", "--split =train.csv: must be NAME=FILE"),

@@ -217,7 +217,8 @@ def test_a_corpus_is_fetched_once_and_prepared(
     assert len(re.findall("^licence: .*CC", shown, re.MULTILINE)) == 1 and "downloading" in shown
     assert {split: len(prepared(split)) for split in splits} == splits
     assert sum(len(row.recordings) for split in splits for row in prepared(split)) == n_recordings
-    assert shown.splitlines()[-1] == "eartune check mine.yaml --data prepared"
+    if n_recordings:  # else a test of text can be spoken, where voices are installed
+        assert shown.splitlines()[-1] == "eartune check prepared/experiment.yaml"
     manifests = {path: path.read_bytes() for path in Path("prepared").iterdir()}
     run(f"{name} --download")
     assert sent(server) == []

@@ -19,6 +19,10 @@ VERBS = {  # module and function of each verb, and its line in `eartune --help`,
         "prepare.prepare_files",
         "Make manifests of your own files: faulty rows are set aside with reasons, and a profile describes the rest.",
     ),
+    "convert": (
+        "convert.convert_manifest",
+        "Write a manifest as other tools read it: NeMo, Lhotse, Kaldi, Hugging Face's datasets, or chats.",
+    ),
     "check": (
         "check.check",
         "Print what a run would do: stages, examples, hours, steps, trainable parameters, memory, disk.",
@@ -26,6 +30,10 @@ VERBS = {  # module and function of each verb, and its line in `eartune --help`,
     "run": (
         "run.run",
         "Train, decode, score and report every model that is not finished; run it again to resume.",
+    ),
+    "tune": (
+        "tune.tune",
+        "Train the model that our results recommend for a folder of manifests, and report how good it is.",
     ),
     "score": (
         "score.score_predictions",

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from eartune.cli.console import console as terminal
 from eartune.cli.licences import show_licences
-from eartune.cli.options import DataRoot, ExperimentFile, RunsRoot
+from eartune.cli.options import DataRoot, ExperimentFile, RunsRoot, data_root
 from eartune.cli.work_plan import Part, memory_sentence, pace_of, print_work_plan
 from eartune.data.budget import describe
 from eartune.data.corpora import Source
@@ -47,7 +47,7 @@ def check(
         int, typer.Option("--gpus-per-model", min=1, help="How many of them train one model together.")
     ] = 1,
     price: Annotated[float | None, typer.Option("--price", min=0, help="The price of one GPU for an hour.")] = None,
-    data: DataRoot = Path("data"),
+    data: DataRoot = None,
     runs: RunsRoot = Path("runs"),
 ) -> None:
     """Print what a run would do: stages, examples, hours, steps, trainable parameters, memory, disk.
@@ -58,7 +58,7 @@ def check(
     kind = None if gpu is None else gpu_named(gpu)
     runs_folder = RunsFolder(runs)
     index = RecordingIndex(runs_folder.recordings)
-    pools = read_pools(settings, Source(data, runs_folder.speech, may_write=False, index=index))
+    pools = read_pools(settings, Source(data_root(data, settings), runs_folder.speech, may_write=False, index=index))
     if runs.is_dir():  # a check creates no folder
         index.save()
     plans = plan_cells(settings, pools)

@@ -17,7 +17,7 @@ from rich.table import Table as RichTable
 
 from eartune.before_torch import before_torch
 from eartune.cli.console import console as terminal
-from eartune.cli.options import DataRoot, RunsRoot
+from eartune.cli.options import DataRoot, RunsRoot, data_root
 from eartune.data import language_distance
 from eartune.data.corpora import Corpus, Source
 from eartune.data.example import as_speech
@@ -75,7 +75,7 @@ def languages(
     ] = None,
     row: Annotated[str | None, typer.Option(help="The row of the runs that counts, such as 'curriculum 0%'.")] = None,
     most: Annotated[int, typer.Option(min=1, help="The most clips, and typed sentences, of each language.")] = 50,
-    data: DataRoot = Path("data"),
+    data: DataRoot = None,
     runs: RunsRoot = Path("runs"),
 ) -> None:
     """Say which target languages will fail before anything is trained, and which figure told once runs exist.
@@ -96,7 +96,7 @@ def languages(
     console = terminal()
     place = RunsFolder(runs)
     index = RecordingIndex(place.recordings)
-    where = Source(data, place.speech, index=index, labelled=tuned is not None)
+    where = Source(data_root(data), place.speech, index=index, labelled=tuned is not None)
     sentences = Sentences(read(text or (), where), read(clips or (), replace(where, labelled=False)), most)
     before_torch()
     with RunProgress(console, 1) as progress:

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -11,29 +12,37 @@ import typer
 from rich.console import Console
 
 from eartune.cli.console import console as terminal
-from eartune.cli.options import DataRoot
+from eartune.cli.options import DataRoot, data_root
 from eartune.cli.prepare_corpus import NamedCorpus, download, named_corpus, read_corpus
 from eartune.data.utterance import Utterance
 from eartune.errors import InputError
 from eartune.experiments.progress import RunProgress
+from eartune.files import write_text
+from eartune.prepare.contents import UNKNOWN, Contents, contents_of, pool
 from eartune.prepare.download.catalogue import CATALOGUE
+from eartune.prepare.experiment_file import EXPERIMENT, experiment_text
+from eartune.prepare.hold_out import TRAIN, HoldOut, check_one_split, parse_hold_out
 from eartune.prepare.importers.detect_format import FileFormat, read_utterances
+from eartune.prepare.importers.folders import inputs_in
 from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.importers.messages import write_messages
 from eartune.prepare.prepare import PROFILE, QUARANTINE, Prepared, count_faults, prepare
 from eartune.prepare.profile import terminal_profile
-from eartune.prepare.split import distance_from_test, split_of, training_splits
+from eartune.prepare.starting_model import starting_model
 
 NO_TEXT = "  # no split has text in every row"
 NO_SPEECH = "  # no split has recordings to train on"
-NO_TEST = "  # needed: recordings that are not trained on; name their file with --split test=FILE"
+NO_TEST = (
+    "needed: a test with recordings that are not trained on; add --hold-out 20%, or name its file: --split test=FILE"
+)
+NO_TRAINING = "needed: rows to train on; name their file with --split train=FILE"
 
 
 def prepare_files(
     to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Where manifests and profile are written.")],
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="FILE|CORPUS", help="Files of rows, train, dev or test by name. Or a corpus."),
+        typer.Argument(metavar="FILE|CORPUS", help="Files of rows, or folders, train or test by name. Or a corpus."),
     ] = None,
     split: Annotated[list[str] | None, typer.Option(metavar="NAME=FILE", help="A file whose split you name.")] = None,
     format: Annotated[FileFormat | None, typer.Option(help="The files' format, if it is not recognised.")] = None,
@@ -47,7 +56,7 @@ def prepare_files(
     messages: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write chats for other fine-tuning tools.")
     ] = None,
-    data: DataRoot = Path("data"),
+    data: DataRoot = None,
     settings: Annotated[
         list[str] | None, typer.Option("--with", metavar="KEY=VALUE", help="A corpus: a setting, as in locale=de-DE.")
     ] = None,
@@ -56,61 +65,119 @@ def prepare_files(
         bool,
         typer.Option("--text-only", help="A corpus: its text alone, without recordings."),
     ] = False,
+    hold_out: Annotated[
+        str | None,
+        typer.Option(metavar="SHARE", help="Rows without a test: make one of 20%, say, by speakers if there are any."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The seed of what --hold-out chooses.")] = 0,
+    unlabelled: Annotated[
+        bool, typer.Option("--unlabelled", help="Rows need no intent, as for data.unlabelled and data.alignment.")
+    ] = False,
+    copy: Annotated[
+        bool, typer.Option("--copy", help="Copy the recordings into FOLDER, which can then be moved by itself.")
+    ] = False,
+    language: Annotated[
+        str | None, typer.Option(metavar="CODE", help="The language of rows that name none, such as en or de-DE.")
+    ] = None,
 ) -> None:
     """Make manifests of your own files: faulty rows are set aside with reasons, and a profile describes the rest.
 
-    The exit code is 2 where no row is left.
+    It writes an experiment about them, too, if there is a test. The exit code is 2 where no row is left.
 
     Example: eartune prepare train.csv test.csv --to prepared --map text=sentence
+
+    Example: eartune prepare calls.csv --to data/calls --hold-out 20%
 
     Instead of files you can name a public corpus, which is read from the data root; --download downloads it first.
 
     Example: eartune prepare massive --with locale=de-DE --download --to prepared
     """
     console = terminal()
-    if corpus := _corpus(files or [], dict(_pairs("--with", "KEY=VALUE", settings)), data, is_download, text_only):
+    how = None if hold_out is None else parse_hold_out(hold_out, seed)
+    root, named = data_root(data), dict(_pairs("--with", "KEY=VALUE", settings))
+    if corpus := _corpus(files or [], named, root, is_download, text_only):
         if split or format or columns:
             raise InputError(f"--split, --format and --map are for files of your own, not for the corpus {corpus.name}")
-        _check_outside(corpus.folder, _outputs(corpus.splits, to, messages))
+        names = _names(list(corpus.splits), how)
+        _check_outside(corpus.folder, _outputs(names, to, messages))
         if is_download:
             download(corpus, console, partial(_print, console))
-        splits = read_corpus(corpus, partial(_print, console))
+        found = read_corpus(corpus, partial(_print, console))
+        splits = {TRAIN if how else name: imported for name, imported in found.items()}
     else:
-        inputs = [(split_of(file.stem), file) for file in files or []]
-        inputs += [(name, Path(file)) for name, file in _pairs("--split", "NAME=FILE", split)]
-        _check_inputs(inputs, _outputs({name for name, _ in inputs}, to, messages))
-        splits = _read(inputs, format, dict(_pairs("--map", "OURS=THEIRS", columns)), console)
-    prepared = _prepare(splits, to, strict, not headers_only, console)
+        inputs = [one for file in files or [] for one in inputs_in(file)]
+        named_inputs = _pairs("--split", "NAME=FILE", split)
+        inputs += [(name, found) for name, file in named_inputs for _, found in inputs_in(Path(file))]
+        names = _names(list(dict.fromkeys(name for name, _ in inputs)), how)
+        inputs = [(TRAIN if how else name, file) for name, file in inputs]
+        _check_inputs(inputs, _outputs(names, to, messages))
+        splits = _read(inputs, format, dict(_pairs("--map", "OURS=THEIRS", columns)), not unlabelled, console)
+    splits = {split: _in_language(imported, language) for split, imported in splits.items()}
+    prepared = _prepare(splits, to, strict, not headers_only, console, how, copy)
     console.print(terminal_profile(prepared.profile))
-    _print(console, *_outcome(prepared, to))
+    _print(console, *prepared.notes, *_outcome(prepared, to))
     if messages:
         _print(console, _write_messages(messages, prepared.splits))
     if not any(prepared.splits.values()):
         raise InputError(f"nothing is left to train on or to test; {to / QUARANTINE} gives the reasons")
-    _print(console, *next_steps(prepared.splits, to))
+    if unlabelled:
+        names = [split for split, rows in prepared.splits.items() if rows]
+        _print(
+            console, "", f"Next, in an experiment of your own, with --data {_quoted(to)}:", f"unlabelled: {pool(names)}"
+        )
+        return
+    _print(console, "", *write_experiment(prepared.splits, to))
 
 
-def next_steps(splits: Mapping[str, Sequence[Utterance]], to: Path) -> list[str]:
-    """Return what the user can do now; the last line is a command to copy."""
-    advice = "Next, with these lines in an experiment of your own (the README shows one), here mine.yaml:"
-    return ["", *data_section(splits), advice, f"eartune check mine.yaml --data {shlex.quote(str(to))}"]
+def write_experiment(splits: Mapping[str, Sequence[Utterance]], to: Path) -> list[str]:
+    """Write an experiment about the manifests of a folder, if they permit one; return what the user can do now.
+
+    One that is there already is kept, as the user may have changed it. The last line is a command to copy.
+    """
+    contents, path = contents_of(splits), to / EXPERIMENT
+    written = experiment_text(contents, to, starting_model())
+    if written is None:
+        return [
+            "No experiment is written, as something is missing from its data:",
+            *data_section(contents),
+            NO_TEST if not contents.test else NO_TRAINING,
+        ]
+    if path.exists() and path.read_text(encoding="utf-8") != written:
+        said = f"{path} is there already and stays as it is; delete it to have a new one"
+    else:
+        write_text(path, written)
+        said = f"An experiment about them is in {path}, with comments; change what you like."
+    return [
+        said,
+        "Next, to see what it would do, and then with run in place of check:",
+        f"eartune check {_quoted(path)}",
+    ]
 
 
-def data_section(splits: Mapping[str, Sequence[Utterance]]) -> list[str]:
+def data_section(contents: Contents) -> list[str]:
     """Return the lines of an experiment's `data` for these manifests, with a comment where something is missing."""
-    filled = {name: rows for name, rows in splits.items() if rows}
-    training = training_splits(filled)
-    text = [name for name in filled if name in training and all(row.text is not None for row in filled[name])]
-    spoken = {name: distance_from_test(name) for name, rows in filled.items() if any(row.recordings for row in rows)}
-    speech = [name for name in spoken if name in training]
-    held_out = [name for name in spoken if name not in training]
-    test = [name for name in held_out if spoken[name] == min(spoken[other] for other in held_out)]
-    pools = (("text:   ", text, NO_TEXT), ("speech: ", speech, NO_SPEECH), ("test:   ", test, NO_TEST))
-    return ["data:", *(f"  {key}[{_manifests(names)}]{'' if names else comment}" for key, names, comment in pools)]
+    pools = (("text", contents.text, NO_TEXT), ("speech", contents.speech, NO_SPEECH), ("test", contents.test, ""))
+    return ["data:", *(f"  {key}: {pool(names)}{'' if names else comment}" for key, names, comment in pools)]
 
 
-def _manifests(names: Iterable[str]) -> str:
-    return ", ".join(f"{{corpus: manifest, path: {name}.jsonl}}" for name in names)
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))
+
+
+def _names(splits: Sequence[str], how: HoldOut | None) -> Sequence[str]:
+    """The splits that will be written; raises InputError if a test is to be held out of what is split already."""
+    if how is None:
+        return splits
+    check_one_split(splits)
+    return TRAIN, how.name
+
+
+def _in_language(imported: Imported, language: str | None) -> Imported:
+    """The rows, of which those that name no language are of this one."""
+    if language is None:
+        return imported
+    rows = (replace(row, language=language) if row.language == UNKNOWN else row for row in imported.utterances)
+    return replace(imported, utterances=tuple(rows))
 
 
 def _corpus(
@@ -143,7 +210,8 @@ def _pairs(option: str, form: str, values: Iterable[str] | None) -> list[tuple[s
 
 def _outputs(splits: Collection[str], to: Path, messages: Path | None) -> set[Path]:
     chats = _message_files(messages, splits).values() if messages else ()
-    return {path.resolve() for path in (*(to / f"{split}.jsonl" for split in splits), to / QUARANTINE, *chats)}
+    written = (*(f"{split}.jsonl" for split in splits), QUARANTINE, EXPERIMENT)
+    return {path.resolve() for path in (*(to / name for name in written), *chats)}
 
 
 def _check_inputs(inputs: Sequence[tuple[str, Path]], outputs: Collection[Path]) -> None:
@@ -160,12 +228,16 @@ def _check_inputs(inputs: Sequence[tuple[str, Path]], outputs: Collection[Path])
 
 
 def _read(
-    inputs: Iterable[tuple[str, Path]], format: FileFormat | None, columns: Mapping[str, str], console: Console
+    inputs: Iterable[tuple[str, Path]],
+    format: FileFormat | None,
+    columns: Mapping[str, str],
+    labelled: bool,
+    console: Console,
 ) -> dict[str, Imported]:
     """Read the files of each split, in their order, and print how each was read."""
     splits: dict[str, list[Imported]] = {}
     for split, file in inputs:
-        imported = read_utterances(file, format, columns)
+        imported = read_utterances(file, format, columns, labelled)
         splits.setdefault(split, []).append(imported)
         _print(console, _read_as(file, split, imported), *(f"{file}: {note}" for note in imported.notes))
     return {split: _joined(parts) for split, parts in splits.items()}
@@ -183,12 +255,27 @@ def _read_as(file: Path, split: str, imported: Imported) -> str:
 
 def _joined(parts: Sequence[Imported]) -> Imported:
     utterances = chain.from_iterable(part.utterances for part in parts)
-    return Imported(tuple(utterances), tuple(chain.from_iterable(part.rejected for part in parts)), {})
+    rejected = chain.from_iterable(part.rejected for part in parts)
+    right_rows = chain.from_iterable(part.right_row for part in parts)
+    return Imported(tuple(utterances), tuple(rejected), {}, right_row=tuple(right_rows))
 
 
-def _prepare(splits: Mapping[str, Imported], to: Path, strict: bool, samples: bool, console: Console) -> Prepared:
+def _prepare(
+    splits: Mapping[str, Imported],
+    to: Path,
+    strict: bool,
+    samples: bool,
+    console: Console,
+    how: HoldOut | None,
+    copy: bool,
+) -> Prepared:
     with RunProgress(console, 1) as bar:
-        return prepare(splits, to, strict, samples, lambda done, total: bar.within("measuring", 1, done / total))
+        show = partial(_show, bar)
+        return prepare(splits, to, strict, samples, show, how, copy)
+
+
+def _show(bar: RunProgress, done: int, total: int) -> None:
+    bar.within("measuring", 1, done / total)
 
 
 def _outcome(prepared: Prepared, to: Path) -> list[str]:

@@ -8,7 +8,7 @@ import typer
 from eartune.before_torch import before_torch
 from eartune.cli.console import console as terminal
 from eartune.cli.licences import show_licences
-from eartune.cli.options import DataRoot, ExperimentFile, RunsRoot
+from eartune.cli.options import DataRoot, ExperimentFile, RunsRoot, data_root
 from eartune.experiments.experiment import read_experiment
 from eartune.report import terminal_table
 
@@ -32,7 +32,7 @@ Track = Annotated[
 
 def run(
     experiment: ExperimentFile,
-    data: DataRoot = Path("data"),
+    data: DataRoot = None,
     runs: RunsRoot = Path("runs"),
     gpus: Gpus = None,
     workers: Workers = None,
@@ -55,7 +55,7 @@ def run(
     named = None if gpus is None else [gpu.strip() for gpu in gpus.split(",")]
     outcome = run_experiment(
         settings,
-        data=data,
+        data=data_root(data, settings),
         runs=runs,
         gpus=named,
         workers=workers,

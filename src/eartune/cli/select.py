@@ -16,7 +16,7 @@ from rich.console import Console
 
 from eartune.before_torch import before_torch
 from eartune.cli.console import console as terminal
-from eartune.cli.options import DataRoot, RunsRoot
+from eartune.cli.options import DataRoot, RunsRoot, data_root
 from eartune.data.corpora import Source
 from eartune.data.recording_choice import Choice, Reason, choose, units_of
 from eartune.data.recording_index import RecordingIndex
@@ -26,7 +26,7 @@ from eartune.data.tts.synthesis import estimated_seconds, synthesize
 from eartune.data.tts.voices import SpeakingVoice
 from eartune.data.utterance import Utterance
 from eartune.errors import InputError
-from eartune.experiments.experiment import Experiment, read_experiment, voices_of
+from eartune.experiments.experiment import Experiment, read_experiment, shipped_experiment, voices_of
 from eartune.experiments.progress import RunProgress
 from eartune.experiments.recording_pool import RecordingPool, recording_pool, script_row
 from eartune.prepare.importers.detect_format import read_utterances
@@ -71,7 +71,7 @@ def select(
         typer.Option("--run", help="A finished run: its text-only model says which sentences it does not hear."),
     ] = None,
     seed: Annotated[int, typer.Option(help="The seed of the sample that a pool of over 5,000 is reduced to.")] = 0,
-    data: DataRoot = Path("data"),
+    data: DataRoot = None,
     runs: RunsRoot = Path("runs"),
 ) -> None:
     """Choose the sentences to record next, and write a script and a page that records them in a browser.
@@ -98,12 +98,14 @@ def select(
     _print(console, *choice_lines(pool, choices), *next_lines(to))
 
 
-def read_asked(source: Path, data: Path, runs: Path) -> Asked:
+def read_asked(source: Path, data: Path | None, runs: Path) -> Asked:
     """Read the text and the speech of an experiment; or the rows of a file, of which some may be recorded already."""
-    if source.suffix.lower() in (".yaml", ".yml"):
+    if source.suffix.lower() in (".yaml", ".yml") or (not source.exists() and shipped_experiment(source)):
         experiment = read_experiment(source)
         folder = RunsFolder(runs)
-        place = Source(data, folder.speech, may_write=False, index=RecordingIndex(folder.recordings))
+        place = Source(
+            data_root(data, experiment), folder.speech, may_write=False, index=RecordingIndex(folder.recordings)
+        )
         of_people = [corpus for corpus in experiment.data.speech if not voices_of(corpus)]
         text, speech = (
             list(chain.from_iterable(corpus.load(place) for corpus in corpora))

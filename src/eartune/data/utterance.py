@@ -10,6 +10,7 @@ import math
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +64,15 @@ class Utterance:
         return () if self.frame is None else self.frame.entities
 
 
-def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
-    """Write a manifest, an utterance in each line; recordings inside its folder are named relative to it."""
+def write_manifest(path: str | Path, utterances: Iterable[Utterance], *, relative: bool = False) -> None:
+    """Write a manifest, an utterance in each line; recordings inside its folder are named relative to it.
+
+    Others are named by their absolute path or, if `relative`, from the folder too, as ../clips/a.wav: such a manifest
+    may be moved together with them.
+    """
     path = Path(path)
-    write_lines(path, (_row(utterance, path.parent) for utterance in utterances))
+    name_of = _from if relative else _inside
+    write_lines(path, (_row(utterance, path.parent, name_of) for utterance in utterances))
 
 
 def read_manifest(
@@ -119,9 +125,9 @@ def read_frame(row: dict[str, Any], place: str) -> SemanticFrame:
     raise InputError(f'{place}: needs "scenario" and "action", or "intent", as text')
 
 
-def _row(utterance: Utterance, folder: Path) -> dict[str, Any]:
+def _row(utterance: Utterance, folder: Path, name_of: Callable[[Path, Path], str]) -> dict[str, Any]:
     recordings = [
-        {"file": _relative(r.path, folder), "seconds": round(r.seconds, 3)}
+        {"file": name_of(r.path, folder), "seconds": round(r.seconds, 3)}
         | ({"speaker": r.speaker} if r.speaker else {})
         for r in utterance.recordings
     ]
@@ -170,7 +176,7 @@ def _recording(row: Any, place: str, folder: Path, seconds_of: Callable[[Path], 
         raise InputError(
             f"{place}: {row['file']}: names a part of it; eartune prepare writes parts to files of their own"
         )
-    path, seconds, speaker = folder / row["file"], row.get("seconds"), row.get("speaker")
+    path, seconds, speaker = _found(row["file"], folder), row.get("seconds"), row.get("speaker")
     if speaker is not None and not isinstance(speaker, str):
         raise InputError(f'{place}: {row["file"]}: "speaker" must be text, not {speaker!r}, or left out')
     if seconds is not None:
@@ -190,6 +196,31 @@ def _is_entity(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("type"), str) and isinstance(value.get("filler"), str)
 
 
-def _relative(path: Path, folder: Path) -> str:
+def _inside(path: Path, folder: Path) -> str:
+    """The path relative to a folder that holds it, else the whole path."""
     whole, root = os.path.abspath(path), os.path.join(os.path.abspath(folder), "")
     return whole.removeprefix(root)
+
+
+def _from(path: Path, folder: Path) -> str:
+    """The path relative to a folder that may lie elsewhere."""
+    inside = _inside(path, folder)
+    # ".." leads out of the true folder, whatever symbolic link it was reached by.
+    if not os.path.isabs(inside):
+        return inside
+    return os.path.relpath(os.path.join(_real(path.parent), path.name), _real(folder))
+
+
+def _found(name: str, folder: Path) -> Path:
+    """The path that a manifest in a folder names."""
+    is_outside = name.startswith("..")
+    return Path(os.path.normpath(os.path.join(_real(folder), name))) if is_outside else folder / name
+
+
+def _real(folder: Path) -> str:
+    return _real_path(os.path.abspath(folder))
+
+
+@lru_cache(maxsize=1000)
+def _real_path(folder: str) -> str:
+    return os.path.realpath(folder)

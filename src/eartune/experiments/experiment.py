@@ -20,10 +20,16 @@ from eartune.settings import Component, Decoding, Section, Training, explain
 from eartune.tasks.settings import DEFAULT_TASK, AnyTask
 from eartune.training.schemes import AnyScheme, Scheme, SelfTraining
 
+SHIPPED = Path(__file__).with_name("shipped")
+"""The experiments that come with eartune: in its repository a link to the folder `experiments`."""
+
 
 class Data(Section):
     """The pools of labelled text and labelled speech to train on, and the recordings to test on."""
 
+    root: Path | None = Field(default=None, exclude=True)
+    """The folder that holds the corpora, relative to that of the YAML; None: EARTUNE_DATA, or data. It is no setting
+    that results name, as it changes none of them."""
     text: tuple[Corpus, ...] = ()
     speech: tuple[Corpus, ...] = ()
     """The recordings from which budgets select."""
@@ -283,11 +289,24 @@ def voices_of(corpus: Corpus) -> tuple[Voice, ...]:
     return getattr(corpus, "voices", ())
 
 
+def shipped_experiment(name: str | Path) -> Path | None:
+    """Return the file of the experiment of this name that comes with eartune, such as `demo`; None if none does."""
+    path = SHIPPED / f"{name}.yaml"
+    return path if Path(name).name == str(name) and path.is_file() else None
+
+
 def read_experiment(path: str | Path) -> Experiment:
-    """Return the experiment in a YAML file; raises InputError with the file and the place of every fault."""
+    """Return the experiment in a YAML file, or that of a name which comes with eartune.
+
+    Raises InputError with the file and the place of every fault.
+    """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: no such experiment")
+        shipped = shipped_experiment(path)
+        if shipped is None:
+            known = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.yaml")))
+            raise InputError(f"{path}: no such experiment; it is the path of a YAML, or one of {known}")
+        path = shipped
     try:
         written = yaml.load(path.read_text(encoding="utf-8"), YAML_LOADER)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -295,6 +314,14 @@ def read_experiment(path: str | Path) -> Experiment:
     if not isinstance(written, dict):
         raise InputError(f"{path}: must hold name, question, data, architecture and grid")
     try:
-        return Experiment.model_validate(written)
+        return _rooted(Experiment.model_validate(written), path.parent)
     except ValidationError as error:
         raise InputError(explain(error, str(path))) from error
+
+
+def _rooted(experiment: Experiment, folder: Path) -> Experiment:
+    """The experiment with its data root relative to the folder of its YAML, so that it is found from anywhere."""
+    if experiment.data.root is None:
+        return experiment
+    data = experiment.data.model_copy(update={"root": folder / experiment.data.root})
+    return experiment.model_copy(update={"data": data})

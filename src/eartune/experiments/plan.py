@@ -99,15 +99,14 @@ class StageFigures:
 def read_pools(experiment: Experiment, source: Source) -> Pools:
     """Load all data; raises InputError for undeclared labels, and for a recording in two of training, dev and test."""
     data = experiment.data
-    text, speech, source_speech, synthetic, alignment, dev, test = (
+    text, speech, source_speech, synthetic, dev, test = (
         _read(corpora, source)
-        for corpora in (
-            *(data.text, data.speech, data.source_speech, data.synthetic_speech, data.alignment),
-            *(data.dev, data.test),
-        )
+        for corpora in (data.text, data.speech, data.source_speech, data.synthetic_speech, data.dev, data.test)
     )
     speech = tuple(utterance for utterance in speech if utterance.recordings)  # a budget counts recordings
-    unlabelled = _read(data.unlabelled, replace(source, labelled=False))
+    unlabelled, alignment = (
+        _read(corpora, replace(source, labelled=False)) for corpora in (data.unlabelled, data.alignment)
+    )
     everything = (*text, *speech, *source_speech, *synthetic, *dev, *test)
     experiment.task.check(everything)
     training_speech = (*speech, *source_speech, *synthetic, *alignment, *unlabelled)
@@ -209,8 +208,6 @@ def _read(corpora: Sequence[Corpus], source: Source) -> tuple[Utterance, ...]:
 
 
 def _plan_cell(experiment: Experiment, pools: Pools, cell: Cell) -> CellPlan:
-    if cell.scheme.uses_text and not pools.text:
-        raise InputError(f"{cell.name}: the text pool is empty; list corpora under data.text")
     if cell.budget is None:
         speech: tuple[Utterance, ...] = ()
     else:
@@ -220,6 +217,8 @@ def _plan_cell(experiment: Experiment, pools: Pools, cell: Cell) -> CellPlan:
     source: dict[str, Any] = {"source": pools.source_speech} if cell.scheme.knows_source else {}
     alignment, asking = _alignment(experiment.alignment, pools), cell.scheme.asking
     own = cell.scheme.stages(pools.text, (*pools.source_speech, *speech), synthetic, *unlabelled, **source)
+    if cell.scheme.uses_text and not pools.text and not (own and all(stage.most_examples for stage in own)):
+        raise InputError(f"{cell.name}: the text pool is empty; list corpora under data.text")
     preface = _preface(cell.scheme.label, asking, pools, experiment)
     through: Through = "nothing"
     if experiment.decoding.through == "words" and own and asking.transcribed_by is None:

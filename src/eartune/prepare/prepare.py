@@ -3,16 +3,19 @@
 Imported rows -> faults of text -> recordings measured -> kept | set aside -> faults between splits -> profile -> files
 
     OUT/train.jsonl, OUT/test.jsonl, ...   manifests with measured lengths
-    OUT/recordings/call-1f0c….flac         parts and channels of recordings, and sound that rows held themselves
+    OUT/recordings/call-1f0c….flac         parts and channels of recordings, sound that rows held themselves, copies
     OUT/quarantine.jsonl                   what was set aside, with the reasons
     OUT/profile.md                         one page about both
 """
 
+import os
 import re
+import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from eartune.data.audio import NOT_READABLE, write_audio
@@ -20,7 +23,8 @@ from eartune.data.sound_file import SoundError
 from eartune.data.utterance import Recording, Utterance, write_manifest
 from eartune.errors import InputError
 from eartune.files import remove, write_text
-from eartune.prepare.importers.excerpt import Excerpt, file_name
+from eartune.prepare.hold_out import TRAIN, HoldOut, divide
+from eartune.prepare.importers.excerpt import Excerpt, copy_name, file_name
 from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.profile import Profile, build_profile, markdown_profile
 from eartune.prepare.validation.fault import Fault, escaped
@@ -49,6 +53,8 @@ class Prepared:
     quarantined: tuple[Quarantined, ...]
     warnings: tuple[Fault, ...]
     profile: Profile
+    notes: tuple[str, ...] = ()
+    """Sentences about what was done: how the test was held out, and where recordings were copied to or stay."""
 
 
 def prepare(
@@ -57,12 +63,16 @@ def prepare(
     strict: bool = False,
     read_samples: bool = True,
     progress: Progress | None = None,
+    hold_out: HoldOut | None = None,
+    copy: bool = False,
 ) -> Prepared:
     """Check everything, then write a manifest for each split, the quarantine file and the profile into `out`.
 
     A part of a recording, one of its channels, and sound that a row holds itself are written to files of their own.
     Every recording with its row, every row without recordings and every rejected row ends up once, in a manifest or in
     the quarantine file. A row keeps the recordings that can be used, and is set aside if none of them can.
+    With `hold_out`, for which there must be one split, the rows that remain are divided into training and a test.
+    Manifests name recordings relative to `out`; with `copy`, those that lie elsewhere are copied into it.
     `progress` is called with the number of files that were measured, and of all files. Raises InputError, and writes
     nothing, if a split's name cannot be a file's, if `out` is a file, and with `strict` if anything would be set aside.
     """
@@ -75,13 +85,14 @@ def prepare(
     quarantined = tuple(quarantined_rows(splits, aside))
     if strict and quarantined:
         raise InputError(f"{count_faults(quarantined)} cannot be used, the first being {quarantined[0].sentence}")
-    kept = kept_rows(rows, aside, measured)
+    kept, held_out = _divided(kept_rows(rows, aside, measured), hold_out)
     warnings = (*warnings_of_kept(faults, rows, aside), *check_splits(kept))
     kept_recordings = [one for place, one in measured.items() if place not in aside]
-    profile = build_profile(kept, kept_recordings, quarantined, warnings, read_samples)
-    kept, excerpts = _with_files(kept, out)
-    _write(out, kept, quarantined, profile, excerpts)
-    return Prepared(kept, quarantined, warnings, profile)
+    right_rows = tuple(chain.from_iterable(imported.right_row for imported in splits.values()))
+    profile = build_profile(kept, kept_recordings, quarantined, warnings, read_samples, right_rows)
+    kept, to_write = _with_files(kept, out, copy)
+    _write(out, kept, quarantined, profile, to_write)
+    return Prepared(kept, quarantined, warnings, profile, (*held_out, *_where_recordings_are(kept, out, to_write)))
 
 
 def count_faults(quarantined: Sequence[Quarantined]) -> str:
@@ -98,31 +109,66 @@ def _check_names(splits: Iterable[str], out: Path) -> None:
         raise InputError(f"{out}: is a file; name a folder to write to")
 
 
+def _divided(
+    kept: dict[str, tuple[Utterance, ...]], hold_out: HoldOut | None
+) -> tuple[dict[str, tuple[Utterance, ...]], tuple[str, ...]]:
+    """The rows with a test held out of them, if that is asked for, and how that was done."""
+    (rows,) = kept.values() if hold_out else ((),)
+    if hold_out is None or not rows:
+        return kept, ()
+    divided = divide(rows, hold_out)
+    return {TRAIN: divided.train, hold_out.name: divided.held_out}, (divided.sentence,)
+
+
 def _with_files(
-    kept: Mapping[str, tuple[Utterance, ...]], out: Path
-) -> tuple[dict[str, tuple[Utterance, ...]], dict[str, Excerpt]]:
-    """The rows with recordings that are files, and the excerpts to be written, by the name of the file in `out`."""
-    excerpts: dict[str, Excerpt] = {}
+    kept: Mapping[str, tuple[Utterance, ...]], out: Path, copy: bool
+) -> tuple[dict[str, tuple[Utterance, ...]], dict[str, Recording]]:
+    """The rows with recordings that are files, and the recordings to be written, by the name of the file in `out`."""
+    to_write: dict[str, Recording] = {}
 
     def as_file(recording: Recording) -> Recording:
-        if not isinstance(recording, Excerpt):
+        if isinstance(recording, Excerpt):
+            name = f"{RECORDINGS}/{file_name(recording)}"
+        elif copy and not _is_inside(recording.path, out):
+            name = f"{RECORDINGS}/{copy_name(recording.path)}"
+        else:
             return recording
-        name = f"{RECORDINGS}/{file_name(recording)}"
-        excerpts[name] = recording
+        to_write[name] = recording
         return Recording(out / name, recording.seconds, recording.speaker)
 
     rows = {
         split: tuple(replace(row, recordings=tuple(map(as_file, row.recordings))) for row in utterances)
         for split, utterances in kept.items()
     }
-    return rows, excerpts
+    return rows, to_write
 
 
-def _write_excerpt(path: Path, excerpt: Excerpt) -> None:
+def _is_inside(path: Path, folder: Path) -> bool:
+    return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder))
+
+
+def _where_recordings_are(
+    kept: Mapping[str, tuple[Utterance, ...]], out: Path, to_write: Mapping[str, Recording]
+) -> Iterator[str]:
+    """Sentences on what was copied into the folder, and on what lies outside of it and must be moved with it."""
+    copied = sum(not isinstance(recording, Excerpt) for recording in to_write.values())
+    if copied:
+        yield f"copied: {counted(copied, 'recording')} to {out / RECORDINGS}, so that {out} can be moved by itself"
+    rows = chain.from_iterable(kept.values())
+    outside = sum(not _is_inside(recording.path, out) for row in rows for recording in row.recordings)
+    if outside:
+        yield f"{counted(outside, 'recording')} outside of {out}, to be moved together with it; or copy with --copy"
+
+
+def _write_recording(path: Path, recording: Recording) -> None:
+    if not isinstance(recording, Excerpt):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(recording.path, path)
+        return
     try:
-        write_audio(path, excerpt.wave())
+        write_audio(path, recording.wave())
     except SoundError as error:
-        raise InputError(f"{excerpt.path}: {NOT_READABLE} ({error})") from error
+        raise InputError(f"{recording.path}: {NOT_READABLE} ({error})") from error
 
 
 def _write(
@@ -130,12 +176,15 @@ def _write(
     kept: Mapping[str, tuple[Utterance, ...]],
     quarantined: tuple[Quarantined, ...],
     profile: Profile,
-    excerpts: Mapping[str, Excerpt],
+    to_write: Mapping[str, Recording],
 ) -> None:
     write: dict[str, Callable[[Path], None]] = {
-        name: partial(_write_excerpt, excerpt=excerpt) for name, excerpt in excerpts.items()
+        name: partial(_write_recording, recording=recording) for name, recording in to_write.items()
     }
-    write |= {f"{split}.jsonl": partial(write_manifest, utterances=utterances) for split, utterances in kept.items()}
+    write |= {
+        f"{split}.jsonl": partial(write_manifest, utterances=utterances, relative=True)
+        for split, utterances in kept.items()
+    }
     write[QUARANTINE] = partial(write_quarantine, quarantined=quarantined)
     write[PROFILE] = partial(write_text, text=escaped(markdown_profile(profile)))
     _write_all_or_none(out, write)

@@ -57,8 +57,12 @@ def build_profile(
     quarantined: Sequence[Quarantined],
     warnings: Sequence[Fault],
     read_samples: bool = True,
+    right_rows: Sequence[str] = (),
 ) -> Profile:
-    """Return the page on the kept rows, their measured recordings, what was set aside, and the warnings."""
+    """Return the page on the kept rows, their measured recordings, what was set aside, and the warnings.
+
+    `right_rows` are sentences that show how rows that could not be read should look.
+    """
     sections = (
         _overview(kept, quarantined, read_samples),
         _labels("intent", kept, lambda utterance: [utterance.frame.intent] if utterance.frame else []),
@@ -67,6 +71,7 @@ def build_profile(
         _histogram([recording.seconds for utterances in kept.values() for recording in _recordings(utterances)]),
         _formats(measured),
         _faults(quarantined, warnings),
+        Section("What a right row looks like", notes=tuple(right_rows)),
     )
     return Profile(tuple(section for section in sections if section.table or section.notes))
 

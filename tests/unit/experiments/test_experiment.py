@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from builders import experiment, experiment_file
+from eartune.cli.options import data_root
 from eartune.errors import InputError
-from eartune.experiments.experiment import read_experiment
+from eartune.experiments.experiment import read_experiment, shipped_experiment
 
 
 def spoken_by(**voice: Any) -> dict[str, Any]:
@@ -231,6 +232,32 @@ def test_a_file_that_is_no_experiment_is_named(tmp_path: Path, content: bytes, s
     assert str(fault.value).startswith(f"{path}: {said}") and "\n" not in str(fault.value)
 
 
+def test_a_data_root_is_relative_to_the_file_and_stronger_than_the_environment_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rooted = read_experiment(experiment_file(tmp_path / "alarms.yaml", data__root="sets"))
+    monkeypatch.setenv("EARTUNE_DATA", "of-all")
+    assert data_root(None, rooted) == tmp_path / "sets"
+    assert data_root(Path("given"), rooted) == Path("given")
+    assert data_root(None, experiment()) == Path("of-all")
+    monkeypatch.delenv("EARTUNE_DATA")
+    assert data_root(None, experiment()) == Path("data")
+    assert "root" not in rooted.model_dump(mode="json")["data"]  # no result says where data were
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"alarms\.yaml: no such experiment$"):
+    with pytest.raises(
+        InputError, match=r"alarms\.yaml: no such experiment; it is the path of a YAML, or one of coffee, "
+    ):
         read_experiment(tmp_path / "alarms.yaml")
+
+
+def test_an_experiment_that_comes_with_eartune_is_known_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert read_experiment("demo").name == "demo"
+    experiment_file(Path("demo"))
+    assert read_experiment("demo").name == "alarms"  # a file of this name is nearer
+    for name in ("demo.yaml", "./nowhere", "../shipped/demo", "demo/"):
+        assert shipped_experiment(name) is None

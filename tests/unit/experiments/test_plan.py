@@ -39,6 +39,15 @@ def test_pools_are_what_the_manifests_hold(tmp_path: Path) -> None:
     assert pools.labels == Schema(frozenset({"alarm_set"}), frozenset({"date"}), True, frozenset({("alarm", "set")}))
 
 
+def test_recordings_to_align_on_need_words_and_no_labels(tmp_path: Path) -> None:
+    unlabelled = tuple(replace(row, frame=None) for row in recorded(tmp_path, *pool(3, prefix="a")))
+    source = write_data(tmp_path, heard=unlabelled)
+    pools = read_pools(experiment(data__alignment=[{"corpus": "manifest", "path": "heard.jsonl"}]), source)
+    assert [row.text for row in pools.alignment] == [row.text for row in unlabelled]
+    with pytest.raises(InputError, match='needs "scenario" and "action", or "intent", or a "label"'):
+        read_pools(experiment(data__speech=[{"corpus": "manifest", "path": "heard.jsonl"}]), source)
+
+
 def test_the_speech_pool_holds_only_what_can_be_heard(tmp_path: Path) -> None:
     """One manifest may serve as text and as speech; a budget of half its speech is not half its rows."""
     mixed = (*recorded(tmp_path, *pool(2, prefix="s")), *pool(6, prefix="only-text-"))
@@ -113,6 +122,14 @@ def test_an_empty_text_pool_is_refused_where_text_is_used() -> None:
     with pytest.raises(InputError, match=r"^text-only-seed0: the text pool is empty; list corpora under data\.text$"):
         plan_cells(experiment(), in_memory(text=0))
     assert len(plan_cells(experiment(grid__schemes=[{"type": "untuned"}]), in_memory(text=0))) == 1
+    with pytest.raises(InputError, match=r"^curriculum-100pct-seed0: the text pool is empty"):
+        plan_cells(experiment(grid__schemes=[{"type": "curriculum"}], grid__budgets=["100%"]), in_memory(text=0))
+
+
+def test_recordings_without_words_are_mixed_with_no_text() -> None:
+    plans = plan_cells(experiment(grid__schemes=[{"type": "direct-mixing"}], grid__budgets=["100%"]), in_memory(text=0))
+    (stage,) = plans[0].stages
+    assert len(stage.examples) == 12 and all(example.recording for example in stage.examples)
 
 
 def test_a_budget_larger_than_the_pool_is_refused() -> None:

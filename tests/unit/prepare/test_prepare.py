@@ -380,7 +380,50 @@ def test_a_full_disk_leaves_no_part_of_a_recording(tmp_path: Path, call: Path, m
     def full(*_: Any) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(module, "write_manifest", lambda path, utterances: full())
+    monkeypatch.setattr(module, "write_manifest", lambda path, utterances, relative: full())
     with pytest.raises(OSError, match="No space left"):
         prepare({"train": imported(excerpt("a", call, end=1.0))}, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def names(manifest: Path) -> list[str]:
+    return [recording["file"] for _, row in read_lines(manifest) for recording in row["recordings"]]
+
+
+def test_recordings_elsewhere_are_named_from_the_folder_and_may_be_moved_with_it(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    (folder / "clips").mkdir(parents=True)
+    sound_file(folder / "clips" / "a.wav", 1.0)
+    prepared = prepare({"train": imported(spoken("a", folder / "clips", "a"))}, folder / "data" / "calls")
+    assert names(folder / "data" / "calls" / "train.jsonl") == ["../../clips/a.wav"]
+    assert prepared.notes == (
+        f"1 recording outside of {folder / 'data' / 'calls'}, to be moved together with it; or copy with --copy",
+    )
+    (tmp_path / "link").symlink_to(folder / "data")
+    folder.rename(tmp_path / "moved")
+    (tmp_path / "link").unlink()
+    (tmp_path / "link").symlink_to(tmp_path / "moved" / "data")
+    for manifest in (tmp_path / "moved" / "data" / "calls", tmp_path / "link" / "calls"):
+        (row,) = read_manifest(manifest / "train.jsonl")
+        assert row.recordings[0].path == tmp_path / "moved" / "clips" / "a.wav"
+
+
+def test_copies_have_names_of_their_own_and_only_equal_sound_is_shared(tmp_path: Path) -> None:
+    for folder, seconds in (("near", 1.0), ("far", 2.0), ("again", 1.0)):
+        (tmp_path / folder).mkdir()
+        sound_file(tmp_path / folder / "a.wav", seconds)
+    out = tmp_path / "out"
+    rows = [spoken(name, tmp_path / name, "a") for name in ("near", "far", "again")]
+    prepared = prepare({"train": imported(*rows)}, out, copy=True)
+    near, far, again = names(out / "train.jsonl")
+    assert near.startswith("recordings/a-") and near == again != far
+    assert (out / far).read_bytes() == (tmp_path / "far" / "a.wav").read_bytes()
+    assert prepared.notes == (f"copied: 2 recordings to {out / 'recordings'}, so that {out} can be moved by itself",)
+    assert names_after_a_second_time(out) == [near, far, again]
+
+
+def names_after_a_second_time(out: Path) -> list[str]:
+    """What lies in the folder already is not copied again."""
+    rows = read_manifest(out / "train.jsonl")
+    assert prepare({"train": imported(*rows)}, out, copy=True).notes == ()
+    return names(out / "train.jsonl")

@@ -31,6 +31,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "scenario": ("scenario", "domain"),
     "action": ("action",),
     "entities": ("entities", "slots", "tags", "annot_utt"),
+    "semantics": ("semantics",),  # the whole frame, as SpeechBrain's preparation of SLURP has it
     "start": (
         *("start", "start_time", "start_sec", "start_seconds", "start_s", "segment_start", "begin", "begin_time"),
         *("onset", "offset", "start_ms", "begin_ms", "offset_ms"),

@@ -1,7 +1,7 @@
 """Read entities in the ways in which people write them.
 
     [{"type": "date", "filler": "friday"}]    [{"entity": "date", "value": "friday"}]    [{"date": "friday"}]
-    {"date": "friday", "size": ["small", "large"]}    "wake me on [date : friday]"
+    {"date": "friday", "size": ["small", "large"]}    "wake me on [date : friday]"    "date=friday; size=small"
 
 A type without a filler is left out: a table has a column for it, but the row does not mention it. A type that stands
 twice in an object, {"city": "oslo", "city": "rome"}, has both fillers.
@@ -25,6 +25,7 @@ _LIKELY_CODE = re.compile(r"\s*(\{|\[\s*[\[{(\"'\]])")
 _MARKED = re.compile(r"\[\s*+(?P<type>[^\[\]:]+):\s*+(?P<filler>[^\[\]]+)\]")
 MARKED_TEXT = re.compile(r"\[ *[^\W\d][\w.-]* : [^\[\]]+\]")
 """Text in which entities are likely to be marked, as MASSIVE does it; "[noise: door]" and "[10:30]" are none."""
+_PAIR = re.compile(r"\s*(?P<type>[^=;\[\]{}]*\w)\s*=\s*(?P<filler>[^=;\[\]{}]*)")
 _SHAPES = 'must be a list of {"type": ..., "filler": ...} or an object of {"type": "filler"}'
 
 
@@ -41,9 +42,11 @@ def text_and_entities(text: str | None, given: Any) -> tuple[str | None, tuple[E
         return text, read_entities(_as_said(given, text))
     if _LIKELY_CODE.match(given):
         return text, read_entities(_as_said(decode(given, "entities"), text))
+    if given != text and (pairs := _pairs(given)) is not None:
+        return text, pairs
     words, entities = unmarked(text_or_none(given, "entities") or "")
     if not entities and _letters(words) != _letters(text or ""):  # a row of BIO tags, say, is not the text
-        raise RowError(f'"entities" {_SHAPES}, or the text with [type : words] in it')
+        raise RowError(f'"entities" {_SHAPES}, or "type=filler; type=filler", or the text with [type : words] in it')
     return words if text in (None, given) else text, entities
 
 
@@ -69,6 +72,15 @@ def unmarked(text: str) -> tuple[str, tuple[Entity, ...]]:
     """Return the text without marks, and the entities, of text with [type : words] in it."""
     entities = tuple(Entity(mark["type"].strip(), mark["filler"].strip()) for mark in _MARKED.finditer(text))
     return _MARKED.sub(lambda mark: mark["filler"].strip(), text), entities
+
+
+def _pairs(given: str) -> tuple[Entity, ...] | None:
+    """The entities in `size=small; shots=2`; None for text of another form. A type without a filler is left out."""
+    parts = [_PAIR.fullmatch(part) for part in re.split(r"[;\n]", given) if part.strip()]
+    if not parts or None in parts:
+        return None
+    found = ((part["type"], part["filler"]) for part in parts if part is not None)
+    return tuple(_entity(kind, filler) for kind, filler in found if not is_blank(filler))
 
 
 def read_entities(value: Any) -> tuple[Entity, ...]:

@@ -79,6 +79,11 @@ def file_name(excerpt: Excerpt) -> str:
     return f"{excerpt.path.stem}-{_sha256(f'{source} {excerpt.part}'.encode())[:12]}.flac"
 
 
+def copy_name(path: Path) -> str:
+    """Return the name for a copy of a recording, in which only copies of the same sound are called alike."""
+    return f"{path.stem}-{_digest(path, path.stat().st_mtime_ns)[:12]}{path.suffix}"
+
+
 @lru_cache(maxsize=4096)
 def _digest(path: Path, modified_ns: int) -> str:
     """The digest of a file, which is read once for all its parts."""

@@ -33,3 +33,5 @@ class Imported:
     """Further columns by our names, which are read where a row lacks the first one."""
     notes: tuple[str, ...] = ()
     """Sentences about the file that its reader should see: what looks like data and is not read."""
+    right_row: tuple[str, ...] = ()
+    """Of a file with rows that cannot be used: sentences that show a right one."""

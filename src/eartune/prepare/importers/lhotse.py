@@ -7,14 +7,17 @@
                    "custom": {"intent": "set_alarm", "entities": [{"type": "date", "filler": "friday"}]}}]}
 
 slurp_supervisions_train.jsonl.gz names recordings of slurp_recordings_train.jsonl.gz by their "recording_id".
+`write_lhotse` writes cuts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from eartune.files import RepeatedKeys
+from eartune.data.sound_file import open_sound
+from eartune.data.utterance import Utterance
+from eartune.files import RepeatedKeys, write_lines
 from eartune.prepare.importers.columns import known_values
 from eartune.prepare.importers.excerpt import ROUNDED, part_fields, recording_fields
 from eartune.prepare.importers.import_result import Imported
@@ -121,3 +124,37 @@ def _file(recording: dict[str, Any], wanted: Any) -> dict[str, Any]:
 def _channels(source: dict[str, Any]) -> list[int]:
     channels = source.get("channels")
     return [each for each in channels if isinstance(each, int)] if isinstance(channels, list) and channels else [0]
+
+
+def write_lhotse(path: Path, utterances: Sequence[Utterance], fields: Callable[[Utterance], Mapping[str, Any]]) -> None:
+    """Write a cut for each recording; rows of text alone have none. `fields` gives the labels of an utterance."""
+    write_lines(path, (cut for utterance in utterances for cut in _cuts(utterance, fields(utterance))))
+
+
+def _cuts(utterance: Utterance, labels: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for number, recording in enumerate(utterance.recordings):
+        name = utterance.id if not number else f"{utterance.id}-{number + 1}"
+        with open_sound(recording.path) as sound:
+            rate, channels = sound.rate, list(range(sound.channels))
+            seconds = recording.seconds if sound.seconds is None else sound.seconds
+        samples = round(seconds * rate)
+        length = {"duration": samples / rate}
+        source = {"type": "file", "channels": channels, "source": str(recording.path.absolute())}
+        whole = {
+            "id": name,
+            "sources": [source],
+            "sampling_rate": rate,
+            "num_samples": samples,
+            "channel_ids": channels,
+        }
+        spoken = {
+            "id": name,
+            "recording_id": name,
+            "start": 0.0,
+            "channel": channels[0] if len(channels) == 1 else channels,
+        }
+        said = {} if utterance.text is None else {"text": utterance.text}
+        said |= {"language": utterance.language} | ({"speaker": recording.speaker} if recording.speaker else {})
+        kind = "MonoCut" if len(channels) == 1 else "MultiCut"
+        cut = {"id": name, "start": 0.0, **length, "channel": spoken["channel"], "type": kind}
+        yield cut | {"recording": whole | length, "supervisions": [spoken | length | said | {"custom": dict(labels)}]}

@@ -3,14 +3,16 @@
     {"audio_filepath": "a.flac", "duration": 2.1, "text": "wake me on friday",
      "semantics": "{'scenario': 'alarm', 'action': 'set', 'entities': [{'type': 'date', 'filler': 'friday'}]}"}
 
-The labels may also be keys of the row.
+The labels may also be keys of the row. `write_nemo` writes such rows, with the keys id, lang and speaker beside them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from eartune.data.utterance import Utterance
+from eartune.files import write_lines
 from eartune.prepare.importers.columns import LABELS, known_values
 from eartune.prepare.importers.entities import decode
 from eartune.prepare.importers.excerpt import part_fields, recording_fields
@@ -42,3 +44,20 @@ def _semantics(content: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(meaning, dict):
         raise RowError('"semantics" must be {"scenario": ..., "action": ..., "entities": [...]}')
     return meaning
+
+
+def write_nemo(path: Path, utterances: Sequence[Utterance], fields: Callable[[Utterance], Mapping[str, Any]]) -> None:
+    """Write a row for each recording; rows of text alone have none. `fields` gives the labels of an utterance."""
+    write_lines(path, (row for utterance in utterances for row in _rows(utterance, fields(utterance))))
+
+
+def _rows(utterance: Utterance, labels: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for number, recording in enumerate(utterance.recordings):
+        row: dict[str, Any] = {
+            "audio_filepath": str(recording.path.absolute()),
+            "duration": round(recording.seconds, 3),
+        }
+        row |= {} if utterance.text is None else {"text": utterance.text}
+        row |= {"semantics": str(dict(labels)), "lang": utterance.language}
+        row |= {"id": utterance.id if not number else f"{utterance.id}-{number + 1}"}
+        yield row | ({"speaker": recording.speaker} if recording.speaker else {})

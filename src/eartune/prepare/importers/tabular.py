@@ -5,6 +5,9 @@
     path,transcript,scenario,action,entities
     ab12.wav,a small latte,coffee,order,"[{""type"": ""size"", ""filler"": ""small""}]"
 
+    ID,duration,wav,semantics,transcript                                                  (SpeechBrain's SLURP)
+    7,2.1,ab12.flac,{'scenario': 'coffee'| 'action': 'order'| 'entities': []},a small latte
+
 Rows of our own manifest, with "recordings", are read too.
 """
 
@@ -16,34 +19,44 @@ from pathlib import Path
 from typing import Any
 
 from eartune.errors import InputError
-from eartune.prepare.importers.columns import match_columns, other_columns
+from eartune.prepare.importers.columns import known_values, match_columns, other_columns
 from eartune.prepare.importers.csv_rows import read_header, read_rows, split_lines
+from eartune.prepare.importers.entities import decode
 from eartune.prepare.importers.excerpt import part_fields, recording_fields
+from eartune.prepare.importers.hugging_face import STATE, labels_of, open_dataset
 from eartune.prepare.importers.import_result import Imported
-from eartune.prepare.importers.row import Row, is_blank
+from eartune.prepare.importers.row import Row, RowError, is_blank
 from eartune.prepare.importers.text import read_text
 from eartune.prepare.importers.to_utterances import to_utterances
 from eartune.prepare.importers.unread import Unread
 
 _CHANNELS = {"left": "0", "right": "1"}
-_NEEDED = {"text or audio": {"text", "audio"}, "intent, or scenario and action": {"intent", "scenario"}}
+_WORDS = "text or audio", {"text", "audio"}
+_LABELS = "intent, or scenario and action", {"intent", "scenario", "semantics"}
 
 
-def read_jsonl(rows: Sequence[Row], path: Path, named: Mapping[str, str]) -> Imported:
+def read_jsonl(rows: Sequence[Row], path: Path, named: Mapping[str, str], labelled: bool = True) -> Imported:
     """Read rows of JSON, whose columns are all keys that any of them has."""
     header = {key: None for row in rows if isinstance(row.content, dict) for key in row.content}
-    return _imported(rows, match_columns(header, named, path), header, named, path)
+    return _imported(rows, match_columns(header, named, path), header, named, path, labelled)
 
 
-def read_csv(path: Path, named: Mapping[str, str]) -> Imported:
+def read_csv(path: Path, named: Mapping[str, str], labelled: bool = True) -> Imported:
     """Read a header and its rows; raises InputError if the header lacks a column that is needed."""
     lines = split_lines(read_text(path))
     delimiter, header = read_header(lines, path)
-    columns = _needed(match_columns(_unique(header, path), named, path), header, path)
-    return _imported(read_rows(lines, delimiter, header, path), columns, header, named, path)
+    columns = _needed(match_columns(_unique(header, path), named, path), header, path, labelled)
+    return _imported(read_rows(lines, delimiter, header, path), columns, header, named, path, labelled)
 
 
-def read_parquet(path: Path, named: Mapping[str, str]) -> Imported:
+def read_dataset(folder: Path, named: Mapping[str, str], labelled: bool = True) -> Imported:
+    """Read a dataset that Hugging Face's save_to_disk wrote; raises InputError if it cannot be read."""
+    header, rows = open_dataset(folder)
+    columns = _needed(match_columns(header, named, folder), header, folder, labelled)
+    return _imported(rows, columns, header, named, folder / STATE, labelled)
+
+
+def read_parquet(path: Path, named: Mapping[str, str], labelled: bool = True) -> Imported:
     """Read a Parquet file; raises InputError if pyarrow is not installed, or cannot read the file."""
     try:
         from pyarrow import ArrowException
@@ -53,8 +66,8 @@ def read_parquet(path: Path, named: Mapping[str, str]) -> Imported:
     try:
         with ParquetFile(path) as table:
             header = table.schema_arrow.names
-            columns = _needed(match_columns(header, named, path), header, path)
-            return _imported(_parquet_rows(table, path), columns, header, named, path)
+            columns = _needed(match_columns(header, named, path), header, path, labelled)
+            return _imported(_parquet_rows(table, path), columns, header, named, path, labelled)
     except (OSError, ArrowException) as error:
         raise InputError(f"{path}: cannot be read as Parquet ({error})") from error
 
@@ -66,10 +79,22 @@ def _translated(
     for ours in others:
         if values[ours] in (None, [], {}):
             values[ours] = next((content[name] for name in others[ours] if content.get(name)), values[ours])
+    if not is_blank(semantics := values.pop("semantics", None)):
+        values |= _frame(semantics)
     speaker, audio = values.pop("speaker", None), recording_fields(values.pop("audio", None))
     if not is_blank(content.get("recordings")):
         return values | {"recordings": content["recordings"]}
     return values | {"recordings": [audio | {"speaker": speaker} | _part(values, columns)] if audio else []}
+
+
+def _frame(semantics: Any) -> dict[str, Any]:
+    """The labels of a whole frame in one cell, in which a bar may stand for a comma."""
+    is_barred = isinstance(semantics, str) and "," not in semantics
+    written = semantics.replace("|", ",") if is_barred else semantics
+    frame = decode(written, "semantics") if isinstance(written, str) else written
+    if not isinstance(frame, dict):
+        raise RowError('"semantics" must be {"scenario": ..., "action": ..., "entities": [...]}')
+    return known_values(frame)
 
 
 def _part(values: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
@@ -85,19 +110,24 @@ def _part(values: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, An
 
 
 def _imported(
-    rows: Iterable[Row], columns: dict[str, str], header: Collection[str], named: Mapping[str, str], path: Path
+    rows: Iterable[Row],
+    columns: dict[str, str],
+    header: Collection[str],
+    named: Mapping[str, str],
+    path: Path,
+    labelled: bool,
 ) -> Imported:
     others = other_columns(header, columns, named)
     read = {*columns.values(), *chain.from_iterable(others.values()), "recordings"}
     ignored = tuple(name for name in header if name and name not in read)
     unread = Unread(columns, ignored, path)
     translate = partial(_translated, columns=columns, others=others)
-    found = to_utterances(unread.passing(rows), translate, path.parent, columns)
+    found = to_utterances(unread.passing(rows), translate, path.parent, columns, labelled)
     return replace(found, ignored=ignored, others=others, notes=tuple(unread.notes()))
 
 
-def _needed(columns: dict[str, str], header: Collection[str], path: Path) -> dict[str, str]:
-    for asked, needed in _NEEDED.items():
+def _needed(columns: dict[str, str], header: Collection[str], path: Path, labelled: bool) -> dict[str, str]:
+    for asked, needed in (_WORDS, _LABELS) if labelled else (_WORDS,):
         if not columns.keys() & needed:
             known = f"none of its columns is known as {asked}; it has {', '.join(header)}"
             raise InputError(f"{path}: {known}; name the right one with --map")
@@ -112,8 +142,8 @@ def _unique(header: list[str], path: Path) -> list[str]:
 
 
 def _parquet_rows(table: Any, path: Path) -> Iterator[Row]:
-    number = 0
+    number, named = 0, labels_of(table.schema_arrow)
     for batch in table.iter_batches(batch_size=1000):  # not all at once: a table may hold its recordings
         for content in batch.to_pylist():
             number += 1
-            yield Row(f"{path}, row {number}", content)
+            yield Row(f"{path}, row {number}", named(content))

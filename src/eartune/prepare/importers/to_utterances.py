@@ -30,17 +30,22 @@ Translation = Callable[[dict[str, Any]], Mapping[str, Any]]
 
 
 def to_utterances(
-    rows: Iterable[Row], translate: Translation, folder: Path, columns: Mapping[str, str] | None = None
+    rows: Iterable[Row],
+    translate: Translation,
+    folder: Path,
+    columns: Mapping[str, str] | None = None,
+    labelled: bool = True,
 ) -> Imported:
     """Return the utterances of all rows that can be used, and the other rows with the reasons.
 
-    Recordings are searched for in `folder`; `columns` is only passed on to the result.
+    Recordings are searched for in `folder`; `columns` is only passed on to the result. Where rows need not be
+    `labelled`, one without an intent is an utterance without a frame.
     """
     files, ids, rejected = RecordingFiles(folder), _Ids(folder), []
     utterances: list[Utterance] = []
     for row in rows:
         try:
-            utterances.append(ids.identified(_utterance(translate(_object(row)), files), row.place))
+            utterances.append(ids.identified(_utterance(translate(_object(row)), files, labelled), row.place))
         except (RowError, RepeatedKeyError) as error:
             rejected.append(Rejected(row.place, json_compatible(row.content), str(error)))
     return Imported(tuple(utterances), tuple(rejected), dict(columns or {}))
@@ -54,18 +59,21 @@ def _object(row: Row) -> dict[str, Any]:
     return row.content
 
 
-def _utterance(values: Mapping[str, Any], files: RecordingFiles) -> Utterance:
+def _utterance(values: Mapping[str, Any], files: RecordingFiles, labelled: bool) -> Utterance:
     """The utterance of a row; its id is empty if the row states none."""
     text, entities = text_and_entities(text_or_none(values.get("text"), "text"), values.get("entities"))
     recordings = _recordings(values.get("recordings"), files)
     if text is None and not recordings:
         raise RowError("has neither text nor a recording")
     language = text_or_none(values.get("language"), "language") or "und"
-    return Utterance(label_or_none(values.get("id"), "id") or "", text, language, _frame(values, entities), recordings)
+    frame = _frame(values, entities, labelled)
+    return Utterance(label_or_none(values.get("id"), "id") or "", text, language, frame, recordings)
 
 
-def _frame(values: Mapping[str, Any], entities: tuple[Entity, ...]) -> SemanticFrame:
+def _frame(values: Mapping[str, Any], entities: tuple[Entity, ...], labelled: bool) -> SemanticFrame | None:
     intent, scenario, action = (_label(values.get(key), key) for key in ("intent", "scenario", "action"))
+    if not labelled and intent is None and (scenario is None or action is None):
+        return None
     if "scenario" in values and "action" in values:
         if scenario is None or action is None:
             raise RowError('needs both "scenario" and "action", as the file has them')

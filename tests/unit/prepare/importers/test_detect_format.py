@@ -165,13 +165,13 @@ def test_files_of_other_shapes_are_named_too(tmp_path: Path, name: str, content:
 def test_what_is_no_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nothing\.csv: no such file$"):
         read_utterances(tmp_path / "nothing.csv")
-    with pytest.raises(InputError, match="is a folder; name the file in it"):
+    with pytest.raises(InputError, match=r"is a folder without wav\.scp, .*; name the file in it"):
         read_utterances(tmp_path)
 
 
 def test_what_is_told_and_cannot_be_is_named(tmp_path: Path) -> None:
     write_lines(tmp_path / "a.jsonl", [CHAT])
-    with pytest.raises(InputError, match="is read as messages; only jsonl, csv, parquet have columns to name"):
+    with pytest.raises(InputError, match="is read as messages; only jsonl, csv, parquet, dataset have columns to name"):
         read_utterances(tmp_path / "a.jsonl", columns={"text": "messages"})
     with pytest.raises(InputError, match="'excel' is not a format; name one of jsonl, csv"):
         read_utterances(tmp_path / "a.jsonl", format="excel")  # type: ignore[arg-type]

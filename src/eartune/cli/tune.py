@@ -1,0 +1,38 @@
+"""`eartune tune`: train the one model that our tables recommend for what a folder of manifests holds."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eartune.cli.console import console as terminal
+from eartune.cli.options import RunsRoot
+from eartune.cli.run import run
+from eartune.prepare.recipes import read_contents, tuning_of, what_there_is
+from eartune.prepare.starting_model import starting_model
+
+
+def tune(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of manifests, as prepare writes it.")],
+    seed: Annotated[int, typer.Option(help="The seed of training, and of the part on which epochs are chosen.")] = 0,
+    only_write: Annotated[bool, typer.Option("--only-write", help="Write the experiment, and do not run it.")] = False,
+    runs: RunsRoot = Path("runs"),
+) -> None:
+    """Train the model that our results recommend for a folder of manifests, and report how good it is.
+
+    It writes an experiment with one scheme, says why it is that one, and runs it; the same command resumes it.
+
+    Example: eartune tune data/calls
+    """
+    console = terminal()
+    contents = read_contents(folder)
+    tuning = tuning_of(contents, folder, starting_model(), seed)
+    tuning.write()
+    for line in (f"{folder}: {what_there_is(contents)}", f"recipe: {tuning.recipe.name}", tuning.recipe.why):
+        console.print(line, markup=False, soft_wrap=True)
+    console.print(f"\n{tuning.text}", markup=False, soft_wrap=True)
+    if only_write:
+        console.print(f"written: {tuning.path}. Next: eartune run {tuning.path}", markup=False, soft_wrap=True)
+        return
+    run(tuning.path, runs=runs)
+    console.print(f"the experiment that was run: {tuning.path}", markup=False, soft_wrap=True)

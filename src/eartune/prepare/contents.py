@@ -1,0 +1,104 @@
+"""What prepared manifests hold, as an experiment needs to know it: words, recordings, a test, and voices to speak."""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from eartune.data.tts.languages import VoicesOfLanguage, voices_of_language
+from eartune.data.utterance import Utterance
+from eartune.prepare.split import distance_from_test, training_splits
+
+UNKNOWN = "und"  # the language of rows that name none
+
+Splits = Mapping[str, Sequence[Utterance]]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The rows of each split that has any, and which of them are text, speech and test."""
+
+    splits: Splits
+
+    @cached_property
+    def text(self) -> list[str]:
+        """The splits to train on whose rows all have words."""
+        return [name for name in self._training if all(row.text is not None for row in self.splits[name])]
+
+    @cached_property
+    def speech(self) -> list[str]:
+        """The splits to train on that have recordings."""
+        return [name for name in self._training if any(row.recordings for row in self.splits[name])]
+
+    @cached_property
+    def test(self) -> list[str]:
+        """The held-out splits that are nearest to the test and have recordings, or whose words voices can speak."""
+        held_out = [name for name in self.splits if name not in self._training]
+        spoken = [name for name in held_out if any(row.recordings for row in self.splits[name])]
+        if not spoken and not self.speech and self.voices:
+            spoken = [name for name in held_out if all(row.text is not None for row in self.splits[name])]
+        return [
+            name for name in spoken if distance_from_test(name) == min(distance_from_test(other) for other in spoken)
+        ]
+
+    @property
+    def is_test_spoken(self) -> bool:
+        """Whether the test has recordings of its own."""
+        return any(row.recordings for row in self.rows(self.test))
+
+    @cached_property
+    def voices(self) -> VoicesOfLanguage | None:
+        """The voices for the language of most rows; None if rows name no language, or no voice of it is installed."""
+        languages = Counter(row.language for row in chain.from_iterable(self.splits.values()))
+        language = max(languages, key=lambda name: languages[name], default=UNKNOWN)
+        return None if language == UNKNOWN else voices_of_language(language)
+
+    @property
+    def has_entities(self) -> bool:
+        """Whether any row has an entity."""
+        return any(row.entities for row in chain.from_iterable(self.splits.values()))
+
+    @property
+    def n_recorded(self) -> int:
+        """The number of utterances with recordings to train on."""
+        return sum(bool(row.recordings) for row in self.rows(self.speech))
+
+    def rows(self, names: Iterable[str]) -> list[Utterance]:
+        """Return the rows of some splits."""
+        return [row for name in names for row in self.splits[name]]
+
+    @cached_property
+    def _training(self) -> list[str]:
+        training = training_splits(self.splits)
+        return [name for name in self.splits if name in training]
+
+
+def contents_of(splits: Splits) -> Contents:
+    """Return what the splits hold, without those that have no rows."""
+    return Contents({name: rows for name, rows in splits.items() if rows})
+
+
+def pool(names: Iterable[str], voices: Sequence[Mapping[str, Any]] = (), folder: str = "") -> str:
+    """Return a pool of manifests as YAML in one line, with the voices that speak them, if any."""
+    spoken = {"voices": [dict(voice) for voice in voices]} if voices else {}
+    corpora = [{"corpus": "manifest", "path": f"{folder}{name}.jsonl"} | spoken for name in names]
+    return flow(corpora)
+
+
+def flow(value: Any) -> str:
+    """Return a value as YAML in one line."""
+    written: str = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10_000)
+    return written.strip().removesuffix("...").strip()
+
+
+def experiment_name(folder: Path) -> str:
+    """Return a name for an experiment, made from that of a folder: calls-2024 for `Calls 2024`."""
+    words = re.findall(r"[a-z0-9]+", Path(os.path.abspath(folder)).name.lower())
+    return "-".join(words) or "mine"

@@ -1,0 +1,59 @@
+"""Write the rows of a manifest as other tools read them; `prepare` reads them again, but for what no format can hold.
+
+| format | what is written | what it does not hold |
+|---|---|---|
+| nemo | a manifest with "semantics" | rows of text alone |
+| lhotse | cuts, with the labels in the supervision's "custom" | rows of text alone |
+| kaldi | wav.scp, text, utt2spk, spk2utt, utt2lang; utt2semantics for the labels | rows of text alone, blanks in ids |
+| hf | a dataset as save_to_disk leaves it, which holds the recordings | the names of their folders |
+| messages | chats, whose answer is the frame | ids, languages, speakers, and the words of recordings |
+
+An utterance of several recordings becomes as many rows, of which the second has the id of the first and "-2".
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from eartune.data.utterance import Utterance, frame_fields
+from eartune.errors import InputError
+from eartune.prepare.importers.hugging_face import write_dataset
+from eartune.prepare.importers.kaldi import write_kaldi
+from eartune.prepare.importers.lhotse import write_lhotse
+from eartune.prepare.importers.messages import write_messages
+from eartune.prepare.importers.nemo import write_nemo
+from eartune.wording import counted
+
+Target = Literal["nemo", "lhotse", "kaldi", "hf", "messages"]
+FOLDERS = ("kaldi", "hf")  # formats that are a folder, where others are a file
+_WITHOUT_TEXT_ALONE = ("nemo", "lhotse", "kaldi")
+
+
+def convert(utterances: Sequence[Utterance], target: Target, out: Path) -> list[str]:
+    """Write utterances in a format of other tools; return sentences about what was not written.
+
+    Raises InputError for an utterance without a frame, and where nothing would be written.
+    """
+    for utterance in utterances:
+        if utterance.frame is None:
+            raise InputError(f"the utterance {utterance.id!r} has no intent; only labelled rows are converted")
+    typed = [row for row in utterances if not row.recordings] if target in _WITHOUT_TEXT_ALONE else []
+    if len(typed) == len(utterances):
+        raise InputError(f"{out}: nothing would be written, as {target} holds recordings, of which there are none")
+    match target:
+        case "nemo":
+            write_nemo(out, utterances, _labels)
+        case "lhotse":
+            write_lhotse(out, utterances, _labels)
+        case "kaldi":
+            write_kaldi(out, utterances, _labels)
+        case "hf":
+            write_dataset(out, utterances, _labels)
+        case "messages":
+            write_messages(out, utterances)
+    return [f"left out: {counted(len(typed), 'row')} of text alone, which {target} does not hold"] if typed else []
+
+
+def _labels(utterance: Utterance) -> dict[str, Any]:
+    """The labels of an utterance as they stand in a manifest."""
+    return {} if utterance.frame is None else frame_fields(utterance.frame)

@@ -1,0 +1,98 @@
+"""Find what a folder holds that people keep data in: a saved dataset, a data directory of Kaldi, or an AudioFolder.
+
+calls/train/metadata.csv        AudioFolder: a table with file_name, in each split or at the top
+calls/train/order/ab12.wav      AudioFolder: recordings in a folder for each label
+data/train/wav.scp              Kaldi and ESPnet
+calls/train/state.json          Hugging Face's save_to_disk
+cv-corpus/de/train.tsv          Common Voice, beside clips/
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from eartune.data.audio import AUDIO_SUFFIXES
+from eartune.errors import InputError
+from eartune.prepare.importers.hugging_face import SPLITS, STATE, splits_of_dataset
+from eartune.prepare.importers.import_result import Imported
+from eartune.prepare.importers.kaldi import WAV_SCP
+from eartune.prepare.importers.recording_files import SUBFOLDERS
+from eartune.prepare.importers.row import Row
+from eartune.prepare.importers.to_utterances import to_utterances
+from eartune.prepare.split import UNNAMED, split_of
+
+FolderFormat = Literal["dataset", "kaldi", "audiofolder"]
+_SPLITS_OF_COMMON_VOICE = ("train", "dev", "test")
+_METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+
+
+def inputs_in(path: Path) -> list[tuple[str, Path]]:
+    """Return the files or folders to read with the split of each: a file itself, and all that a folder holds.
+
+    Raises InputError for a folder that holds nothing of what is known.
+    """
+    if not path.is_dir():
+        return [(split_of(path.stem), path)]
+    if (path / SPLITS).is_file():
+        return [(split_of(name), path / name) for name in splits_of_dataset(path)]
+    if found := _read_as_one(path):
+        return [(split_of(path.name), found)]
+    tables = [path / f"{split}.tsv" for split in _SPLITS_OF_COMMON_VOICE]
+    if (path / "clips").is_dir() and any(table.is_file() for table in tables):
+        return [(split_of(table.stem), table) for table in tables if table.is_file()]
+    inside = [(split_of(each.name), each) for each in sorted(path.iterdir()) if each.is_dir()]
+    parts = [(split, found) for split, each in inside if (found := _read_as_one(each))]
+    parts += [(split, each) for split, each in inside if split != UNNAMED and _has_recordings_below(each)]
+    if not parts and _has_recordings_below(path):
+        parts = [(split_of(path.name), path)]
+    if not parts:
+        raise _nothing_in(path)
+    return list(dict.fromkeys(parts))
+
+
+def format_of_folder(path: Path) -> FolderFormat:
+    """Return what kind of data a folder is, one of those that `inputs_in` returns; raises InputError if it is none."""
+    if (path / STATE).is_file():
+        return "dataset"
+    if (path / WAV_SCP).is_file():
+        return "kaldi"
+    if not _has_recordings_below(path):
+        raise _nothing_in(path)
+    return "audiofolder"
+
+
+def read_label_folders(folder: Path) -> Imported:
+    """Read one utterance from each recording, which is labelled by the folder that it is in."""
+    rows = (Row(f"{folder}, {file.relative_to(folder)}", {"file": str(file)}) for file in _recordings(folder))
+
+    def translated(row: dict[str, str]) -> dict[str, object]:
+        file = Path(row["file"])
+        name = str(file.relative_to(folder).with_suffix(""))
+        return {"id": name, "intent": file.parent.name, "recordings": [{"file": str(file.absolute())}]}
+
+    return to_utterances(rows, translated, folder)
+
+
+def _nothing_in(path: Path) -> InputError:
+    return InputError(
+        f"{path}: is a folder without {WAV_SCP}, {STATE}, {', '.join(_METADATA)} or recordings in a folder for each "
+        "label; name the file in it that lists the rows"
+    )
+
+
+def _read_as_one(folder: Path) -> Path | None:
+    """The folder itself, or the table in it, if that is how it is read; None for any other folder."""
+    if (folder / WAV_SCP).is_file() or (folder / STATE).is_file():
+        return folder
+    return next((folder / name for name in _METADATA if (folder / name).is_file()), None)
+
+
+def _has_recordings_below(folder: Path) -> bool:
+    """Whether recordings are in folders of this one."""
+    return next(_recordings(folder), None) is not None
+
+
+def _recordings(folder: Path) -> Iterator[Path]:
+    """The recordings in the folders of a folder, which are named for their labels."""
+    for label in sorted(each for each in folder.iterdir() if each.is_dir() and each.name not in SUBFOLDERS):
+        yield from (file for file in sorted(label.iterdir()) if file.suffix.lower() in AUDIO_SUFFIXES)

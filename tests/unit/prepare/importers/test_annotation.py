@@ -1,0 +1,134 @@
+"""Exports of Label Studio and of Doccano."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builders import frame, sound_file
+from eartune.prepare.importers.detect_format import read_utterances
+from eartune.prepare.importers.import_result import Imported
+
+
+def choice(name: str, value: str) -> dict[str, Any]:
+    return {"from_name": name, "to_name": "audio", "type": "choices", "value": {"choices": [value]}}
+
+
+def label(kind: str, words: str) -> dict[str, Any]:
+    value = {"start": 2, "end": 7, "text": words, "labels": [kind]}
+    return {"from_name": "slot", "to_name": "text", "type": "labels", "value": value}
+
+
+TRANSCRIPT = {
+    "from_name": "transcription",
+    "to_name": "audio",
+    "type": "textarea",
+    "value": {"text": ["a small latte"]},
+}
+
+
+def task(*results: list[dict[str, Any]], **data: Any) -> dict[str, Any]:
+    annotations = [{"id": n, "was_cancelled": False, "result": result} for n, result in enumerate(results)]
+    return {"id": 7, "data": {"audio": "a.wav"} | data, "annotations": annotations, "predictions": []}
+
+
+def read(folder: Path, *rows: dict[str, Any], labelled: bool = True) -> Imported:
+    (folder / "export.json").write_text(json.dumps(list(rows)))
+    return read_utterances(folder / "export.json", labelled=labelled)
+
+
+def test_a_task_of_label_studio_is_an_utterance(tmp_path: Path) -> None:
+    done = [choice("intent", "order"), TRANSCRIPT, label("size", "small"), label("drink", "latte")]
+    (row,) = read(tmp_path, task(done, speaker="s1", lang="en")).utterances
+    assert (row.id, row.text, row.language, row.frame) == (
+        *("7", "a small latte", "en"),
+        frame("order", "size:small", "drink:latte"),
+    )
+    assert [(recording.path.name, recording.speaker) for recording in row.recordings] == [("a.wav", "s1")]
+
+
+def test_scenario_and_action_are_two_choices(tmp_path: Path) -> None:
+    (row,) = read(tmp_path, task([choice("scenario", "alarm"), choice("action", "set")], text="wake me")).utterances
+    assert (row.text, row.frame) == ("wake me", frame("alarm.set"))
+
+
+@pytest.mark.parametrize(
+    ("address", "file"),
+    [
+        ("/data/upload/12/1f0c9a3b-a.wav", "a.wav"),
+        ("/data/upload/1f0c9a3b-b.wav", "1f0c9a3b-b.wav"),
+        ("/data/local-files/?d=clips/a%20b.wav", "clips/a b.wav"),
+        ("clips/c.wav", "clips/c.wav"),
+    ],
+)
+def test_addresses_of_label_studio_are_files(tmp_path: Path, address: str, file: str) -> None:
+    sound_file(tmp_path / "a.wav")
+    sound_file(tmp_path / "1f0c9a3b-b.wav")
+    (row,) = read(tmp_path, task([choice("intent", "x")], audio=address)).utterances
+    assert row.recordings[0].path == tmp_path / file
+
+
+def test_the_ground_truth_counts_and_what_differs_is_set_aside(tmp_path: Path) -> None:
+    one, other = [choice("intent", "order")], [choice("intent", "cancel")]
+    differ, same, skipped = task(one, other), task(one, one), task(one)
+    truth = task(one, other)
+    truth["annotations"][1]["ground_truth"] = True
+    skipped["annotations"][0]["was_cancelled"] = True
+    for number, each in enumerate((differ, same, skipped, truth)):
+        each["id"] = number
+    imported = read(tmp_path, differ, same, skipped, truth)
+    assert [(row.id, row.frame) for row in imported.utterances] == [("1", frame("order")), ("3", frame("cancel"))]
+    assert [row.reason.partition(";")[0] for row in imported.rejected] == [
+        "has 2 annotations that differ",
+        "has no annotation",
+    ]
+
+
+def test_parts_of_recordings_and_two_intents_are_set_aside(tmp_path: Path) -> None:
+    part = {"from_name": "labels", "type": "labels", "value": {"start": 0.5, "end": 1.5, "labels": ["Speech"]}}
+    several = task([choice("intent", "a"), choice("mood", "b")])
+    reasons = [row.reason for row in read(tmp_path, task([part]), several).rejected]
+    assert reasons[0].startswith("labels parts of its recording")
+    assert reasons[1].startswith("has several values for intent")
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"text": "a small latte", "cats": ["order"], "entities": [[2, 7, "size"]]}, frame("order", "size:small")),
+        ({"text": "a small latte", "label": ["order"]}, frame("order")),
+        ({"text": "a small latte", "label": [[2, 7, "size"]], "intent": "order"}, frame("order", "size:small")),
+        (
+            {
+                "text": "a small latte",
+                "cats": ["order"],
+                "entities": [{"id": 1, "label": "size", "start_offset": 2, "end_offset": 7}],
+            },
+            frame("order", "size:small"),
+        ),
+    ],
+)
+def test_rows_of_doccano(tmp_path: Path, row: dict[str, Any], expected: object) -> None:
+    (found,) = read(tmp_path, {"id": 3, **row}).utterances
+    assert (found.id, found.text, found.frame) == ("3", "a small latte", expected)
+
+
+def test_a_transcript_of_doccano_is_the_words_of_a_recording(tmp_path: Path) -> None:
+    row = {"id": 3, "filename": "a.wav", "label": ["a small latte"]}
+    (found,) = read(tmp_path, row, labelled=False).utterances
+    assert (found.text, found.frame, found.recordings[0].path.name) == ("a small latte", None, "a.wav")
+
+
+def test_what_doccano_labelled_twice_or_not_at_all_is_set_aside(tmp_path: Path) -> None:
+    rows = [
+        {"id": 1, "text": "x", "cats": ["a", "b"], "entities": []},
+        {"id": 2, "text": "x", "cats": [], "entities": []},
+        {"id": 3, "text": "x", "cats": ["a"], "entities": [["0", 1, "y"]]},
+    ]
+    reasons = [row.reason for row in read(tmp_path, *rows).rejected]
+    assert reasons == [
+        "has the labels a, b; an utterance has one",
+        'needs an "intent", or "scenario" and "action"',
+        'an entity must be [start, end, "type"]',
+    ]

@@ -1,0 +1,103 @@
+"""Folders that people name instead of files: AudioFolder, Common Voice, and data directories of several splits."""
+
+from pathlib import Path
+
+import pytest
+
+from builders import frame, sound_file
+from eartune.errors import InputError
+from eartune.prepare.importers.detect_format import read_utterances
+from eartune.prepare.importers.folders import inputs_in
+
+
+def recordings(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        sound_file(folder / name)
+    return folder
+
+
+def test_a_file_is_itself(tmp_path: Path) -> None:
+    assert inputs_in(tmp_path / "test.csv") == [("test", tmp_path / "test.csv")]
+
+
+def test_recordings_in_a_folder_for_each_label(tmp_path: Path) -> None:
+    calls = recordings(tmp_path / "calls", "train/order/a.wav", "train/stop/b.wav", "test/order/c.wav")
+    (calls / "train" / "order" / "notes.txt").touch()
+    assert inputs_in(calls) == [("test", calls / "test"), ("train", calls / "train")]
+    rows = read_utterances(calls / "train").utterances
+    assert [(row.id, row.text, row.frame) for row in rows] == [
+        ("order/a", None, frame("order")),
+        ("stop/b", None, frame("stop")),
+    ]
+    assert rows[0].recordings[0].path == calls / "train" / "order" / "a.wav"
+    assert inputs_in(calls / "train") == [("train", calls / "train")]
+
+
+@pytest.mark.parametrize("name", ["metadata.csv", "metadata.jsonl"])
+def test_metadata_of_each_split_or_of_all(tmp_path: Path, name: str) -> None:
+    content = (
+        "file_name,transcription,intent\na.wav,hello,greet\n"
+        if name.endswith("csv")
+        else '{"file_name": "a.wav", "transcription": "hello", "intent": "greet"}'
+    )
+    for split in ("train", "test"):
+        recordings(tmp_path / split, "a.wav")
+        (tmp_path / split / name).write_text(content)
+    assert inputs_in(tmp_path) == [("test", tmp_path / "test" / name), ("train", tmp_path / "train" / name)]
+    (row,) = read_utterances(tmp_path / "train" / name).utterances
+    assert (row.text, row.frame, row.recordings[0].path) == ("hello", frame("greet"), tmp_path / "train" / "a.wav")
+    (tmp_path / name).write_text(content)
+    assert inputs_in(tmp_path)[0][1] == tmp_path / name
+
+
+def test_data_directories_of_espnet(tmp_path: Path) -> None:
+    for split in ("train", "devel", "test", "local"):
+        (tmp_path / split).mkdir()
+    for split in ("train", "devel", "test"):
+        (tmp_path / split / "wav.scp").write_text("a a.wav\n")
+    assert [split for split, _ in inputs_in(tmp_path)] == ["dev", "test", "train"]
+
+
+def test_common_voice_has_words_and_speakers_and_no_intents(tmp_path: Path) -> None:
+    recordings(tmp_path, "clips/common_voice_en_1.mp3")
+    names = "client_id path sentence_id sentence sentence_domain up_votes down_votes age gender accents variant locale"
+    header = "\t".join([*names.split(), "segment"])
+    row = '5f3c\tcommon_voice_en_1.mp3\t9b1c\tHe said "no\t\t2\t0\t\t\t\t\ten\t'
+    for split in ("train", "test", "validated"):
+        (tmp_path / f"{split}.tsv").write_text(f"{header}\n{row}\n")
+    assert inputs_in(tmp_path) == [("train", tmp_path / "train.tsv"), ("test", tmp_path / "test.tsv")]
+    with pytest.raises(InputError, match="none of its columns is known as intent"):
+        read_utterances(tmp_path / "train.tsv")
+    (found,) = read_utterances(tmp_path / "train.tsv", labelled=False).utterances
+    assert (found.text, found.language, found.frame) == ('He said "no', "en", None)
+    assert (found.recordings[0].path, found.recordings[0].speaker) == (tmp_path / "clips/common_voice_en_1.mp3", "5f3c")
+
+
+def test_slurp_as_speechbrain_prepares_it(tmp_path: Path) -> None:
+    (tmp_path / "train-type=direct.csv").write_text(
+        "ID,duration,wav,semantics,transcript\n"
+        "0,2.1,a.flac,\"{'scenario': 'alarm'| 'action': 'set'| 'entities': [{'type': 'date'| 'filler': 'friday'}"
+        "| {'type': 'time'| 'filler': \"\"nine o'clock\"\"}]}\",wake me on friday at nine o'clock\n"
+        "1,2.1,b.flac,{'scenario': 'qa'| 'action': 'maths'| 'entities': []},two plus two\n"
+        "2,2.1,c.flac,nothing,what\n"
+    )
+    imported = read_utterances(tmp_path / "train-type=direct.csv")
+    first, second = imported.utterances
+    assert first.frame == frame("alarm.set", "date:friday", "time:nine o'clock") and second.frame == frame("qa.maths")
+    assert (first.id, first.text) == ("0", "wake me on friday at nine o'clock")
+    assert imported.rejected[0].reason.startswith("semantics must be JSON, or a Python literal")
+
+
+def test_a_folder_of_something_else_is_named(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    (tmp_path / "wavs").mkdir()
+    sound_file(tmp_path / "wavs" / "a.wav")  # recordings without any labels
+    with pytest.raises(InputError, match=r"is a folder without wav\.scp, state\.json, metadata\.csv"):
+        inputs_in(tmp_path)
+
+
+def test_only_tables_and_what_has_words_may_be_unlabelled(tmp_path: Path) -> None:
+    (tmp_path / "nlu.yml").write_text("nlu: []")
+    with pytest.raises(InputError, match=r"is read as rasa; only jsonl, csv, .* may be unlabelled$"):
+        read_utterances(tmp_path / "nlu.yml", labelled=False)

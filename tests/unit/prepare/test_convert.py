@@ -1,0 +1,137 @@
+"""What is written for other tools is read again, but for what their formats do not hold."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from builders import frame, sound_file
+from eartune.cli.app import app
+from eartune.data.frame import Entity, SemanticFrame
+from eartune.data.utterance import Recording, Utterance, write_manifest
+from eartune.errors import InputError
+from eartune.prepare.convert import FOLDERS, Target, convert
+from eartune.prepare.importers.detect_format import read_utterances
+
+WITH_IDS: tuple[Target, ...] = ("nemo", "lhotse", "kaldi", "hf")
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("clips")
+    sound_file(folder / "b.wav", 2.0)
+    return sound_file(folder / "a.wav", 1.0, rate=8000)
+
+
+def rows_of(clip: Path, order: str = "order") -> list[Utterance]:
+    """A row with everything, one with two recordings, one without words, one with an intent alone, and one of text."""
+    recording, other = Recording(clip, 1.0, "s1"), Recording(clip.with_name("b.wav"), 2.0)
+    return [
+        Utterance("a", 'it\'s "7:30", ok', "en", frame("alarm.set", "time:7:30", "x:it's"), (recording,)),
+        Utterance("b", "größer", "de", frame(order, "size:größer"), (recording, other)),
+        Utterance("c", None, "und", frame(order), (Recording(clip, 1.0),)),
+        Utterance("d", "only typed", "en", frame(order, "size:a", "size:b")),
+    ]
+
+
+def read_again(rows: list[Utterance], target: Target, folder: Path) -> list[Utterance]:
+    out = folder / "out" if target in FOLDERS else folder / f"out.{'json' if target == 'nemo' else 'jsonl'}"
+    convert(rows, target, out)
+    imported = read_utterances(out)
+    assert not imported.rejected
+    return list(imported.utterances)
+
+
+def expected(rows: list[Utterance], target: Target) -> list[tuple[object, ...]]:
+    """Name, words, language, frame and speaker of each row that the format holds."""
+    held = []
+    for row in rows:
+        for number, recording in enumerate(row.recordings or ((None,) if target == "hf" else ())):
+            own = row.id if not number else f"{row.id}-{number + 1}"
+            speaker = recording.speaker if recording else None
+            name = f"{speaker}-{own}" if target == "kaldi" and speaker else own
+            named = speaker or own if target == "kaldi" else speaker
+            held.append((name, row.text, row.language, row.frame, named))
+    return sorted(held, key=str)
+
+
+@pytest.mark.parametrize("target", WITH_IDS)
+def test_rows_are_read_again(target: Target, tmp_path: Path, clip: Path) -> None:
+    rows = rows_of(clip, "shop.order" if target == "hf" else "order")  # the columns of a table are those of all rows
+    again = read_again(rows, target, tmp_path)
+    speakers = [next((r.speaker for r in row.recordings), None) for row in again]
+    found = [(u.id, u.text, u.language, u.frame, s) for u, s in zip(again, speakers, strict=True)]
+    assert sorted(found, key=str) == expected(rows, target)
+    if target != "hf":
+        assert {r.path for row in again for r in row.recordings} == {clip, clip.with_name("b.wav")}
+
+
+def test_chats_are_read_again_without_ids_languages_speakers_and_words_of_recordings(
+    tmp_path: Path, clip: Path
+) -> None:
+    rows = rows_of(clip)
+    again = read_again(rows, "messages", tmp_path)
+    assert [row.frame for row in again] == [rows[0].frame, rows[1].frame, rows[1].frame, rows[2].frame, rows[3].frame]
+    assert [row.text for row in again] == [None, None, None, None, "only typed"]
+
+
+words = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1).filter(
+    lambda text: bool(text.strip()) and text == " ".join(text.split())
+)
+frames = st.builds(
+    SemanticFrame, words, st.lists(st.builds(Entity, words, words), max_size=3).map(tuple), st.none(), st.none()
+)
+
+
+@pytest.mark.parametrize("target", WITH_IDS)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.none() | words, meaning=frames)
+def test_any_words_and_labels_are_read_again(
+    target: Target, tmp_path: Path, clip: Path, text: str | None, meaning: SemanticFrame
+) -> None:
+    (again,) = read_again([Utterance("a", text, "en", meaning, (Recording(clip, 1.0),))], target, tmp_path)
+    assert (again.text, again.frame) == (text, meaning)
+
+
+def test_what_kaldi_wants_of_its_files(tmp_path: Path, clip: Path) -> None:
+    spoken = [replace(row, id=f"{row.id} {n}") for n, row in enumerate(rows_of(clip)[:2])]
+    convert(spoken[::-1], "kaldi", tmp_path)
+    lines = {path.name: path.read_text().splitlines() for path in tmp_path.iterdir()}
+    assert lines["utt2spk"] == ["b_1-2 b_1-2", "s1-a_0 s1", "s1-b_1 s1"]
+    assert lines["spk2utt"] == ["b_1-2 b_1-2", "s1 s1-a_0 s1-b_1"]
+    for name in lines.keys() - {"spk2utt"}:
+        assert [line.split()[0] for line in lines[name]] == ["b_1-2", "s1-a_0", "s1-b_1"]
+
+
+def test_what_lhotse_wants_of_a_cut(tmp_path: Path, clip: Path) -> None:
+    convert(rows_of(clip)[:1], "lhotse", tmp_path / "cuts.jsonl")
+    cut = json.loads((tmp_path / "cuts.jsonl").read_text())
+    assert cut["recording"]["num_samples"] == 8000 and cut["recording"]["sampling_rate"] == 8000
+    assert (cut["type"], cut["channel"], cut["duration"]) == ("MonoCut", 0, 1.0)
+
+
+def test_rows_that_are_left_out_are_counted_and_unlabelled_ones_refused(tmp_path: Path, clip: Path) -> None:
+    rows = rows_of(clip)
+    assert convert(rows, "nemo", tmp_path / "n.json") == ["left out: 1 row of text alone, which nemo does not hold"]
+    assert convert(rows, "hf", tmp_path / "hf") == []
+    with pytest.raises(InputError, match="nothing would be written, as kaldi holds recordings"):
+        convert(rows[3:], "kaldi", tmp_path / "k")
+    with pytest.raises(InputError, match="the utterance 'a' has no intent"):
+        convert([replace(rows[0], frame=None)], "nemo", tmp_path / "n.json")
+
+
+def test_the_command_writes_and_refuses_what_it_would_destroy(tmp_path: Path, clip: Path) -> None:
+    write_manifest(tmp_path / "m.jsonl", rows_of(clip))
+
+    def run(out: str, target: str) -> str:
+        command = ["convert", str(tmp_path / "m.jsonl"), "--to", target, "--out", str(tmp_path / out)]
+        done = CliRunner().invoke(app, command)
+        return done.output + str(done.exception or "")
+
+    assert "written:" in run("n.json", "nemo") and (tmp_path / "n.json").is_file()
+    assert "is the manifest itself" in run("m.jsonl", "nemo")
+    assert "is a file, but kaldi is not" in run("n.json", "kaldi")

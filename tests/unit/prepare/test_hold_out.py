@@ -1,0 +1,147 @@
+"""The test that is held out: its size, its labels, and what is never in training and test at once."""
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eartune.data.frame import SemanticFrame
+from eartune.data.normalization import normalize_spoken_text
+from eartune.data.utterance import Recording, Utterance
+from eartune.errors import InputError
+from eartune.prepare.hold_out import check_one_split, divide, parse_hold_out
+from eartune.prepare.importers.excerpt import Excerpt
+
+
+def row(name: str, text: str | None, intent: str = "go", speaker: str | None = None, file: str = "") -> Utterance:
+    recording = Recording(Path(file or f"{name}.wav"), 1.0, speaker)
+    return Utterance(name, text, "en", SemanticFrame(intent), (recording,))
+
+
+def speakers_of(rows: tuple[Utterance, ...]) -> set[str | None]:
+    return {recording.speaker for utterance in rows for recording in utterance.recordings}
+
+
+def test_each_label_has_its_share() -> None:
+    rows = [row(f"u{n}", f"sentence {n}", "rare" if n < 10 else "often") for n in range(100)]
+    divided = divide(rows, parse_hold_out("20%"))
+    assert Counter(u.frame.intent for u in divided.held_out if u.frame) == {"rare": 2, "often": 18}
+    assert len(divided.train) == 80 and {u.id for u in divided.train} | {u.id for u in divided.held_out} == {
+        u.id for u in rows
+    }
+
+
+def test_the_last_of_a_label_is_trained_on() -> None:
+    rows = [row(f"u{n}", f"sentence {n}", f"label {n // 4}") for n in range(8)] + [row("a", "alone", "once")]
+    for seed in range(5):
+        divided = divide(rows, parse_hold_out("60%", seed))
+        assert len(divided.held_out) == 5
+        assert {u.frame.intent for u in divided.train if u.frame} == {"label 0", "label 1", "once"}
+
+
+def test_speakers_are_in_one_of_both() -> None:
+    rows = [row(f"u{n}", f"sentence {n}", "go", f"s{n % 10}") for n in range(100)]
+    divided = divide(rows, parse_hold_out("20%"))
+    assert len(speakers_of(divided.held_out)) == 2 and not speakers_of(divided.held_out) & speakers_of(divided.train)
+    assert divided.sentence == (
+        "held out for the test: 20 of 100 recorded rows (20 %), chosen with seed 0, "
+        "of 2 of 10 speakers, none of whom is trained on"
+    )
+
+
+def test_where_all_speakers_say_the_same_sentences_stay_whole_and_it_is_said() -> None:
+    rows = [row(f"u{n}", f"Sentence {n % 10}!", "go", f"s{n // 10}") for n in range(100)]
+    divided = divide(rows, parse_hold_out("20%"))
+    assert len(divided.held_out) == 20 and "the 10 speakers are in both" in divided.sentence
+    assert not {u.text for u in divided.held_out} & {u.text for u in divided.train}
+
+
+def test_parts_of_one_recording_and_wordings_of_one_sentence_stay_together() -> None:
+    calls = [
+        replace(row(f"u{n}", None), recordings=(Excerpt(Path(f"call{n // 4}.wav"), 1.0, start=n % 4, end=n % 4 + 1.0),))
+        for n in range(40)
+    ]
+    said = [row("x1", "Lights on!"), row("x2", "lights on"), row("x3", "lights  on")]
+    divided = divide([*calls, *said], parse_hold_out("30%"))
+    for name in {u.id for u in divided.held_out}:
+        assert name.startswith("x") or all(
+            f"u{4 * (int(name[1:]) // 4) + part}" in {u.id for u in divided.held_out} for part in range(4)
+        )
+    assert {"x1", "x2", "x3"} & {u.id for u in divided.held_out} in (set(), {"x1", "x2", "x3"})
+
+
+def test_rows_of_text_are_not_counted_where_there_are_recordings_but_go_with_their_sentence() -> None:
+    spoken = [row(f"u{n}", f"sentence {n}") for n in range(10)]
+    typed = [replace(u, id=f"typed {u.id}", recordings=()) for u in spoken] + [
+        Utterance(f"t{n}", f"only typed {n}", "en", SemanticFrame("go")) for n in range(50)
+    ]
+    divided = divide([*spoken, *typed], parse_hold_out("2 utterances"))
+    assert len(divided.held_out) == 4 and len({u.text for u in divided.held_out}) == 2
+
+
+def test_of_typed_rows_no_speaker_is_spoken_of() -> None:
+    rows = [Utterance(f"t{n}", f"typed {n}", "en", SemanticFrame("go")) for n in range(10)]
+    assert (
+        divide(rows, parse_hold_out("20%")).sentence == "held out for the test: 2 of 10 rows (20 %), chosen with seed 0"
+    )
+
+
+def test_another_seed_holds_out_others_and_the_same_one_the_same() -> None:
+    rows = [row(f"u{n}", f"sentence {n}") for n in range(100)]
+    first, again, other = (divide(rows, parse_hold_out("20%", seed)).held_out for seed in (0, 0, 1))
+    assert first == again != other
+    assert divide(rows[::-1], parse_hold_out("20%")).held_out == first[::-1]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 4), st.integers(0, 3)), min_size=2, max_size=60),
+    st.integers(5, 60),
+)
+def test_nothing_is_lost_and_no_sentence_is_in_both(numbers: list[tuple[int, int, int]], share: int) -> None:
+    rows = [
+        row(f"u{n}", f"S {s}." if n % 2 else f"s  {s}", f"i{i}", f"p{p}" if p else None)
+        for n, (s, i, p) in enumerate(numbers)
+    ]
+    try:
+        divided = divide(rows, parse_hold_out(f"{share}%"))
+    except InputError:
+        assert len({s for s, _, _ in numbers}) < 10  # few sentences, each too large to be held out
+        return
+    assert sorted(u.id for u in (*divided.train, *divided.held_out)) == sorted(u.id for u in rows)
+    assert divided.train and divided.held_out
+    heard, learned = ({normalize_spoken_text(u.text or "") for u in side} for side in (divided.held_out, divided.train))
+    assert not heard & learned
+    if "none of whom" in divided.sentence:
+        assert not (speakers_of(divided.held_out) & speakers_of(divided.train)) - {None}
+
+
+@pytest.mark.parametrize("written", ["0%", "100%", "2h", "a fifth", "120%", ""])
+def test_an_amount_that_makes_no_test(written: str) -> None:
+    with pytest.raises(InputError, match=r"must be a share of the rows, such as 20%, or a number: 100 utterances$"):
+        parse_hold_out(written)
+
+
+def test_what_cannot_be_divided() -> None:
+    with pytest.raises(InputError, match=r"^2 rows cannot be divided by holding out 20%"):
+        divide([row("a", "the same"), row("b", "the same")], parse_hold_out("20%"))
+
+
+@pytest.mark.parametrize(
+    ("splits", "said"),
+    [
+        (["train", "test"], "these are already the splits train and test"),
+        (["all", "dev"], "these are already the splits all and dev"),
+        (["test"], "these are the split test"),
+    ],
+)
+def test_a_test_that_is_there_already(splits: list[str], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        check_one_split(splits)
+
+
+def test_a_file_of_any_other_name_can_be_divided() -> None:
+    for split in ("all", "train", "calls"):
+        check_one_split([split])
