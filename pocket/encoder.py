@@ -35,8 +35,8 @@ from sentences import Sentence
 RANK = 64
 LEAVES = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
 ADAPTER_CLIPS = 500  # for its first weights
-LEARNING_RATE = 1e-3
-DECAY_SHARE = 0.4  # constant, then linearly down to nothing over the last part
+LEARNING_RATE = 3e-4
+DECAY_SHARE = 0.8  # constant, then linearly down to nothing over the last part
 POSITIONS_A_BATCH = 3000
 CLOSENESS = 1.0  # the weight of the squared distance to the embedding that each frame is taken for
 SAVE_SECONDS = 60

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import quote
 
 
 class FileServer(ThreadingHTTPServer):
@@ -48,7 +49,7 @@ class FileServer(ThreadingHTTPServer):
             self.files[f"/datasets/{dataset}/resolve/main/{path}"] = content
             lfs = {"oid": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 130}
             listed.append({"type": "file", "path": path, "oid": "0" * 40, "size": len(content), "lfs": lfs})
-        self.files[f"/api/datasets/{dataset}/tree/main/{folder}"] = json.dumps(listed).encode()
+        self.files[f"/api/datasets/{dataset}/tree/main/{quote(folder, safe='')}"] = json.dumps(listed).encode()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of a client that hangs up."""

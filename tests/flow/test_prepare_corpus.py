@@ -161,6 +161,21 @@ def serve_speech_massive(server: FileServer) -> None:
         server.hub("FBK-MT/Speech-MASSIVE-test", locale, {"test-00000-of-00001.parquet": parquet(9, "test")})
 
 
+def serve_ravdess(server: FileServer) -> None:
+    names = {f"Actor_{actor}/03-01-06-01-02-01-{actor}.wav": sound(actor / 30) for actor in (16, 20, 24)}
+    server.zenodo(1188976, {"Audio_Speech_Actors_01-24.zip": zipped(names), "Video_Song_Actor_01.zip": b"not needed"})
+
+
+def serve_fleurs(server: FileServer) -> None:
+    splits = {"train": 1, "dev": 2, "test": 3}
+    for language, words in (("de_de", "Ja."), ("en_us", "Yes.")):
+        rows = {split: f"{n}\t{n}.wav\t{words}\t{words}\tj a |\t8000\tMALE\n".encode() for split, n in splits.items()}
+        sounds = {split: tarball({f"{split}/{n}.wav": sound(n / 2)}) for split, n in splits.items()}
+        server.hub("google/fleurs", f"data/{language}", {f"{split}.tsv": row for split, row in rows.items()})
+        archives = {f"{split}.tar.gz": archive for split, archive in sounds.items()}
+        server.hub("google/fleurs", f"data/{language}/audio", archives)
+
+
 def serve_xsid(server: FileServer) -> None:
     row = b"# id = 1\n# text-en = wake me at nine\n# text = weck mich um neun\n# intent = alarm/set_alarm\n"
     for number, word in enumerate(("weck", "mich", "um", "neun"), start=1):
@@ -181,11 +196,16 @@ def serve_xsid(server: FileServer) -> None:
         ("massive --with locale=de-DE", serve_massive, {"train": 1, "dev": 1, "test": 1}, 1, 0),
         ("italic", serve_italic, {"train": 1, "validation": 1, "test": 1}, 3, 3),
         (
+            *("fleurs --with language=de_de --with to=en_us", serve_fleurs),
+            *({"train": 1, "dev": 1, "test": 1}, 9, 3),
+        ),
+        ("ravdess", serve_ravdess, {"train": 1, "dev": 1, "test": 1}, 1, 3),
+        (
             *("speech-massive --with locale=fr-FR", serve_speech_massive),
             *({"train": 1, "train_115": 1, "validation": 1, "test": 1}, 4, 4),
         ),
     ],
-    ids=["snips", "slurp", "xsid", "massive", "italic", "speech-massive"],
+    ids=["snips", "slurp", "xsid", "massive", "italic", "fleurs", "ravdess", "speech-massive"],
 )
 def test_a_corpus_is_fetched_once_and_prepared(
     server: FileServer, run: Run, name: str, serve: Callable[[FileServer], None], splits: dict[str, int], n_files: int,
@@ -193,7 +213,7 @@ def test_a_corpus_is_fetched_once_and_prepared(
 ) -> None:  # fmt: skip
     serve(server)
     shown = run(f"{name} --download")
-    assert len(sent(server)) == n_files == len(set(sent(server)))
+    assert len(sent(server)) == n_files == len({path for path, _ in server.requests if not path.startswith("/api/")})
     assert len(re.findall("^licence: .*CC", shown, re.MULTILINE)) == 1 and "downloading" in shown
     assert {split: len(prepared(split)) for split in splits} == splits
     assert sum(len(row.recordings) for split in splits for row in prepared(split)) == n_recordings
@@ -323,8 +343,14 @@ KEYS = "locale (needed), split, folder"
         ("snips --with folder=prepared", "data/prepared: holds no train"),
         ("snips --with folder=../prepared", "data/../prepared: holds the corpus itself; name another folder"),
         ("snips --map text=utt", "--split, --format and --map are for files of your own, not for the corpus snips"),
-        ("rows.csv --download", "--with, --download and --text-only are for one corpus by its name: fluent, italic"),
-        ("snipz", "snipz: is neither a file nor a corpus; the corpora are fluent, italic"),
+        (
+            "rows.csv --download",
+            "--with, --download and --text-only are for one corpus by its name: covost2, crema-d, fleurs, fluent",
+        ),
+        (
+            "snipz",
+            "snipz: is neither a file nor a corpus; the corpora are covost2, crema-d, fleurs, fluent, iemocap, italic",
+        ),
         ("snips --download", "train_AddToPlaylist_full.json: the server answered 404"),
         ("massive --with locale=de-DE --download", "massive-1.1.tar.gz: the server answered 404"),
         ("italic --download", "/api/records/8040649: the server answered 404"),

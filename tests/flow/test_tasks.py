@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sacrebleu
 from rich.console import Console
 
 from eartune.data.audio import write_audio
@@ -39,7 +40,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 path = folder / "recordings" / f"{name}{i}.wav"
                 write_audio(path, np.random.default_rng(i).standard_normal(4000 + 100 * i).astype(np.float32) * 0.1)
                 recordings = (Recording(path, (4000 + 100 * i) / 16_000),)
-            rows.append(Utterance(f"{name}{i}", f"request {i}", LANGUAGES[i % 2], None, recordings, MOODS[i % 3]))
+            rows.append(
+                Utterance(
+                    *(f"{name}{i}", f"request {i}", LANGUAGES[i % 2], None, recordings, MOODS[i % 3]),
+                    translation=f"die Bitte Nummer {i}",
+                )
+            )
         write_manifest(folder / f"{name}.jsonl", rows)
     return folder
 
@@ -90,7 +96,8 @@ def test_every_model_is_judged_by_the_labels_that_it_wrote(classified: Path) -> 
     for result in results:
         assert (result.status, result.main_metric, result.answers) == ("finished", "accuracy", {"OK": 5})
         rows = [row for _, row in read_lines(classified / result.name / "predictions.jsonl")]
-        assert all(list(row) == ["id", "file", "text", "status", "label"] for row in rows)
+        sure = ["log_probability", "margin"]
+        assert all(list(row) == ["id", "file", "text", *sure, "status", "label"] for row in rows)
         assert all(row["text"] == f'{{"label":"{row["label"]}"}}' for row in rows)
         right = [row["label"] == MOODS[i % 3] for i, row in enumerate(rows)]
         of_mood = [[right[i] for i in range(5) if i % 3 == mood] for mood in range(3)]
@@ -142,6 +149,51 @@ def test_the_card_of_an_exported_model_asks_for_its_label(classified: Path, tmp_
 def test_slu_refuses_rows_that_have_a_label_alone(data: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"^text0: needs an intent, or scenario and action, for the task slu$"):
         run(experiment(data, "slu", {"type": "slu"}, TEXT_ONLY), data, tmp_path)
+
+
+# --- translation -------------------------------------------------------------------------------------------------
+
+CASCADE = {"type": "cascade", "epochs": 1, "learning_rate": 1e-3}
+WORDS_FIRST = {
+    **{"type": "words-then-frame", "text_epochs": 1, "text_learning_rate": 1e-3},
+    **{"speech_epochs": 1, "speech_learning_rate": 1e-3},
+}
+
+
+@pytest.fixture(scope="module")
+def translated(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    task = {"type": "translation", "to": "German"}
+    settings = experiment(data, "translations", task, PROMPTED, TEXT_ONLY, CASCADE, MIXING, WORDS_FIRST)
+    return run(settings, data, tmp_path_factory.mktemp("runs"))
+
+
+def test_every_scheme_translates_and_is_scored_as_sacrebleu_scores_it(translated: Path) -> None:
+    results = read_results(translated)
+    assert {result.scheme for result in results} == {
+        *("prompted", "text-only", "cascade", "direct-mixing", "words-then-frame")
+    }
+    references = [f"die Bitte Nummer {i}" for i in range(5)]
+    for result in results:
+        rows = [row for _, row in read_lines(translated / result.name / "predictions.jsonl")]
+        said = [row.get("translation", "") for row in rows]
+        assert sum(result.answers.values()) == len(rows) == 5 and result.main_metric == "bleu"
+        assert result.scores["bleu"].value == pytest.approx(sacrebleu.corpus_bleu(said, [references]).score / 100)
+        assert result.scores["chrf"].value == pytest.approx(sacrebleu.corpus_chrf(said, [references]).score / 100)
+        if result.scheme == "words-then-frame":
+            assert all(" ".join(row["text"].partition("\n")[2].split()) == row.get("translation", "") for row in rows)
+
+
+def test_the_report_shows_bleu_with_its_signature_and_compares_in_pairs(translated: Path) -> None:
+    page = " ".join((translated / "report.md").read_text().split())
+    assert "| BLEU % | chrF % |" in page and "smooth:exp|version" in page.replace("\\", "")
+    assert "direct-mixing 100% minus text-only" in page and "Translate" not in page
+    assert "Here the sound is what matters" not in page
+
+
+def test_a_translating_model_answers_with_text(translated: Path, data: Path) -> None:
+    stored = json.loads((translated / "text-only-seed0" / "predictions.jsonl").read_text().splitlines()[3])
+    model = load_finished_model(translated / "text-only-seed0")
+    assert model.predict(data / "recordings" / "test3.wav") == stored.get("translation")
 
 
 # --- a task from Python ------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import pytest
 SRC = Path(__file__).parents[2] / "src" / "eartune"
 OF_ONE_TASK = {  # modules of tasks/ that belong to one task, with what others must not name
     "eartune.tasks.classification": {"ClassificationTask", "Classes"},
+    "eartune.tasks.translation": {"TranslationTask"},
     "eartune.tasks.slu": {"SluTask", "Schema", "INTENT_INSTRUCTION", "SCENARIO_ACTION_INSTRUCTION"},
 }
 NAMES = set().union(*OF_ONE_TASK.values())

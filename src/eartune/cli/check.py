@@ -99,6 +99,8 @@ def print_data(console: Console, settings: Experiment, pools: Pools) -> None:
         highlight=False,
     )
     console.print(resolution(pools))
+    for expected in settings.expect:
+        console.print(f"expected: {expected.sentence(settings.task.main_metric(pools.labels))}", highlight=False)
 
 
 def print_memory(console: Console, found: dict[str, list[StageFigures]], kind: Gpu | None, gpus_per_model: int) -> None:

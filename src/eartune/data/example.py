@@ -59,8 +59,8 @@ def as_speech(pool: Pool) -> tuple[Example, ...]:
 
 
 def without_labels(pool: Pool) -> tuple[Utterance, ...]:
-    """Return the utterances without their frames and labels."""
-    return tuple(replace(utterance, frame=None, label=None) for utterance in pool)
+    """Return the utterances without their frames, labels and translations."""
+    return tuple(replace(utterance, frame=None, label=None, translation=None) for utterance in pool)
 
 
 def as_words(pool: Pool) -> tuple[Example, ...]:

@@ -1,8 +1,9 @@
-"""A row of a corpus, with a frame or a label, and how it is written to and read from a manifest.
+"""A row of a corpus, with a frame, a label or a translation, and how it is written to and read from a manifest.
 
 {"id":"ab12","text":"a small latte","language":"en","intent":"orderDrink",
  "entities":[{"type":"size","filler":"small"}],"recordings":[{"file":"ab12.flac"}]}
 {"id":"cd34","text":"where is my train","language":"en","label":"angry","recordings":[{"file":"cd34.flac"}]}
+{"id":"ef56","text":"guten morgen","language":"de","translation":"good morning","recordings":[{"file":"ef56.flac"}]}
 """
 
 import math
@@ -32,7 +33,8 @@ class Recording:
 class Utterance:
     """Something that was, or could be, said: its words (None if nobody wrote them down) and what it is labelled with.
 
-    A row that is to be learned from or scored has a frame, a label, or both; one that is only to be answered has none.
+    A row that is to be learned from or scored has a frame, a label, a translation, or several of these; one that is
+    only to be answered has none.
     """
 
     id: str
@@ -42,6 +44,8 @@ class Utterance:
     recordings: tuple[Recording, ...] = ()
     label: str | None = None
     """A class that is no intent, such as an emotion."""
+    translation: str | None = None
+    """The words in another language, which the task names."""
 
     @property
     def seconds(self) -> float:
@@ -50,8 +54,8 @@ class Utterance:
 
     @property
     def is_labelled(self) -> bool:
-        """Whether anything is known about the right answer: a frame or a label."""
-        return self.frame is not None or self.label is not None
+        """Whether anything is known about the right answer: a frame, a label or a translation."""
+        return self.frame is not None or self.label is not None or self.translation is not None
 
     @property
     def entities(self) -> tuple[Entity, ...]:
@@ -71,7 +75,7 @@ def read_manifest(
     """Return the utterances of a manifest; raises InputError with file and row for anything that is wrong in it.
 
     `seconds_of` measures recordings whose row does not state their length; by default their headers are read. With
-    `labelled` false, a row needs neither a frame nor a label.
+    `labelled` false, a row needs neither a frame, nor a label, nor a translation.
     """
     path = Path(path)
     utterances: dict[str, Utterance] = {}
@@ -92,9 +96,10 @@ def frame_fields(frame: SemanticFrame) -> dict[str, Any]:
 
 
 def label_fields(utterance: Utterance) -> dict[str, Any]:
-    """Return the keys by which the frame and the label of an utterance are written in a manifest."""
-    label = {} if utterance.label is None else {"label": utterance.label}
-    return ({} if utterance.frame is None else frame_fields(utterance.frame)) | label
+    """Return the keys by which frame, label and translation of an utterance are written in a manifest."""
+    texts = {"label": utterance.label, "translation": utterance.translation}
+    known = {key: text for key, text in texts.items() if text is not None}
+    return ({} if utterance.frame is None else frame_fields(utterance.frame)) | known
 
 
 def read_frame(row: dict[str, Any], place: str) -> SemanticFrame:
@@ -140,14 +145,22 @@ def _utterance(
         raise InputError(f'{place}: "text" is empty; leave the key out where nobody wrote the words down')
     if text is None and not recordings:
         raise InputError(f'{place}: has neither "text" nor "recordings"')
-    label = row.get("label")
-    if label is not None and (not isinstance(label, str) or not label.strip()):
-        raise InputError(f'{place}: "label" must be text, and not empty')
+    label, translation = (_words(row, key, place) for key in ("label", "translation"))
     has_frame = FRAME_KEYS & row.keys()
-    if labelled and not has_frame and label is None:
-        raise InputError(f'{place}: needs "scenario" and "action", or "intent", or a "label", as text')
+    if labelled and not has_frame and label is None and translation is None:
+        raise InputError(
+            f'{place}: needs "scenario" and "action", or "intent", or a "label", or a "translation", as text'
+        )
     frame = check_frame(read_frame(row, place), place) if has_frame else None
-    return Utterance(row["id"], text, str(row.get("language", "und")), frame, recordings, label)
+    return Utterance(row["id"], text, str(row.get("language", "und")), frame, recordings, label, translation)
+
+
+def _words(row: dict[str, Any], key: str, place: str) -> str | None:
+    """The text under a key that may be absent."""
+    value = row.get(key)
+    if value is not None and (not isinstance(value, str) or not value.strip()):
+        raise InputError(f'{place}: "{key}" must be text, and not empty')
+    return value
 
 
 def _recording(row: Any, place: str, folder: Path, seconds_of: Callable[[Path], float]) -> Recording:

@@ -14,6 +14,8 @@ from eartune.data.tts.voices import Voice
 from eartune.errors import InputError
 from eartune.files import YAML_LOADER
 from eartune.models.architecture import Architecture, NamedArchitecture
+from eartune.report.expectations import Expectation
+from eartune.report.scheme_result import row_name
 from eartune.settings import Component, Decoding, Section, Training, explain
 from eartune.tasks.settings import DEFAULT_TASK, AnyTask
 from eartune.training.schemes import AnyScheme, Scheme, SelfTraining
@@ -139,6 +141,8 @@ class Experiment(Section):
     alignment: Alignment = Alignment()
     dev: Dev = Dev()
     grid: Grid
+    expect: tuple[Expectation, ...] = ()
+    """What should come out; the report says of each whether it came."""
     training: Training = Training()
     decoding: Decoding = Decoding()
 
@@ -195,6 +199,16 @@ class Experiment(Section):
             raise InputError(
                 "weights in 4 bits cannot be trained; add training.lora, such as {rank: 16}, or use bfloat16"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _expects_something_of_its_own_models(self) -> "Experiment":
+        known = {row_name(one.scheme.label, None if one.budget is None else str(one.budget)) for one in self.cells()}
+        for name in (name for one in self.expect for name in one.models):
+            if name not in known:
+                raise InputError(
+                    f"expect: no model of the grid is called {name!r}; there are {', '.join(sorted(known))}"
+                )
         return self
 
     @model_validator(mode="after")

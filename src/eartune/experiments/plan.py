@@ -152,7 +152,13 @@ def _check_that_none_is_shared(pools: dict[str, Sequence[Utterance]]) -> None:
 
 
 def plan_cells(experiment: Experiment, pools: Pools) -> tuple[CellPlan, ...]:
-    """Return the plan of each cell; raises InputError if a pool or budget is empty, or a budget is too large."""
+    """Return the plan of each cell.
+
+    Raises InputError if a pool or budget is empty, if a budget is too large, or if a metric that is expected is none.
+    """
+    for metric in (expected.metric for expected in experiment.expect if expected.metric is not None):
+        if metric not in (known := experiment.task.metrics(pools.labels)):
+            raise InputError(f"expect: there is no metric {metric!r}; there are {', '.join(known)}")
     return tuple(_plan_cell(experiment, pools, cell) for cell in experiment.cells())
 
 

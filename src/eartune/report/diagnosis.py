@@ -34,6 +34,8 @@ LEAST_OCCURRENCES = 10
 """How often a kind of entity must occur before its score means something."""
 BELOW_OTHERS = 0.2
 """How far the score of a weak kind of entity lies below the median of all kinds, as a fraction of 1."""
+WORDS_TELL = 0.6
+"""The share of the test up to which the words of a sentence do not tell its label."""
 LEAKED = 0.05
 """The share of test sentences that training has too from which a score is too good."""
 LEAST_DIFFERENCE = 0.01
@@ -99,6 +101,20 @@ class Evidence:
                 perfect.add((id, file))
         return Hearing(edits / words, frozenset(perfect)) if words else None
 
+    @cached_property
+    def told_by_words(self) -> float | None:
+        """The share of the test that is right if every sentence is answered with its most frequent label.
+
+        Whoever knows the words alone cannot do better. None where the test has rows without words.
+        """
+        if not self.answers or any(utterance.text is None for utterance in self.answers.test.values()):
+            return None
+        labels: dict[str, Counter[str]] = {}
+        for utterance in self.answers.test.values():
+            label = self.answers.task.parts(self.answers.task.reference(utterance))[0][1]
+            labels.setdefault(normalize_spoken_text(utterance.text or ""), Counter())[label] += 1
+        return sum(counts.most_common(1)[0][1] for counts in labels.values()) / len(self.answers.test)
+
     def right_where_heard(self, result: RunResult) -> tuple[int, int]:
         """Return how many recordings were heard without an error, and how many of those a model answers exactly."""
         if not self.answers or not self.hearing:
@@ -138,13 +154,27 @@ def record_nothing_yet(evidence: Evidence) -> str | None:
     )
 
 
+def words_do_not_tell(evidence: Evidence) -> str | None:
+    """The same sentences stand under several labels, as where an emotion is to be heard: only the sound tells them."""
+    share = evidence.told_by_words
+    if share is None or share > WORDS_TELL:
+        return None
+    text = evidence.first("text reference")
+    reached = f"; {text[0].prose_name} reaches {_value(evidence, text)}" if text else ""
+    return (
+        "Here the sound is what matters: the same sentences stand under several labels, so that nobody who knows the "
+        f"words alone can give more than {percent(share)}{PERCENT} of the right labels{reached}. What is above that "
+        "was heard, by the model as it was or from recordings that it learned from."
+    )
+
+
 def the_sound_matters(evidence: Evidence) -> str | None:
     """Text alone is far below all speech, and a transcript does not make up for it."""
     text, everything = evidence.first("text reference"), _all_speech(evidence)
     if not text or not everything or record_nothing_yet(evidence):
         return None
     share = text[1].value / everything[1].value if everything[1].value else 1.0
-    if share >= NEAR_ALL_SPEECH or not evidence.is_better(everything, text):
+    if share >= NEAR_ALL_SPEECH or not evidence.is_better(everything, text) or words_do_not_tell(evidence):
         return None
     return (
         f"The sound matters: text alone reaches {100 * share:.0f}{PERCENT} of what all recordings bring. "
@@ -275,7 +305,7 @@ def the_test_leaks(evidence: Evidence) -> str | None:
     """Training has sentences of the test."""
     test = evidence.rows[0].cells[0].test
     shared, sentences = test.get(SHARED, 0), test.get("sentences", 0)
-    if not sentences or shared / sentences < LEAKED:
+    if not sentences or shared / sentences < LEAKED or words_do_not_tell(evidence):
         return None
     return (
         f"{shared} of {counted(sentences, 'test sentence')} stand in the training text too, or share eight words in a "
@@ -322,6 +352,7 @@ def the_test_is_too_small(evidence: Evidence) -> str | None:
 
 
 RULES: tuple[Rule, ...] = (
+    words_do_not_tell,
     record_nothing_yet,
     text_is_not_learned,
     what_text_taught_is_lost,

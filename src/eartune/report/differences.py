@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from eartune.evaluation.metrics import Answered, Difference, compare, holm
+from eartune.evaluation.metrics import Answered, Difference, Share, compare, holm, share_of
 from eartune.evaluation.metrics.confidence import between_seeds
 from eartune.evaluation.metrics.power import Z_LEVEL, Z_POWER
 from eartune.report.answers import RunAnswers
@@ -53,20 +53,41 @@ def compare_schemes(answers: RunAnswers | None, rows: Sequence[SchemeResult], me
         return ()
     found = []
     for first, second in _pairs(rows):
-        pairs = paired_models(first, second)
-        before, after = (_answers_of(answers, [pair[side] for pair in pairs]) for side in (0, 1))
-        if before and after:
-            difference = _over_seeds(compare(before, after, answers.metrics)[metric], pairs, metric)
-            found.append(Comparison(first, second, len(pairs), difference, difference.p))
+        if (one := compare_rows(answers, first, second, metric)) is not None:
+            found.append(one)
     adjusted = holm([one.difference.p for one in found])
     return tuple(replace(one, adjusted_p=p) for one, p in zip(found, adjusted, strict=True))
+
+
+def compare_rows(answers: RunAnswers, first: SchemeResult, second: SchemeResult, metric: str) -> Comparison | None:
+    """Compare two rows over the seeds that both have; None if answers are absent. p is of this comparison alone."""
+    pairs, before, after = _paired_answers(answers, first, second)
+    if not before or not after:
+        return None
+    difference = _over_seeds(compare(before, after, answers.metrics)[metric], pairs, metric)
+    return Comparison(first, second, len(pairs), difference, difference.p)
+
+
+def share_of_row(answers: RunAnswers, first: SchemeResult, second: SchemeResult, metric: str) -> Share | None:
+    """Return the first row's score as a fraction of the second's over the seeds that both have.
+
+    None if answers are absent, or if a score of the second is 0. The interval includes the variation between seeds.
+    """
+    pairs, before, after = _paired_answers(answers, first, second)
+    found = share_of(before, after, answers.metrics, metric) if before and after else None
+    of_seeds = [(one.scores[metric].value, other.scores[metric].value) for one, other in pairs]
+    if found is None or not all(below for _, below in of_seeds):
+        return None
+    spread = between_seeds([above / below for above, below in of_seeds])
+    low, high = (math.hypot(found.value - bound, spread) for bound in (found.low, found.high))
+    return Share(found.value, found.value - low, found.value + high)
 
 
 def differences_table(compared: Sequence[Comparison]) -> Table:
     """Return a table with one row for each comparison, in points of the main metric."""
     lines = [
         (
-            f"{_name(one.second)} minus {_name(one.first)}",
+            f"{one.second.name} minus {one.first.name}",
             f"{100 * one.difference.value:+.1f} [{100 * one.difference.low:+.1f}, {100 * one.difference.high:+.1f}]",
             _p(one.difference.p),
             _p(one.adjusted_p),
@@ -94,7 +115,7 @@ def difference_notes(compared: Sequence[Comparison]) -> tuple[str, ...]:
     ]
     small = [one for one in compared if one.is_significant and abs(one.difference.value) < one.detectable]
     if small:
-        named = "; ".join(f"{_name(one.second)} minus {_name(one.first)}" for one in small)
+        named = "; ".join(f"{one.second.name} minus {one.first.name}" for one in small)
         notes.append(f"Significant, but smaller than what is detectable, and so probably overestimated: {named}.")
     if any(one.seeds > 1 for one in compared):
         notes.append(
@@ -161,6 +182,15 @@ def paired_models(first: SchemeResult, second: SchemeResult) -> list[tuple[RunRe
     return pairs
 
 
+def _paired_answers(
+    answers: RunAnswers, first: SchemeResult, second: SchemeResult
+) -> tuple[list[tuple[RunResult, RunResult]], list[Answered], list[Answered]]:
+    """The models of two rows that are compared, and the answers of each side; none if any are not at hand."""
+    pairs = paired_models(first, second)
+    before, after = (_answers_of(answers, [pair[side] for pair in pairs]) for side in (0, 1))
+    return pairs, before, after
+
+
 def _answers_of(answers: RunAnswers, models: Sequence[RunResult]) -> list[Answered]:
     """The answers of all these models one after another; a sentence is one cluster over all of them."""
     of_models = [answers.answered(model) for model in models]
@@ -176,10 +206,6 @@ def _over_seeds(difference: Difference, pairs: Sequence[tuple[RunResult, RunResu
         low=max(-1.0, value - math.hypot(value - difference.low, spread)),
         high=min(1.0, value + math.hypot(difference.high - value, spread)),
     )
-
-
-def _name(row: SchemeResult) -> str:
-    return row.scheme if row.budget is None else f"{row.scheme} {row.budget}"
 
 
 def _p(value: float) -> str:

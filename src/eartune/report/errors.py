@@ -27,7 +27,7 @@ class ErrorKind(StrEnum):
     INVENTED = "invented"
     VALUE = "wrong value"
     MISHEARD = "misheard value"
-    """A wrong value whose right words are not in the untuned model's transcript either."""
+    """A wrong value that was said in these words, which are not in the untuned model's transcript either."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,12 @@ def find_errors(answers: RunAnswers, results: Sequence[RunResult]) -> Errors | N
     return Errors(names, tuple(row for row in rows.values() if row.wrong), len(rows))
 
 
-def kinds_of(right: Parts, said: Parts | None, heard: str | None = None) -> tuple[ErrorKind, ...]:
+def kinds_of(right: Parts, said: Parts | None, heard: str | None = None, words: str = "") -> tuple[ErrorKind, ...]:
     """Return the kinds of errors of an answer; none if it says the same, in whatever order.
 
     The first part is the label. Of the others, one that was said with another value has a wrong value, and one whose
-    name was not said at all is missed; the reverse is invented.
+    name was not said at all is missed; the reverse is invented. Only what stands in the words, where these are known,
+    can be misheard: a translation is in none.
     """
     if said is None:
         return (ErrorKind.NOT_PARSED,)
@@ -101,7 +102,8 @@ def kinds_of(right: Parts, said: Parts | None, heard: str | None = None) -> tupl
             found.append(ErrorKind.MISSED)
             continue
         invented[name] -= 1
-        lost = heard is not None and value.lower() not in heard.lower()
+        was_said = not words or value.lower() in words.lower()
+        lost = was_said and heard is not None and value.lower() not in heard.lower()
         found.append(ErrorKind.MISHEARD if lost else ErrorKind.VALUE)
     if invented.total():
         found.append(ErrorKind.INVENTED)
@@ -122,7 +124,7 @@ def _row(answers: RunAnswers, prediction: Prediction, heard: dict[tuple[str, str
 
 def _wrong(answers: RunAnswers, row: TestRow, prediction: Prediction) -> WrongAnswer | None:
     said = None if prediction.answer is None else answers.task.parts(prediction.answer)
-    kinds = kinds_of(row.right, said, row.heard)
+    kinds = kinds_of(row.right, said, row.heard, row.words)
     return WrongAnswer(said, prediction.text, kinds) if kinds else None
 
 

@@ -62,7 +62,9 @@ def notes(rows: Sequence[SchemeResult], results: Sequence[RunResult]) -> tuple[s
         found.append(f"Rows with one seed: {single}. Their intervals do not include the variation between seeds.")
     if several:
         found.append(f"Rows that are means over seeds: {several}. Their intervals include the variation between seeds.")
-    found.append("Parsed is the percentage of answers whose status is OK or UNKNOWN_LABEL.")
+    found.append(
+        "Parsed is the percentage of answers whose status is OK or UNKNOWN_LABEL; invalid is that of all but OK."
+    )
     decoding = [result.seconds["decode"] for result in results if "decode" in result.seconds]
     if decoding:
         found.append(

@@ -12,28 +12,32 @@ from markupsafe import Markup
 from eartune.evaluation.metrics import DEFINITIONS
 from eartune.files import write_text
 from eartune.report.answers import RunAnswers
-from eartune.report.confidence import ConfidenceSection, confidence_section
-from eartune.report.confusions import Confusions, find_confusions
 from eartune.report.curve import draw
+from eartune.report.details import Details, details_of
 from eartune.report.diagnosis import Evidence, diagnose
 from eartune.report.differences import Comparison, compare_schemes, difference_notes, differences_table
 from eartune.report.enough import NOTHING, Enough, Wish, how_much, next_round
-from eartune.report.error_table import ErrorSection, error_section
+from eartune.report.expectations import expectations_of, expectations_table
 from eartune.report.free_speech import what_it_bought
 from eartune.report.headline import headline
 from eartune.report.joined_runs import joined_runs
-from eartune.report.label_scores import label_table, shown_side_by_side
 from eartune.report.layout import build_curve
 from eartune.report.notes import notes, warnings
 from eartune.report.result import ListeningRecord, RunResult, read_results
-from eartune.report.scheme_result import STATUSES, SchemeResult, by_architecture, join_seeds, parsed_share
+from eartune.report.scheme_result import (
+    STATUSES,
+    SchemeResult,
+    by_architecture,
+    invalid_share,
+    join_seeds,
+    parsed_share,
+)
 from eartune.report.selections import Selections, selections
 from eartune.report.settings_table import merge_settings
 from eartune.report.speech_curve import Fits, SpeechCurve, fit_schemes
 from eartune.report.summary import summarize
 from eartune.report.table import build_table, error_line, metrics_of
 from eartune.report.templates import html_template, markdown_template
-from eartune.report.training_curve import StageCurve, training_curves
 from eartune.run_folder import RunFolder
 from eartune.tables import Table, markdown_table
 from eartune.tasks.settings import read_task
@@ -56,6 +60,8 @@ class Page:
     warnings: tuple[str, ...]
     diagnoses: tuple[str, ...]
     """What the results suggest to do, in sentences."""
+    expected: Table | None
+    """What the experiment expects, and whether it came."""
     main_metric: str
     enough: Enough
     bought: tuple[str, ...]
@@ -66,11 +72,7 @@ class Page:
     differences: Table | None
     difference_notes: tuple[str, ...]
     selections: Selections | None
-    errors: ErrorSection | None
-    labels: Table | None
-    confusions: Confusions | None
-    confidence: ConfidenceSection | None
-    training: tuple[StageCurve, ...]
+    details: Details
     results: tuple[RunResult, ...]
     definitions: tuple[tuple[str, str], ...]
     settings: tuple[tuple[str, str], ...]
@@ -85,15 +87,16 @@ class Page:
     def sections(self) -> tuple[tuple[str, str], ...]:
         """The sections that the page has, by their ids."""
         known = (
+            ("expected", "What was expected", self.expected),
             ("enough", "How much speech is enough?", self.enough.sentences or self.curve),
             ("scores", "Scores", True),
             ("differences", "Differences", self.differences),
             ("selections", "Which recordings?", self.selections),
             ("failed", "Failed models", self.failed),
-            ("errors", "Errors", self.errors),
-            ("labels", "Labels", self.labels),
-            ("confidence", "Confidence", self.confidence),
-            ("training", "Training", self.training),
+            ("errors", "Errors", self.details.errors),
+            ("labels", "Labels", self.details.labels),
+            ("confidence", "Confidence", self.details.confidence),
+            ("training", "Training", self.details.training),
             ("answers", "Answers", self.finished),
             ("listening", "Do the models listen?", self.listening),
             ("metrics", "What the metrics mean", self.definitions),
@@ -164,7 +167,6 @@ def build_page(
     fits = fit_schemes(rows, metrics[0], answers)
     curve = build_curve(rows, metrics[0], fits.curves, wish.target)
     known = results[0].definitions or DEFINITIONS
-    side_by_side = shown_side_by_side(best_architecture(families, metrics[0]), metrics[0])
     return Page(
         experiment=results[0].experiment,
         question=results[0].question,
@@ -172,6 +174,7 @@ def build_page(
         summary=" ".join(summarize(own, metrics[0], compared) for own in families),
         warnings=warnings(results),
         diagnoses=diagnoses(families, metrics[0], compared, answers, next_round(fits, wish)),
+        expected=expectations_table(expectations_of(results), rows, metrics[0], answers),
         main_metric=metrics[0],
         enough=how_much(fits, metrics[0], wish),
         bought=tuple(said for own in families for said in what_it_bought(own, curves_of(own, fits), metrics[0])),
@@ -181,14 +184,14 @@ def build_page(
         differences=differences_table(compared) if compared else None,
         difference_notes=difference_notes(compared),
         selections=selections(families, metrics[0], compared),
-        errors=error_section(answers, rows, side_by_side, place or answers.folder.path) if answers else None,
-        labels=label_table(answers, side_by_side) if answers else None,
-        confusions=find_confusions(answers, side_by_side[-1]) if answers and side_by_side else None,
-        confidence=confidence_section(answers, side_by_side[-1]) if answers and side_by_side else None,
-        training=training_curves(answers.folder, [one for row in rows for one in row.finished]) if answers else (),
+        details=details_of(answers, rows, best_architecture(families, metrics[0]), metrics[0], place)
+        if answers
+        else Details(),
         results=tuple(result for row in rows for result in row.cells),
         definitions=tuple((metric, known[metric]) for metric in metrics if metric in known),
-        settings=merge_settings([result.settings for result in ran]),
+        settings=merge_settings(
+            [{key: value for key, value in result.settings.items() if key != "expect"} for result in ran]
+        ),
         made_with=merge_settings(
             [{key: value for key, value in result.made_with.items() if key != "fingerprint"} for result in ran]
         ),
@@ -230,13 +233,14 @@ def html(page: Page) -> str:
 def markdown(page: Page) -> str:
     """Return the report in Markdown, with the curve as a link."""
     tables = {
+        "expected": page.expected or EMPTY,
         "scores": page.table,
         "gains": page.enough.gains or EMPTY,
         "hindsight": page.enough.hindsight or EMPTY,
         "differences": page.differences or EMPTY,
         "selections": page.selections.table if page.selections else EMPTY,
-        "labels": page.labels or EMPTY,
-        "confidence": page.confidence.table if page.confidence else EMPTY,
+        "labels": page.details.labels or EMPTY,
+        "confidence": page.details.confidence.table if page.details.confidence else EMPTY,
         "answers": _statuses_table(page.finished),
         "listening": Table(
             ("model", "listens", "finding"),
@@ -253,10 +257,15 @@ def markdown(page: Page) -> str:
 
 def _statuses_table(finished: Sequence[RunResult]) -> Table:
     lines = [
-        (result.name, *(str(result.answers.get(status, 0)) for status in STATUSES), percent(parsed_share(result) or 0))
+        (
+            result.name,
+            *(str(result.answers.get(status, 0)) for status in STATUSES),
+            percent(parsed_share(result) or 0),
+            percent(invalid_share(result) or 0),
+        )
         for result in finished
     ]
-    return Table(("model", *STATUSES, "parsed"), tuple(lines), left=1)
+    return Table(("model", *STATUSES, "parsed", "invalid"), tuple(lines), left=1)
 
 
 def _listening(record: ListeningRecord) -> tuple[str, str]:

@@ -49,6 +49,11 @@ class SchemeResult:
         return self.scheme, self.budget
 
     @property
+    def name(self) -> str:
+        """The label, and the budget if it has one: `text-only`, `curriculum 5%`."""
+        return row_name(self.scheme, self.budget)
+
+    @property
     def prose_name(self) -> str:
         """The scheme inside a sentence: `the curriculum`, or the name that the user gave it."""
         name = scheme_in_prose(self.label) if self.label == self.scheme_type else self.label
@@ -76,6 +81,11 @@ class SchemeResult:
     def uses_all_speech(self) -> bool:
         """Whether no recording of the pool was left out."""
         return self.share >= 1
+
+
+def row_name(scheme: str, budget: str | None) -> str:
+    """Return the name of a row of the report: `text-only`, `curriculum 5%`."""
+    return scheme if budget is None else f"{scheme} {budget}"
 
 
 def join_seeds(results: Sequence[RunResult]) -> tuple[SchemeResult, ...]:
@@ -148,3 +158,9 @@ def parsed_share(result: RunResult) -> float | None:
     """Return the fraction of answers that could be parsed, 0 to 1; None if there are no answers."""
     answers = sum(result.answers.values())
     return sum(result.answers.get(status, 0) for status in PARSED) / answers if answers else None
+
+
+def invalid_share(result: RunResult) -> float | None:
+    """Return the fraction of answers that are no valid answer of the task, 0 to 1: not read, or of an unknown label."""
+    answers = sum(result.answers.values())
+    return 1 - result.answers.get("OK", 0) / answers if answers else None

@@ -5,7 +5,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from eartune.report.scheme_result import parsed_share
+from eartune.report.scheme_result import invalid_share, parsed_share
 from eartune.report.wording import metric_name
 from eartune.tables import escape_markdown
 from eartune.wording import percent
@@ -41,5 +41,10 @@ def _environment(of_markup: bool) -> Environment:
         autoescape=of_markup,
         finalize=None if of_markup else _escaped,
     )
-    environment.filters |= {"metric_name": metric_name, "percent": percent, "parsed_share": parsed_share}
+    environment.filters |= {
+        "metric_name": metric_name,
+        "percent": percent,
+        "parsed_share": parsed_share,
+        "invalid_share": invalid_share,
+    }
     return environment

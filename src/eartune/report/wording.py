@@ -3,7 +3,7 @@
 from eartune.evaluation.metrics import Score
 from eartune.wording import percent
 
-_ACRONYMS = {"f1": "F1", "slu": "SLU", "wer": "WER", "cer": "CER", "json": "JSON"}
+_ACRONYMS = {"f1": "F1", "slu": "SLU", "wer": "WER", "cer": "CER", "json": "JSON", "bleu": "BLEU", "chrf": "chrF"}
 
 
 _PROSE = {

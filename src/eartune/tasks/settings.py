@@ -10,8 +10,9 @@ from eartune.settings import Section
 from eartune.tasks.classification import ClassificationTask
 from eartune.tasks.slu import SluTask
 from eartune.tasks.task import Task, missing_members
+from eartune.tasks.translation import TranslationTask
 
-TASKS = (SluTask, ClassificationTask)
+TASKS = (SluTask, ClassificationTask, TranslationTask)
 DEFAULT_TASK = SluTask()
 
 
@@ -37,5 +38,5 @@ def read_task(written: Mapping[str, Any]) -> Task | None:
 if TYPE_CHECKING:
     AnyTask = Task
 else:
-    _Written = Annotated[SluTask | ClassificationTask, Field(discriminator="type")]
+    _Written = Annotated[SluTask | ClassificationTask | TranslationTask, Field(discriminator="type")]
     AnyTask = Annotated[_Written, WrapValidator(_task), PlainSerializer(lambda task: task.to_json())]

@@ -29,6 +29,10 @@ def test_the_plan_of_a_small_grid(
         Path("alarms.yaml"),
         architecture={"type": "qwen2-audio", "checkpoint": "Qwen/Qwen2-Audio-7B-Instruct"},
         grid__seeds=[0, 1],
+        expect=[
+            {"model": "text-only", "share_of": "direct-mixing 100%", "at_least": "85%", "at_most": "95%"},
+            {"model": "curriculum 50%", "above": "direct-mixing 50%"},
+        ],
     )
     (data := tmp_path / "data").mkdir()
     write_manifest(data / "text.jsonl", pool(40))

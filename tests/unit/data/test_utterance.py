@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import frame, sound_file, utterance
+from eartune.data.example import without_labels
 from eartune.data.frame import Entity, SemanticFrame
 from eartune.data.utterance import Recording, Utterance, read_frame, read_manifest, write_manifest
 from eartune.errors import InputError
@@ -61,10 +62,21 @@ def test_a_row_may_have_a_label_instead_of_a_frame_or_beside_it(tmp_path: Path) 
     assert read_manifest(tmp_path / "manifest.jsonl")[0] == angry
 
 
+def test_a_row_may_have_a_translation_instead_of_both(tmp_path: Path) -> None:
+    train = Utterance("ef56", "wo ist mein zug", "de", None, translation="where is my train")
+    write_manifest(tmp_path / "manifest.jsonl", [train])
+    assert (tmp_path / "manifest.jsonl").read_text() == (
+        '{"id":"ef56","text":"wo ist mein zug","language":"de","translation":"where is my train","recordings":[]}\n'
+    )
+    assert read_manifest(tmp_path / "manifest.jsonl") == (train,)
+    assert train.is_labelled and not without_labels([train])[0].is_labelled
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ({}, 'needs "scenario" and "action", or "intent", or a "label", as text'),
+        ({}, 'needs "scenario" and "action", or "intent", or a "label", or a "translation", as text'),
+        ({"translation": ""}, '"translation" must be text, and not empty'),
         ({"label": 5}, '"label" must be text, and not empty'),
         ({"label": " "}, '"label" must be text, and not empty'),
         ({"label": "angry", "intent": 5}, 'needs "scenario" and "action", or "intent", as text'),

@@ -158,7 +158,7 @@ def test_settings_survive_their_json() -> None:
         ),
         (
             {"data__text": [{"corpus": "librispeech"}]},
-            "data.text.0: unknown corpus 'librispeech'; known are fluent, grammar, italic, manifest, massive",
+            "data.text.0: unknown corpus 'librispeech'; known are covost2, crema-d, fleurs, fluent, grammar",
         ),
         ({"data__text": [{"path": "a.jsonl"}]}, "data.text.0: needs the key 'corpus'"),
         ({"data__text": [{"corpus": "manifest"}]}, "data.text.0.manifest.path: field required"),

@@ -48,6 +48,12 @@ def test_the_speech_pool_holds_only_what_can_be_heard(tmp_path: Path) -> None:
     assert len(plans["direct-mixing-50pct-seed0"].speech) == 1
 
 
+def test_a_metric_that_is_expected_must_be_one_of_the_task(tmp_path: Path) -> None:
+    expected = experiment(expect=[{"model": "text-only", "at_least": "50%", "metric": "bleu"}])
+    with pytest.raises(InputError, match=r"^expect: there is no metric 'bleu'; there are scenario_f1, action_f1, "):
+        plan_cells(expected, read_pools(expected, write_data(tmp_path)))
+
+
 def test_a_test_recording_in_the_speech_pool_is_refused(tmp_path: Path) -> None:
     speech = recorded(tmp_path, *pool(2, prefix="s"))
     source = write_data(tmp_path, speech=speech, test=(replace(speech[1], id="t1"),))

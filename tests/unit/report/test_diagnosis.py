@@ -17,6 +17,7 @@ from eartune.report.differences import Comparison
 from eartune.report.result import SHARED, write_result
 from eartune.report.scheme_result import SchemeResult, join_seeds
 from eartune.run_folder import RunFolder
+from eartune.tasks.classification import ClassificationTask
 from eartune.tasks.prediction import Prediction, write_predictions
 from eartune.tasks.slu import SluTask
 from eartune.tasks.task import ParseStatus
@@ -206,6 +207,40 @@ def test_test_sentences_in_training_are_told(cell) -> None:
     found = diagnosis.the_test_leaks(Evidence(join_seeds([leaking]), "slot_f1"))
     assert found is not None and found.startswith("12 of 80 test sentences")
     assert diagnosis.the_test_leaks(Evidence(join_seeds([clean]), "slot_f1")) is None
+
+
+def of_moods(folder: Path, results, sentences: Sequence[str | None]) -> RunAnswers:
+    """A run whose test says each of these sentences in three moods."""
+    test = [
+        Utterance(f"{place}-{mood}", text, "en", None, (Recording(folder / "a.wav", 1.0),), mood)
+        for place, text in enumerate(sentences)
+        for mood in ("angry", "calm", "sad")
+    ]
+    write_manifest(RunFolder(folder).references, test)
+    for result in results:
+        write_result(folder / result.name, result)
+    answers = RunAnswers.of_run(folder, ClassificationTask())
+    assert answers is not None
+    return answers
+
+
+def test_sentences_under_several_labels_mean_that_the_sound_is_what_matters(tmp_path: Path, cell) -> None:
+    text = replace(cell("text-only", None, 0.35), test={"recordings": 12, "sentences": 12, SHARED: 12})
+    results = [text, cell("curriculum", "100%", 0.9, share=1.0)]
+    same = evidence_of(results, of_moods(tmp_path / "same", results, ["go", "Go!", "stop", "stay"]))
+    found = diagnosis.words_do_not_tell(same)
+    assert found is not None and found.startswith("Here the sound is what matters")
+    assert "more than 33.3\u00a0% of the right labels; text-only tuning reaches 35.0" in found
+    assert diagnosis.the_sound_matters(same) is None and diagnosis.the_test_leaks(same) is None
+    unknown = evidence_of(results, of_moods(tmp_path / "unknown", results, ["go", None]))
+    assert diagnosis.words_do_not_tell(unknown) is None
+    assert diagnosis.the_sound_matters(unknown) and diagnosis.the_test_leaks(unknown)
+
+
+def test_words_that_tell_the_label_are_said_nothing_of(tmp_path: Path, references) -> None:
+    told = evidence_of(references, made_run(tmp_path, references, [], {"text-only": RIGHT, "cascade": RIGHT}))
+    assert told.told_by_words == 1.0
+    assert diagnosis.words_do_not_tell(told) is None
 
 
 def test_seeds_that_differ_more_than_schemes_mean_more_seeds(grid) -> None:

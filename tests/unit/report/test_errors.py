@@ -51,6 +51,13 @@ def test_the_kind_of_an_error(right, said, heard, kinds) -> None:
     assert kinds_of(right, said, heard) == kinds
 
 
+def test_what_is_not_in_the_words_cannot_be_misheard() -> None:
+    """Every wrong translation counted as misheard, as none stands in a transcript."""
+    right, said = (("into", "German"), ("translation", "ja")), (("into", "German"), ("translation", "nein"))
+    assert kinds_of(right, said, "yes", "yes please") == (VALUE,)
+    assert kinds_of((PLAY, SONG), (PLAY, ("song", "hey june")), "play hey june", "play hey jude") == (MISHEARD,)
+
+
 FRAMES = {
     "a": SemanticFrame("play", (Entity("song", "hey jude"),)),
     "b": SemanticFrame("stop", ()),

@@ -14,6 +14,7 @@ from eartune.tasks.classification import ClassificationTask
 from eartune.tasks.settings import TASKS, read_task
 from eartune.tasks.slu import SluTask
 from eartune.tasks.task import Task, missing_members
+from eartune.tasks.translation import TranslationTask
 
 DOCS = Path(__file__).parents[3] / "docs" / "tasks.md"
 
@@ -27,7 +28,13 @@ def shown_in_the_docs() -> Task:
     return task
 
 
-@pytest.mark.parametrize("task", [kind() for kind in TASKS] + [shown_in_the_docs()], ids=lambda task: task.type)
+SETTINGS = {TranslationTask: {"to": "German"}}
+"""What a task needs to be told."""
+
+
+@pytest.mark.parametrize(
+    "task", [kind(**SETTINGS.get(kind, {})) for kind in TASKS] + [shown_in_the_docs()], ids=lambda task: task.type
+)
 def test_every_task_has_all_that_is_asked_of_one(task: Task) -> None:
     assert missing_members(task) == []
     assert task.to_json()["type"] == task.type
@@ -58,6 +65,7 @@ def test_what_lacks_methods_is_no_task() -> None:
         ({"entity_order": "by-type"}, SluTask(entity_order="by-type")),
         ({"type": "slu", "intents": ["go"]}, SluTask(intents=("go",))),
         ({"type": "classification", "classes": ["a", "b"]}, ClassificationTask(classes=("a", "b"))),
+        ({"type": "translation", "to": "German"}, TranslationTask(to="German")),
     ],
 )
 def test_yaml_names_a_task_by_its_type_and_slu_by_none(written: dict[str, Any], task: Task) -> None:
@@ -78,9 +86,10 @@ def test_a_result_cannot_give_back_a_task_of_ones_own() -> None:
 @pytest.mark.parametrize(
     ("task", "said"),
     [
-        ("{type: emotion}", "task: unknown type 'emotion'; known are classification, slu"),
+        ("{type: emotion}", "task: unknown type 'emotion'; known are classification, slu, translation"),
         ("{type: classification, clases: [a]}", "unknown key 'clases'; did you mean 'classes'?"),
         ("{type: classification, intents: [a]}", "unknown key 'intents'; known are classes, type"),
+        ("{type: translation}", "task.translation.to: field required"),
         ("slu", "task: a task is written as its settings, such as {type: slu}"),
         ("null", "task: a task is written as its settings, such as {type: slu}"),
     ],

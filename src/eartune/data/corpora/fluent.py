@@ -8,16 +8,15 @@ The folder `fluent_speech_commands_dataset` is what its archive unpacks to; the 
 no passing on. The intent of papers is all three labels together: compare with `exact_match`.
 """
 
-import csv
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from eartune.data.corpora.delimited import read_csv
 from eartune.data.corpora.source import Source
 from eartune.data.frame import Entity, SemanticFrame, check_frame
 from eartune.data.normalization import normalize_spoken_text
 from eartune.data.utterance import Utterance
 from eartune.errors import InputError
-from eartune.files import read_text
 from eartune.settings import Section
 
 COLUMNS = ("path", "speakerId", "transcription", "action", "object", "location")
@@ -35,16 +34,8 @@ class FluentCorpus(Section):
     def load(self, source: Source) -> tuple[Utterance, ...]:
         """Load an utterance for each row; the action is the intent, object and location are entities unless "none"."""
         folder = source.data / self.folder
-        path = folder / "data" / f"{self.split}_data.csv"
-        reader = csv.DictReader(read_text(path).splitlines())
-        try:
-            rows = list(reader)
-        except csv.Error as error:
-            raise InputError(f"{path}, row {reader.line_num}: is not CSV ({error})") from error
-        if missing := set(COLUMNS) - set(reader.fieldnames or ()):
-            raise InputError(f"{path}: lacks the column {min(missing)!r}")
-        numbered = enumerate(rows, start=2)
-        return tuple(_utterance(row, f"{path}, row {number}", folder, source) for number, row in numbered)
+        rows = read_csv(folder / "data" / f"{self.split}_data.csv", COLUMNS)
+        return tuple(_utterance(row, place, folder, source) for place, row in rows)
 
 
 def _utterance(row: dict[str, str], place: str, folder: Path, source: Source) -> Utterance:

@@ -42,6 +42,8 @@ class GrammarCorpus(Section):
     sentences: int = Field(ge=1)
     start: int = Field(default=0, ge=0)
     seed: int = 0
+    label: str | None = Field(default=None, min_length=1)
+    """A label that every sentence gets for classification, such as the mood in which its voices are to sound."""
     voices: tuple[Voice, ...] = ()
     """Voices, one of which speaks each sentence: synthetic speech. Without any, the corpus is text."""
 
@@ -54,7 +56,10 @@ class GrammarCorpus(Section):
         if len(found) < self.sentences:
             raise InputError(f"the grammar {self.grammar} has only {self.start + len(found)} sentences, not {stop}")
         name = Path(self.grammar).stem
-        utterances = tuple(Utterance(_identify(name, text), text, "en", frame) for text, frame in found)
+        marked = name if self.label is None else f"{name}-{self.label}"  # the same sentence may have other labels
+        utterances = tuple(
+            Utterance(_identify(marked, text), text, "en", frame, label=self.label) for text, frame in found
+        )
         return voiced(utterances, self.voices, source)
 
 

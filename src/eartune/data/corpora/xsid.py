@@ -14,6 +14,7 @@ other.
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -40,6 +41,8 @@ class XsidCorpus(Section):
     sentences: int | None = Field(default=None, ge=1)
     """The number of sentences to load, always the same ones, and the same in every language; None loads all."""
     folder: str = "xsid"
+    translation: str | None = None
+    """Another language, whose sentences of the same ids are the translations; those that it lacks are left out."""
     as_heard: bool = True
     """Whether text is converted to lower case without punctuation, which cannot be heard; false leaves it as typed."""
     voices: tuple[Voice, ...] = ()
@@ -47,10 +50,18 @@ class XsidCorpus(Section):
 
     def load(self, source: Source) -> tuple[Utterance, ...]:
         """Load an utterance for each block of lines."""
-        path = source.data / self.folder / f"{self.language}.{self.split}.conll"
-        blocks = enumerate(_blocks(path), start=1)  # the English files have no ids; they number as the others do
-        utterances = [self._utterance(block, number, f"{path}, row {row}") for number, (row, block) in blocks]
+        path, utterances = self._read(source, self.language)
+        if self.translation is not None:
+            _, others = self._read(source, self.translation)
+            known = {_number(other): other.text for other in others}
+            utterances = [replace(one, translation=known[_number(one)]) for one in utterances if _number(one) in known]
         return voiced(self._drawn(utterances, path), self.voices, source)
+
+    def _read(self, source: Source, language: str) -> tuple[Path, list[Utterance]]:
+        """The file of a language, and all its sentences."""
+        path = source.data / self.folder / f"{language}.{self.split}.conll"
+        blocks = enumerate(_blocks(path), start=1)  # the English files have no ids; they number as the others do
+        return path, [self._utterance(block, number, language, f"{path}, row {row}") for number, (row, block) in blocks]
 
     def _drawn(self, utterances: list[Utterance], path: Path) -> list[Utterance]:
         """The files are sorted by where the sentences are from, so the first ones would be all about the weather."""
@@ -61,7 +72,7 @@ class XsidCorpus(Section):
         ranks = {place: hashlib.sha256(f"xsid/{place}".encode()).hexdigest() for place in range(len(utterances))}
         return [utterances[place] for place in sorted(sorted(ranks, key=ranks.__getitem__)[: self.sentences])]
 
-    def _utterance(self, block: list[str], number: int, place: str) -> Utterance:
+    def _utterance(self, block: list[str], number: int, language: str, place: str) -> Utterance:
         notes = dict(line[1:].strip().split(" = ", 1) for line in block if line.startswith("# ") and " = " in line)
         cells = [line.split("\t") for line in block if not line.startswith("#")]
         if "intent" not in notes or not cells or any(len(cell) != 4 for cell in cells):
@@ -71,8 +82,13 @@ class XsidCorpus(Section):
         entities = tuple(Entity(kind, written(filler)) for kind, filler in _spans(words, labels))
         heard = tuple(entity for entity in entities if entity.filler)  # without spans of punctuation alone
         frame = check_frame(SemanticFrame(notes["intent"], heard), place)
-        identity = f"xsid-{self.split}-{self.language}-{notes.get('id', number)}"
-        return Utterance(identity, written(" ".join(words)), self.language, frame)
+        identity = f"xsid-{self.split}-{language}-{notes.get('id', number)}"
+        return Utterance(identity, written(" ".join(words)), language, frame)
+
+
+def _number(utterance: Utterance) -> str:
+    """The id that a sentence shares with its translations."""
+    return utterance.id.rpartition("-")[2]
 
 
 def _blocks(path: Path) -> Iterator[tuple[int, list[str]]]:

@@ -1,6 +1,15 @@
 """Metrics: hits and errors of each utterance, and scores of a corpus with their intervals."""
 
-from eartune.evaluation.metrics.compare import Changes, Difference, changes, compare, holm, score_covariance
+from eartune.evaluation.metrics.compare import (
+    Changes,
+    Difference,
+    Share,
+    changes,
+    compare,
+    holm,
+    score_covariance,
+    share_of,
+)
 from eartune.evaluation.metrics.confidence import over_seeds
 from eartune.evaluation.metrics.definitions import DEFINITIONS, MASSIVE_DEFINITIONS
 from eartune.evaluation.metrics.evaluate import Answered, Average, Mode, evaluate, evaluate_by_label
@@ -18,6 +27,7 @@ __all__ = [
     "Metrics",
     "Mode",
     "Score",
+    "Share",
     "changes",
     "compare",
     "evaluate",
@@ -25,4 +35,5 @@ __all__ = [
     "holm",
     "over_seeds",
     "score_covariance",
+    "share_of",
 ]

@@ -6,9 +6,9 @@ Entry -> the Parts that the settings and splits need -> their RemoteFiles -> dow
 import glob
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from eartune.claims import CLAIMS, Claims
@@ -156,15 +156,44 @@ def _xsid(keys: Keys, splits: Sequence[str]) -> tuple[CorpusPart, ...]:
     return (CorpusPart(partial(github_files, "mainlp/xsid", commit, paths), keys["folder"]),)
 
 
+def _fleurs(keys: Keys, splits: Sequence[str]) -> tuple[CorpusPart, ...]:
+    tables = partial(_fleurs_files, "", [f"{split}.tsv" for split in splits])
+    languages = dict.fromkeys((keys["language"], keys["to"]))
+    texts = [CorpusPart(partial(tables, language), f"{keys['folder']}/{language}") for language in languages]
+    sounds = f"{keys['folder']}/{keys['language']}/audio"
+    archives = partial(_fleurs_files, "/audio")
+    audio = [
+        CorpusPart(partial(archives, [f"{split}.tar.gz"], keys["language"]), sounds, split, is_audio=True)
+        for split in splits
+    ]
+    return (*texts, *audio)
+
+
+def _fleurs_files(below: str, patterns: Sequence[str], language: str) -> list[RemoteFile]:
+    files = hub_files("google/fleurs", f"data/{language}{below}", patterns)
+    return [replace(file, name=PurePosixPath(file.name).name) for file in files]
+
+
+def _ravdess(keys: Keys, splits: Sequence[str]) -> tuple[CorpusPart, ...]:
+    archive = partial(zenodo_files, 1188976, ["Audio_Speech_Actors_01-24.zip"])
+    return (CorpusPart(archive, keys["folder"], "Actor_24"),)  # the actors' folders lie side by side in it
+
+
 CATALOGUE = {
+    "covost2": Entry("https://github.com/facebookresearch/covost", "{language}/covost_v2.{language}_{to}.tsv"),
+    "crema-d": Entry("https://github.com/CheyneyComputerScience/CREMA-D", "AudioWAV/*.wav"),
+    "fleurs": Entry("https://huggingface.co/datasets/google/fleurs", "{language}/{split}.tsv", _fleurs),
     "fluent": Entry(
         "https://fluent.ai/fluent-speech-commands-a-dataset-for-spoken-language-understanding-research/",
         "data/{split}_data.csv",
     ),
+    "iemocap": Entry("https://sail.usc.edu/iemocap", "Session*/dialog/EmoEvaluation/*.txt"),
     "italic": Entry("https://zenodo.org/records/8040649", "{configuration}_{split}.json", _italic),
     "massive": Entry("https://github.com/alexa/massive", "**/{locale}.jsonl", _massive),
+    "meld": Entry("https://affective-meld.github.io", "{split}_sent_emo.csv"),
     "nlu-eval": Entry("https://github.com/xliuhw/NLU-Evaluation-Data", "nlu_eval_annotated.jsonl"),
     "picovoice": Entry("https://github.com/Picovoice/speech-to-intent-benchmark", "labels.jsonl"),
+    "ravdess": Entry("https://zenodo.org/records/1188976", "Actor_*/*.wav", _ravdess),
     "slurp": Entry("https://github.com/pswietojanski/slurp", "{split}.jsonl", _slurp),
     "snips": Entry("https://github.com/sonos/nlu-benchmark", "{split:.5}*.json", _snips),  # train_, valid(ate)_
     "speech-massive": Entry(

@@ -43,6 +43,11 @@ NLU_EVAL = {
 SNIPS = {"PlayMusic": [{"data": [{"text": "play "}, {"text": "déjà vu", "entity": "track"}]}]}
 CONLL = "# id = 1\n# text = Regnet es?\n# intent = weather/find\n1\tRegnet\tweather/find\tB-attribute\n2\tes\tx\tO\n"
 FLUENT = ",path,speakerId,transcription,action,object,location\n0,a.wav,s1,Change language,change language,none,none\n"
+MELD = (
+    "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,StartTime,EndTime\n"
+    '1,"It is, it is.",Phoebe,sadness,negative,0,0,4,7,"00:20:57,256","00:21:00,049"\n'
+)
+IEMOCAP = "[6.2901 - 8.2357]\tSes05F_impro01_F000\tneu\t[2.5000, 2.5000, 2.5000]\nC-E2:\tNeutral;\t()\n"
 
 CORPORA: dict[str, tuple[dict[str, str], str, Any]] = {
     "slurp": ({"corpus": "slurp", "split": "test", "recordings": "best"}, "slurp/test.jsonl", SLURP),
@@ -59,6 +64,37 @@ CORPORA: dict[str, tuple[dict[str, str], str, Any]] = {
         {"file": "a.wav", "intent": "orderDrink", "slots": {"size": "small"}},
     ),
     "fluent": ({"corpus": "fluent", "split": "test"}, "fluent_speech_commands_dataset/data/test_data.csv", FLUENT),
+    "covost2": (
+        {"corpus": "covost2", "language": "de", "to": "en", "split": "test"},
+        "covost2/de/covost_v2.de_en.tsv",
+        "path\ttranslation\tsplit\na.wav\tThis is it.\ttest\n",
+    ),
+    "covost2-words": (
+        {"corpus": "covost2", "language": "de", "to": "en", "split": "test"},
+        "covost2/de/validated.tsv",
+        "client_id\tpath\tsentence\nc1\ta.wav\tDas ist es.\n",
+    ),
+    "fleurs": (
+        {"corpus": "fleurs", "language": "de_de", "to": "en_us", "split": "test"},
+        "fleurs/de_de/test.tsv",
+        "1\ta.wav\tDas ist es.\tdas ist es\td a s |\t8000\tMALE\n",
+    ),
+    "fleurs-into": (
+        {"corpus": "fleurs", "language": "de_de", "to": "en_us", "split": "test"},
+        "fleurs/en_us/test.tsv",
+        "1\tb.wav\tThis is it.\tthis is it\tt h i s |\t8000\tMALE\n",
+    ),
+    "meld": ({"corpus": "meld", "split": "test"}, "meld/test_sent_emo.csv", MELD),
+    "iemocap": (
+        {"corpus": "iemocap", "split": "test"},
+        "IEMOCAP_full_release/Session5/dialog/EmoEvaluation/Ses05F_impro01.txt",
+        IEMOCAP,
+    ),
+    "iemocap-words": (
+        {"corpus": "iemocap", "split": "test"},
+        "IEMOCAP_full_release/Session5/dialog/transcriptions/Ses05F_impro01.txt",
+        "Ses05F_impro01_F000 [006.2901-008.2357]: This is it.\n",
+    ),
 }
 
 
@@ -74,6 +110,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "slurp/slurp_real/a-headset.wav",
         "picovoice_sti/recordings/a.wav",
         "fluent_speech_commands_dataset/a.wav",
+        "covost2/de/clips/a.wav",
+        "fleurs/de_de/audio/test/a.wav",
+        "IEMOCAP_full_release/Session5/sentences/wav/Ses05F_impro01/Ses05F_impro01_F000.wav",
     ):
         (folder / place).parent.mkdir(parents=True, exist_ok=True)
         sound_file(folder / place)
@@ -167,7 +206,7 @@ def load_or_refuse(root: Path, tmp_path: Path, name: str, content: bytes, must_l
     except InputError as fault:
         assert str(root) in str(fault) and "\n" not in str(fault) and not must_load
     else:
-        Schema.of(utterance.frame for utterance in utterances)
+        Schema.of(utterance.frame for utterance in utterances if utterance.frame)
         write_manifest(tmp_path / "manifest.jsonl", utterances)
     finally:
         put(root / path, encoded(whole))

@@ -175,3 +175,16 @@ def test_the_coffee_grammar_is_that_of_the_recordings(data_root: Path) -> None:
     assert {entity.type for order in orders for entity in order.frame.entities} == {
         *("size", "roast", "numberOfShots", "coffeeDrink", "milkAmount", "sugarAmount")
     }
+
+
+def test_the_same_sentences_may_stand_under_several_labels(tmp_path: Path) -> None:
+    grammar_file(tmp_path, {"orderDrink": ["a coffee", "a tea"]})
+    moods = [
+        GrammarCorpus(corpus="grammar", grammar="coffee.yaml", sentences=2, label=label).load(
+            Source(tmp_path, tmp_path)
+        )
+        for label in ("urgent", "calm")
+    ]
+    assert [[one.label for one in mood] for mood in moods] == [["urgent"] * 2, ["calm"] * 2]
+    assert [one.text for one in moods[0]] == [one.text for one in moods[1]]
+    assert len({one.id for mood in moods for one in mood}) == 4
