@@ -67,7 +67,7 @@ CLASSIFICATION, CLASSIFICATION_TESTS = (
     "src/eartune/tasks/classification.py",
     "tests/unit/tasks/test_classification.py",
 )
-CHOICE, CHOICE_TESTS = "src/eartune/training/epoch_choice.py", "tests/unit/training/test_epoch_choice.py"
+EPOCHS, EPOCHS_TESTS = "src/eartune/training/epoch_choice.py", "tests/unit/training/test_epoch_choice.py"
 CHOSEN, PLAN = "tests/flow/test_choice_of_epochs.py", "src/eartune/experiments/plan.py"
 COUNTS, EVALUATE = (
     "src/eartune/evaluation/metrics/count_table.py",
@@ -130,8 +130,8 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "every epoch in one order",
         TRAINER,
-        "        epoch = []\n",
-        "        epoch = []\n        draw = random.Random(seed)\n",
+        "        epoch: list[tuple[float, tuple[Example, ...]]] = []\n",
+        "        epoch: list[tuple[float, tuple[Example, ...]]] = []\n        draw = random.Random(seed)\n",
         RECIPE,
     ),
     (
@@ -528,24 +528,24 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     # --- the dev set
     (
         "dev: a checkpoint where patience has ended the stage",
-        CHOICE,
+        EPOCHS,
         "control.should_training_stop, control.should_save = True, False",
         "control.should_training_stop = True",
-        f"{CHOICE_TESTS} {CHOSEN}",
+        f"{EPOCHS_TESTS} {CHOSEN}",
     ),
     (
         "dev: the row of an epoch before its weights",
-        CHOICE,
+        EPOCHS,
         "        if self.best == epoch:\n",
         "        write_lines(self.path, self.rows)\n        if self.best == epoch:\n",
-        CHOICE_TESTS,
+        EPOCHS_TESTS,
     ),
     (
         "dev: the later of two equal epochs",
-        CHOICE,
+        EPOCHS,
         "return scores.index(max(scores)) + 1 if scores else None",
         "return len(scores) - scores[::-1].index(max(scores)) if scores else None",
-        CHOICE_TESTS,
+        EPOCHS_TESTS,
     ),
     (
         "dev: the weights of the last epoch stay",

@@ -15,7 +15,7 @@ from eartune.errors import InputError
 from eartune.files import YAML_LOADER
 from eartune.models.architecture import Architecture, NamedArchitecture
 from eartune.report.expectations import Expectation
-from eartune.report.scheme_result import row_name
+from eartune.report.scheme_result import of_architecture, row_name
 from eartune.settings import Component, Decoding, Section, Training, explain
 from eartune.tasks.settings import DEFAULT_TASK, AnyTask
 from eartune.training.schemes import AnyScheme, Scheme, SelfTraining
@@ -209,7 +209,12 @@ class Experiment(Section):
 
     @model_validator(mode="after")
     def _expects_something_of_its_own_models(self) -> "Experiment":
-        known = {row_name(one.scheme.label, None if one.budget is None else str(one.budget)) for one in self.cells()}
+        known = {
+            row_name(
+                of_architecture(one.scheme.label, one.architecture), None if one.budget is None else str(one.budget)
+            )
+            for one in self.cells()
+        }
         for name in (name for one in self.expect for name in one.models):
             if name not in known:
                 raise InputError(

@@ -116,13 +116,13 @@ def measured_transfer(run: Path, row: str | None) -> Transfer:
     language = _language(run, results)
     found = _chosen(rows, row)
     if found is None:
-        names = listed([_name(one) for one in rows]) if rows else "no finished model"
+        names = listed([one.name for one in rows]) if rows else "no finished model"
         raise InputError(f"{run}: has no finished row {row or 'at 0% or of text alone'}; it has {names}")
     score = found.score(results[0].main_metric)
     assert score is not None
     texts = [one.score(results[0].main_metric) for one in rows if one.role == "text reference" and one.budget is None]
     text = texts[0] if texts and found.role != "text reference" else None
-    return Transfer(language, _name(found), score, None if text is None else score.value - text.value)
+    return Transfer(language, found.name, score, None if text is None else score.value - text.value)
 
 
 def _language(run: Path, results: Sequence[RunResult]) -> str:
@@ -135,14 +135,10 @@ def _language(run: Path, results: Sequence[RunResult]) -> str:
 
 def _chosen(rows: Sequence[SchemeResult], row: str | None) -> SchemeResult | None:
     if row is not None:
-        return next((one for one in rows if _name(one) == row), None)
+        return next((one for one in rows if one.name == row), None)
     zero_shot = (one for one in rows if one.budget is not None and one.share == 0)
     texts = (one for one in rows if one.role == "text reference" and one.budget is None)
     return next(zero_shot, None) or next(texts, None)
-
-
-def _name(row: SchemeResult) -> str:
-    return row.scheme if row.budget is None else f"{row.scheme} {row.budget}"
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,15 @@ def test_each_architecture_makes_every_model_under_its_name() -> None:
     assert own["small"].architecture.precision == "float32" and own["small"].of(several.cells()[0]) == several
 
 
+def test_what_is_expected_of_an_architecture_names_it() -> None:
+    """Its rows are called so in the report; without the name none would be found there."""
+    grid = {"architecture": None, "grid__architectures": FAMILIES}
+    expected = {"model": "curriculum (small) 50%", "above": "curriculum (qwen2-audio) 50%"}
+    assert experiment(**grid, expect=[expected]).expect[0].model == "curriculum (small) 50%"
+    with pytest.raises(ValueError, match="no model of the grid is called 'curriculum 50%'"):
+        experiment(**grid, expect=[expected | {"model": "curriculum 50%"}])
+
+
 def test_the_settings_of_a_model_are_read_back_with_its_own_architecture() -> None:
     several = experiment(architecture=None, grid__architectures=FAMILIES)
     own = several.of(several.cells()[-1])
