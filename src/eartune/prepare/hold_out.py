@@ -5,7 +5,7 @@ rows -> groups that may not be split -> those for the test, whose labels have th
 
 import hashlib
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -19,8 +19,8 @@ from eartune.prepare.split import distance_from_test
 from eartune.wording import counted, listed
 
 TRAIN, TEST = "train", "test"
-_KINDS_COMPARED = 500
-"""How many kinds of groups are compared for each choice; with more, those that come first in the random order."""
+_KINDS_COMPARED = 200
+"""How many kinds of groups are compared for each choice; with more, each choice is among the next ones."""
 
 Group = Sequence[int]
 """The places of rows of which none may be held out without the others."""
@@ -167,16 +167,18 @@ def _chosen(
         )
         return any(taken[label] + n == totals[label] for label, n in kind), further / sum(n for _, n in kind)
 
+    order = deque(kinds)
     while True:
         missing = wanted - taken.total()
-        fitting = (kind for kind in kinds if abs(missing - sum(n for _, n in kind)) < abs(missing))
+        fitting = (kind for kind in order if abs(missing - sum(n for _, n in kind)) < abs(missing))
         best = min(islice(fitting, _KINDS_COMPARED), key=distance, default=None)
         if best is None:
             return chosen
         chosen.update(kinds[best].pop())
         taken.update(dict(best))
-        if not kinds[best]:
-            del kinds[best]
+        order.remove(best)
+        if kinds[best]:
+            order.append(best)  # behind those that were not compared yet
 
 
 def _kinds(

@@ -34,6 +34,13 @@ def test_each_label_has_its_share() -> None:
     }
 
 
+def test_of_more_labels_than_are_compared_at_once_each_has_its_share() -> None:
+    rows = [row(f"u{n}", f"sentence {n}", f"label {n % 500}") for n in range(2500)]
+    held_out = divide(rows, parse_hold_out("20%")).held_out
+    counts = Counter(u.frame.intent for u in held_out if u.frame)
+    assert len(held_out) == 500 and sum(count == 1 for count in counts.values()) > 450
+
+
 def test_the_last_of_a_label_is_trained_on() -> None:
     rows = [row(f"u{n}", f"sentence {n}", f"label {n // 4}") for n in range(8)] + [row("a", "alone", "once")]
     for seed in range(5):
