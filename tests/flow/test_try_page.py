@@ -191,7 +191,7 @@ def test_a_file_is_answered_and_one_that_cannot_be_read_says_so(page: Tab, model
     assert "my order.wav · 0.5 s" in text(page, ".line") and len(models["two"].heard[0]) == 8000
     page.run("take([new File(['rubbish'], 'rubbish.txt')])")
     page.wait("document.querySelector('article').querySelectorAll('.bad').length === 2")
-    assert text(page, ".bad").startswith("the recording: not a readable")
+    assert text(page, ".bad").startswith("the recording: not a recording that can be read")
 
 
 def test_a_tap_records_until_the_next_one(page: Tab) -> None:

@@ -6,7 +6,7 @@ imported, as it needs a module that setuptools no longer has.
 """
 
 from functools import lru_cache
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ ONE_OF_A_GROUP = {"ara": "arb", "zho": "cmn", "fas": "pes", "msa": "zsm", "est":
 
 def is_installed() -> bool:
     """Return whether the data is there."""
-    return find_spec("lang2vec") is not None
+    return _installed() is not None
 
 
 def distances(one: str, other: str) -> dict[str, float]:
@@ -78,7 +78,16 @@ def _letter_codes() -> dict[str, str]:
 
 
 def _folder() -> Path:
-    spec = find_spec("lang2vec")
-    if spec is None or spec.origin is None:
+    folder = _installed()
+    if folder is None:
         raise InputError("distances of languages need the data of lang2vec: pip install 'eartune[languages]'")
-    return Path(spec.origin).parent / "data"
+    return folder
+
+
+def _installed() -> Path | None:
+    """The folder of the data, found by what pip installed: a script of the package's name may stand in its way."""
+    try:
+        folder = Path(str(distribution("lang2vec").locate_file("lang2vec/data")))
+    except PackageNotFoundError:
+        return None
+    return folder if folder.is_dir() else None

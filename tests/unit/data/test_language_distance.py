@@ -58,7 +58,7 @@ def test_an_unknown_language_is_named(three_languages: None) -> None:
 
 
 def test_without_the_data_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(language_distance, "find_spec", lambda name: None)
+    monkeypatch.setattr(language_distance, "_installed", lambda: None)
     clear()
     assert not language_distance.is_installed()
     with pytest.raises(InputError, match=r"pip install 'eartune\[languages\]'"):

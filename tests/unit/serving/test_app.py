@@ -153,7 +153,7 @@ def test_a_streamed_chat_adds_up_to_the_text(client: Client, model: FakeModel, b
         (chat([{"type": "audio_url", "audio_url": {"url": "file:///etc/passwd"}}]), "one recording"),
         (chat([{"type": "input_audio", "input_audio": "/etc/passwd"}]), "base64"),
         (chat([{"type": "input_audio", "input_audio": {"data": "/etc/passwd"}}]), "not base64"),
-        (chat([input_audio(b"rubbish")]), "not a readable"),
+        (chat([input_audio(b"rubbish")]), "not a recording that can be read"),
         (chat(" "), "the text is empty"),
     ],
 )
@@ -180,7 +180,7 @@ def unknown_length(flac: bytes) -> bytes:
     ("body", "said"),
     [
         (b"", "is empty"),
-        (b"rubbish", "not a readable"),
+        (b"rubbish", "not a recording that can be read"),
         (sound()[:30], "recording"),
         (sound(0.01), "0.1 to 30 s"),
         (sound(40, "flac"), "40.00 s long"),

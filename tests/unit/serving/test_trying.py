@@ -69,7 +69,7 @@ def test_a_corrected_answer_is_kept_and_counted(client: Client, kept: KeptRows) 
         ({"answer": "{", "text": "go"}, "is not JSON"),
         ({"answer": "[]", "text": "go"}, "must be an object"),
         ({"text": "go"}, "is not JSON"),
-        ({"answer": '{"intent": "go", "entities": []}', "file": b"rubbish"}, "not a readable"),
+        ({"answer": '{"intent": "go", "entities": []}', "file": b"rubbish"}, "not a recording that can be read"),
         ({"answer": '{"intent": "go", "entities": []}', "text": "go", "id": "../x"}, "has no row"),
     ],
 )
