@@ -14,6 +14,10 @@ from eartune.data.frame import Entity, SemanticFrame
 from eartune.tasks.slu import instruction, target
 from sentences import Sentence
 
+REPEATED_SHARE = 0.5
+"""The share of spoken sentences that are to be repeated. With a quarter, 3,200 examples left 25.0 % word errors where
+the encoder alone has 22.1 %."""
+
 
 class Question(NamedTuple):
     """An instruction with an answer, which is the right one if `is_known`, and else made up."""
@@ -37,14 +41,14 @@ def known_names(sentences: Iterable[Sentence]) -> list[str]:
 def draw_question(sentence: Sentence, is_spoken: bool, names: Sequence[str], draw: random.Random) -> Question:
     """Return a question about a sentence: to recognise it, to understand it, or a puzzle about its words."""
     words = sentence.text.split()
-    roll = draw.random()
-    if is_spoken and roll < 0.25:
+    if is_spoken and draw.random() < REPEATED_SHARE:
         return Question("Repeat the sentence.", sentence.text)
-    if sentence.frame is not None and roll < 0.75:
+    roll = draw.random()
+    if sentence.frame is not None and roll < 0.67:
         has_scenario = draw.random() < 0.6
         frame = sentence.frame if has_scenario else SemanticFrame(sentence.frame.intent, sentence.frame.entities)
         return Question(instruction(has_scenario), target(frame))
-    if roll < 0.85:
+    if roll < 0.8:
         return draw.choice((_made_up_frame, _made_up_frame, _made_up_choice, _made_up_value))(words, names, draw)
     return draw.choice(PUZZLES)(words, draw)
 
