@@ -1483,6 +1483,20 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         SCRIPT_TESTS,
     ),
     (
+        "try: a label ends the page's data",
+        SCRIPT,
+        r'.replace("<", "\\u003c")',
+        "",
+        "tests/unit/serving/test_trying.py",
+    ),
+    (
+        "hearing: recordings with errors count as heard",
+        "src/eartune/report/diagnosis.py",
+        "for key, edits in with_words.items() if not edits)",
+        "for key, edits in with_words.items())",
+        "tests/unit/report/test_diagnosis.py::test_what_was_misheard_says_nothing_of_what_text_taught",
+    ),
+    (
         "select: a script with recordings is replaced",
         SCRIPT,
         "if script.exists() and script.read_bytes() != ",
@@ -1753,13 +1767,6 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     ("try: any row may be named", KEPT, "if known_as is not None and known_as not in before:", "if False:", KEPT_TESTS),
     ("try: the task is not asked", KEPT, "self.task.check([row])", "pass", KEPT_TESTS),
     ("try: numbers are taken twice", KEPT, "max(numbers, default=0) + 1", "len(known)", KEPT_TESTS),
-    (
-        "try: a label ends the page's element",
-        "src/eartune/serving/trying.py",
-        '.replace("<", "\\\\u003c")',
-        "",
-        "tests/unit/serving/test_trying.py",
-    ),
     (
         "try: the page may load anything",
         "src/eartune/serving/trying.py",

@@ -1,7 +1,11 @@
-"""Tables of text, and their form in Markdown."""
+"""Tables of text, and their forms in Markdown and in a terminal."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from rich import box
+from rich.table import Table as RichTable
+from rich.text import Text
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,16 @@ class Table:
         """The width of the table in a terminal, in characters: two between columns, one at the end."""
         columns = zip(self.headings, *self.lines, strict=True)
         return sum(max(map(len, column)) + 2 for column in columns) - 1
+
+
+def terminal_table(table: Table) -> RichTable:
+    """Return the table for a rich console; a cell that does not fit is folded, not cut."""
+    shown = RichTable(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    for place, heading in enumerate(table.headings):
+        shown.add_column(heading, justify="left" if place < table.left else "right", overflow="fold")
+    for line in table.lines:
+        shown.add_row(*(Text(cell) for cell in line))
+    return shown
 
 
 def markdown_table(table: Table) -> str:

@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich import box
-from rich.table import Table as RichTable
 
 from eartune.cli.console import console as terminal
 from eartune.errors import InputError
@@ -19,7 +17,7 @@ from eartune.report.scheme_result import join_seeds
 from eartune.report.score_table import read_score_table
 from eartune.report.speech_curve import Fits, SpeechCurve, fit_schemes
 from eartune.report.table import metrics_of
-from eartune.tables import Table
+from eartune.tables import terminal_table
 from eartune.tasks.settings import read_task
 
 
@@ -72,16 +70,7 @@ def _print(answer: Enough) -> None:
     for table in (answer.gains, answer.hindsight):
         if table:
             console.print()
-            console.print(_terminal(table))
-
-
-def _terminal(table: Table) -> RichTable:
-    shown = RichTable(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-    for place, heading in enumerate(table.headings):
-        shown.add_column(heading, justify="left" if place < table.left else "right", no_wrap=place > 0)
-    for line in table.lines:
-        shown.add_row(*line)
-    return shown
+            console.print(terminal_table(table))
 
 
 def _json(fits: Fits, metric: str, wish: Wish) -> dict[str, Any]:

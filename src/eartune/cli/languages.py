@@ -11,9 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 import yaml
 from pydantic import TypeAdapter, ValidationError
-from rich import box
-from rich.console import Console
-from rich.table import Table as RichTable
 
 from eartune.before_torch import before_torch
 from eartune.cli.console import console as terminal
@@ -40,7 +37,7 @@ from eartune.report.transfer import (
 )
 from eartune.run_folder import RunsFolder
 from eartune.settings import explain
-from eartune.tables import Table
+from eartune.tables import terminal_table
 from eartune.wording import listed
 
 if TYPE_CHECKING:
@@ -101,14 +98,14 @@ def languages(
     before_torch()
     with RunProgress(console, 1) as progress:
         targets = figures_of(model, source.lower(), wanted, sentences, tuned, progress)
-    print_table(console, figures_table(targets))
+    console.print(terminal_table(figures_table(targets)))
     for sentence in [*missing(sentences, wanted, tuned), *forecasts(targets)]:
         console.print(sentence, markup=False)
     if measured:
         found = agreements(targets, measured)
-        print_table(console, transfer_table(measured))
+        console.print(terminal_table(transfer_table(measured)))
         if found:
-            print_table(console, agreement_table(found))
+            console.print(terminal_table(agreement_table(found)))
         for sentence in agreement_sentences(targets, measured, found):
             console.print(sentence, markup=False)
 
@@ -275,13 +272,3 @@ def missing(sentences: Sentences, wanted: Sequence[str], tuned: Path | None) -> 
     if not language_distance.is_installed():
         found.append("No distances: pip install 'eartune[languages]'.")
     return found
-
-
-def print_table(console: Console, table: Table) -> None:
-    """Print a table to the terminal."""
-    shown = RichTable(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-    for place, heading in enumerate(table.headings):
-        shown.add_column(heading, justify="left" if place < table.left else "right")
-    for line in table.lines:
-        shown.add_row(*line)
-    console.print(shown)

@@ -98,16 +98,10 @@ def prepare_files(
     if corpus := _corpus(files or [], named, root, is_download, text_only):
         if split or format or columns:
             raise InputError(f"--split, --format and --map are for files of your own, not for the corpus {corpus.name}")
-        names = _names(list(corpus.splits), how)
-        _check_outside(corpus.folder, _outputs(names, to, messages))
-        if is_download:
-            download(corpus, console, partial(_print, console))
-        found = read_corpus(corpus, partial(_print, console))
-        splits = {TRAIN if how else name: imported for name, imported in found.items()}
+        _check_outside(corpus.folder, _outputs(_names(list(corpus.splits), how), to, messages))
+        splits = _read_corpus(corpus, is_download, how, console)
     else:
-        inputs = [one for file in files or [] for one in inputs_in(file)]
-        named_inputs = _pairs("--split", "NAME=FILE", split)
-        inputs += [(name, found) for name, file in named_inputs for _, found in inputs_in(Path(file))]
+        inputs = _inputs(files or [], _pairs("--split", "NAME=FILE", split))
         names = _names(list(dict.fromkeys(name for name, _ in inputs)), how)
         inputs = [(TRAIN if how else name, file) for name, file in inputs]
         _check_inputs(inputs, _outputs(names, to, messages))
@@ -120,13 +114,14 @@ def prepare_files(
         _print(console, _write_messages(messages, prepared.splits))
     if not any(prepared.splits.values()):
         raise InputError(f"nothing is left to train on or to test; {to / QUARANTINE} gives the reasons")
-    if unlabelled:
-        names = [split for split, rows in prepared.splits.items() if rows]
-        _print(
-            console, "", f"Next, in an experiment of your own, with --data {_quoted(to)}:", f"unlabelled: {pool(names)}"
-        )
-        return
-    _print(console, "", *write_experiment(prepared.splits, to))
+    following = use_of_unlabelled if unlabelled else write_experiment
+    _print(console, "", *following(prepared.splits, to))
+
+
+def use_of_unlabelled(splits: Mapping[str, Sequence[Utterance]], to: Path) -> list[str]:
+    """Return where manifests without labels go in an experiment."""
+    names = [split for split, rows in splits.items() if rows]
+    return [f"Next, in an experiment of your own, with --data {_quoted(to)}:", f"unlabelled: {pool(names)}"]
 
 
 def write_experiment(splits: Mapping[str, Sequence[Utterance]], to: Path) -> list[str]:
@@ -192,6 +187,20 @@ def _corpus(
     if len(files) == 1 and not files[0].suffix and not files[0].exists():
         raise InputError(f"{files[0]}: is neither a file nor a corpus; the corpora are {known}")
     return None
+
+
+def _read_corpus(corpus: NamedCorpus, is_download: bool, how: HoldOut | None, console: Console) -> dict[str, Imported]:
+    """Read a public corpus, downloaded first if that is asked for; all of it is train if a test is to be held out."""
+    if is_download:
+        download(corpus, console, partial(_print, console))
+    found = read_corpus(corpus, partial(_print, console))
+    return {TRAIN if how else name: imported for name, imported in found.items()}
+
+
+def _inputs(files: Sequence[Path], named: Iterable[tuple[str, str]]) -> list[tuple[str, Path]]:
+    """The files to read, each with its split; a folder stands for the files in it."""
+    found = [one for file in files for one in inputs_in(file)]
+    return found + [(name, inside) for name, file in named for _, inside in inputs_in(Path(file))]
 
 
 def _check_outside(corpus: Path, outputs: Iterable[Path]) -> None:

@@ -17,6 +17,7 @@ from eartune.files import write_text
 AUDIO = "audio"
 """The column of the recordings' files, which do not exist yet."""
 _PAGE = Path(__file__).with_name("recording_page.html")
+_SOUND, _PLACE_OF_SOUND = Path(__file__).with_name("sound.js"), "/* SOUND */"
 _PLACE = "{{ script }}"
 
 
@@ -59,6 +60,13 @@ def _table(rows: Sequence[Mapping[str, str]]) -> str:
     return file.getvalue()
 
 
+def filled(page: Path, place: str, content: object) -> str:
+    """Return a page of eartune that records: with the code for sound, and with `content` as JSON at its place."""
+    safe = json.dumps(content, ensure_ascii=False).replace("<", "\\u003c")  # so that no text can end the element
+    text = page.read_text(encoding="utf-8").replace(_PLACE_OF_SOUND, _SOUND.read_text(encoding="utf-8"))
+    return text.replace(place, safe)
+
+
 def _page(name: str, table: str, rows: Sequence[Mapping[str, str]]) -> str:
     """The page as one file that refers to nothing outside it; it remembers what is recorded by the table's digest."""
     script = {
@@ -66,5 +74,4 @@ def _page(name: str, table: str, rows: Sequence[Mapping[str, str]]) -> str:
         "id": hashlib.sha256(table.encode()).hexdigest()[:12],
         "sentences": [{"audio": row[AUDIO], "text": row["text"], "language": row.get("language", "")} for row in rows],
     }
-    safe = json.dumps(script, ensure_ascii=False).replace("<", "\\u003c")  # so that no sentence can end the element
-    return _PAGE.read_text(encoding="utf-8").replace(_PLACE, safe)
+    return filled(_PAGE, _PLACE, script)

@@ -4,6 +4,7 @@ file -> length, rate, channels, and what is missing -> blocks of samples of shap
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ class SoundError(Exception):
     """Raised where a file cannot be decoded; the message is one clause that says why."""
 
 
-class SoundFile:
+class SoundFile(ABC):
     """An open file of sound; `seconds` is None where only decoding shows the length."""
 
     def __init__(self, seconds: float | None, rate: int, channels: int, promised: float | None = None) -> None:
@@ -54,9 +55,9 @@ class SoundFile:
         self.promised = promised
         """The length in seconds that the header states, even where the file ends before; None if it states none."""
 
+    @abstractmethod
     def blocks(self) -> Iterator[Samples]:
         """Yield the samples, once; raises SoundError where they cannot be decoded."""
-        raise NotImplementedError
 
     def blocks_from(self, second: float) -> Iterator[Samples]:
         """Yield the samples from a time on, once."""

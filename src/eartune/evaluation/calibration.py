@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eartune.errors import InputError
-
-Z = 1.959963984540054  # a normal variable lies within so many standard deviations in 95 of 100 cases
+from eartune.evaluation.metrics.power import Z_LEVEL
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ class Rejection:
 
 def wilson(right: float, n: int) -> tuple[float, float]:
     """Return the 95 % interval of a share of `n` answers, by Wilson's score, which stays within 0 to 1."""
-    share, spread = right / n, Z * Z / n
+    share, spread = right / n, Z_LEVEL**2 / n
     half_width = math.sqrt(spread * share * (1 - share) + spread * spread / 4)
     low, high = ((share + spread / 2 + sign * half_width) / (1 + spread) for sign in (-1, 1))
     return max(0.0, low), min(1.0, high)

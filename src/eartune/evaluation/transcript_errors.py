@@ -29,16 +29,25 @@ def transcript_errors(pairs: Iterable[tuple[str, str]]) -> TranscriptErrors | No
     """
     from rapidfuzz.distance import Levenshtein
 
-    normal = [(normalize_spoken_text(said), normalize_spoken_text(heard)) for said, heard in pairs]
-    texts = [(said.replace(" ", ""), heard.replace(" ", "")) for said, heard in normal]
+    pairs = list(pairs)
+    texts = [[normalize_spoken_text(text).replace(" ", "") for text in pair] for pair in pairs]
     length = sum(len(said) for said, _ in texts)
     if not length:
         return None
     edits = sum(Levenshtein.distance(said, heard) for said, heard in texts)
-    words = [(said.split(), heard.split()) for said, heard in normal]
-    wrong = sum(Levenshtein.distance(said, heard) for said, heard in words)
-    n_words = sum(len(said) for said, _ in words)
-    return TranscriptErrors(edits / length, wrong / n_words if separates_words(said for said, _ in normal) else None)
+    wrong, words = (sum(counts) for counts in zip(*(word_edits(*pair) for pair in pairs), strict=True))
+    return TranscriptErrors(edits / length, wrong / words if separates_words(said for said, _ in pairs) else None)
+
+
+def word_edits(said: str, heard: str) -> tuple[int, int]:
+    """Return the edits of one transcript, and the number of words that were said; in lower case, without punctuation.
+
+    Their sums over many transcripts give the word error rate.
+    """
+    from rapidfuzz.distance import Levenshtein  # takes 30 ms, which whoever counts nothing saves
+
+    words = normalize_spoken_text(said).split()
+    return Levenshtein.distance(words, normalize_spoken_text(heard).split()), len(words)
 
 
 def separates_words(texts: Iterable[str]) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from eartune.data.audio import SAMPLE_RATE, load_audio
 from eartune.data.example import Example
 from eartune.data.normalization import normalize_spoken_text
+from eartune.evaluation.transcript_errors import word_edits
 from eartune.inference.answers import answer_all
 from eartune.models.batch import Clip
 from eartune.models.generation.generate import generate
@@ -55,16 +56,13 @@ def _never(batch: Sequence[Example]) -> Sequence[str]:
 
 def word_error_rate(examples: Sequence[Example], recogniser: Recogniser) -> float:
     """Return the edits per spoken word, from 0, over all recordings; both sides in lower case, without punctuation."""
-    from rapidfuzz.distance import Levenshtein
-
-    edits = words = 0
-    for start in range(0, len(examples), WORDS.batch_size):
-        batch = examples[start : start + WORDS.batch_size]
-        for example, text in zip(batch, recogniser(batch), strict=True):
-            said = normalize_spoken_text(example.utterance.text or "").split()
-            edits += Levenshtein.distance(said, normalize_spoken_text(text).split())
-            words += len(said)
-    return edits / words
+    batches = (examples[start : start + WORDS.batch_size] for start in range(0, len(examples), WORDS.batch_size))
+    counts = [
+        word_edits(example.utterance.text or "", text)
+        for batch in batches
+        for example, text in zip(batch, recogniser(batch), strict=True)
+    ]
+    return sum(edits for edits, _ in counts) / sum(words for _, words in counts)
 
 
 def model_as_recogniser(rows: RowMaker) -> Recogniser:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
-from rich import box
 from rich.console import Group
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -19,7 +18,7 @@ from eartune.data.utterance import Recording, Utterance
 from eartune.prepare.validation.audio_faults import AudioMeasurements
 from eartune.prepare.validation.fault import Fault, Treatment, escaped
 from eartune.prepare.validation.quarantine import Quarantined
-from eartune.tables import Table, escape_markdown, markdown_table
+from eartune.tables import Table, escape_markdown, markdown_table, terminal_table
 from eartune.wording import ABSENT, counted, hours
 
 LABELS_SHOWN = 20
@@ -91,7 +90,7 @@ def terminal_profile(profile: Profile) -> Group:
     parts: list[Text | RichTable] = []
     for section in profile.sections:
         parts.append(Text(section.title, style="bold"))
-        parts += [_terminal_table(section.table)] if section.table else []
+        parts += [terminal_table(section.table)] if section.table else []
         parts += [*(Text(note) for note in section.notes), Text()]
     return Group(*parts[:-1])
 
@@ -192,12 +191,3 @@ def _shortened(text: str) -> str:
 
 def _recordings(utterances: Iterable[Utterance]) -> Iterator[Recording]:
     return chain.from_iterable(utterance.recordings for utterance in utterances)
-
-
-def _terminal_table(table: Table) -> RichTable:
-    shown = RichTable(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-    for place, heading in enumerate(table.headings):
-        shown.add_column(heading, justify="left" if place < table.left else "right", overflow="fold")
-    for line in table.lines:
-        shown.add_row(*(Text(cell) for cell in line))
-    return shown

@@ -12,8 +12,11 @@ from statistics import median, stdev
 
 from eartune.data.normalization import normalize_spoken_text
 from eartune.evaluation.metrics import Score
+from eartune.evaluation.metrics.power import Z_LEVEL
+from eartune.evaluation.transcript_errors import word_edits
 from eartune.report.answers import RunAnswers
 from eartune.report.differences import Comparison, find_comparison
+from eartune.report.enough import round_up
 from eartune.report.label_scores import label_scores, shown_side_by_side
 from eartune.report.result import SHARED, RunResult
 from eartune.report.scheme_result import SchemeResult, baselines
@@ -86,20 +89,15 @@ class Evidence:
 
         Of several architectures, transcripts do not say whose they are.
         """
-        from rapidfuzz.distance import Levenshtein  # takes 30 ms, which reports without transcripts save
-
         heard = self.answers.transcripts() if self.answers and not self.rows[0].architecture else {}
         if not self.answers or not heard:
             return None
-        edits = words = 0
-        perfect = set()
-        for (id, file), text in heard.items():
-            said = normalize_spoken_text(self.answers.test[id].text or "").split() if id in self.answers.test else []
-            missed = Levenshtein.distance(said, normalize_spoken_text(text).split()) if said else 0
-            edits, words = edits + missed, words + len(said)
-            if said and not missed:
-                perfect.add((id, file))
-        return Hearing(edits / words, frozenset(perfect)) if words else None
+        test = self.answers.test
+        counts = {key: word_edits(test[key[0]].text or "", text) for key, text in heard.items() if key[0] in test}
+        with_words = {key: edits for key, (edits, words) in counts.items() if words}
+        words = sum(words for _, words in counts.values())
+        perfect = frozenset(key for key, edits in with_words.items() if not edits)
+        return Hearing(sum(with_words.values()) / words, perfect) if words else None
 
     @cached_property
     def told_by_words(self) -> float | None:
@@ -322,7 +320,7 @@ def seeds_differ_more_than_schemes(evidence: Evidence) -> str | None:
         spread = max(stdev(one.scores[evidence.metric].value for one in row.finished) for row, _ in best)
         difference = best[0][1].value - best[1][1].value
         if spread > difference >= LEAST_DIFFERENCE:
-            seeds = min(MOST_SEEDS, math.ceil(2 * (1.96 * spread / difference) ** 2))
+            seeds = min(MOST_SEEDS, math.ceil(2 * (Z_LEVEL * spread / difference) ** 2))
             return (
                 f"Seeds differ by {100 * spread:.1f} points, {best[0][0].prose_name} and {best[1][0].prose_name} at "
                 f"{budget} by {100 * difference:.1f}: train about {seeds} seeds of each before you choose."
@@ -346,7 +344,7 @@ def the_test_is_too_small(evidence: Evidence) -> str | None:
         return None
     return (
         f"The test is too small to tell {widest.second.prose_name} from {widest.first.prose_name} "
-        f"({100 * widest.difference.value:+.1f} points{_at(widest)}): about {_round_up(size * times):,} test "
+        f"({100 * widest.difference.value:+.1f} points{_at(widest)}): about {round_up(size * times):,.0f} test "
         f"recordings would do, {size:,} are there."
     )
 
@@ -378,8 +376,3 @@ def _value(evidence: Evidence, pair: tuple[SchemeResult, Score]) -> str:
 
 def _at(one: Comparison) -> str:
     return f" at {one.second.budget}" if one.second.budget else ""
-
-
-def _round_up(number: float) -> int:
-    unit = 10.0 ** max(0, math.floor(math.log10(number)) - 1)
-    return round(math.ceil(number / unit) * unit)

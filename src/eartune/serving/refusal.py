@@ -22,5 +22,5 @@ class RefusalError(Exception):
         return {"error": {"message": self.sentence, "type": kind, "code": self.status}}
 
     def response(self) -> JSONResponse:
-        """Return the response."""
+        """Return the response of HTTP: the status, the sentence as JSON, and the headers."""
         return JSONResponse(self.body, self.status, self.headers)

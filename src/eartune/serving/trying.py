@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from eartune.data.recording_script import filled
 from eartune.errors import InputError
 from eartune.serving.app import service_of
 from eartune.serving.kept_rows import NAME, KeptRows
@@ -57,8 +58,7 @@ def routes_to_try(names: Sequence[str], kept: KeptRows, labels: Mapping[str, Any
 
 def page_with(facts: Mapping[str, Any]) -> str:
     """Return the page, one file that refers to nothing outside it, with these facts."""
-    safe = json.dumps(facts, ensure_ascii=False).replace("<", "\\u003c")  # so that no label can end the element
-    return _PAGE.read_text(encoding="utf-8").replace(_PLACE, safe)
+    return filled(_PAGE, _PLACE, facts)
 
 
 def fields_of(labels: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -25,11 +25,11 @@ class Answering(Protocol):
 
     @property
     def task(self) -> Task:
-        """What it is asked."""
+        """The task that the model was tuned for."""
 
     @property
     def decoding(self) -> Decoding:
-        """How it answers."""
+        """The settings of its search: beams, the most tokens, constraints."""
 
     def answer_batch(
         self, shown: Sequence[Wave] | Sequence[str], watch: Callable[[Callable[[int], str]], None] | None = None
@@ -81,7 +81,7 @@ class Worker:
         self._thread = threading.Thread(target=self._work, name="model", daemon=True)
 
     def start(self) -> None:
-        """Begin to answer."""
+        """Start the thread, which answers requests until `close`."""
         self._thread.start()
 
     def close(self) -> None:
@@ -93,7 +93,7 @@ class Worker:
 
     @property
     def is_alive(self) -> bool:
-        """Whether its thread runs."""
+        """Whether its thread runs, so that requests will be answered."""
         return self._thread.is_alive()
 
     @property

@@ -134,7 +134,7 @@ class ClassificationTask(Section):
         return {"label": answer}
 
     def parts(self, answer: str) -> tuple[Part, ...]:
-        """Return the label."""
+        """Return the label, the only thing that an answer of this task says."""
         return (("label", answer),)
 
     def read_answer(self, row: dict[str, Any], place: str) -> str | None:

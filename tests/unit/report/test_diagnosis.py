@@ -152,6 +152,13 @@ def test_words_without_error_that_are_understood_wrongly_mean_more_text(tmp_path
     assert diagnosis.what_text_taught_is_lost(evidence) is None
 
 
+def test_what_was_misheard_says_nothing_of_what_text_taught(tmp_path: Path, references) -> None:
+    heard = [words(place) if place < N // 2 else "a tall glass" for place in range(N)]
+    half = [*RIGHT[: N // 2], *WRONG[N // 2 :]]
+    evidence = evidence_of(references, made_run(tmp_path, references, heard, {"text-only": WRONG, "cascade": half}))
+    assert diagnosis.text_is_not_learned(evidence) is None
+
+
 def test_good_transcripts_and_bad_answers_to_sound_mean_transfer(tmp_path: Path, references) -> None:
     heard = [words(place) for place in range(N)]
     evidence = evidence_of(references, made_run(tmp_path, references, heard, {"text-only": WRONG, "cascade": RIGHT}))

@@ -1,0 +1,24 @@
+// Turns what a microphone gave into a WAV file of RATE Hz; both pages that record hold this.
+
+async function resampled(heard, length, rate) {
+  const offline = new OfflineAudioContext(1, Math.round(length * RATE / rate), RATE);
+  const buffer = offline.createBuffer(1, length, rate);
+  let place = 0;
+  for (const chunk of heard) { buffer.copyToChannel(chunk, 0, place); place += chunk.length; }
+  const source = offline.createBufferSource();
+  source.buffer = buffer;
+  source.connect(offline.destination);
+  source.start();
+  return (await offline.startRendering()).getChannelData(0);
+}
+
+function wav(samples) {
+  const bytes = new DataView(new ArrayBuffer(44 + 2 * samples.length));
+  const text = (place, letters) => [...letters].forEach((letter, i) => bytes.setUint8(place + i, letter.charCodeAt(0)));
+  text(0, "RIFF"); bytes.setUint32(4, 36 + 2 * samples.length, true); text(8, "WAVE");
+  text(12, "fmt "); bytes.setUint32(16, 16, true); bytes.setUint16(20, 1, true); bytes.setUint16(22, 1, true);
+  bytes.setUint32(24, RATE, true); bytes.setUint32(28, 2 * RATE, true); bytes.setUint16(32, 2, true); bytes.setUint16(34, 16, true);
+  text(36, "data"); bytes.setUint32(40, 2 * samples.length, true);
+  samples.forEach((sample, i) => bytes.setInt16(44 + 2 * i, Math.max(-32768, Math.min(32767, Math.round(32768 * sample))), true));
+  return new Blob([bytes], { type: "audio/wav" });
+}
