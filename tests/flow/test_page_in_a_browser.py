@@ -39,7 +39,7 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
         model = folder / "run" / f"{name}-seed0"
         write_result(model, result(name, value))
         predictions = [
-            Prediction(f"u{n}", "clip.wav" if n == 0 else None, "", ParseStatus.OK, frame)
+            Prediction(f"u{n}", "clip.wav" if n == 0 else None, "", ParseStatus.OK, frame, log_probability=-0.5)
             for n, frame in enumerate(answers[name])
         ]
         write_predictions(model / "predictions.jsonl", predictions, SluTask())
@@ -137,8 +137,8 @@ def test_rows_that_one_model_fixes_and_breaks_are_counted(tab: Tab) -> None:
         choose(tab, "which", which)
         found[which] = count(tab), row(tab)
     assert [number for number, _ in found.values()] == [2500, 5000, 2500]
-    assert "sell thing: item 0 right label wrong" in found["fixed"][1]
-    assert "right intent: buy missed" in found["broken"][1]
+    assert "sell thing: item 0 61 % sure right label wrong" in found["fixed"][1]
+    assert "right intent: buy 61 % sure missed" in found["broken"][1]
 
 
 def test_kinds_and_parts_filter_and_are_counted(tab: Tab) -> None:

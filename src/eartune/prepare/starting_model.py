@@ -24,7 +24,7 @@ POCKET = StartingModel(
 QWEN2_AUDIO = StartingModel(
     "{type: qwen2-audio, checkpoint: Qwen/Qwen2-Audio-7B-Instruct}",
     "or another family (eartune list); on a CPU: checkpoint: pocket, with rates below of 6.0e-4",
-    1e-4,  # LoRA needs larger rates than the paper's, which are for all weights
+    1e-4,  # not measured: LoRA needs larger rates than the paper's, which are for all weights
     5e-5,
 )
 

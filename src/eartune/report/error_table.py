@@ -80,7 +80,7 @@ def error_data(errors: Errors, clips: Clips, first: int, second: int) -> Markup:
     """Return the JSON of the table; `first` and `second` are the places of the models that it shows at the beginning.
 
     parts: [name, value]; rows: [id, words, parts, transcript, source of the recording]; answers, by model: a list of
-    [row, kinds, parts or 0, text of an answer that could not be parsed].
+    [row, kinds, parts or 0, confidence in per cent or null, text of an answer that could not be parsed].
     """
     parts = _Numbers()
     rows = [_row(row, clips, parts) for row in errors.rows]
@@ -90,6 +90,7 @@ def error_data(errors: Errors, clips: Clips, first: int, second: int) -> Markup:
                 place,
                 [KINDS.index(kind) for kind in wrong.kinds],
                 0 if wrong.parts is None else _places(wrong.parts, parts),
+                None if wrong.confidence is None else round(100 * wrong.confidence),
                 *([wrong.text[:LONGEST_TEXT]] if wrong.parts is None else []),
             ]
             for place, row in enumerate(errors.rows)

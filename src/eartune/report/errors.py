@@ -37,6 +37,8 @@ class WrongAnswer:
     parts: Parts | None
     text: str
     kinds: tuple[ErrorKind, ...]
+    confidence: float | None = None
+    """How sure the model was of it, 0 to 1; None where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def _row(answers: RunAnswers, prediction: Prediction, heard: dict[tuple[str, str
 def _wrong(answers: RunAnswers, row: TestRow, prediction: Prediction) -> WrongAnswer | None:
     said = None if prediction.answer is None else answers.task.parts(prediction.answer)
     kinds = kinds_of(row.right, said, row.heard, row.words)
-    return WrongAnswer(said, prediction.text, kinds) if kinds else None
+    return WrongAnswer(said, prediction.text, kinds, prediction.confidence) if kinds else None
 
 
 def _recording(utterance: Utterance, file: str | None) -> Path | None:

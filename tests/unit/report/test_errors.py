@@ -96,6 +96,7 @@ def answers(tmp_path: Path, results) -> RunAnswers:
                     "{" if said is None else "",
                     ParseStatus.OK if said else ParseStatus.NOT_JSON,
                     said,
+                    log_probability=-1.0,
                 )
                 for id, said in SAID[result.scheme].items()
             ],
@@ -128,7 +129,8 @@ def test_the_data_of_the_page_holds_all_of_it_and_ends_no_script(answers: RunAns
     assert data["models"] == ["curriculum-100pct-seed0", "text-only-seed0"], "the best comes first"
     assert [row[1] for row in data["rows"]] == list(WORDS.values())
     assert all(row[4].startswith("data:audio/mpeg;base64,") for row in data["rows"])
-    ((row, kinds, parts),) = data["answers"][0]
+    ((row, kinds, parts, sure),) = data["answers"][0]
+    assert sure == 37, "the mean log probability is -1"
     assert data["rows"][row][0] == "c"
     assert [data["kinds"][kind] for kind in kinds] == ["wrong value"]
     assert [data["parts"][part] for part in parts] == [["intent", "play"], ["song", "</script>"]]

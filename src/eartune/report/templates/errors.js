@@ -4,7 +4,7 @@
   const PAGE = 50;
   const data = JSON.parse(document.getElementById("error-data").textContent);
   const at = (id) => document.getElementById(id);
-  const wrong = data.answers.map((list) => new Map(list.map(([row, kinds, parts, text]) => [row, { kinds, parts, text }])));
+  const wrong = data.answers.map((list) => new Map(list.map(([row, kinds, parts, sure, text]) => [row, { kinds, parts, sure, text }])));
   const searchable = data.rows.map((row, place) =>
     [row[0], row[1], row[3] || "", ...row[2].map(partText), ...wrong.flatMap((own) => {
       const answer = own.get(place);
@@ -115,6 +115,7 @@
     if (!answer) cell.textContent = "right";
     else if (!answer.parts) cell.append(element("span", "bad", "not parsed"), element("small", "", answer.text));
     else cell.append(chips(answer.parts, without(answer.parts, data.rows[row][2]), "extra"));
+    if (answer && answer.sure !== null) cell.append(element("small", "", `${answer.sure} % sure`));
     return cell;
   }
 
