@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from eartune.data.utterance import Utterance, read_manifest
@@ -64,8 +65,9 @@ class RunAnswers:
             Answered(self.task.reference(self.test[one.id]), one.answer, one.id) for one in self.predictions(result)
         )
 
+    @cached_property
     def transcripts(self) -> dict[tuple[str, str | None], str]:
-        """Return the untuned model's transcripts of the test, by id and file; empty if the run has none."""
+        """The untuned model's transcripts of the test, by id and file; empty if the run has none."""
         files = [file for run in self.runs for file in run.own_transcripts()]
         files.sort(key=lambda path: path.stat().st_mtime)
         if not files:

@@ -89,7 +89,7 @@ class Evidence:
 
         Of several architectures, transcripts do not say whose they are.
         """
-        heard = self.answers.transcripts() if self.answers and not self.rows[0].architecture else {}
+        heard = self.answers.transcripts if self.answers and not self.rows[0].architecture else {}
         if not self.answers or not heard:
             return None
         test = self.answers.test

@@ -73,7 +73,7 @@ def find_errors(answers: RunAnswers, results: Sequence[RunResult]) -> Errors | N
     with_answers = [result for result in results if answers.predictions(result)]
     if not with_answers:
         return None
-    heard = answers.transcripts()
+    heard = answers.transcripts
     rows: dict[tuple[str, str | None], TestRow] = {}
     for place, result in enumerate(with_answers):
         for prediction in answers.predictions(result):
