@@ -170,12 +170,15 @@ class Experiment(Section):
         return self
 
     @model_validator(mode="after")
-    def _a_budget_of_0_needs_source_speech(self) -> "Experiment":
-        if not self.data.source_speech and any(budget.amount == 0 for budget in self.grid.budgets):
-            raise InputError(
-                "a budget of 0% selects no speech; use the scheme text-only instead, "
-                "or list speech of other languages under data.source_speech"
-            )
+    def _a_budget_of_0_needs_other_speech(self) -> "Experiment":
+        if self.data.source_speech or all(budget.amount for budget in self.grid.budgets):
+            return self
+        for scheme in self.grid.schemes:
+            if scheme.uses_speech and not (scheme.uses_synthetic or scheme.uses_unlabelled):
+                raise InputError(
+                    f"a budget of 0% leaves no speech to the scheme {scheme.label!r}; use the scheme text-only instead, "
+                    "list speech of other languages under data.source_speech, or set synthetic: true"
+                )
         return self
 
     @model_validator(mode="after")
@@ -260,7 +263,8 @@ class Experiment(Section):
 
     def _selections(self, budget: SpeechBudget | None) -> tuple[int, ...]:
         """The seeds of the selections of a budget: one where there is nothing to select."""
-        return self.grid.selection_seeds[:1] if budget is None or budget.is_everything else self.grid.selection_seeds
+        is_drawn = budget is not None and budget.amount and not budget.is_everything
+        return self.grid.selection_seeds if is_drawn else self.grid.selection_seeds[:1]
 
 
 @dataclass(frozen=True)

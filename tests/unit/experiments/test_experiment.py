@@ -122,6 +122,19 @@ def test_each_budget_is_drawn_with_each_selection_seed_and_all_of_the_speech_onc
     ]
 
 
+def test_no_recording_is_a_budget_beside_synthetic_speech_and_is_not_drawn() -> None:
+    grid = {
+        "schemes": [{"type": "curriculum", "synthetic": True}],
+        "budgets": ["0%", "5%"],
+        "selection_seeds": [0, 1],
+    }
+    assert [cell.name for cell in experiment(grid=grid, data__synthetic_speech=[spoken_by()]).cells()] == [
+        "curriculum-0pct-seed0",
+        "curriculum-5pct-seed0",
+        "curriculum-5pct-seed0-selection1",
+    ]
+
+
 def test_settings_survive_their_json() -> None:
     """`predict` reads a model's settings back from settings.json."""
     written = experiment(training__lora={"rank": 4}, grid__budgets=["5%", "2h", "200 utterances"])
@@ -158,7 +171,7 @@ def test_settings_survive_their_json() -> None:
         ({"grid__budgets": ["5%", "much"]}, "grid.budgets.1: 'much' is no speech budget; write one as 5%, 2h or"),
         (
             {"grid__budgets": ["0%"]},
-            "a budget of 0% selects no speech; use the scheme text-only instead, or list speech of other",
+            "a budget of 0% leaves no speech to the scheme 'direct-mixing'; use the scheme text-only instead",
         ),
         ({"grid__budgets": ["150%"]}, "grid.budgets.0: '150%' is more than all the speech"),
         ({"grid__seeds": []}, "grid.seeds: tuple should have at least 1 item"),
