@@ -176,7 +176,7 @@ class Experiment(Section):
         for scheme in self.grid.schemes:
             if scheme.uses_speech and not (scheme.uses_synthetic or scheme.uses_unlabelled):
                 raise InputError(
-                    f"a budget of 0% leaves no speech to the scheme {scheme.label!r}; use the scheme text-only instead, "
+                    f"a budget of 0% leaves no speech to the scheme {scheme.label!r}; use the scheme text-only, "
                     "list speech of other languages under data.source_speech, or set synthetic: true"
                 )
         return self

@@ -171,7 +171,7 @@ def test_settings_survive_their_json() -> None:
         ({"grid__budgets": ["5%", "much"]}, "grid.budgets.1: 'much' is no speech budget; write one as 5%, 2h or"),
         (
             {"grid__budgets": ["0%"]},
-            "a budget of 0% leaves no speech to the scheme 'direct-mixing'; use the scheme text-only instead",
+            "a budget of 0% leaves no speech to the scheme 'direct-mixing'; use the scheme text-only, list speech",
         ),
         ({"grid__budgets": ["150%"]}, "grid.budgets.0: '150%' is more than all the speech"),
         ({"grid__seeds": []}, "grid.seeds: tuple should have at least 1 item"),
