@@ -148,6 +148,18 @@ def test_recordings_without_intents_are_prepared_as_such(run: Run) -> None:
     assert not Path("heard/experiment.yaml").exists()
 
 
+def test_long_recordings_without_labels_are_cut_if_asked(run: Run) -> None:
+    """They were set aside, and a person had to cut hours of calls by hand."""
+    sound_file(Path("clips/c7.wav"), 40.0)
+    Path("calls.csv").write_text("audio\nclips/c6.wav\nclips/c7.wav\n")
+    assert "set aside: 1 row (1 too-long)" in run("prepare calls.csv --to whole --unlabelled")
+    shown = run("prepare calls.csv --to cut --unlabelled --cut-long")
+    assert "cut at pauses: 1 recording into 2 rows, 1 of which end where it is quietest" in shown
+    lengths = [row.seconds for row in read_manifest(Path("cut/all.jsonl"), labelled=False)]
+    assert len(lengths) == 3 and sum(lengths) == pytest.approx(41.1) and max(lengths) < 30
+    assert "--cut-long needs --unlabelled" in run("prepare calls.csv --to labelled --cut-long", code=2)
+
+
 def test_chats_are_written_a_file_a_split(run: Run) -> None:
     shown = run(f"{COMMAND} --messages chats.jsonl")
     assert "chats: chats-train.jsonl, chats-test.jsonl" in shown and not Path("chats.jsonl").exists()

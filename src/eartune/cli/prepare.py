@@ -26,6 +26,7 @@ from eartune.prepare.importers.detect_format import FileFormat, read_utterances
 from eartune.prepare.importers.folders import inputs_in
 from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.importers.messages import write_messages
+from eartune.prepare.long_recordings import cut_long_recordings
 from eartune.prepare.prepare import PROFILE, QUARANTINE, Prepared, count_faults, prepare
 from eartune.prepare.profile import terminal_profile
 from eartune.prepare.starting_model import starting_model
@@ -73,6 +74,10 @@ def prepare_files(
     unlabelled: Annotated[
         bool, typer.Option("--unlabelled", help="Rows need no intent, as for data.unlabelled and data.alignment.")
     ] = False,
+    cut_long: Annotated[
+        bool,
+        typer.Option("--cut-long", help="With --unlabelled: cut recordings of more than 30 s at their pauses."),
+    ] = False,
     copy: Annotated[
         bool, typer.Option("--copy", help="Copy the recordings into FOLDER, which can then be moved by itself.")
     ] = False,
@@ -93,6 +98,8 @@ def prepare_files(
     Example: eartune prepare massive --with locale=de-DE --download --to prepared
     """
     console = terminal()
+    if cut_long and not unlabelled:
+        raise InputError("--cut-long needs --unlabelled: a row's words and label would be wrong for pieces of it")
     how = None if hold_out is None else parse_hold_out(hold_out, seed)
     root, named = data_root(data), dict(_pairs("--with", "KEY=VALUE", settings))
     if corpus := _corpus(files or [], named, root, is_download, text_only):
@@ -107,6 +114,9 @@ def prepare_files(
         _check_inputs(inputs, _outputs(names, to, messages))
         splits = _read(inputs, format, dict(_pairs("--map", "OURS=THEIRS", columns)), not unlabelled, console)
     splits = {split: _in_language(imported, language) for split, imported in splits.items()}
+    if cut_long:
+        splits, said = cut_long_recordings(splits)
+        _print(console, *said)
     prepared = _prepare(splits, to, strict, not headers_only, console, how, copy)
     console.print(terminal_profile(prepared.profile))
     _print(console, *prepared.notes, *_outcome(prepared, to))
