@@ -116,8 +116,8 @@ def test_files_of_one_split_are_joined(run: Run) -> None:
 
 
 def test_what_is_missing_from_an_experiment_is_said() -> None:
-    def said(**splits: str | None) -> list[str]:
-        rows = {split: [Utterance("a", text, "en", SemanticFrame("y"))] for split, text in splits.items()}
+    def said(language: str = "xx", **splits: str | None) -> list[str]:
+        rows = {split: [Utterance("a", text, language, SemanticFrame("y"))] for split, text in splits.items()}
         return write_experiment(rows, Path("none"))[1:]
 
     needed = (
@@ -128,6 +128,8 @@ def test_what_is_missing_from_an_experiment_is_said() -> None:
         *("data:", "  text: [{corpus: manifest, path: all.jsonl}]"),
         *("  speech: []  # no split has recordings to train on", "  test: []", needed),
     ]
+    assert said("und", train="x", test="y")[-1].endswith("in which voices are to speak it, as in --language en")
+    assert "--hold-out" not in (voices := said(train="x", test="y")[-1]) and "voices for the language 'xx'" in voices
     assert said(train=None)[1] == "  text: []  # no split has text in every row"
     assert not Path("none").exists()
 

@@ -145,7 +145,7 @@ def write_experiment(splits: Mapping[str, Sequence[Utterance]], to: Path) -> lis
         return [
             "No experiment is written, as something is missing from its data:",
             *data_section(contents),
-            NO_TEST if not contents.test else NO_TRAINING,
+            _needed(contents),
         ]
     if path.exists() and path.read_text(encoding="utf-8") != written:
         said = f"{path} is there already and stays as it is; delete it to have a new one"
@@ -163,6 +163,20 @@ def data_section(contents: Contents) -> list[str]:
     """Return the lines of an experiment's `data` for these manifests, with a comment where something is missing."""
     pools = (("text", contents.text, NO_TEXT), ("speech", contents.speech, NO_SPEECH), ("test", contents.test, ""))
     return ["data:", *(f"  {key}: {pool(names)}{'' if names else comment}" for key, names, comment in pools)]
+
+
+def _needed(contents: Contents) -> str:
+    """What would be right where an experiment cannot be written."""
+    if contents.test:
+        return NO_TRAINING
+    if not contents.lacks_voices:
+        return NO_TEST
+    if contents.language == UNKNOWN:
+        return "needed: recordings of the test, or the language in which voices are to speak it, as in --language en"
+    return (
+        f"needed: recordings of the test, or voices for the language {contents.language!r}, and none is installed; "
+        "pip install 'eartune[pocket]' brings those of a hundred languages, which are named as en or de-DE"
+    )
 
 
 def _quoted(path: Path) -> str:
