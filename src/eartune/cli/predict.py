@@ -10,7 +10,7 @@ from typing import IO, Annotated
 import typer
 
 from eartune.before_torch import before_torch
-from eartune.data.audio import AUDIO_SUFFIXES
+from eartune.data.audio import AUDIO_SUFFIXES, MAX_SECONDS
 from eartune.data.pauses import pieces_of
 from eartune.data.recording_index import RecordingIndex
 from eartune.errors import InputError
@@ -18,6 +18,7 @@ from eartune.files import atomic, json_line
 from eartune.settings import Through
 from eartune.wording import counted
 
+CUT_LONG = " (--cut-long cuts it at its pauses)"
 _NAMED = 5  # files that are passed over
 
 
@@ -82,10 +83,18 @@ def predict(
 
 def _faults(recordings: Sequence[Path], cut_long: bool) -> dict[Path, str]:
     """A sentence for each recording that cannot be answered; one that is only too long can be, if it is to be cut."""
-    faults = RecordingIndex().faults(recordings)
-    if not cut_long:
-        return faults
-    return {path: fault for path in faults if (fault := _fault_of_pieces(path))}
+    index = RecordingIndex()
+    faults = index.faults(recordings)
+    if cut_long:
+        return {path: fault for path in faults if (fault := _fault_of_pieces(path))}
+    return {path: fault + (CUT_LONG if _is_too_long(path, index) else "") for path, fault in faults.items()}
+
+
+def _is_too_long(path: Path, index: RecordingIndex) -> bool:
+    try:
+        return index.seconds(path) > MAX_SECONDS
+    except InputError:
+        return False
 
 
 def _fault_of_pieces(path: Path) -> str | None:

@@ -58,7 +58,8 @@ def test_a_recording_of_31_s_is_named_and_the_others_are_answered() -> None:
     result = predict("a.wav", "b.wav", "c.wav", "d.wav", "gone.wav")
     assert [row["file"] for row in answers(result)] == ["a.wav", "c.wav"]
     assert result.stderr.splitlines() == [
-        "eartune: b.wav: is 31.00 s long; a recording must be 0.1 to 30 s long; it is not answered",
+        "eartune: b.wav: is 31.00 s long; a recording must be 0.1 to 30 s long (--cut-long cuts it at its pauses); "
+        "it is not answered",
         "eartune: d.wav: not a recording that can be read (Format not recognised); it is not answered",
         "eartune: gone.wav: no such recording; it is not answered",
     ]
@@ -87,7 +88,8 @@ def test_where_nothing_can_be_answered_the_input_is_wrong() -> None:
     for names, others in ((["b.wav"], ""), (["b.wav", "gone.wav"], " (1 other recording cannot be answered either)")):
         error = predict(*names).exception
         assert isinstance(error, InputError)
-        assert str(error) == f"b.wav: is 31.00 s long; a recording must be 0.1 to 30 s long{others}"
+        said = "b.wav: is 31.00 s long; a recording must be 0.1 to 30 s long (--cut-long cuts it at its pauses)"
+        assert str(error) == said + others
 
 
 def test_recordings_are_decoded_one_by_one_if_asked() -> None:
