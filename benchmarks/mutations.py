@@ -811,6 +811,27 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "tests/unit/data/test_sound_file.py",
     ),
     (
+        "long recordings: they are cut at the edge of a pause",
+        "src/eartune/data/pauses.py",
+        "while end < len(power) and power[end] <= quiet:",
+        "while False:",
+        "tests/unit/data/test_pauses.py",
+    ),
+    (
+        "long recordings: a divided word is called a pause",
+        "src/eartune/data/pauses.py",
+        "if means.min() > quiet:",
+        "if False:",
+        "tests/unit/data/test_pauses.py",
+    ),
+    (
+        "long recordings: pieces of a labelled one keep its label",
+        "src/eartune/prepare/long_recordings.py",
+        "if row.text is not None or row.is_labelled:",
+        "if False:",
+        "tests/unit/prepare/test_long_recordings.py",
+    ),
+    (
         "hold-out: a sentence is in training and test",
         "src/eartune/prepare/hold_out.py",
         'yield "words", normalize_spoken_text(row.text)',

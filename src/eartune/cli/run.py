@@ -1,5 +1,7 @@
 """`eartune run`: make the models of an experiment that are not finished."""
 
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -68,13 +70,20 @@ def run(
     if headline := outcome.folder.read_headline():
         console.print(headline, markup=False, highlight=False)
     console.print(terminal_table(results))
-    console.print(f"report: {outcome.folder.html}")
+    console.print(f"report: {outcome.folder.html}", markup=False, soft_wrap=True)
     takes_recordings = {scheme.label for scheme in settings.grid.schemes if scheme.asking.transcribed_by is None}
     finished = [result for result in results if result.finished and result.scheme in takes_recordings]
     if finished:
         best = max(finished, key=lambda result: result.scores[result.main_metric].value)
         folder = outcome.folder.model(best.name).path
-        console.print(f"talk to it: eartune try {folder}   (a file: eartune predict {folder} RECORDING.wav)")
+        for what, verb in (("ask it about a file", f"predict {folder} RECORDING.wav"), ("talk to it", f"try {folder}")):
+            console.print(f"{what}: {_program()} {verb}", markup=False, soft_wrap=True)
     if outcome.failed:
         console.print(f"{len(outcome.failed)} of {len(results)} models failed: {', '.join(outcome.failed)}")
         raise typer.Exit(1)
+
+
+def _program() -> str:
+    """How to call eartune: by the path of this call where a shell finds no other, as `make demo` has it in .venv."""
+    called = sys.argv[0]
+    return called if Path(called).name == "eartune" and not shutil.which("eartune") else "eartune"

@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from eartune.data.audio import Wave, check_wave, decode_audio, read_audio, to_mono_16k
 from eartune.data.example import Asked
+from eartune.data.pauses import Span, pieces_of, pieces_of_samples
+from eartune.data.sound_file import Samples
 from eartune.inference.asr import words_to_read
 from eartune.inference.decode import answer
 from eartune.models.architecture import Architecture
@@ -68,18 +70,18 @@ class TrainedModel:
         (prediction,) = self.stream([recordings])
         return prediction.answer
 
-    def stream(self, recordings: Iterable[Audio]) -> Iterator[Prediction]:
+    def stream(self, recordings: Iterable[Audio], cut_long: bool = False) -> Iterator[Prediction]:
         """Yield a prediction for each recording, in order, as soon as its batch is decoded.
 
         Recordings are loaded when they are needed. A prediction has the path of its recording, or its number. A model
-        that answers through words writes those of a whole batch first.
+        that answers through words writes those of a whole batch first. With `cut_long`, recordings of more than 30 s
+        are cut at their pauses, and there is a prediction for each piece, whose `span` says where it stands.
         """
-        numbered = enumerate(recordings)
-        while batch := list(islice(numbered, self.decoding.batch_size)):
-            names = [_name(number, recording) for number, recording in batch]
-            waves = [load(recording, name) for name, (_, recording) in zip(names, batch, strict=True)]
-            for name, prediction in zip(names, self.answer_batch(waves), strict=True):
-                yield replace(prediction, id=name, file=name)
+        waves = _waves(recordings, cut_long)
+        while batch := list(islice(waves, self.decoding.batch_size)):
+            answers = self.answer_batch([wave for _, _, wave in batch])
+            for (name, span, _), prediction in zip(batch, answers, strict=True):
+                yield replace(prediction, id=name, file=name, span=span)
 
     def answer_batch(self, shown: Sequence[Wave] | Sequence[str], watch: Watch | None = None) -> list[Prediction]:
         """Return a prediction for each of some waves, or for each of some texts, decoded as one batch.
@@ -113,10 +115,33 @@ def load(recording: Audio, name: str) -> Wave:
         return read_audio(Path(recording))
     if isinstance(recording, bytes):
         return decode_audio(recording, name)
+    samples, rate = _as_floats(recording)
+    return check_wave(to_mono_16k(samples, rate), name)
+
+
+def load_pieces(recording: Audio, name: str) -> Iterator[tuple[Span, Wave]]:
+    """Yield the pieces of a recording, cut at its pauses, as they are loaded; raises InputError as `load` does."""
+    if isinstance(recording, str | Path | bytes):
+        return pieces_of(Path(recording) if isinstance(recording, str) else recording, name)
+    return pieces_of_samples(*_as_floats(recording), name)
+
+
+def _waves(recordings: Iterable[Audio], cut_long: bool) -> Iterator[tuple[str, Span | None, Wave]]:
+    """Each recording with its name, or with `cut_long` each piece of it."""
+    for number, recording in enumerate(recordings):
+        name = _name(number, recording)
+        if cut_long:
+            yield from ((name, span, wave) for span, wave in load_pieces(recording, name))
+        else:
+            yield name, None, load(recording, name)
+
+
+def _as_floats(recording: tuple[npt.ArrayLike, int]) -> tuple[Samples, int]:
+    """Samples of shape (samples, channels) as soundfile scales those of the same file, and their rate."""
     samples, rate = np.asarray(recording[0]), recording[1]
     if np.issubdtype(samples.dtype, np.signedinteger):
-        samples = samples / -float(np.iinfo(samples.dtype).min)  # as soundfile scales the same file
-    return check_wave(to_mono_16k(samples.astype(np.float32).reshape(len(samples), -1), rate), name)
+        samples = samples / -float(np.iinfo(samples.dtype).min)
+    return samples.astype(np.float32).reshape(len(samples), -1), rate
 
 
 def _name(number: int, recording: Audio) -> str:

@@ -47,16 +47,28 @@ FAMILIES: dict[Family, type[AudioLLM]] = {
 def load(settings: Architecture) -> AudioLLM:
     """Load a model in evaluation mode, on the GPU if there is one.
 
-    Raises InputError for a checkpoint of another family, one that lacks weights, or nf4 without bitsandbytes.
+    Raises InputError for a checkpoint of another family, one that lacks weights or cannot be loaded from the hub, or
+    nf4 without bitsandbytes.
     """
     logging.disable_progress_bar()  # ours is shown instead
     folder = checkpoint_of(settings)
     dtype = torch.float32 if settings.precision == "float32" else torch.bfloat16
-    model = FAMILIES[settings.type].load(folder, dtype)
+    try:
+        model = FAMILIES[settings.type].load(folder, dtype)
+    except OSError as error:
+        if error.errno is not None or Path(folder).is_dir():  # the disk's, or a file that is missing from the folder
+            raise
+        raise not_found(folder, error) from error
     if settings.precision == "nf4":
         quantise_nf4(model.lora.linears())
     model.module.to("cuda" if torch.cuda.is_available() else "cpu")
     return model
+
+
+def not_found(checkpoint: str | Path, error: OSError) -> InputError:
+    """Return what to raise where transformers finds a checkpoint neither here nor on the hub."""
+    why = str(error).splitlines()[0]
+    return InputError(f"{checkpoint}: is no folder here, and cannot be loaded from the hub ({why})")
 
 
 def untuned_architecture(checkpoint: str) -> Architecture:

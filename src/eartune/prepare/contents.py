@@ -53,12 +53,22 @@ class Contents:
         """Whether the test has recordings of its own."""
         return any(row.recordings for row in self.rows(self.test))
 
+    @property
+    def lacks_voices(self) -> bool:
+        """Whether a test is held out whose words nobody has said, and that no voice can speak."""
+        held_out = [name for name in self.splits if name not in self._training]
+        return bool(held_out) and not self.test and not self.speech
+
+    @cached_property
+    def language(self) -> str:
+        """The language of most rows."""
+        languages = Counter(row.language for row in chain.from_iterable(self.splits.values()))
+        return max(languages, key=lambda name: languages[name], default=UNKNOWN)
+
     @cached_property
     def voices(self) -> VoicesOfLanguage | None:
         """The voices for the language of most rows; None if rows name no language, or no voice of it is installed."""
-        languages = Counter(row.language for row in chain.from_iterable(self.splits.values()))
-        language = max(languages, key=lambda name: languages[name], default=UNKNOWN)
-        return None if language == UNKNOWN else voices_of_language(language)
+        return None if self.language == UNKNOWN else voices_of_language(self.language)
 
     @property
     def has_entities(self) -> bool:

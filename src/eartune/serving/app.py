@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from time import perf_counter
@@ -22,12 +23,13 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 from starlette.types import Receive
 
-from eartune.data.audio import SAMPLE_RATE
+from eartune.data.audio import SAMPLE_RATE, Wave
+from eartune.data.pauses import Span
 from eartune.errors import InputError
 from eartune.serving.chat import Completion, asked_in, read_chat
 from eartune.serving.gate import CLIENT_LEFT, Gate, Limits
 from eartune.serving.measurements import CONTENT_TYPE, Measurements
-from eartune.serving.recordings import decode_recording
+from eartune.serving.recordings import decode_pieces, decode_recording
 from eartune.serving.refusal import RefusalError
 from eartune.serving.worker import Answering, Question, Shown, Worker
 from eartune.tasks.prediction import Prediction
@@ -68,6 +70,12 @@ class Service:
         if not sent.strip():
             raise InputError("the text is empty")
         return " ".join(sent.split())
+
+    async def pieces(self, sent: bytes) -> AsyncIterator[tuple[Span, Wave]]:
+        """Yield the pieces of a recording, each decoded when it is wanted, so that no more than one is held."""
+        decoded, in_thread = decode_pieces(sent), asyncio.get_running_loop().run_in_executor
+        while (piece := await in_thread(self.decoders, next, decoded, None)) is not None:
+            yield piece
 
     async def answer(self, model: str, shown: Shown, receive: Receive) -> Prediction:
         """Return a model's answer; raises ClientDisconnect, and lets go of the question, when the client leaves."""
@@ -147,7 +155,10 @@ async def understand(request: Request) -> Response:
     """Answer the recording, or the typed words, that a request holds."""
     began, service = perf_counter(), service_of(request)
     model = service.model_named(request.query_params.get("model"))
-    shown = await service.shown(await _sent(request))
+    cut_long, sent = _is_set(request, "cut_long"), await _sent(request)
+    if cut_long and isinstance(sent, bytes):
+        return await _understand_pieces(request, model, sent)
+    shown = await service.shown(sent)
     if EVENTS not in request.headers.get("accept", ""):
         prediction = await service.answer(model, shown, request.receive)
         return JSONResponse(service.frame(model, shown, prediction, began))
@@ -158,6 +169,30 @@ async def understand(request: Request) -> Response:
                 yield {"text": found} if isinstance(found, str) else service.frame(model, shown, found, began)
 
     return _streamed(events())
+
+
+async def _understand_pieces(request: Request, model: str, sent: bytes) -> Response:
+    """Answer the pieces of a recording one after the other: all together, or an event for each as it is answered."""
+    began, service = perf_counter(), service_of(request)
+    is_streamed = EVENTS in request.headers.get("accept", "")
+
+    async def answer(wave: Wave) -> Prediction:
+        if not is_streamed:
+            return await service.answer(model, wave, request.receive)
+        async with aclosing(service.texts(model, wave)) as texts:  # the response watches whether the client leaves
+            *_, found = [each async for each in texts if isinstance(each, Prediction)]
+        return found
+
+    async def frames() -> AsyncIterator[dict[str, Any]]:
+        async for span, wave in service.pieces(sent):
+            piece_began = perf_counter()
+            prediction = replace(await answer(wave), span=span)
+            yield service.frame(model, wave, prediction, piece_began)
+
+    if is_streamed:
+        return _streamed(frames())
+    found = [frame async for frame in frames()]
+    return JSONResponse({"model": model, "pieces": found, "seconds": round(perf_counter() - began, 4)})
 
 
 async def complete_chat(request: Request) -> Response:
@@ -224,6 +259,14 @@ def service_of(request: Request) -> Service:
 def openapi_text() -> str:
     """Return the description of the routes."""
     return _OPENAPI.read_text(encoding="utf-8")
+
+
+def _is_set(request: Request, name: str) -> bool:
+    """Whether a query says that something is true."""
+    value = request.query_params.get(name, "false")
+    if value not in ("true", "false"):
+        raise InputError(f"{name} must be true or false")
+    return value == "true"
 
 
 async def _sent(request: Request) -> bytes | str:

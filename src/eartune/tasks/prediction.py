@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eartune.data.pauses import Span
 from eartune.errors import InputError
 from eartune.files import RepeatedKeyError, RepeatedKeys, object_of_pairs, read_lines, write_lines
 from eartune.tasks.task import Answer, Labels, ParseStatus, Task
@@ -57,6 +58,8 @@ class Prediction:
     """How sure the model is of its text, as `Written` has it: the mean log probability of a token, in nats."""
     margin: float | None = None
     """How far the text is ahead of the second beam, in nats per token; None for greedy search."""
+    span: Span | None = None
+    """The piece of the recording that is answered; None for all of it. It is written, and not read again."""
 
     @property
     def confidence(self) -> float | None:
@@ -66,9 +69,11 @@ class Prediction:
     def to_json(self, task: Task) -> dict[str, Any]:
         """Return the row of a predictions file: raw text, status, and the keys of the parsed answer if there is one.
 
-        It begins with the words of a model that answered through words; how sure the model is stands after the text.
+        It begins with where a piece of a recording stands, and the words of a model that answered through words; how
+        sure the model is stands after the text.
         """
         head: dict[str, Any] = {"id": self.id, "file": self.file}
+        head |= {} if self.span is None else self.span.to_json()
         head |= {} if self.words is None else {"words": self.words}
         head |= Written(self.text, self.log_probability, self.margin).to_json() | {"status": self.status.value}
         return head | ({} if self.answer is None else task.answer_fields(self.answer))

@@ -14,6 +14,7 @@ import eartune.api
 from builders import frame, sound_file
 from eartune.cli.app import app
 from eartune.cli.predict import find_recordings
+from eartune.data.pauses import pieces_of
 from eartune.errors import InputError
 from eartune.settings import Decoding
 from eartune.tasks.prediction import Prediction
@@ -28,10 +29,11 @@ class Model:
     decoding: Decoding
     task: Any
 
-    def stream(self, recordings: Iterable[Path]) -> Iterator[Prediction]:
+    def stream(self, recordings: Iterable[Path], cut_long: bool = False) -> Iterator[Prediction]:
         for path in recordings:
             meant = frame(f"batches of {self.decoding.batch_size}")
-            yield Prediction(str(path), str(path), "{}", ParseStatus.OK, meant)
+            for span, _ in pieces_of(path, "it") if cut_long else [(None, None)]:
+                yield Prediction(str(path), str(path), "{}", ParseStatus.OK, meant, span=span)
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +58,8 @@ def test_a_recording_of_31_s_is_named_and_the_others_are_answered() -> None:
     result = predict("a.wav", "b.wav", "c.wav", "d.wav", "gone.wav")
     assert [row["file"] for row in answers(result)] == ["a.wav", "c.wav"]
     assert result.stderr.splitlines() == [
-        "eartune: b.wav: is 31.00 s long; a recording must be 0.1 to 30 s long; it is not answered",
+        "eartune: b.wav: is 31.00 s long; a recording must be 0.1 to 30 s long (--cut-long cuts it at its pauses); "
+        "it is not answered",
         "eartune: d.wav: not a recording that can be read (Format not recognised); it is not answered",
         "eartune: gone.wav: no such recording; it is not answered",
     ]
@@ -64,12 +67,29 @@ def test_a_recording_of_31_s_is_named_and_the_others_are_answered() -> None:
     assert predict("a.wav", "c.wav").exit_code == 0
 
 
+def test_a_long_recording_is_cut_if_asked() -> None:
+    """Nothing else that is wrong with a recording is mended by that."""
+    for name, seconds in (("a", 0.5), ("b", 31.0), ("c", 0.05)):
+        sound_file(Path(f"{name}.wav"), seconds)
+    Path("d.wav").write_bytes(b"no sound")
+    result = predict("a.wav", "b.wav", "c.wav", "d.wav", "--cut-long")
+    spans = [(row["file"], row["start"], row["end"], row["ends_at"]) for row in answers(result)]
+    (_, _, middle, how), *_ = spans[1:]
+    assert 20 < middle < 30 and how == "quietest"  # it is one tone
+    assert spans == [("a.wav", 0.0, 0.5, "end"), ("b.wav", 0.0, middle, how), ("b.wav", middle, 31.0, "end")]
+    assert result.stderr.splitlines() == [
+        "eartune: c.wav: is 0.05 s long; a recording must be 0.1 to 30 s long; it is not answered",
+        "eartune: d.wav: not a recording that can be read (Format not recognised); it is not answered",
+    ]
+
+
 def test_where_nothing_can_be_answered_the_input_is_wrong() -> None:
     sound_file(Path("b.wav"), 31.0)
     for names, others in ((["b.wav"], ""), (["b.wav", "gone.wav"], " (1 other recording cannot be answered either)")):
         error = predict(*names).exception
         assert isinstance(error, InputError)
-        assert str(error) == f"b.wav: is 31.00 s long; a recording must be 0.1 to 30 s long{others}"
+        said = "b.wav: is 31.00 s long; a recording must be 0.1 to 30 s long (--cut-long cuts it at its pauses)"
+        assert str(error) == said + others
 
 
 def test_recordings_are_decoded_one_by_one_if_asked() -> None:

@@ -1,15 +1,20 @@
 """A model answers recordings and typed words in batches, each as it answers it alone."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from builders import frame, tone, utterance
+from builders import frame, sound_file, tone, utterance
 from eartune.data.example import Asked
+from eartune.errors import InputError
 from eartune.inference.trained_model import TrainedModel
 from eartune.models.architecture import Architecture
 from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.settings import Decoding
+from eartune.tasks.prediction import Prediction
 from eartune.tasks.slu import SluTask
+from eartune.tasks.task import ParseStatus
 from tiny_models import tiny
 
 WAVES = [tone(seconds)[:, 0] for seconds in (0.3, 0.5, 0.4)]
@@ -31,6 +36,27 @@ def test_a_batch_is_answered_as_a_stream_of_recordings_is() -> None:
     assert [one.text for one in found] == [one.text for one in streamed]
     assert [(one.id, one.file) for one in found] == [("0", None), ("1", None), ("2", None)]
     assert [one.file for one in streamed] == ["recording 0", "recording 1", "recording 2"]
+
+
+def test_pieces_of_long_recordings_are_answered_in_batches_with_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[list[int]] = []
+
+    def answer_batch(self: TrainedModel, waves: list[np.ndarray]) -> list[Prediction]:
+        given.append([len(wave) for wave in waves])
+        return [Prediction(str(len(wave)), None, "", ParseStatus.NOT_JSON, None) for wave in waves]
+
+    model = trained(batch_size=2)
+    monkeypatch.setattr(TrainedModel, "answer_batch", answer_batch)
+    path = sound_file(tmp_path / "a.wav", 0.3)
+    long = np.concatenate([tone(25), np.zeros((16_000, 1)), tone(24)])
+    found = list(model.stream([path, (np.round(long * 32768).astype(np.int16), 16_000)], cut_long=True))
+    assert given == [[4_800, 408_000], [392_000]]
+    assert [one.file for one in found] == [str(path), "recording 1", "recording 1"]
+    assert [one.to_json(model.task)["start"] for one in found] == [0.0, 0.0, 25.5]
+    with pytest.raises(InputError, match=r"^recording 1: is 50\.00 s long"):
+        list(model.stream([path, (long, 16_000)]))
 
 
 def test_typed_words_are_answered_at_once_whatever_recordings_are_answered_with() -> None:

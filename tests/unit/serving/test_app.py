@@ -110,6 +110,44 @@ def test_the_text_is_streamed_as_it_is_written(client: Client) -> None:
     assert [len(one["text"]) for one in texts[:2]] == [1, 10]
 
 
+def test_a_long_recording_is_answered_in_pieces_if_asked(client: Client, model: FakeModel) -> None:
+    found = client.json("/v1/understand?cut_long=true", sound(40, "flac"))
+    first, last = found["pieces"]
+    assert (first["start"], last["end"], first["ends_at"], last["ends_at"]) == (0.0, 40.0, "quietest", "end")
+    assert first["end"] == last["start"] and first["intent"] == str(round(first["end"] * 16_000))
+    assert [one["recording_seconds"] for one in (first, last)] == [first["end"], round(40 - first["end"], 3)]
+    assert found["model"] == "slu" and found["seconds"] > first["seconds"] and model.batches != []
+    (only,) = client.json("/v1/understand?cut_long=true", *multipart(sound()))["pieces"]
+    assert (only["start"], only["end"], only["intent"]) == (0.0, 0.5, "8000")
+    assert client.json("/v1/understand?cut_long=true", "stop", TEXT)["intent"] == "stop"
+
+
+def test_pieces_are_events_as_they_are_answered(client: Client) -> None:
+    headers = {"Accept": EVENTS["Accept"]}
+    pieces = events(client.ask("/v1/understand?cut_long=true", sound(70, "flac"), headers)[1])
+    assert [(one["status"], one["ends_at"]) for one in pieces] == [
+        ("OK", "quietest"),
+        ("OK", "quietest"),
+        ("OK", "end"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "said"),
+    [
+        ("yes", sound(), "cut_long must be true or false"),
+        ("true", b"", "the recording: is empty"),
+        ("true", sound(0.01), "the recording: is 0.01 s long"),
+        ("true", sound(601, "flac", 8_000), "the recording: is longer than 600 s"),
+        ("true", sound(0.2, "flac", 192_000, 8), "8 channels at 192000 Hz"),
+    ],
+    ids=["yes", "empty", "short", "long", "wide"],
+)
+def test_what_cannot_be_cut_is_refused(client: Client, model: FakeModel, query: str, body: bytes, said: str) -> None:
+    status, sentence = message(client.ask(f"/v1/understand?cut_long={query}", body))
+    assert status == 400 and said in sentence and model.batches == []
+
+
 # --- OpenAI's shape ------------------------------------------------------------------------------------------
 
 

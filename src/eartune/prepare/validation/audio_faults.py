@@ -64,7 +64,9 @@ AUDIO_RULES = {
     AudioFault.NOT_FINITE: Rule(_OUT, "holds samples that are not finite (NaN or infinity)"),
     AudioFault.TOO_SHORT: Rule(_OUT, f"lasts {{measured.seconds:.3f}} s; words take {SHORTEST_SECONDS} s or more"),
     AudioFault.TOO_LONG: Rule(
-        _OUT, f"lasts {{measured.seconds:.2f}} s; models take {LONGEST_SECONDS:.0f} s at most; cut it"
+        _OUT,
+        f"lasts {{measured.seconds:.2f}} s; models take {LONGEST_SECONDS:.0f} s at most; cut it (--cut-long cuts what "
+        "has neither words nor a label)",
     ),
     AudioFault.SILENT: Rule(_OUT, f"is silent ({{measured.loudness}} dBFS; speech is above {SILENT_DBFS:.0f})"),
     AudioFault.CLIPPED: Rule(_WARN, "was recorded too loud: {measured.clipped:.1%} of its samples are clipped"),

@@ -38,6 +38,7 @@ class TextFault(StrEnum):
     NOT_NFC = "not-nfc"
     FILLER_ABSENT = "filler-absent"
     TWO_INTENTS = "two-intents"
+    TWO_SPELLINGS = "two-spellings"
     SHARED_SENTENCE = "shared-sentence"
     SHARED_SPEAKER = "shared-speaker"
     NEVER_TRAINED = "never-trained"
@@ -61,6 +62,7 @@ TEXT_RULES = {
     TextFault.NOT_NFC: Rule(_WARN, "is not in Unicode form NFC: accents are separate characters, as in {value}"),
     TextFault.FILLER_ABSENT: Rule(_WARN, "the filler {value} is not in the text"),
     TextFault.TWO_INTENTS: Rule(_WARN, "is labelled {value}; one sentence is learned with one intent"),
+    TextFault.TWO_SPELLINGS: Rule(_WARN, "is also written {value}; a model learns each spelling as a label of its own"),
     TextFault.SHARED_SENTENCE: Rule(_WARN, "is in {value}; scores on it measure memory"),
     TextFault.SHARED_SPEAKER: Rule(_WARN, "speaks in {value}; scores say nothing about new speakers"),
     TextFault.NEVER_TRAINED: Rule(_WARN, "is in {value} but never in training"),
@@ -93,7 +95,11 @@ def check_rows(splits: Splits) -> Iterator[Fault]:
 
 
 def check_splits(splits: Splits) -> Iterator[Fault]:
-    """Yield sentences of two intents, what is in both training and test, and labels that are rare or never trained."""
+    """Yield faults that only show between rows.
+
+    They are sentences of two intents, what is in both training and test, and labels that are written in two ways, are
+    rare, or are never trained.
+    """
     yield from _two_intents(splits)
     yield from _shared(TextFault.SHARED_SENTENCE, splits, _sentences)
     yield from _shared(TextFault.SHARED_SPEAKER, splits, _speakers)
@@ -215,12 +221,25 @@ def _labels(noun: str, splits: Splits, of: Callable[[Utterance], Iterable[str]])
     }
     training = training_splits(split for split in splits if splits[split])
     trained = {label for split in training for label in counts[split]}
-    for label, count in sum(counts.values(), Counter[str]()).items():
+    total = sum(counts.values(), Counter[str]())
+    for first, *others in _spellings(total):
+        if others:
+            begins_in = next(split for split in splits if first in counts[split])
+            yield _fault(TextFault.TWO_SPELLINGS, listed(others), begins_in, f"{noun} {first}")
+    for label, count in total.items():
         where = [split for split in splits if label in counts[split]]
         if training and label not in trained:
             yield _fault(TextFault.NEVER_TRAINED, listed(where), where[0], f"{noun} {label}")
         elif count == 1:
             yield _fault(TextFault.SEEN_ONCE, "", where[0], f"{noun} {label}")
+
+
+def _spellings(labels: Iterable[str]) -> Iterable[list[str]]:
+    """Labels in groups that differ only in case, or in what stands between their words, in the order of the first."""
+    found: dict[str, list[str]] = {}
+    for label in labels:
+        found.setdefault(re.sub(r"[\s_-]+", " ", label.casefold()), []).append(label)
+    return found.values()
 
 
 def _fault(

@@ -35,6 +35,12 @@ def test_in_a_tsv_a_quote_is_a_letter() -> None:
     assert [row.place for row in rows] == [f"rows, row {n}" for n in range(2, 2 + len(SENTENCES))]
 
 
+@pytest.mark.parametrize("first", ["sep=;\r\n", '"sep=;"\n', "SEP=\t\n", ""])
+def test_a_line_for_excel_names_no_columns(first: str) -> None:
+    (row,) = read(f"{first}text;intent\nstop, now;halt\n")
+    assert row == Row("rows, row 2", {"text": "stop, now", "intent": "halt"})
+
+
 @pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL], ids=["minimal", "all"])
 @pytest.mark.parametrize("delimiter", ["\t", ",", ";", "|"])
 def test_what_pandas_writes_is_read_back(delimiter: str, quoting: int) -> None:

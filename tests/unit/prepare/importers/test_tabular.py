@@ -397,7 +397,7 @@ def test_a_quote_that_is_never_closed_ends_neither_the_reading_nor_the_rows_befo
 
 
 @pytest.mark.parametrize("folder", ["", "audio", "wav", "wavs", "clips", "recordings"])
-@pytest.mark.parametrize("name", ["s1/a.wav", "s1/a"])
+@pytest.mark.parametrize("name", ["s1/a.wav", "s1/a", "s1\\a.wav"])
 def test_recordings_are_found_beside_the_table(tmp_path: Path, folder: str, name: str) -> None:
     (tmp_path / folder / "s1").mkdir(parents=True)
     for file in ("a.wav", "a.txt", "ab.wav"):

@@ -243,7 +243,7 @@ def test_only_clipping_and_a_wrong_length_or_rate_are_forgiven() -> None:
 
 def test_the_sentences_hold_the_numbers() -> None:
     one = AudioMeasurements(Path("a.wav"), seconds=31.204, rate=8000, rms=0.0, clipped=0.0123, stated=15.602)
-    assert explain(F.TOO_LONG, one) == "lasts 31.20 s; models take 30 s at most; cut it"
+    assert explain(F.TOO_LONG, one).startswith("lasts 31.20 s; models take 30 s at most; cut it (--cut-long ")
     assert explain(F.SILENT, one) == "is silent (-inf dBFS; speech is above -60)"
     assert explain(F.CLIPPED, one) == "was recorded too loud: 1.2% of its samples are clipped"
     assert explain(F.WRONG_DURATION, one) == "lasts 31.20 s, not 15.60 s as stated; the measured length is written"

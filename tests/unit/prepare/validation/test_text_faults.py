@@ -39,6 +39,7 @@ def test_there_is_a_rule_for_every_fault_and_only_words_that_teach_nonsense_are_
         F.NEVER_TRAINED,
         F.SEEN_ONCE,
         F.TWO_INTENTS,
+        F.TWO_SPELLINGS,
     }
 
 
@@ -223,6 +224,19 @@ def test_labels_that_are_rare_or_never_trained() -> None:
         "test None never-trained: the intent music_play is in test but never in training",
         "train None seen-once: the entity type time occurs once",
         "test None never-trained: the entity type place is in test but never in training",
+    ]
+
+
+def test_labels_that_are_spelled_in_two_ways_are_named_together() -> None:
+    """ "Cancel", "CANCEL" and "cancel" were three of nine intents of a table with three."""
+    labels = ["order", "Cancel", "ORDER", "pay-bill", "pay_bill", "Order", "cancel", "b1", "b-1"]
+    rows = [replace(said(str(n), f"u{n}"), frame=frame(label)) for n, label in enumerate(labels)]
+    found = [f for f in check_splits({"train": rows[:4], "test": rows[4:]}) if f.kind == F.TWO_SPELLINGS]
+    same = "a model learns each spelling as a label of its own"
+    assert in_words(found) == [
+        f"train None two-spellings: the intent order is also written ORDER and Order; {same}",
+        f"train None two-spellings: the intent Cancel is also written cancel; {same}",
+        f"train None two-spellings: the intent pay-bill is also written pay_bill; {same}",
     ]
 
 
