@@ -57,13 +57,18 @@ _PAIR, _PART = {"scenario", "action"}, {"start", "end", "duration", "channel"}
 
 
 def match_columns(header: Collection[str], named: Mapping[str, str], path: Path) -> dict[str, str]:
-    """Return the file's columns by our names; raises InputError if `named`, the user's choice, does not fit."""
+    """Return the file's columns by our names; raises InputError if `named`, the user's choice, does not fit.
+
+    The entities' column may be several, `size,drink`, each of which holds the words of one type of slot.
+    """
     for ours, theirs in named.items():
         if ours not in NAMES:
             raise InputError(f"columns: {ours!r} is none of {', '.join(NAMES)}")
-        if theirs not in header:
-            raise InputError(f"{path}: has no column {theirs!r} for {ours}; it has {', '.join(header)}")
-    guessed = guess([name for name in header if name not in named.values()], NAMES.keys() - named.keys())
+        for name in slot_columns(header, named) if ours == "entities" else [theirs]:
+            if name not in header:
+                raise InputError(f"{path}: has no column {name!r} for {ours}; it has {', '.join(header)}")
+    taken = {*named.values(), *slot_columns(header, named)}
+    guessed = guess([name for name in header if name not in taken], NAMES.keys() - named.keys())
     columns = {ours: (guessed | dict(named))[ours] for ours in NAMES if ours in guessed or ours in named}
     missing = _PAIR - columns.keys()
     if len(missing) == 1 and _PAIR & named.keys():
@@ -71,6 +76,12 @@ def match_columns(header: Collection[str], named: Mapping[str, str], path: Path)
     if "entities" not in columns and _plain(columns.get("text", "")) == "annotutt":
         columns["entities"] = columns["text"]
     return _without_half_a_pair(_without_half_a_part(columns, named))
+
+
+def slot_columns(header: Collection[str], named: Mapping[str, str]) -> list[str]:
+    """Return the columns that the user named for the entities: one, or several with commas between them."""
+    theirs = named.get("entities", "")
+    return [theirs] if theirs in header else [name for part in theirs.split(",") if (name := part.strip())]
 
 
 def _without_half_a_part(columns: dict[str, str], named: Mapping[str, str]) -> dict[str, str]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from eartune.errors import InputError
-from eartune.prepare.importers.columns import known_values, match_columns, other_columns
+from eartune.prepare.importers.columns import known_values, match_columns, other_columns, slot_columns
 from eartune.prepare.importers.csv_rows import read_header, read_rows, split_lines
 from eartune.prepare.importers.entities import decode
 from eartune.prepare.importers.excerpt import part_fields, recording_fields
@@ -117,13 +117,23 @@ def _imported(
     path: Path,
     labelled: bool,
 ) -> Imported:
-    others = other_columns(header, columns, named)
-    read = {*columns.values(), *chain.from_iterable(others.values()), "recordings"}
+    others, slots = other_columns(header, columns, named), slot_columns(header, named)
+    read = {*columns.values(), *chain.from_iterable(others.values()), *slots, "recordings"}
     ignored = tuple(name for name in header if name and name not in read)
     unread = Unread(columns, ignored, path)
+    rows = _with_slots(rows, slots, named["entities"]) if slots and named["entities"] not in header else rows
     translate = partial(_translated, columns=columns, others=others)
     found = to_utterances(unread.passing(rows), translate, path.parent, columns, labelled)
     return replace(found, ignored=ignored, others=others, notes=tuple(unread.notes()))
+
+
+def _with_slots(rows: Iterable[Row], slots: Sequence[str], name: str) -> Iterator[Row]:
+    """Yield the rows with one more cell, of this name, that holds what stands in the columns of the slots."""
+    for row in rows:
+        if isinstance(row.content, dict):
+            said = {slot: value for slot in slots if not is_blank(value := row.content.get(slot))}
+            row = row._replace(content=row.content | {name: said})
+        yield row
 
 
 def _needed(columns: dict[str, str], header: Collection[str], path: Path, labelled: bool) -> dict[str, str]:

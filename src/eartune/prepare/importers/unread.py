@@ -1,4 +1,4 @@
-"""What a table seems to hold and is not read: recordings in a column without a known name, entities in the text."""
+"""What a table seems to hold and is not read: recordings in a column without a known name, entities, slots."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -6,9 +6,10 @@ from typing import Any
 
 from eartune.prepare.importers.entities import MARKED_TEXT
 from eartune.prepare.importers.recording_files import RecordingFiles
-from eartune.prepare.importers.row import Row
+from eartune.prepare.importers.row import Row, is_blank
 
 _ROWS = 1000  # that are looked at, of which one shows what a column holds
+_LEAST_SHARE = 0.8  # of the cells of a column of slots, whose words stand in the text of their rows
 
 
 class Unread:
@@ -28,7 +29,7 @@ class Unread:
             yield row
 
     def notes(self) -> Iterator[str]:
-        """Yield a sentence about each column of files that exist, and one about text in which entities are marked."""
+        """Yield a sentence for each column of files that exist, one for marked text, and one for columns of slots."""
         for name in self._ignored:
             if any(self._files.exist(row[name]) for row in self._rows):
                 yield f"the column {name} names files that exist and is not read; for recordings add --map audio={name}"
@@ -37,3 +38,14 @@ class Unread:
                 f"the column {self._text} has [type : words] in it and is read as plain text; "
                 f"for entities add --map text={self._text} --map entities={self._text}"
             )
+        if slots := [name for name in self._ignored if self._holds_words_of_the_text(name)]:
+            yield (
+                f"words of the text stand in {', '.join(slots)}, which {'is' if len(slots) == 1 else 'are'} not read; "
+                f"for a slot of each name add --map entities={','.join(slots)}{',' if len(slots) == 1 else ''}"
+            )
+
+    def _holds_words_of_the_text(self, name: str) -> bool:
+        """Whether a column names, in most rows where it is not blank, words of the text that are not all of it."""
+        cells = [(row[name], row[self._text]) for row in self._rows if self._text and not is_blank(row[name])]
+        found = [f" {cell} ".casefold() in f" {text} ".casefold() and cell != text for cell, text in cells]
+        return bool(found) and sum(found) >= _LEAST_SHARE * len(found)

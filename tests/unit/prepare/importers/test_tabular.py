@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from builders import frame, utterance
-from eartune.data.frame import SemanticFrame
+from eartune.data.frame import Entity, SemanticFrame
 from eartune.data.sound_file import open_sound
 from eartune.data.utterance import Recording, Utterance, read_manifest, write_manifest
 from eartune.errors import InputError
@@ -49,6 +50,40 @@ def reasons(imported: Imported) -> list[str]:
     """One a row, of a file that has nothing else."""
     assert imported.utterances == ()
     return [rejected.reason for rejected in imported.rejected]
+
+
+SLOTS = "text,intent,size,drink\na small latte,order,small,latte\na mocha,order,,mocha\nthe mocha,order,,mocha\n"
+
+
+def test_a_column_for_each_slot_is_pointed_out_and_read_when_told(tmp_path: Path) -> None:
+    """Each of them was called a column that is not read, with no word on how to have it read."""
+    assert table(tmp_path, SLOTS).notes == (
+        "words of the text stand in size, drink, which are not read; "
+        "for a slot of each name add --map entities=size,drink",
+    )
+    told = table(tmp_path, SLOTS, entities="size, drink")
+    mocha = (Entity("drink", "mocha"),)
+    assert [one.entities for one in told.utterances] == [
+        (Entity("size", "small"), Entity("drink", "latte")),
+        mocha,
+        mocha,
+    ]
+    assert told.ignored == () and told.notes == ()
+
+
+def test_one_column_of_a_slot_ends_in_a_comma(tmp_path: Path) -> None:
+    told = table(tmp_path, "text,intent,size\na small latte,order,small\n", entities="size,")
+    assert only(told).entities == (Entity("size", "small"),)
+
+
+def test_a_slot_column_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=re.escape("has no column 'drnk' for entities; it has text, intent, size")):
+        table(tmp_path, SLOTS, entities="size,drnk")
+
+
+def test_a_column_of_anything_else_is_not_taken_for_slots(tmp_path: Path) -> None:
+    others = "text,intent,mood,copy\na small latte,order,calm,a small latte\na mocha,order,small,a mocha\n"
+    assert table(tmp_path, others).notes == ()
 
 
 def test_our_own_manifest_is_read_as_it_is(tmp_path: Path) -> None:
