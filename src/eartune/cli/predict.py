@@ -13,6 +13,7 @@ from eartune.before_torch import before_torch
 from eartune.data.audio import AUDIO_SUFFIXES, MAX_SECONDS
 from eartune.data.pauses import pieces_of
 from eartune.data.recording_index import RecordingIndex
+from eartune.data.sound_file import SoundError, open_sound
 from eartune.errors import InputError
 from eartune.files import atomic, json_line
 from eartune.settings import Through
@@ -48,12 +49,17 @@ def predict(
             "seconds, and what it ends at: pause, end, or quietest where nobody pauses.",
         ),
     ] = False,
+    channel: Annotated[
+        int | None,
+        typer.Option(min=0, help="Answer this channel, as of a call with one side in each; the first is 0."),
+    ] = None,
 ) -> None:
     """Decode recordings (wav, flac, ogg, mp3, m4a, webm and others) with a model that `run` made.
 
-    They may have any rate and number of channels. Those that cannot be decoded, or are shorter than 0.1 s or (without
-    --cut-long) longer than 30 s, are named while the others are answered; the exit code is then 1, and 2 where none can
-    be answered. What is in a folder and is no recording is named too.
+    They may have any rate and number of channels, whose mean is answered unless --channel is given. Those that cannot
+    be decoded, or are shorter than 0.1 s or (without --cut-long) longer than 30 s, are named while the others are
+    answered; the exit code is then 1, and 2 where none can be answered. What is in a folder and is no recording is
+    named too.
 
     Example: eartune predict runs/demo/text-only-seed0 order.wav --out predictions.jsonl
 
@@ -63,7 +69,7 @@ def predict(
     from eartune.api import load
 
     recordings = list(dict.fromkeys(find_recordings(paths)))
-    faults = _faults(recordings, cut_long)  # so that a bad recording is found before any is answered
+    faults = _faults(recordings, cut_long, channel)  # so that a bad recording is found before any is answered
     usable = [path for path in recordings if path not in faults]
     if not usable:
         raise InputError(_with_number_of_others(list(faults.values())))
@@ -72,22 +78,28 @@ def predict(
         trained = replace(trained, decoding=trained.decoding.model_copy(update={"batch_size": batch_size}))
     _complain(f"{fault}; it is not answered" for fault in faults.values())
     with _output(out) as lines:
-        for prediction in trained.stream(usable, cut_long=cut_long):
+        for prediction in trained.stream(usable, cut_long=cut_long, channel=channel):
             row = prediction.to_json(trained.task)
             del row["id"]
-            lines.write(json_line(row))
+            of_channel = {} if channel is None else {"channel": channel}
+            lines.write(json_line({"file": row.pop("file")} | of_channel | row))
             lines.flush()
     if faults:
         raise typer.Exit(1)
 
 
-def _faults(recordings: Sequence[Path], cut_long: bool) -> dict[Path, str]:
+def _faults(recordings: Sequence[Path], cut_long: bool, channel: int | None) -> dict[Path, str]:
     """A sentence for each recording that cannot be answered; one that is only too long can be, if it is to be cut."""
     index = RecordingIndex()
     faults = index.faults(recordings)
     if cut_long:
-        return {path: fault for path in faults if (fault := _fault_of_pieces(path))}
-    return {path: fault + (CUT_LONG if _is_too_long(path, index) else "") for path, fault in faults.items()}
+        faults = {path: fault for path in faults if (fault := _fault_of_pieces(path))}
+    else:
+        faults = {path: fault + (CUT_LONG if _is_too_long(path, index) else "") for path, fault in faults.items()}
+    for path in () if channel is None else (path for path in recordings if path not in faults):
+        if fault := _fault_of_channel(path, channel):
+            faults[path] = fault
+    return faults
 
 
 def _is_too_long(path: Path, index: RecordingIndex) -> bool:
@@ -104,6 +116,14 @@ def _fault_of_pieces(path: Path) -> str | None:
     except InputError as error:
         return str(error)
     return None
+
+
+def _fault_of_channel(path: Path, channel: int | None) -> str | None:
+    try:
+        with open_sound(path, channel):
+            return None
+    except SoundError as error:
+        return f"{path}: {error}"
 
 
 def find_recordings(paths: Sequence[Path]) -> Iterator[Path]:

@@ -25,21 +25,21 @@ Wave = npt.NDArray[np.float32]
 """Samples of shape (samples,), 16 kHz, mono, in [-1, 1] up to clipping."""
 
 
-def read_audio(path: Path) -> Wave:
-    """Return the samples of a recording.
+def read_audio(path: Path, channel: int | None = None) -> Wave:
+    """Return the samples of a recording, or of one of its channels, counted from 0; by default their mean.
 
     Raises InputError naming the file when it is missing, unreadable, empty, not finite, or shorter than
     `MIN_SECONDS` or longer than `MAX_SECONDS`; the length is checked before any sample is read.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such recording")
-    return decode_audio(path, str(path))
+    return decode_audio(path, str(path), channel)
 
 
-def decode_audio(source: Path | bytes, name: str) -> Wave:
+def decode_audio(source: Path | bytes, name: str, channel: int | None = None) -> Wave:
     """Return the samples of a file or of a file's bytes; raises InputError, which starts with `name`, as above."""
     try:
-        with open_sound(source) as file:
+        with open_sound(source, channel) as file:
             if file.seconds is not None:
                 check_seconds(file.seconds, name)
             samples, rate = file.read(MAX_SECONDS), file.rate

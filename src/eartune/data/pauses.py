@@ -49,16 +49,19 @@ class Span:
         return {"start": round(self.start, 3), "end": round(self.end, 3), "ends_at": self.ending.value}
 
 
-def pieces_of(source: Path | bytes, name: str, at_most: float = np.inf) -> Iterator[tuple[Span, Wave]]:
+def pieces_of(
+    source: Path | bytes, name: str, at_most: float = np.inf, channel: int | None = None
+) -> Iterator[tuple[Span, Wave]]:
     """Yield the pieces of a file, or of a file's bytes, as they are decoded; one that needs no cutting is one piece.
 
+    They are those of one channel, counted from 0, or by default of the mean of all.
     Raises InputError, which starts with `name`, where a piece cannot be decoded, or no model can be given it, and for
     a recording of more than `at_most` seconds, before any of it is decoded if its header states the length.
     """
     if isinstance(source, Path) and not source.is_file():
         raise InputError(f"{name}: no such recording")
     try:
-        with open_sound(source) as file:
+        with open_sound(source, channel) as file:
             _check_length(file.seconds or 0.0, at_most, name)
             for span, samples in cut_at_pauses(file.blocks(), file.rate):
                 _check_length(span.end, at_most, name)

@@ -97,8 +97,17 @@ def _joined(blocks: Sequence[Samples], channels: int) -> Samples:
 
 
 @contextmanager
-def open_sound(source: Path | bytes) -> Iterator[SoundFile]:
-    """Open a file, or a file's bytes; raises SoundError for one that cannot be decoded, and OSError."""
+def open_sound(source: Path | bytes, channel: int | None = None) -> Iterator[SoundFile]:
+    """Open a file, or a file's bytes, or one channel of it, counted from 0.
+
+    Raises SoundError for a file that cannot be decoded or does not have the channel, and OSError.
+    """
+    with _opened(source) as file:
+        yield file if channel is None else _OneChannel(file, channel)
+
+
+@contextmanager
+def _opened(source: Path | bytes) -> Iterator[SoundFile]:
     with BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
         head = _head(file)
         try:
@@ -114,6 +123,19 @@ def open_sound(source: Path | bytes) -> Iterator[SoundFile]:
             return
         with opened:
             yield _BySoundfile(opened, file, _Chunk.of(file, head))
+
+
+class _OneChannel(SoundFile):
+    """One channel of a file, such as what one side of a telephone call says."""
+
+    def __init__(self, file: SoundFile, channel: int) -> None:
+        if channel >= file.channels:
+            raise SoundError(f"has no channel {channel}: it has {file.channels}, and the first is 0")
+        self._file, self._channel = file, channel
+        super().__init__(file.seconds, file.rate, 1, file.promised)
+
+    def blocks(self) -> Iterator[Samples]:
+        return (block[:, self._channel : self._channel + 1] for block in self._file.blocks())
 
 
 class _BySoundfile(SoundFile):

@@ -13,6 +13,7 @@ from eartune.data.audio import Wave, check_wave, decode_audio, read_audio, to_mo
 from eartune.data.example import Asked
 from eartune.data.pauses import Span, pieces_of, pieces_of_samples
 from eartune.data.sound_file import Samples
+from eartune.errors import InputError
 from eartune.inference.asr import words_to_read
 from eartune.inference.decode import answer
 from eartune.models.architecture import Architecture
@@ -70,14 +71,17 @@ class TrainedModel:
         (prediction,) = self.stream([recordings])
         return prediction.answer
 
-    def stream(self, recordings: Iterable[Audio], cut_long: bool = False) -> Iterator[Prediction]:
+    def stream(
+        self, recordings: Iterable[Audio], cut_long: bool = False, channel: int | None = None
+    ) -> Iterator[Prediction]:
         """Yield a prediction for each recording, in order, as soon as its batch is decoded.
 
         Recordings are loaded when they are needed. A prediction has the path of its recording, or its number. A model
         that answers through words writes those of a whole batch first. With `cut_long`, recordings of more than 30 s
-        are cut at their pauses, and there is a prediction for each piece, whose `span` says where it stands.
+        are cut at their pauses, and there is a prediction for each piece, whose `span` says where it stands. Of
+        recordings with several channels, `channel`, counted from 0, is answered, or else the mean of all.
         """
-        waves = _waves(recordings, cut_long)
+        waves = _waves(recordings, cut_long, channel)
         while batch := list(islice(waves, self.decoding.batch_size)):
             answers = self.answer_batch([wave for _, _, wave in batch])
             for (name, span, _), prediction in zip(batch, answers, strict=True):
@@ -109,39 +113,44 @@ class TrainedModel:
         return Prediction(name, None, written.text, status, found, read, written.log_probability, written.margin)
 
 
-def load(recording: Audio, name: str) -> Wave:
+def load(recording: Audio, name: str, channel: int | None = None) -> Wave:
     """Return the samples of a recording, shape (samples,) at 16 kHz; raises InputError, which starts with `name`."""
     if isinstance(recording, str | Path):
-        return read_audio(Path(recording))
+        return read_audio(Path(recording), channel)
     if isinstance(recording, bytes):
-        return decode_audio(recording, name)
-    samples, rate = _as_floats(recording)
+        return decode_audio(recording, name, channel)
+    samples, rate = _as_floats(recording, name, channel)
     return check_wave(to_mono_16k(samples, rate), name)
 
 
-def load_pieces(recording: Audio, name: str) -> Iterator[tuple[Span, Wave]]:
+def load_pieces(recording: Audio, name: str, channel: int | None = None) -> Iterator[tuple[Span, Wave]]:
     """Yield the pieces of a recording, cut at its pauses, as they are loaded; raises InputError as `load` does."""
     if isinstance(recording, str | Path | bytes):
-        return pieces_of(Path(recording) if isinstance(recording, str) else recording, name)
-    return pieces_of_samples(*_as_floats(recording), name)
+        return pieces_of(Path(recording) if isinstance(recording, str) else recording, name, channel=channel)
+    return pieces_of_samples(*_as_floats(recording, name, channel), name)
 
 
-def _waves(recordings: Iterable[Audio], cut_long: bool) -> Iterator[tuple[str, Span | None, Wave]]:
+def _waves(recordings: Iterable[Audio], cut_long: bool, channel: int | None) -> Iterator[tuple[str, Span | None, Wave]]:
     """Each recording with its name, or with `cut_long` each piece of it."""
     for number, recording in enumerate(recordings):
         name = _name(number, recording)
         if cut_long:
-            yield from ((name, span, wave) for span, wave in load_pieces(recording, name))
+            yield from ((name, span, wave) for span, wave in load_pieces(recording, name, channel))
         else:
-            yield name, None, load(recording, name)
+            yield name, None, load(recording, name, channel)
 
 
-def _as_floats(recording: tuple[npt.ArrayLike, int]) -> tuple[Samples, int]:
+def _as_floats(recording: tuple[npt.ArrayLike, int], name: str, channel: int | None) -> tuple[Samples, int]:
     """Samples of shape (samples, channels) as soundfile scales those of the same file, and their rate."""
     samples, rate = np.asarray(recording[0]), recording[1]
     if np.issubdtype(samples.dtype, np.signedinteger):
         samples = samples / -float(np.iinfo(samples.dtype).min)
-    return samples.astype(np.float32).reshape(len(samples), -1), rate
+    floats = samples.astype(np.float32).reshape(len(samples), -1)
+    if channel is None:
+        return floats, rate
+    if channel >= floats.shape[1]:
+        raise InputError(f"{name}: has no channel {channel}: it has {floats.shape[1]}, and the first is 0")
+    return floats[:, channel : channel + 1], rate
 
 
 def _name(number: int, recording: Audio) -> str:

@@ -63,17 +63,18 @@ class Service:
             raise RefusalError(404, f"there is no model {name!r} here; there is {', '.join(self.models)}")
         return str(name)
 
-    async def shown(self, sent: bytes | str) -> Shown:
+    async def shown(self, sent: bytes | str, channel: int | None = None) -> Shown:
         """Return what a model is asked about: the samples of a file's bytes, or words; raises InputError if empty."""
         if isinstance(sent, bytes):
-            return await asyncio.get_running_loop().run_in_executor(self.decoders, decode_recording, sent)
+            in_thread = asyncio.get_running_loop().run_in_executor
+            return await in_thread(self.decoders, decode_recording, sent, channel)
         if not sent.strip():
             raise InputError("the text is empty")
         return " ".join(sent.split())
 
-    async def pieces(self, sent: bytes) -> AsyncIterator[tuple[Span, Wave]]:
+    async def pieces(self, sent: bytes, channel: int | None) -> AsyncIterator[tuple[Span, Wave]]:
         """Yield the pieces of a recording, each decoded when it is wanted, so that no more than one is held."""
-        decoded, in_thread = decode_pieces(sent), asyncio.get_running_loop().run_in_executor
+        decoded, in_thread = decode_pieces(sent, channel), asyncio.get_running_loop().run_in_executor
         while (piece := await in_thread(self.decoders, next, decoded, None)) is not None:
             yield piece
 
@@ -155,10 +156,10 @@ async def understand(request: Request) -> Response:
     """Answer the recording, or the typed words, that a request holds."""
     began, service = perf_counter(), service_of(request)
     model = service.model_named(request.query_params.get("model"))
-    cut_long, sent = _is_set(request, "cut_long"), await _sent(request)
+    cut_long, channel, sent = _is_set(request, "cut_long"), _channel(request), await _sent(request)
     if cut_long and isinstance(sent, bytes):
-        return await _understand_pieces(request, model, sent)
-    shown = await service.shown(sent)
+        return await _understand_pieces(request, model, sent, channel)
+    shown = await service.shown(sent, channel)
     if EVENTS not in request.headers.get("accept", ""):
         prediction = await service.answer(model, shown, request.receive)
         return JSONResponse(service.frame(model, shown, prediction, began))
@@ -171,7 +172,7 @@ async def understand(request: Request) -> Response:
     return _streamed(events())
 
 
-async def _understand_pieces(request: Request, model: str, sent: bytes) -> Response:
+async def _understand_pieces(request: Request, model: str, sent: bytes, channel: int | None) -> Response:
     """Answer the pieces of a recording one after the other: all together, or an event for each as it is answered."""
     began, service = perf_counter(), service_of(request)
     is_streamed = EVENTS in request.headers.get("accept", "")
@@ -184,7 +185,7 @@ async def _understand_pieces(request: Request, model: str, sent: bytes) -> Respo
         return found
 
     async def frames() -> AsyncIterator[dict[str, Any]]:
-        async for span, wave in service.pieces(sent):
+        async for span, wave in service.pieces(sent, channel):
             piece_began = perf_counter()
             prediction = replace(await answer(wave), span=span)
             yield service.frame(model, wave, prediction, piece_began)
@@ -267,6 +268,14 @@ def _is_set(request: Request, name: str) -> bool:
     if value not in ("true", "false"):
         raise InputError(f"{name} must be true or false")
     return value == "true"
+
+
+def _channel(request: Request) -> int | None:
+    """The channel that a query asks for, counted from 0; None for the mean of all."""
+    value = request.query_params.get("channel")
+    if value is not None and not (value.isascii() and value.isdecimal() and len(value) < 4):
+        raise InputError("channel must be the number of a channel; the first is 0")
+    return None if value is None else int(value)
 
 
 async def _sent(request: Request) -> bytes | str:

@@ -17,16 +17,16 @@ MOST_SECONDS = 600
 """The longest recording that is cut into pieces, in s."""
 
 
-def decode_recording(sent: bytes) -> Wave:
+def decode_recording(sent: bytes, channel: int | None = None) -> Wave:
     """Return the samples of a file's bytes, shape (samples,) at 16 kHz; raises InputError for what is no such file."""
     check_sent(sent)
-    return decode_audio(sent, NAME)
+    return decode_audio(sent, NAME, channel)
 
 
-def decode_pieces(sent: bytes) -> Iterator[tuple[Span, Wave]]:
+def decode_pieces(sent: bytes, channel: int | None = None) -> Iterator[tuple[Span, Wave]]:
     """Yield the pieces of a file's bytes, cut at pauses, each as it is decoded; raises InputError as above."""
     check_sent(sent)
-    yield from pieces_of(sent, NAME, MOST_SECONDS)
+    yield from pieces_of(sent, NAME, MOST_SECONDS, channel)
 
 
 def check_sent(sent: bytes) -> None:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 from click.testing import Result
 from typer.testing import CliRunner
 
@@ -29,7 +31,9 @@ class Model:
     decoding: Decoding
     task: Any
 
-    def stream(self, recordings: Iterable[Path], cut_long: bool = False) -> Iterator[Prediction]:
+    def stream(
+        self, recordings: Iterable[Path], cut_long: bool = False, channel: int | None = None
+    ) -> Iterator[Prediction]:
         for path in recordings:
             meant = frame(f"batches of {self.decoding.batch_size}")
             for span, _ in pieces_of(path, "it") if cut_long else [(None, None)]:
@@ -48,6 +52,17 @@ def predict(*argv: str) -> Result:
 
 def answers(result: Result) -> list[dict[str, Any]]:
     return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_a_channel_is_named_in_each_row_and_a_recording_without_it_is_not_answered() -> None:
+    soundfile.write("call.wav", np.full((8_000, 2), 0.1), 16_000)
+    sound_file(Path("mono.wav"), 0.5)
+    result = predict("call.wav", "mono.wav", "--channel", "1")
+    assert [(row["file"], row["channel"]) for row in answers(result)] == [("call.wav", 1)]
+    assert result.stderr.splitlines() == [
+        "eartune: mono.wav: has no channel 1: it has 1, and the first is 0; it is not answered"
+    ]
+    assert result.exit_code == 1 and "channel" not in answers(predict("call.wav"))[0]
 
 
 def test_a_recording_of_31_s_is_named_and_the_others_are_answered() -> None:

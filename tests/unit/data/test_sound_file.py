@@ -45,6 +45,21 @@ def test_what_libsndfile_writes_is_read_in_blocks(tmp_path: Path, suffix: str, s
         assert is_tone(samples, rate)
 
 
+@pytest.mark.parametrize("channel", [0, 1])
+def test_one_channel_is_read_alone(tmp_path: Path, channel: int) -> None:
+    sides = np.stack([np.full(4_000, 0.25), np.full(4_000, -0.5)], axis=1)
+    soundfile.write(tmp_path / "call.wav", sides, 8_000)
+    with open_sound(tmp_path / "call.wav", channel) as file:
+        assert (file.seconds, file.rate, file.channels) == (0.5, 8_000, 1)
+        assert np.array_equal(file.read(), sides[:, channel : channel + 1].astype(np.float32))
+
+
+def test_a_channel_that_is_not_there_is_said(tmp_path: Path) -> None:
+    said = r"has no channel 1: it has 1, and the first is 0"
+    with pytest.raises(SoundError, match=said), open_sound(sound_file(tmp_path / "a.wav", 0.5), 1):
+        pass
+
+
 def by_av(path: Path, codec: str, rate: int = RATE) -> Path:
     av = pytest.importorskip("av")
     with av.open(str(path), "w") as container:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from builders import frame, sound_file, tone, utterance
 from eartune.data.example import Asked
@@ -57,6 +58,25 @@ def test_pieces_of_long_recordings_are_answered_in_batches_with_others(
     assert [one.to_json(model.task)["start"] for one in found] == [0.0, 0.0, 25.5]
     with pytest.raises(InputError, match=r"^recording 1: is 50\.00 s long"):
         list(model.stream([path, (long, 16_000)]))
+
+
+@pytest.mark.parametrize("cut_long", [False, True])
+def test_a_channel_is_answered_of_files_bytes_and_samples(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut_long: bool
+) -> None:
+    def answer_batch(self: TrainedModel, waves: list[np.ndarray]) -> list[Prediction]:
+        return [Prediction("0", None, f"{wave.mean():.2f}", ParseStatus.NOT_JSON, None) for wave in waves]
+
+    monkeypatch.setattr(TrainedModel, "answer_batch", answer_batch)
+    sides = np.stack([np.full(8_000, 0.25), np.full(8_000, 0.5)], axis=1)
+    soundfile.write(path := tmp_path / "call.wav", sides, 16_000)
+    call = [path, path.read_bytes(), (sides, 16_000)]
+    model = trained(batch_size=2)
+    for channel, mean in ((0, "0.25"), (1, "0.50"), (None, "0.38")):
+        assert [one.text for one in model.stream(call, cut_long=cut_long, channel=channel)] == [mean] * 3
+    for one in call:
+        with pytest.raises(InputError, match="has no channel 2"):
+            list(model.stream([one], cut_long=cut_long, channel=2))
 
 
 def test_typed_words_are_answered_at_once_whatever_recordings_are_answered_with() -> None:

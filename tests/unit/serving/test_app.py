@@ -122,6 +122,15 @@ def test_a_long_recording_is_answered_in_pieces_if_asked(client: Client, model: 
     assert client.json("/v1/understand?cut_long=true", "stop", TEXT)["intent"] == "stop"
 
 
+@pytest.mark.parametrize("cut_long", ["true", "false"])
+def test_a_channel_that_a_recording_does_not_have_is_refused(client: Client, cut_long: str) -> None:
+    path, call = f"/v1/understand?cut_long={cut_long}&channel=", sound(channels=2)
+    assert client.ask(path + "1", call)[0] == 200
+    for channel, said in (("2", "has no channel 2: it has 2, and the first is 0"), ("-1", "must be the number of a")):
+        status, sentence = message(client.ask(path + channel, call))
+        assert status == 400 and said in sentence
+
+
 def test_pieces_are_events_as_they_are_answered(client: Client) -> None:
     headers = {"Accept": EVENTS["Accept"]}
     pieces = events(client.ask("/v1/understand?cut_long=true", sound(70, "flac"), headers)[1])
