@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,11 @@ def main(url: str, folder: Path) -> None:
         (clip,) = (part for part in request["messages"][0]["content"] if part["type"] == "input_audio")
         clip["input_audio"]["data"] = base64.b64encode((folder / row["file"]).read_bytes()).decode()
         sent = urllib.request.Request(f"{url}/v1/chat/completions", json.dumps(request).encode(), headers)
-        with urllib.request.urlopen(sent) as answer:
-            text = json.load(answer)["choices"][0]["message"]["content"]
+        try:
+            with urllib.request.urlopen(sent) as answer:
+                text = json.load(answer)["choices"][0]["message"]["content"]
+        except urllib.error.HTTPError as error:
+            sys.exit(f"{url} refuses {row['file']}: {error} {error.read().decode()}")
         agreeing += (agrees := meaning(text) == meaning(row["text"]))
         if not agrees:
             print(f"{row['file']}: {text!r} instead of {row['text']!r}")

@@ -8,6 +8,9 @@ from eartune.export.request import TEMPLATE
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.vllm import RANKS
 
+COMPACT = '{"backend": "guidance", "disable_any_whitespace": true}'
+"""JSON as models are trained to write it: one that is held to a schema may write nothing but white space if it can."""
+
 
 @dataclass(frozen=True)
 class VllmCommand:
@@ -21,13 +24,18 @@ def vllm_command(model: AudioLLM, run: FinishedModel, name: str, adapter: bool) 
     """Return the command that serves a model, merged or as an adapter of its base model, under this name."""
     if reason := _reason(model, run, adapter):
         return VllmCommand(reason=reason)
-    prompt = (f"--chat-template {TEMPLATE}", "--chat-template-content-format openai", "--generation-config vllm")
+    as_trained = (
+        f"--chat-template {TEMPLATE}",
+        "--chat-template-content-format openai",
+        "--generation-config vllm",  # none of the penalties that a checkpoint may ask for
+        f"--structured-outputs-config '{COMPACT}'",
+    )
     if not adapter:
-        return VllmCommand(("vllm serve .", f"--served-model-name {shlex.quote(name)}", *prompt))
+        return VllmCommand(("vllm serve .", f"--served-model-name {shlex.quote(name)}", *as_trained))
     room = min(rank for rank in RANKS if rank >= model.lora.rank())
     base = shlex.quote(run.experiment.architecture.checkpoint)
     lora = ("--enable-lora", f"--max-lora-rank {room}", f"--lora-modules {shlex.quote(f'{name}=.')}")
-    return VllmCommand((f"vllm serve {base}", *lora, *prompt))
+    return VllmCommand((f"vllm serve {base}", *lora, *as_trained))
 
 
 def _reason(model: AudioLLM, run: FinishedModel, adapter: bool) -> str:

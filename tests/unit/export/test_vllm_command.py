@@ -19,7 +19,10 @@ from eartune.models.vllm import Vllm
 from eartune.settings import Lora
 from tiny_models import tiny
 
-PROMPT = ("--chat-template prompt.jinja", "--chat-template-content-format openai", "--generation-config vllm")
+AS_TRAINED = (
+    *("--chat-template prompt.jinja", "--chat-template-content-format openai", "--generation-config vllm"),
+    """--structured-outputs-config '{"backend": "guidance", "disable_any_whitespace": true}'""",
+)
 
 
 def run(through: str = "nothing", **lora: Any) -> Any:
@@ -41,13 +44,13 @@ def test_every_family_states_what_vllm_does_with_it() -> None:
 
 def test_a_merged_model_is_served_from_its_folder_under_its_name() -> None:
     command = vllm_command(tiny(Qwen2Audio), run(), "my model", adapter=False)
-    assert command.lines == ("vllm serve .", "--served-model-name 'my model'", *PROMPT) and not command.reason
+    assert command.lines == ("vllm serve .", "--served-model-name 'my model'", *AS_TRAINED) and not command.reason
 
 
 def test_an_adapter_is_served_with_its_base_and_room_for_its_rank() -> None:
     command = vllm_command(with_lora(Qwen3Asr, 12), run(rank=12), "slu", adapter=True)
     lora = ("--enable-lora", "--max-lora-rank 16", "--lora-modules slu=.")
-    assert command.lines == ("vllm serve o/base", *lora, *PROMPT)
+    assert command.lines == ("vllm serve o/base", *lora, *AS_TRAINED)
 
 
 @pytest.mark.parametrize(
