@@ -549,8 +549,10 @@ def test_an_adapter_alone_is_what_peft_loads(data: Path, tmp_path: Path, mode: s
     export_run(cell, tmp_path / "adapter", said.append, adapter=True)
     assert said[-1].startswith("plain transformers agrees: the same most probable token for 100.0% of ")
     there = {path.name for path in (tmp_path / "adapter").iterdir()}
-    assert there == {"adapter_config.json", "adapter_model.safetensors", "README.md"}
-    assert "library_name: peft" in (tmp_path / "adapter" / "README.md").read_text()
+    requests = {"answer.schema.json", "request.json", "prompt.jinja", "check", "check_server.py"}
+    assert there == {"adapter_config.json", "adapter_model.safetensors", "README.md", *requests}
+    card = (tmp_path / "adapter" / "README.md").read_text()
+    assert "library_name: peft" in card and "its class for Qwen2-Audio takes no LoRA" in card
     size = (tmp_path / "adapter" / "adapter_model.safetensors").stat().st_size
     assert size < (data / "tiny" / "model.safetensors").stat().st_size / 4
 

@@ -1,5 +1,9 @@
 """The Python face end to end: load, predict in every form, run with a scheme of one's own, and what is exported."""
 
+import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +18,9 @@ from eartune.export.exporting import export_run
 from eartune.inference.trained_model import load
 from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.models.transformers_version import transformers_is_at_least
+from eartune.serving.app import Service, make_app
 from eartune.tasks.classification import ClassificationTask
+from served import Client, serving
 from tiny_models import tiny
 
 QUIET = Console(quiet=True)
@@ -154,13 +160,59 @@ def test_what_is_no_model_is_one_sentence(outcome: eartune.RunOutcome, folder: P
         eartune.load(folder / place)
 
 
-@pytest.mark.skipif(
+exports = pytest.mark.skipif(
     not transformers_is_at_least("5.23"), reason="transformers before 5.23 writes names that others cannot read"
 )
-def test_an_exported_model_answers_as_the_run_did(outcome: eartune.RunOutcome, folder: Path, tmp_path: Path) -> None:
-    trained = outcome.folder.model("text-only-seed0").path
-    export_run(trained, tmp_path / "exported", lambda line: None)
+
+
+@pytest.fixture(scope="module")
+def exported(outcome: eartune.RunOutcome, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    to = tmp_path_factory.mktemp("exports") / "my-model"
+    export_run(outcome.folder.model("text-only-seed0").path, to, lambda line: None)
+    return to
+
+
+@exports
+def test_an_exported_model_answers_as_the_run_did(outcome: eartune.RunOutcome, folder: Path, exported: Path) -> None:
     recordings = [folder / "recordings" / f"test{number}.wav" for number in range(3)]
-    here, there = eartune.load(trained), eartune.load(tmp_path / "exported")
+    here, there = eartune.load(outcome.folder.model("text-only-seed0").path), eartune.load(exported)
     assert [p.text for p in here.stream(recordings)] == [p.text for p in there.stream(recordings)]
     assert there.labels == here.labels
+
+
+def check_of(moved: Path, client: Client) -> list[str]:
+    """What the script of an exported folder says of a server."""
+    command = [sys.executable, str(moved / "check_server.py"), f"http://127.0.0.1:{client.port}/"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+@exports
+def test_a_server_gives_the_answers_that_an_export_holds(
+    exported: Path, outcome: eartune.RunOutcome, tmp_path: Path
+) -> None:
+    """The folder can be moved; a row that says otherwise, and a model that answers otherwise, are seen."""
+    moved = shutil.copytree(exported, tmp_path / "moved")
+    with serving(make_app(Service({"my-model": eartune.load(moved)}))) as client:
+        assert check_of(moved, client) == ["3 of 3 answers agree with eartune's"]
+        answers = moved / "check" / "answers.jsonl"
+        first, *others = answers.read_text().splitlines()
+        answers.write_text("\n".join([json.dumps(json.loads(first) | {"text": "quite another"}), *others]))
+        said = check_of(moved, client)
+    assert said[0].startswith("check/01.wav: ") and said[0].endswith(" instead of 'quite another'")
+    assert said[1:] == ["2 of 3 answers agree with eartune's"]
+    other = eartune.load(outcome.folder.model("recordings-first-50pct-seed0").path)
+    with serving(make_app(Service({"my-model": other}))) as client:
+        assert check_of(exported, client)[-1] != "3 of 3 answers agree with eartune's"
+
+
+@exports
+def test_an_export_holds_the_request_and_the_schema_of_its_answers(exported: Path) -> None:
+    request = json.loads((exported / "request.json").read_text())
+    clip, instruction = request["messages"][0]["content"]
+    assert clip["type"] == "input_audio" and instruction["text"].startswith("Extract intent and entities")
+    assert (request["model"], request["temperature"], request["max_tokens"]) == ("my-model", 0, 4)
+    schema = json.loads((exported / "answer.schema.json").read_text())
+    assert request["response_format"]["json_schema"]["schema"] == schema
+    card = (exported / "README.md").read_text()
+    assert "vllm serve . \\\n      --served-model-name my-model" in card and "answer.schema.json" in card

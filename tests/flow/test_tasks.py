@@ -17,6 +17,7 @@ from eartune.experiments.experiment import Experiment
 from eartune.experiments.finished_model import load_finished_model, read_finished_model
 from eartune.experiments.runner import run as run_experiment
 from eartune.export.card import write_card
+from eartune.export.vllm_command import VllmCommand
 from eartune.files import read_json, read_lines
 from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.report import read_results, write_report
@@ -141,8 +142,9 @@ def test_a_second_run_does_nothing_again(classified: Path, data: Path) -> None:
 
 def test_the_card_of_an_exported_model_asks_for_its_label(classified: Path, tmp_path: Path) -> None:
     finished = read_finished_model(classified / "text-only-seed0")
-    write_card(finished, tiny(Qwen2Audio).chat, tmp_path / "README.md")
+    write_card(finished, tiny(Qwen2Audio).chat, tmp_path / "README.md", VllmCommand(reason="it was not asked"))
     card = (tmp_path / "README.md").read_text()
+    assert "does not serve it: it was not asked." in card
     assert "| accuracy | " in card and "Classify the utterance" in card and "Extract" not in card
 
 

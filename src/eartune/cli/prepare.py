@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -24,6 +25,7 @@ from eartune.prepare.experiment_file import EXPERIMENT, experiment_text
 from eartune.prepare.hold_out import TRAIN, HoldOut, check_one_split, parse_hold_out
 from eartune.prepare.importers.detect_format import FileFormat, read_utterances
 from eartune.prepare.importers.folders import inputs_in
+from eartune.prepare.importers.hub import save_from_hub
 from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.importers.messages import write_messages
 from eartune.prepare.long_recordings import cut_long_recordings
@@ -57,9 +59,15 @@ def prepare_files(
     messages: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write chats for other fine-tuning tools.")
     ] = None,
+    hub: Annotated[
+        str | None, typer.Option("--hub", metavar="NAME", help="In place of files: a dataset of the Hugging Face hub.")
+    ] = None,
     data: DataRoot = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--with", metavar="KEY=VALUE", help="A corpus: a setting, as in locale=de-DE.")
+        list[str] | None,
+        typer.Option(
+            "--with", metavar="KEY=VALUE", help="A corpus: a setting, as in locale=de-DE; or --hub: name=en-US."
+        ),
     ] = None,
     is_download: Annotated[bool, typer.Option("--download", help="A corpus: download what is missing.")] = False,
     text_only: Annotated[
@@ -96,23 +104,29 @@ def prepare_files(
     Instead of files you can name a public corpus, which is read from the data root; --download downloads it first.
 
     Example: eartune prepare massive --with locale=de-DE --download --to prepared
+
+    Example: eartune prepare --hub PolyAI/minds14 --with name=en-US --map intent=intent_class --to prepared
     """
     console = terminal()
     if cut_long and not unlabelled:
         raise InputError("--cut-long needs --unlabelled: a row's words and label would be wrong for pieces of it")
     how = None if hold_out is None else parse_hold_out(hold_out, seed)
     root, named = data_root(data), dict(_pairs("--with", "KEY=VALUE", settings))
-    if corpus := _corpus(files or [], named, root, is_download, text_only):
+    mapped = dict(_pairs("--map", "OURS=THEIRS", columns))
+    if hub is not None:
+        if files or split or format or is_download or text_only:
+            raise InputError(f"--hub {hub}: is in place of files and of corpora; leave out what is for these")
+        with TemporaryDirectory(prefix="eartune-hub-") as downloaded:
+            save_from_hub(hub, named, folder := Path(downloaded) / hub)
+            splits = _read_files(inputs_in(folder), to, messages, how, None, mapped, not unlabelled, console)
+    elif corpus := _corpus(files or [], named, root, is_download, text_only):
         if split or format or columns:
             raise InputError(f"--split, --format and --map are for files of your own, not for the corpus {corpus.name}")
         _check_outside(corpus.folder, _outputs(_names(list(corpus.splits), how), to, messages))
         splits = _read_corpus(corpus, is_download, how, console)
     else:
         inputs = _inputs(files or [], _pairs("--split", "NAME=FILE", split))
-        names = _names(list(dict.fromkeys(name for name, _ in inputs)), how)
-        inputs = [(TRAIN if how else name, file) for name, file in inputs]
-        _check_inputs(inputs, _outputs(names, to, messages))
-        splits = _read(inputs, format, dict(_pairs("--map", "OURS=THEIRS", columns)), not unlabelled, console)
+        splits = _read_files(inputs, to, messages, how, format, mapped, not unlabelled, console)
     splits = {split: _in_language(imported, language) for split, imported in splits.items()}
     if cut_long:
         splits, said = cut_long_recordings(splits)
@@ -258,6 +272,23 @@ def _check_inputs(inputs: Sequence[tuple[str, Path]], outputs: Collection[Path])
         if file.resolve() in outputs:
             raise InputError(f"{file}: would be overwritten; name another folder or file to write to")
         seen.add(file.resolve())
+
+
+def _read_files(
+    inputs: Sequence[tuple[str, Path]],
+    to: Path,
+    messages: Path | None,
+    how: HoldOut | None,
+    format: FileFormat | None,
+    columns: Mapping[str, str],
+    labelled: bool,
+    console: Console,
+) -> dict[str, Imported]:
+    """Read files or folders, each of one split, once it is clear that none is overwritten by what will be written."""
+    names = _names(list(dict.fromkeys(name for name, _ in inputs)), how)
+    inputs = [(TRAIN if how else name, file) for name, file in inputs]
+    _check_inputs(inputs, _outputs(names, to, messages))
+    return _read(inputs, format, columns, labelled, console)
 
 
 def _read(

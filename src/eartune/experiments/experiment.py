@@ -1,5 +1,6 @@
 """The settings of an experiment, one YAML file: data, architecture, and a grid of schemes, budgets and seeds."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -56,8 +57,7 @@ class Data(Section):
     @property
     def licences(self) -> dict[str, bool]:
         """The licences of the corpora, each with whether it forbids commercial use."""
-        named = (getattr(corpus, "LICENCE", None) for corpus in self.corpora)
-        return {name: "NON-COMMERCIAL" in name or "ACADEMIC" in name for name in named if name}
+        return licences_of(self.corpora)
 
     @field_validator("synthetic_speech")
     @classmethod
@@ -77,6 +77,12 @@ class Data(Section):
                     f"the voice {voice.speaker} is in training and in the test; use other voices for the test"
                 )
         return self
+
+
+def licences_of(corpora: Iterable[Corpus]) -> dict[str, bool]:
+    """Return the licences of some corpora, each with whether it forbids commercial use."""
+    named = (getattr(corpus, "LICENCE", None) for corpus in corpora)
+    return {name: "NON-COMMERCIAL" in name or "ACADEMIC" in name for name in named if name}
 
 
 class Alignment(Section):

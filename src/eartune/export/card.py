@@ -9,14 +9,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from eartune.data.example import Asked
 from eartune.evaluation.metrics import Score
 from eartune.experiments.finished_model import FinishedModel
+from eartune.export.request import SCHEMA, answer_schema
+from eartune.export.vllm_command import VllmCommand
 from eartune.files import read_json, write_text
 from eartune.models.chat_format import ChatFormat, render
+from eartune.models.vllm import VERSION
 from eartune.report.notes import spoken_by
 from eartune.tasks.transcription import TRANSCRIBE
 from eartune.tasks.words_first import answers_of
 
 
-def write_card(run: FinishedModel, chat: ChatFormat, path: Path, adapter: bool = False) -> None:
+def write_card(run: FinishedModel, chat: ChatFormat, path: Path, vllm: VllmCommand, adapter: bool = False) -> None:
     """Write the card as Markdown with the hub's header, for a whole model or for its adapter alone."""
     experiment, result = run.experiment, read_json(run.folder.result)
     data = experiment.model_dump(mode="json")["data"]
@@ -53,5 +56,10 @@ def write_card(run: FinishedModel, chat: ChatFormat, path: Path, adapter: bool =
         settings=yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False),
         cut_silence=experiment.architecture.cut_silence,
         words_first=run.asked is Asked.WORDS_THEN_FRAME,
+        schema=SCHEMA if answer_schema(run) is not None else None,
+        is_request=run.through == "nothing",
+        beams=experiment.decoding.beams,
+        vllm=vllm,
+        vllm_version=VERSION,
     )
     write_text(path, text)

@@ -12,21 +12,22 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from eartune.data.audio import Wave
-from eartune.data.example import Example, as_speech
-from eartune.data.utterance import read_manifest
+from eartune.data.example import Example
 from eartune.errors import InputError
 from eartune.experiments.finished_model import FinishedModel, load_audio_llm, read_finished_model
 from eartune.experiments.process_memory import give_memory_back
 from eartune.export import stock_logits
 from eartune.export.adapter import save_adapter
 from eartune.export.card import write_card
+from eartune.export.check import read_answered, write_check
+from eartune.export.request import write_request
+from eartune.export.vllm_command import vllm_command
 from eartune.files import atomic, remove_leftovers, write_json
 from eartune.inference.trained_model import EXPORTED
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.registry import checkpoint_of
 from eartune.models.rows import RowMaker
 from eartune.models.transformers_version import transformers_is_at_least
-from eartune.run_folder import RunFolder
 
 ROWS = 8
 FLOAT32_BELOW = 2_000_000_000  # parameters; a larger model is compared in its own precision, to save memory
@@ -65,14 +66,15 @@ def export_run(run_dir: Path, to: Path, print_line: PrintLine, adapter: bool = F
             f"{run_dir}: transcribes without its LoRA and answers with it, which one merged checkpoint cannot; "
             "export with --adapter, or load the model from its run with eartune.load"
         )
-    examples = test_examples(run)
+    answered = read_answered(run)
     model = load_audio_llm(run)
     stored = next(model.module.parameters()).dtype
     if sum(parameter.numel() for parameter in model.module.parameters()) < FLOAT32_BELOW:
         model.module.float()
     precision = next(model.module.parameters()).dtype
-    questions = [question(model, run, example) for example in examples]  # before anything is merged or rounded
+    questions = [question(model, run, one.example) for one in answered[:ROWS]]  # before anything is merged or rounded
     remove_leftovers(to.absolute().parent)
+    name = to.resolve().name  # by which servers know the folder, ours too
     with atomic(to.absolute()) as half_written:
         if adapter:
             save_adapter(model, run, half_written)
@@ -81,7 +83,10 @@ def export_run(run_dir: Path, to: Path, print_line: PrintLine, adapter: bool = F
             model.module.to(stored).eval()
             model.save(half_written)
             write_json(half_written / EXPORTED, exported_settings(run))
-        write_card(run, model.chat, half_written / "README.md", adapter)
+        write_request(half_written, model, run, name)
+        if run.through == "nothing":
+            write_check(half_written, run, answered)
+        write_card(run, model.chat, half_written / "README.md", vllm_command(model, run, name, adapter), adapter)
         del model  # two models may not fit into memory
         give_memory_back()
         print_line(f"written; plain transformers now decodes {len(questions)} test recordings in another process")
@@ -101,15 +106,6 @@ def exported_settings(run: FinishedModel) -> dict[str, Any]:
         "decoding": experiment.decoding.model_dump(mode="json") | {"through": run.through},
         "lora_is_merged": run.has_lora,
     }
-
-
-def test_examples(run: FinishedModel) -> list[Example]:
-    """Return the first 8 examples of the test whose recordings still exist; raises InputError if none does."""
-    manifest = RunFolder(run.folder.path.resolve().parent).references
-    there = [e for e in as_speech(read_manifest(manifest)) if e.recording is not None and e.recording.path.is_file()]
-    if not there:
-        raise InputError(f"{manifest}: no recording of the test exists any more, so answers cannot be compared")
-    return there[:ROWS]
 
 
 @torch.no_grad()

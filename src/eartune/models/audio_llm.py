@@ -25,6 +25,7 @@ from eartune.models.lora import LoraLayers
 from eartune.models.packed_attention import PackedRows, attend_by_row, has_sliding_windows, takes_packs
 from eartune.models.size import Rate
 from eartune.models.untuned_weights import UntunedWeights
+from eartune.models.vllm import Vllm
 from eartune.settings import Component
 
 HOP_SAMPLES = 160  # one mel frame, 10 ms at 16 kHz
@@ -69,6 +70,8 @@ class AudioLLM(ABC):
         *("gate_proj", "up_proj", "down_proj"),
     )
     """The last parts of the names of the linear layers that LoRA wraps."""
+    vllm: ClassVar[Vllm]
+    """What vLLM can serve of this family."""
 
     def __init__(self, model: Any, tokenizer: PreTrainedTokenizerFast, extractor: Any) -> None:
         """Wrap a stock model; raises InputError for a tokenizer of another family."""

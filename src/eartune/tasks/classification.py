@@ -14,7 +14,7 @@ from eartune.evaluation.metrics.count_table import reference_recall
 from eartune.evaluation.metrics.counts import Marks, accuracy_marks, class_marks
 from eartune.files import writable
 from eartune.settings import Section
-from eartune.tasks.json_answer import either, parse_json, written
+from eartune.tasks.json_answer import either, object_of, parse_json, written
 from eartune.tasks.task import Grammar, ParseStatus, Part
 
 INSTRUCTION = 'Classify the utterance and return a single-line JSON: {"label": "<string>"}'
@@ -127,7 +127,8 @@ class ClassificationTask(Section):
         """Return a grammar with one answer for each label."""
         answers = [written({"label": name}) for name in sorted(labels.names)]
         longest = max((len(answer.encode()) for answer in answers), default=0)
-        return Grammar(f"start: {either(answers)}", ending=longest + 1)
+        schema = object_of({"label": {"enum": sorted(labels.names)}})
+        return Grammar(f"start: {either(answers)}", longest + 1, written(schema))
 
     def answer_fields(self, answer: str) -> dict[str, Any]:
         """Return the answer under the key "label"."""

@@ -37,6 +37,11 @@ def literal(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
+def object_of(properties: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON schema of an object with exactly these keys, in the order in which a model writes them."""
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
 def either(texts: Sequence[str]) -> str:
     """Return an alternative of several texts in Lark's notation."""
     return " | ".join(map(literal, texts))

@@ -15,7 +15,7 @@ from eartune.evaluation.metrics import Metrics
 from eartune.evaluation.metrics.frame_metrics import INTENT_METRICS, SCENARIO_METRICS
 from eartune.files import writable
 from eartune.settings import Section
-from eartune.tasks.json_answer import either, literal, parse_json, written
+from eartune.tasks.json_answer import either, literal, object_of, parse_json, written
 from eartune.tasks.task import Grammar, ParseStatus, Part
 from eartune.wording import counted
 
@@ -248,7 +248,27 @@ def grammar(schema: Schema) -> Grammar:
     longest = max((len(text.encode()) for text in heads), default=0) + max(
         (len(key.encode()) for key in keys), default=0
     )
-    return Grammar("\n".join(lines), ending=longest + len(ENTITIES) + LAST_STEPS)
+    return Grammar("\n".join(lines), longest + len(ENTITIES) + LAST_STEPS, written(json_schema(schema)))
+
+
+def json_schema(schema: Schema) -> dict[str, Any]:
+    """Return the JSON schema of the answers that `grammar` permits."""
+    kinds = [object_of({kind: {"type": "string", "minLength": 1}}) for kind in sorted(schema.entity_types)]
+    entities = {"type": "array", "items": {"anyOf": kinds}} if kinds else {"type": "array", "maxItems": 0}
+    if not schema.has_scenario:
+        return object_of({"intent": {"enum": sorted(schema.intents)}, "entities": entities})
+    actions: dict[str, list[str]] = {}
+    for scenario, action in sorted(schema.pairs):
+        actions.setdefault(scenario, []).append(action)
+    return {
+        "anyOf": [
+            object_of(
+                {"scenario": {"const": scenario}, "action": {"enum": those}, "entities": {"$ref": "#/$defs/entities"}}
+            )
+            for scenario, those in actions.items()
+        ],
+        "$defs": {"entities": entities},
+    }
 
 
 def _heads(schema: Schema) -> list[str]:

@@ -39,6 +39,8 @@ class Grammar:
     """The grammar in Lark's notation; its first rule is `start`."""
     ending: int
     """The most tokens that may be needed to end an answer from any place in it: at most its number of bytes."""
+    json_schema: str | None = None
+    """The same answers as a JSON schema, for other tools; None where answers are not JSON, or it is not stated."""
 
 
 class Labels(Protocol):

@@ -4,6 +4,7 @@ from transformers import AudioFlamingo3ForConditionalGeneration
 from transformers.models.audioflamingo3.modeling_audioflamingo3 import AudioFlamingo3Encoder
 
 from eartune.models.chat_format import ChatFormat
+from eartune.models.vllm import OTHER_NAMES, Vllm
 from eartune.models.whisper_encoder import PooledWhisperModel, TrueLength
 
 
@@ -23,3 +24,4 @@ class AudioFlamingo3(PooledWhisperModel):
     )
     model_class = AudioFlamingo3ForConditionalGeneration
     tower_class = TrueLengthEncoder
+    vllm = Vllm(decoder="qwen2", no_adapter=OTHER_NAMES)

@@ -26,6 +26,7 @@ from eartune.models.chat_format import ChatFormat
 from eartune.models.checkpoint_check import load_complete
 from eartune.models.families.audioflamingo3 import TrueLengthEncoder
 from eartune.models.lora import LoraLayers
+from eartune.models.vllm import OTHER_NAMES, Vllm
 from eartune.models.whisper_encoder import PooledWhisperModel
 
 AUDIO_TOKEN = "<sound>"
@@ -37,6 +38,7 @@ class EncoderAdapterLlm(PooledWhisperModel):
 
     model_class = AudioFlamingo3ForConditionalGeneration
     tower_class = TrueLengthEncoder
+    vllm = Vllm(decoder="qwen2", no_adapter=OTHER_NAMES)
 
     def __init__(self, model: Any, tokenizer: PreTrainedTokenizerFast, extractor: Any) -> None:
         """Wrap a joined model; raises InputError for a tokenizer without a usable chat template."""

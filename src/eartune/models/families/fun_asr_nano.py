@@ -14,6 +14,7 @@ from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Clip
 from eartune.models.chat_format import ChatFormat
 from eartune.models.size import Rate
+from eartune.models.vllm import Vllm
 from eartune.settings import Component
 
 
@@ -58,6 +59,7 @@ class FunAsrNano(AudioLLM):
     model_class = FunAsrNanoForConditionalGeneration
     extractor_class = FunAsrNanoFeatureExtractor
     states = tokens = Rate(16.7)
+    vllm = Vllm(no_model="it reads Fun-ASR in another layout than that of transformers")
     encoded_by = (Component.AUDIO_ENCODER, Component.MODALITY_ADAPTER)
 
     def features(self, wave: Wave) -> Clip:

@@ -13,6 +13,7 @@ from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Batch, Clip
 from eartune.models.chat_format import ChatFormat
 from eartune.models.size import Rate
+from eartune.models.vllm import Vllm
 from eartune.settings import Component
 
 FRAMES_A_TOKEN = 4  # two convolutions of stride 2
@@ -32,6 +33,7 @@ class Gemma4(AudioLLM):
     extractor_class = Gemma4AudioFeatureExtractor
     least_transformers = "5.23"
     states = Rate(25)
+    vllm = Vllm(adds_marks=True)
     component_prefixes: ClassVar = {
         Component.AUDIO_ENCODER: ("model.audio_tower.",),
         Component.MODALITY_ADAPTER: ("model.embed_audio.",),

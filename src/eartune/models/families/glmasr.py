@@ -10,6 +10,7 @@ from eartune.models.audio_llm import HOP_SAMPLES, AudioLLM
 from eartune.models.batch import Clip
 from eartune.models.chat_format import ChatFormat
 from eartune.models.size import Rate
+from eartune.models.vllm import OTHER_NAMES, Vllm
 from eartune.models.whisper_encoder import FrameCount
 
 STATES_A_TOKEN = 4
@@ -31,6 +32,7 @@ class GlmAsr(AudioLLM):
     model_class = GlmAsrForConditionalGeneration
     extractor_class = WhisperFeatureExtractor
     states, tokens = Rate(50, 30), Rate(12.5)
+    vllm = Vllm(no_adapter=OTHER_NAMES)
 
     def features(self, wave: Wave) -> Clip:
         """Compute the log-mel, padded to 30 s, and how many of its frames are of the recording."""

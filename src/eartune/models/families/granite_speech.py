@@ -20,6 +20,7 @@ from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Clip
 from eartune.models.chat_format import ChatFormat
 from eartune.models.size import Rate
+from eartune.models.vllm import OTHER_NAMES, Vllm
 from eartune.settings import Component
 
 TURN_END = "<|end_of_text|>"
@@ -72,6 +73,7 @@ class GraniteSpeech(AudioLLM):
     model_class = GraniteSpeechForConditionalGeneration
     extractor_class = LogMel
     tokens = Rate(10)
+    vllm = Vllm(no_adapter=OTHER_NAMES)
     component_prefixes: ClassVar = {
         Component.AUDIO_ENCODER: ("model.encoder.",),
         Component.MODALITY_ADAPTER: ("model.projector.",),

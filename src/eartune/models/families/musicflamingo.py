@@ -7,6 +7,7 @@ from transformers.models.musicflamingo.modeling_musicflamingo import apply_rotar
 
 from eartune.models.chat_format import ChatFormat
 from eartune.models.families.audioflamingo3 import TrueLengthEncoder
+from eartune.models.vllm import Vllm
 from eartune.models.whisper_encoder import PooledWhisperModel, n_audio_tokens, padded_states
 
 FRAMES_A_TOKEN = 4  # a convolution of stride 2, then pooling by 2
@@ -30,6 +31,7 @@ class MusicFlamingo(PooledWhisperModel):
     )
     model_class = MusicFlamingoForConditionalGeneration
     tower_class = TrueLengthEncoder
+    vllm = Vllm(no_model="it has had no class for Music Flamingo since 0.25")
 
     def encode(self, mel: Tensor, n_frames: Tensor) -> Tensor:
         """Encode mels to the valid pooled states, rotated by their time in seconds, (audio tokens, encoder width)."""

@@ -13,6 +13,7 @@ from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Clip
 from eartune.models.chat_format import ChatFormat
 from eartune.models.size import Rate
+from eartune.models.vllm import Vllm
 from eartune.settings import Component
 
 AUDIO = "model.embed_tokens_extend.audio_embed."
@@ -34,6 +35,7 @@ class Phi4Multimodal(AudioLLM):
     model_class = Phi4MultimodalForCausalLM
     extractor_class = Phi4MultimodalFeatureExtractor
     states = tokens = Rate(12.5)
+    vllm = Vllm(no_model="it reads the original layout of Phi-4-multimodal alone, and not that of transformers")
     component_prefixes: ClassVar = {
         Component.AUDIO_ENCODER: (f"{AUDIO}encoder.",),
         Component.MODALITY_ADAPTER: (f"{AUDIO}up_proj_for_speech.", f"{AUDIO}down_proj_for_speech."),

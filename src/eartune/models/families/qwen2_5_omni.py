@@ -10,6 +10,7 @@ from eartune.data.audio import Wave
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Clip
 from eartune.models.chat_format import ChatFormat
+from eartune.models.vllm import Vllm
 from eartune.models.whisper_encoder import clip_of
 from eartune.settings import Component
 
@@ -33,6 +34,7 @@ class Qwen25Omni(AudioLLM):
     extractor_class = WhisperFeatureExtractor
     least_transformers = "5.23"
     stock_mask = "feature_attention_mask"
+    vllm = Vllm(no_model="it knows the whole model, and not the thinker alone, which is what is trained here")
     component_prefixes: ClassVar = {
         Component.AUDIO_ENCODER: ("model.audio_tower.",),
         Component.MODALITY_ADAPTER: ("model.audio_tower.proj.",),

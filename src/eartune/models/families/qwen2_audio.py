@@ -6,6 +6,7 @@ from transformers import Qwen2AudioForConditionalGeneration, Qwen2AudioProcessor
 from transformers.models.qwen2_audio.modeling_qwen2_audio import Qwen2AudioEncoder
 
 from eartune.models.chat_format import ChatFormat
+from eartune.models.vllm import Vllm
 from eartune.models.whisper_encoder import PooledWhisperModel, TrueLength
 
 AUDIO_TOKEN = "<|AUDIO|>"
@@ -30,6 +31,7 @@ class Qwen2Audio(PooledWhisperModel):
     model_class = Qwen2AudioForConditionalGeneration
     tower_class = TrueLengthEncoder
     stock_mask = "feature_attention_mask"
+    vllm = Vllm(decoder="qwen2", no_adapter="its class for Qwen2-Audio takes no LoRA")
 
     def save(self, folder: Path) -> None:
         """Save a checkpoint in the hub's layout, with the stock processor, whose code holds the chat template."""

@@ -10,6 +10,7 @@ from eartune.models.audio_llm import HOP_SAMPLES, AudioLLM
 from eartune.models.batch import Clip
 from eartune.models.chat_format import ChatFormat
 from eartune.models.size import Rate
+from eartune.models.vllm import Vllm
 from eartune.models.whisper_encoder import MARGIN_FRAMES
 
 WINDOW_FRAMES = 100  # three convolutions of stride 2 turn each window of the encoder into 13 states
@@ -29,6 +30,7 @@ class Qwen3Asr(AudioLLM):
     extractor_class = WhisperFeatureExtractor
     least_transformers = "5.23"
     states = tokens = Rate(13)
+    vllm = Vllm()
 
     def features(self, wave: Wave) -> Clip:
         """Compute the log-mel to the end of the clip's last window, with silence after the clip as in the stock one."""

@@ -9,6 +9,7 @@ from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Clip
 from eartune.models.chat_format import ChatFormat
 from eartune.models.size import Rate
+from eartune.models.vllm import Vllm
 
 STATES_A_TOKEN = 4  # 1,500 states of 30 s become 375 audio tokens
 
@@ -23,6 +24,7 @@ class Voxtral(AudioLLM):
     extractor_class = WhisperFeatureExtractor
     states, tokens = Rate(50, 30), Rate(12.5, 30)
     stock_mask = None
+    vllm = Vllm(no_model="it reads Voxtral in Mistral's own layout alone, and not in that of transformers")
 
     def features(self, wave: Wave) -> Clip:
         """Compute the log-mel, padded to 30 s by the stock extractor; all of its frames count as valid."""

@@ -1,11 +1,13 @@
 """A search that is held to a schema writes nothing else, and everything that a schema allows can be written."""
 
 import json
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from eartune.data.frame import Entity, SemanticFrame
 from eartune.data.utterance import Utterance
@@ -190,3 +192,62 @@ def test_any_words_in_one_line_can_be_written_before_an_answer(words: str) -> No
 @pytest.mark.parametrize("answer", [ALARM, f"\n{ALARM}", f" \n{ALARM}", f"wake me\n\n{ALARM}", "wake me\n", "wake me"])
 def test_nothing_but_one_line_of_words_and_an_answer_can_be_written(answer: str) -> None:
     assert not allows(WITH_WORDS, answer)
+
+
+# --- the same answers as a JSON schema -----------------------------------------------------------------------------
+
+GRAMMARS = {
+    **{"scenario": grammar(SLURP), "intent": grammar(COFFEE), "bare": grammar(BARE), "many bytes": grammar(KOREAN)},
+    "classification": MOODS,
+}
+
+
+def schema_of(held: Grammar) -> Any:
+    schema = json.loads(str(held.json_schema))
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
+
+@pytest.mark.parametrize("name", GRAMMARS)
+@pytest.mark.parametrize("seed", range(6))
+def test_what_the_constraint_admits_is_valid_under_the_schema(name: str, seed: int) -> None:
+    for limit in (0, 40, 150):
+        schema_of(GRAMMARS[name]).validate(json.loads(written(GRAMMARS[name], seed, limit)))
+
+
+fillers = st.text(min_size=1, max_size=12)
+
+
+@given(
+    intent=st.sampled_from(sorted(COFFEE.intents)),
+    said=st.lists(st.tuples(st.sampled_from(["size", "größe"]), fillers)),
+)
+def test_an_answer_to_learn_is_valid_under_the_schema(intent: str, said: list[tuple[str, str]]) -> None:
+    meant = SemanticFrame(intent, tuple(Entity(*pair) for pair in said))
+    schema_of(GRAMMARS["intent"]).validate(json.loads(target(meant)))
+    for scenario, action in SLURP.pairs:
+        pair = SemanticFrame.of(scenario, action, [Entity("date", filler) for _, filler in said])
+        schema_of(GRAMMARS["scenario"]).validate(json.loads(target(pair)))
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("scenario", '{"scenario":"alarm","action":"volume_mute","entities":[]}'),
+        ("scenario", '{"scenario":"alarm","action":"set","entities":[{"place":"here"}]}'),
+        ("scenario", '{"scenario":"alarm","action":"set","entities":[{"date":""}]}'),
+        ("scenario", '{"scenario":"alarm","action":"set","entities":[{"date":"a","time_of_day":"b"}]}'),
+        ("scenario", '{"scenario":"alarm","action":"set","entities":[{}]}'),
+        ("scenario", '{"scenario":"alarm","action":"set","entities":[],"sure":true}'),
+        ("scenario", '{"scenario":"alarm","action":"set"}'),
+        ("intent", '{"intent":"orderTea","entities":[]}'),
+        ("bare", '{"intent":"yes","entities":[{"size":"small"}]}'),
+        ("classification", '{"label":"furious"}'),
+    ],
+)
+def test_what_the_constraint_does_not_admit_is_not_valid(name: str, answer: str) -> None:
+    assert not allows(GRAMMARS[name], answer) and not schema_of(GRAMMARS[name]).is_valid(json.loads(answer))
+
+
+def test_answers_that_are_no_json_have_no_schema() -> None:
+    assert WITH_WORDS is not None and WITH_WORDS.json_schema is None
