@@ -1,6 +1,10 @@
 """The data of tiny runs that are killed or shared, and what one process makes of them."""
 
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -26,3 +30,24 @@ def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     runs = tmp_path_factory.mktemp("whole") / "runs"
     run(experiment(data), data, runs, Console(quiet=True))
     return runs
+
+
+@pytest.fixture
+def stock_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let plain transformers look at an export in this process, as a new one takes seconds to import it.
+
+    Tests of whether it agrees with what eartune computes let it have a process of its own.
+    """
+    import torch
+
+    from eartune.export import exporting, stock_logits
+
+    def in_this_process(command: Sequence[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        has_gradients = torch.is_grad_enabled()
+        try:
+            stock_logits.main(*command[2:])
+        finally:
+            torch.set_grad_enabled(has_gradients)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(exporting, "subprocess", SimpleNamespace(run=in_this_process))

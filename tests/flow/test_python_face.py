@@ -157,6 +157,7 @@ def test_what_is_no_model_is_one_sentence(outcome: eartune.RunOutcome, folder: P
 @pytest.mark.skipif(
     not transformers_is_at_least("5.23"), reason="transformers before 5.23 writes names that others cannot read"
 )
+@pytest.mark.usefixtures("stock_here")
 def test_an_exported_model_answers_as_the_run_did(outcome: eartune.RunOutcome, folder: Path, tmp_path: Path) -> None:
     trained = outcome.folder.model("text-only-seed0").path
     export_run(trained, tmp_path / "exported", lambda line: None)

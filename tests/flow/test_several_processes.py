@@ -30,17 +30,17 @@ FRAMES = (
     SemanticFrame.of("music", "play"),
 )
 ONE_SCHEME = {"schemes": [{"type": "direct-mixing", "epochs": 1, "learning_rate": 1e-3}], "budgets": ["50%"]}
-RATES = {"text_epochs": 1, "text_learning_rate": 1e-3, "speech_learning_rate": 1e-3}
+RATES = {"text_epochs": 2, "text_learning_rate": 1e-3, "speech_learning_rate": 1e-3}
 
 pytestmark = pytest.mark.usefixtures("forks")
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny checkpoint and three manifests; the "speech" is noise."""
+    """A tiny checkpoint and four manifests; the "speech" is noise."""
     folder = tmp_path_factory.mktemp("data")
     tiny(Qwen2Audio).save(folder / "tiny")
-    for name, count in (("text", 5), ("speech", 6), ("test", 3)):
+    for name, count in (("text", 5), ("speech", 6), ("dev", 3), ("test", 3)):
         rows = []
         for i in range(count):
             path = folder / "recordings" / f"{name}{i}.wav"
@@ -53,8 +53,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def experiment(data: Path) -> Experiment:
-    """A teacher, own labels and transcripts, an average and a share of an update: all that processes share out."""
-    pools = {name: [{"corpus": "manifest", "path": f"{name}.jsonl"}] for name in ("text", "speech", "test")}
+    """A teacher, own labels and transcripts, an average, and an epoch and a share of an update that a dev set chooses.
+
+    That is all that processes share out.
+    """
+    pools = {name: [{"corpus": "manifest", "path": f"{name}.jsonl"}] for name in ("text", "speech", "dev", "test")}
     return Experiment.model_validate(
         {
             "name": "tiny",
@@ -63,7 +66,7 @@ def experiment(data: Path) -> Experiment:
             "architecture": {"type": "qwen2-audio", "checkpoint": str(data / "tiny"), "precision": "float32"},
             "grid": {
                 "schemes": [
-                    RATES | {"type": "distilled", "average": 2, "text_scale": 0.5},
+                    RATES | {"type": "distilled", "average": 2, "text_scale": [0.5, 1]},
                     RATES | {"type": "self-training"},
                 ],
                 "budgets": ["50%"],
