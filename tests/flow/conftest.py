@@ -1,6 +1,7 @@
 """The data of tiny runs that are killed or shared, and what one process makes of them."""
 
 import subprocess
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -43,11 +44,9 @@ def stock_here(monkeypatch: pytest.MonkeyPatch) -> None:
     from eartune.export import exporting, stock_logits
 
     def in_this_process(command: Sequence[str], **_: Any) -> subprocess.CompletedProcess[str]:
-        has_gradients = torch.is_grad_enabled()
-        try:
+        with warnings.catch_warnings(), torch.set_grad_enabled(torch.is_grad_enabled()):  # as they were, afterwards
+            warnings.simplefilter("ignore")
             stock_logits.main(*command[2:])
-        finally:
-            torch.set_grad_enabled(has_gradients)
         return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr(exporting, "subprocess", SimpleNamespace(run=in_this_process))
