@@ -55,8 +55,8 @@ def test_a_cluster_makes_what_one_process_makes_though_a_machine_is_lost(
     losing.join()
     assert isinstance(console.file, StringIO)
     printed = console.file.getvalue()
-    assert outcome.failed == () and "it goes on in another" in printed
-    assert "Ray 1: " in printed and "Ray 2: " in printed
+    assert outcome.failed == () and ("Ray 1: " in printed or "Ray 2: " in printed)
+    assert "it goes on in another" in printed  # the machine that was lost was given a model
     run(settings, data, tmp_path / "whole", Console(quiet=True))
     assert differences(tmp_path / "whole", tmp_path / "runs") == []
 
