@@ -68,6 +68,7 @@ CLASSIFICATION, CLASSIFICATION_TESTS = (
     "tests/unit/tasks/test_classification.py",
 )
 EPOCHS, EPOCHS_TESTS = "src/eartune/training/epoch_choice.py", "tests/unit/training/test_epoch_choice.py"
+DEV_CHOICE, SETTINGS_CHOSEN = "src/eartune/experiments/dev_choice.py", "tests/flow/test_choice_of_settings.py"
 CHOSEN, PLAN = "tests/flow/test_choice_of_epochs.py", "src/eartune/experiments/plan.py"
 COUNTS, EVALUATE = (
     "src/eartune/evaluation/metrics/count_table.py",
@@ -197,8 +198,8 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "an old key stays until the end",
         FOLDER,
-        "(self.fingerprint, *answers, self.scores, self.result)",
-        "(*answers, self.scores, self.result)",
+        "(self.fingerprint, *answers, self.scores, self.result, self.prompts)",
+        "(*answers, self.scores, self.result, self.prompts)",
         FOLDER_TESTS,
     ),
     (
@@ -557,9 +558,37 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "dev: in the key of a stage of one epoch",
         PLAN,
-        "return stage if stage.epochs == 1 else replace(stage, dev=dev)",
+        "return replace(stage, dev=dev) if stage.epochs > 1 or stage.shares_to_try else stage",
         "return replace(stage, dev=dev)",
         "tests/unit/experiments/test_keys.py",
+    ),
+    (
+        "dev: a value that was scored is scored again",
+        DEV_CHOICE,
+        "range(len(rows), len(values))",
+        "range(len(values))",
+        SETTINGS_CHOSEN,
+    ),
+    (
+        "dev: the later of two equal values",
+        DEV_CHOICE,
+        "return scores.index(max(scores))",
+        "return len(scores) - 1 - scores[::-1].index(max(scores))",
+        SETTINGS_CHOSEN,
+    ),
+    (
+        "dev: the last scale that was tried stays",
+        DEV_CHOICE,
+        "    keep(shares[place_of_best(tried)])\n",
+        "",
+        SETTINGS_CHOSEN,
+    ),
+    (
+        "dev: a finished model does not know the chosen prompt",
+        DEV_CHOICE,
+        '| {"preface": chosen.preface}',
+        "| {}",
+        SETTINGS_CHOSEN,
     ),
     (
         "dev: not in the key",
@@ -1329,8 +1358,8 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     ),
     (
         "scale: the speech stage begins with all of the update",
-        RUNNER,
-        "if stage.share_of_update != 1:",
+        DEV_CHOICE,
+        "if shares != 1:",
         "if False:",
         BEYOND,
     ),

@@ -18,6 +18,10 @@ hypothesis.settings.register_profile("eartune", deadline=None, derandomize=True,
 hypothesis.settings.load_profile("eartune")
 
 
+LONGEST = ("contract", "flow", "unit/training", "unit/experiments", "unit/models")
+"""The folders whose files take longest, in this order."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--update` writes golden files anew; read the diff before committing it."""
     parser.addoption("--update", action="store_true", default=False, help="write golden files anew")
@@ -27,6 +31,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """Run three tests on two cores, as many of them wait for processes that they start."""
     return max(1, (os.cpu_count() or 1) * 3 // 2)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest: one that began last would leave the other cores with nothing to do."""
+    here = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        folder = item.path.parent
+        return next((n for n, name in enumerate(LONGEST) if folder.is_relative_to(here / name)), len(LONGEST))
+
+    items.sort(key=place)
 
 
 def pytest_collection_finish() -> None:

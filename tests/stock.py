@@ -1,10 +1,18 @@
 """The library's own model and search, to compare ours with."""
 
+import subprocess
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
+import torch
 from torch import Tensor
 
+from eartune.export import exporting, stock_logits
 from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Batch
 from eartune.models.families.fun_asr_nano import FunAsrNano
@@ -58,3 +66,18 @@ def stock_tokens(model: AudioLLM, batch: Batch, decoding: Decoding, **audio: Any
 def texts(model: AudioLLM, tokens: Tensor) -> list[str]:
     """The answers that the ids spell."""
     return [text.strip() for text in model.tokenizer.batch_decode(tokens, skip_special_tokens=True)]
+
+
+@contextmanager
+def checked_in_this_process() -> Iterator[None]:
+    """Let an export be looked at by plain transformers in this process, not in a new one."""
+
+    def in_this_process(command: Sequence[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        with warnings.catch_warnings(), torch.set_grad_enabled(torch.is_grad_enabled()):  # as they were, afterwards
+            warnings.simplefilter("ignore")
+            stock_logits.main(*command[2:])
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exporting, "subprocess", SimpleNamespace(run=in_this_process))
+        yield

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch.nn import Parameter
 
 from builders import pool
 from eartune import processes as module
+from eartune.cli.app import app
 from eartune.data.example import Example
 from eartune.data.utterance import Utterance
 from eartune.errors import InputError, ProcessLostError
@@ -98,6 +100,13 @@ def fail(rank: int, how: str) -> None:
             raise ZeroDivisionError("by nothing")
         os.kill(os.getpid(), signal.SIGKILL)
     processes.add_up([torch.zeros(1)])
+
+
+def command(argv: Sequence[str], to: Path) -> None:
+    """In each of several processes of torchrun's launcher: run a command, and write down what it prints."""
+    torch.set_num_threads(1)
+    with (to / f"printed-by-{os.environ['RANK']}").open("w") as printed, redirect_stdout(printed):
+        app(list(argv), standalone_mode=False)
 
 
 def note_and_sleep(folder: Path) -> None:

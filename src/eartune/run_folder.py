@@ -18,8 +18,10 @@ runs/                                RunsFolder
             teacher.jsonl  teacher/  what the model before the stage answers and finds probable, to be learned
             labelled.jsonl  labelled.json  labelling/  its labels of recordings without labels, and what they rest on
             dev.jsonl  choosing/  the score of each epoch on the dev set, its answers, and the best weights so far
+            shares.jsonl         the score on the dev set with each share of the update before
         curriculum-5pct-seed0/       ModelFolder
             fingerprint.json  settings.json  labels.json  selection.json  plan.json
+            prompts.jsonl  choosing/  the score on the dev set with each prompt, and the answers
             predictions.part.jsonl  predictions.jsonl  decoding.json  scores.json  result.json
 
 A key is a digest of everything that determines the content (experiments/keys.py).
@@ -40,6 +42,7 @@ from eartune.files import read_json, remove, remove_leftovers, write_json
 WEIGHTS = "weights.safetensors"
 RESULT = "result.json"
 CELLS = "cells.json"
+CHOOSING = "choosing"
 SAFETENSORS_TEMPORARY = ".tmp??????"
 """The suffix, a pattern, that safetensors adds to the name of a file while it writes it."""
 
@@ -229,9 +232,18 @@ class StageFolder:
         return self.path / "dev.jsonl"
 
     @property
+    def shares(self) -> Path:
+        """The file of the score on the dev set with each share of the update before, one JSON line for each."""
+        return self.path / "shares.jsonl"
+
+    @property
     def choosing(self) -> Path:
-        """The folder of what the choice of an epoch rests on, which only an unfinished stage needs."""
-        return self.path / "choosing"
+        """The folder of what the choices on the dev set rest on, which only an unfinished stage needs."""
+        return self.path / CHOOSING
+
+    def answers_with_share(self, place: int) -> Path:
+        """Return the file of the answers to the dev set with a share, by its place among those that are tried."""
+        return self.choosing / f"share-{place}.jsonl"
 
     def dev_answers(self, epoch: int) -> Path:
         """Return the file of the answers to the dev set after an epoch."""
@@ -250,7 +262,7 @@ class StageFolder:
     @property
     def dev_seconds(self) -> float:
         """The seconds of decoding the dev set, over all epochs and sessions."""
-        return float(read_json(self.dev_decoding)["seconds"]) if self.dev_decoding.is_file() else 0.0
+        return seconds_in(self.dev_decoding)
 
     @property
     def is_finished(self) -> bool:
@@ -376,6 +388,25 @@ class ModelFolder:
         return self.path / "plan.json"
 
     @property
+    def prompts(self) -> Path:
+        """The file of the score on the dev set with each prompt, one JSON line for each; where there are several."""
+        return self.path / "prompts.jsonl"
+
+    @property
+    def choosing(self) -> Path:
+        """The folder of the answers to the dev set on which the choice of a prompt rests."""
+        return self.path / CHOOSING
+
+    def answers_with_prompt(self, place: int) -> Path:
+        """Return the file of the answers to the dev set with a prompt, by its place among those that are tried."""
+        return self.choosing / f"prompt-{place}.jsonl"
+
+    @property
+    def dev_decoding(self) -> Path:
+        """The file of the seconds of decoding the dev set with all prompts."""
+        return self.choosing / "decoding.json"
+
+    @property
     def predictions(self) -> Path:
         """The file of all answers to the test."""
         return self.path / "predictions.jsonl"
@@ -420,14 +451,15 @@ class ModelFolder:
         """
         if self._recorded_key() != key:
             answers = self.predictions, partial(self.predictions), self.decoding
-            for outdated in (self.fingerprint, *answers, self.scores, self.result):
+            for outdated in (self.fingerprint, *answers, self.scores, self.result, self.prompts):
                 outdated.unlink(missing_ok=True)
+            remove(self.choosing)
             write_json(self.fingerprint, {"fingerprint": key})
 
     @property
     def decode_seconds(self) -> float:
         """The seconds of decoding over all sessions."""
-        return float(read_json(self.decoding)["seconds"]) if self.decoding.is_file() else 0.0
+        return seconds_in(self.decoding)
 
     def read_stage_folders(self) -> tuple[StageFolder, ...]:
         """Return the folders of the model's stages from its plan."""
@@ -444,3 +476,8 @@ class ModelFolder:
 def partial(predictions: Path) -> Path:
     """Return the file that collects predictions until all are written."""
     return predictions.with_suffix(".part.jsonl")
+
+
+def seconds_in(path: Path) -> float:
+    """Return the seconds that a file of them notes; 0 where it does not exist yet."""
+    return float(read_json(path)["seconds"]) if path.is_file() else 0.0

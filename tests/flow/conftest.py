@@ -1,5 +1,6 @@
 """The data of tiny runs that are killed or shared, and what one process makes of them."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,15 @@ def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     runs = tmp_path_factory.mktemp("whole") / "runs"
     run(experiment(data), data, runs, Console(quiet=True))
     return runs
+
+
+@pytest.fixture
+def stock_here() -> Iterator[None]:
+    """Let plain transformers look at an export in this process, as a new one takes seconds to import it.
+
+    Tests of whether it agrees with what eartune computes let it have a process of its own.
+    """
+    from stock import checked_in_this_process
+
+    with checked_in_this_process():
+        yield

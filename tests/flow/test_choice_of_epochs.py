@@ -7,13 +7,11 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from safetensors.torch import load_file
 
 from eartune.data.example import Example
 from eartune.data.utterance import read_manifest
 from eartune.experiments.experiment import Experiment
 from eartune.experiments.finished_model import load_finished_model
-from eartune.experiments.resources import Resources
 from eartune.experiments.runner import run
 from eartune.files import read_json, read_lines
 from eartune.inference import decode
@@ -122,16 +120,6 @@ def test_a_stage_that_is_killed_chooses_the_same_epoch_and_ends_with_the_same_we
     assert code < 0 and (stage.path / there).exists() and not (stage.path / not_there).exists()
     run_to_the_end(settings, data, runs)
     assert differences(whole, runs) == []
-
-
-def test_two_processes_of_a_model_choose_as_one(
-    forks: None, whole: Path, settings: Experiment, data: Path, tmp_path: Path
-) -> None:
-    outcome = run(settings, data, tmp_path / "runs", Console(quiet=True), Resources(workers=1, gpus_per_model=2))
-    one, two = stage_of(whole), stage_of(tmp_path / "runs")
-    assert outcome.failed == () and scores_of(one) == scores_of(two)
-    values, others = load_file(one.weights), load_file(two.weights)
-    assert max(float((value - others[name]).abs().max()) for name, value in values.items()) < 1e-4
 
 
 SCHEMES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

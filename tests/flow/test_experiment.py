@@ -524,9 +524,13 @@ def with_lora(data: Path, mode: str) -> Experiment:
 
 @exports
 @pytest.mark.parametrize("mode", ["lora", "dora", "nf4"])
-def test_a_model_with_lora_is_merged_and_plain_transformers_agrees(data: Path, tmp_path: Path, mode: str) -> None:
+def test_a_model_with_lora_is_merged_and_plain_transformers_agrees(
+    data: Path, tmp_path: Path, mode: str, request: pytest.FixtureRequest
+) -> None:
     if mode == "nf4":
         pytest.importorskip("bitsandbytes")
+    if mode != "lora":
+        request.getfixturevalue("stock_here")
     cell = run(with_lora(data, mode), data, tmp_path, Console(quiet=True)) / "text-only-seed0"
     said: list[str] = []
     export_run(cell, tmp_path / "exported", said.append)
@@ -543,7 +547,11 @@ def test_a_model_with_lora_is_merged_and_plain_transformers_agrees(data: Path, t
 
 @exports
 @pytest.mark.parametrize("mode", ["lora", "dora"])
-def test_an_adapter_alone_is_what_peft_loads(data: Path, tmp_path: Path, mode: str) -> None:
+def test_an_adapter_alone_is_what_peft_loads(
+    data: Path, tmp_path: Path, mode: str, request: pytest.FixtureRequest
+) -> None:
+    if mode != "lora":
+        request.getfixturevalue("stock_here")
     cell = run(with_lora(data, mode), data, tmp_path, Console(quiet=True)) / "text-only-seed0"
     said: list[str] = []
     export_run(cell, tmp_path / "adapter", said.append, adapter=True)
@@ -581,6 +589,7 @@ def hub_to_ours(name: str) -> str:
 
 
 @exports
+@pytest.mark.usefixtures("stock_here")
 def test_an_exported_model_has_all_that_others_need_and_a_card(finished: Path, tmp_path: Path) -> None:
     export_run(finished / "curriculum-100pct-seed0", tmp_path / "exported", lambda line: None)
     there = {path.name for path in (tmp_path / "exported").iterdir()}
@@ -593,6 +602,7 @@ def test_an_exported_model_has_all_that_others_need_and_a_card(finished: Path, t
 
 
 @exports
+@pytest.mark.usefixtures("stock_here")
 def test_nothing_is_left_of_an_export_on_which_transformers_disagrees(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

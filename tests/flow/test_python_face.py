@@ -21,6 +21,7 @@ from eartune.models.transformers_version import transformers_is_at_least
 from eartune.serving.app import Service, make_app
 from eartune.tasks.classification import ClassificationTask
 from served import Client, serving
+from stock import checked_in_this_process
 from tiny_models import tiny
 
 QUIET = Console(quiet=True)
@@ -168,7 +169,8 @@ exports = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def exported(outcome: eartune.RunOutcome, tmp_path_factory: pytest.TempPathFactory) -> Path:
     to = tmp_path_factory.mktemp("exports") / "my-model"
-    export_run(outcome.folder.model("text-only-seed0").path, to, lambda line: None)
+    with checked_in_this_process():
+        export_run(outcome.folder.model("text-only-seed0").path, to, lambda line: None)
     return to
 
 

@@ -1,7 +1,6 @@
 """Whole models by two processes: every file is that of one process, but for the last digits of weights and losses."""
 
-import subprocess
-import sys
+import signal
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,10 @@ import pytest
 import torch
 from rich.console import Console
 from safetensors.torch import load_file
+from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+import work_of_processes as work
 from deadly_task import DeadlyTask
 from eartune.data.audio import write_audio
 from eartune.data.frame import Entity, SemanticFrame
@@ -30,17 +32,17 @@ FRAMES = (
     SemanticFrame.of("music", "play"),
 )
 ONE_SCHEME = {"schemes": [{"type": "direct-mixing", "epochs": 1, "learning_rate": 1e-3}], "budgets": ["50%"]}
-RATES = {"text_epochs": 1, "text_learning_rate": 1e-3, "speech_learning_rate": 1e-3}
+RATES = {"text_epochs": 2, "text_learning_rate": 1e-3, "speech_learning_rate": 1e-3}
 
 pytestmark = pytest.mark.usefixtures("forks")
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny checkpoint and three manifests; the "speech" is noise."""
+    """A tiny checkpoint and four manifests; the "speech" is noise."""
     folder = tmp_path_factory.mktemp("data")
     tiny(Qwen2Audio).save(folder / "tiny")
-    for name, count in (("text", 5), ("speech", 6), ("test", 3)):
+    for name, count in (("text", 5), ("speech", 6), ("dev", 3), ("test", 3)):
         rows = []
         for i in range(count):
             path = folder / "recordings" / f"{name}{i}.wav"
@@ -53,8 +55,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def experiment(data: Path) -> Experiment:
-    """A teacher, own labels and transcripts, an average and a share of an update: all that processes share out."""
-    pools = {name: [{"corpus": "manifest", "path": f"{name}.jsonl"}] for name in ("text", "speech", "test")}
+    """A teacher, own labels and transcripts, an average, and an epoch and a share of an update that a dev set chooses.
+
+    That is all that processes share out.
+    """
+    pools = {name: [{"corpus": "manifest", "path": f"{name}.jsonl"}] for name in ("text", "speech", "dev", "test")}
     return Experiment.model_validate(
         {
             "name": "tiny",
@@ -63,7 +68,7 @@ def experiment(data: Path) -> Experiment:
             "architecture": {"type": "qwen2-audio", "checkpoint": str(data / "tiny"), "precision": "float32"},
             "grid": {
                 "schemes": [
-                    RATES | {"type": "distilled", "average": 2, "text_scale": 0.5},
+                    RATES | {"type": "distilled", "average": 2, "text_scale": [0.5, 1]},
                     RATES | {"type": "self-training"},
                 ],
                 "budgets": ["50%"],
@@ -95,14 +100,23 @@ def test_two_processes_of_a_worker_write_what_one_writes_though_one_of_them_is_k
 
 
 def test_two_processes_of_torchrun_write_what_one_writes(data: Path, experiment: Experiment, tmp_path: Path) -> None:
+    """They are forks that torchrun's launcher starts, as two processes that import torch themselves take long."""
     settings = experiment.model_copy(update={"grid": Grid.model_validate(ONE_SCHEME)})
     assert run(settings, data, tmp_path / "one" / "runs", Console(quiet=True)).failed == ()
     (tmp_path / "tiny.yaml").write_text(settings.model_dump_json())  # which is YAML too
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = ["-m", "eartune", "run", tmp_path / "tiny.yaml", "--data", data, "--runs", tmp_path / "two" / "runs"]
-    done = subprocess.run([*torchrun, *command], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("report: ") == 1  # the second process prints nothing
+    standalone = LaunchConfig(
+        min_nodes=1, max_nodes=1, nproc_per_node=2, run_id="tiny", rdzv_backend="c10d", rdzv_endpoint="localhost:0",
+        local_addr="localhost", max_restarts=0, start_method="forkserver", signals_to_handle="SIGTERM",
+        logs_specs=DefaultLogsSpecs(log_dir=str(tmp_path / "logs")),
+    )  # fmt: skip
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        argv = ["run", tmp_path / "tiny.yaml", "--data", data, "--runs", tmp_path / "two" / "runs"]
+        elastic_launch(standalone, work.command)([str(argument) for argument in argv], tmp_path)
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    printed = [(tmp_path / f"printed-by-{rank}").read_text() for rank in range(2)]
+    assert printed[0].count("report: ") == 1 and printed[1] == ""
     assert_equal(tmp_path / "one" / "runs", tmp_path / "two" / "runs")
 
 

@@ -260,6 +260,7 @@ def test_lora_is_not_merged_into_a_model_that_needs_it_apart(finished: Path, tmp
 
 
 @exports
+@pytest.mark.usefixtures("stock_here")
 def test_the_card_of_an_adapter_says_how_to_ask_twice(finished: Path, tmp_path: Path) -> None:
     export_run(finished / "text-only-seed0", tmp_path / "adapter", lambda line: None, adapter=True)
     card = (tmp_path / "adapter" / "README.md").read_text()
@@ -268,6 +269,7 @@ def test_the_card_of_an_adapter_says_how_to_ask_twice(finished: Path, tmp_path: 
 
 
 @exports
+@pytest.mark.usefixtures("stock_here")
 def test_a_model_tuned_as_a_whole_carries_the_mode_with_it(whole: Path, data: Path, tmp_path: Path) -> None:
     export_run(whole / "text-only-seed0", tmp_path / "exported", lambda line: None)
     again = asked(tmp_path / "exported", data)
@@ -278,6 +280,7 @@ def test_a_model_tuned_as_a_whole_carries_the_mode_with_it(whole: Path, data: Pa
 
 
 @exports
+@pytest.mark.usefixtures("stock_here")
 def test_a_merged_model_is_not_asked_through_words(data: Path, tmp_path: Path) -> None:
     settings = experiment(data, "direct", ["text-only"], decoding={"beams": 1, "max_new_tokens": 4})
     export_run(run(settings, data, tmp_path) / "text-only-seed0", tmp_path / "merged", lambda line: None)

@@ -74,7 +74,7 @@ def check(
     console.print(disk_sentence(disk_of(parts, pools), free_disk(runs / settings.name)), highlight=False)
     if pools.dev:
         stages = [trained[-1] for part in parts for trained in distinct_stages(part.plans, part.keys)]
-        console.print(choice_sentence(pools, stages), highlight=False)
+        console.print(choice_sentence(pools, stages, plans), highlight=False)
     if any(stage.augment is not None for plan in plans for stage in plan.stages):
         console.print(AUGMENTED)
     if gpus is not None or gpu is not None or price is not None:
@@ -145,15 +145,22 @@ def steps_phrase(parts: Sequence[Part]) -> str:
     return f"{sum(len(part.plans) for part in parts)} models with {steps} steps in all{saved}"
 
 
-def choice_sentence(pools: Pools, stages: Sequence[Stage]) -> str:
+def choice_sentence(pools: Pools, stages: Sequence[Stage], plans: Sequence[CellPlan] = ()) -> str:
     """Return a sentence that says what is decoded of the dev set, and for what."""
-    chosen = [stage for stage in stages if stage.dev is not None]
-    if not chosen:
+    ending = sum(stage.chooses_epoch for stage in stages)
+    scaled = sum(bool(stage.shares_to_try) for stage in stages)
+    prompted = [plan for plan in plans if plan.dev is not None]
+    times = sum(stage.times_dev_is_answered for stage in stages) + sum(len(plan.prompts) for plan in prompted)
+    if not times:
         return "dev: no stage has more than one epoch, so that nothing is chosen and nothing decoded"
-    answers = len(pools.dev) * sum(stage.epochs for stage in chosen)
+    when = [
+        *([f"after each epoch of {counted(ending, 'stage')}"] if ending else []),
+        *([f"with each text_scale of {counted(scaled, 'stage')}"] if scaled else []),
+        *([f"with each prompt of {counted(len(prompted), 'model')}"] if prompted else []),
+    ]
     return (
-        f"dev: {counted(len(pools.dev), 'recording')} decoded after each epoch of {counted(len(chosen), 'stage')}, "
-        f"{answers:,} answers at most in all; each keeps the weights of its best epoch"
+        f"dev: {counted(len(pools.dev), 'recording')} decoded {' and '.join(when)}, {len(pools.dev) * times:,} answers "
+        "at most in all; the best is kept"
     )
 
 

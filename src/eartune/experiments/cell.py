@@ -110,11 +110,13 @@ def write_plan(
 
 
 def chosen_on(stage: Stage) -> dict[str, Any]:
-    """Return on what the epoch of a stage will be chosen, as a part of its plan; empty if nothing is chosen."""
+    """Return on what the epoch or the share of a stage will be chosen, as a part of its plan; empty if none is."""
     if stage.dev is None:
         return {}
     dev = stage.dev
-    return {"dev": {"recordings": len(dev.examples), "beams": dev.decoding.beams, "patience": dev.patience}}
+    return {"dev": {"recordings": len(dev.examples), "beams": dev.decoding.beams, "patience": dev.patience}} | (
+        {"shares": list(stage.shares_to_try)} if stage.shares_to_try else {}
+    )
 
 
 def unfinished_result(context: RunContext, plan: CellPlan, keys: CellKeys) -> RunResult:

@@ -45,7 +45,8 @@ class Data(Section):
 
     Recordings that a budget has selected from `speech` are left out."""
     dev: tuple[Corpus, ...] = ()
-    """Recordings on which the epoch of each stage is chosen; see `dev` of the experiment."""
+    """Recordings on which the epoch of each stage is chosen, and each setting that lists several values; see `dev` of
+    the experiment."""
     test: tuple[Corpus, ...] = Field(min_length=1)
 
     @property
@@ -205,6 +206,13 @@ class Experiment(Section):
     def _a_choice_needs_recordings(self) -> "Experiment":
         if self.dev != Dev() and not self.data.dev:
             raise InputError("dev: needs recordings under data.dev on which to choose")
+        for scheme in self.grid.schemes:
+            if scheme.settings_to_choose and not self.data.dev:
+                listed = " and ".join(scheme.settings_to_choose)
+                raise InputError(
+                    f"the scheme {scheme.label!r} lists several values of {listed}: give one value, or recordings "
+                    "under data.dev on which to choose"
+                )
         return self
 
     @model_validator(mode="after")

@@ -80,7 +80,8 @@ class Keys:
         transcripts, of_dev = digest([recogniser, self._test]), digest([recogniser, self._dev])
         of_unlabelled = digest([self.base, *stages[: plan.n_alignment_stages], self._unlabelled])
         decoding = self.experiment.decoding.model_dump(mode="json", exclude={"batch_size", "through"})
-        asked: list[Any] = [plan.preface, asking.transcribed_by and [transcripts, asking.normalize_transcripts]]
+        prompt = plan.preface if plan.dev is None else self._choice(plan.dev, plan)
+        asked: list[Any] = [prompt, asking.transcribed_by and [transcripts, asking.normalize_transcripts]]
         if plan.through != "nothing":  # a cascade may read the same transcripts, but its answers lack the words
             asked.append(plan.through)
         if asking.asked is not Asked.FRAME:
@@ -115,18 +116,19 @@ class Keys:
         if stage.to_label:  # the labels follow from these recordings and from what the key holds already
             content["to_label"] = self._examples(stage.to_label)
         if stage.dev is not None:
-            content["dev"] = self._choice(stage, stage.dev, plan)
+            may_end = stage.dev.patience is not None and stage.dev.patience + 1 < stage.epochs
+            content["dev"] = [*self._choice(stage.dev, plan), stage.dev.patience if may_end else None]
         return digest(content)
 
-    def _choice(self, stage: Stage, dev: DevSet, plan: CellPlan) -> list[Any]:
-        """What decides which epoch is the best: the answers to the dev set, their metric, and how long is waited."""
+    def _choice(self, dev: DevSet, plan: CellPlan) -> list[Any]:
+        """What decides which epoch, share or prompt is the best: the answers to the dev set, and their metric."""
         task, asking, labels = self.experiment.task, plan.asking, self.pools.labels
         decoding = dev.decoding.model_dump(mode="json", exclude={"batch_size", "through"})
         may_write = self._labels if dev.decoding.constrain == "schema" else None
         read = asking.transcribed_by and [asking.transcribed_by, asking.normalize_transcripts]
-        may_end = dev.patience is not None and dev.patience + 1 < stage.epochs
-        asked = [self._examples(dev.examples), decoding, may_write, plan.preface, read]
-        return [*asked, task.main_metric(labels), dev.patience if may_end else None]
+        prompts = plan.preface if len(plan.prompts) == 1 else [prompt.preface for prompt in plan.prompts]
+        asked = [self._examples(dev.examples), decoding, may_write, prompts, read]
+        return [*asked, task.main_metric(labels)]
 
     def _examples(self, examples: Iterable[Example]) -> str:
         """A digest of the content of the examples, in their order."""

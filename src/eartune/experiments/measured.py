@@ -59,17 +59,18 @@ class Measured:
         )
 
     def stage(self, stage: Stage) -> float:
-        """Return the seconds of a stage, with those of answers to the dev set after each epoch."""
+        """Return the seconds of a stage, with those of answers to the dev set."""
         found = figures(stage, self.experiment)
         kind = Kind(frozenset(map(str, stage.trainable)), found.speech_examples > 0)
         rows = found.text_examples + found.speech_examples
         learning = work_of(found.epochs, rows, 3600 * found.speech_hours) * self._seconds_a_token(kind)
-        choosing = 0.0 if stage.dev is None else found.epochs * self._answers(len(stage.dev.examples))
+        choosing = 0.0 if stage.dev is None else stage.times_dev_is_answered * self._answers(len(stage.dev.examples))
         return (learning + choosing) / self.gpus
 
     def decoding(self, plan: CellPlan) -> float:
-        """Return the seconds of loading and checking a model and of its answers to the test."""
-        return TOKENS_TO_LOAD * self._seconds_a_token(None) + self._answers(len(self.pools.test)) / self.gpus
+        """Return the seconds of loading and checking a model and of its answers, to the dev set too if it chooses."""
+        tried = 0 if plan.dev is None else len(plan.prompts) * len(plan.dev.examples)
+        return TOKENS_TO_LOAD * self._seconds_a_token(None) + self._answers(tried + len(self.pools.test)) / self.gpus
 
     def _answers(self, n: int) -> float:
         """The seconds of so many answers, whatever the number of beams."""

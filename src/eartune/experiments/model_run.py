@@ -1,6 +1,6 @@
 """Train, decode, check and score one model of a grid; work that is finished already is loaded.
 
-plan + keys -> [transcripts of the test] -> stages -> predictions -> listening check -> scores -> RunResult
+plan + keys -> [transcripts of the test] -> stages -> [prompt] -> predictions -> listening check -> scores -> RunResult
 
 Several processes make a model together: all of them call `make_model`, and the first of them writes the files.
 """
@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.table import Table
 
@@ -19,7 +20,15 @@ from eartune.claims import Claims
 from eartune.data.example import Example, Modality, as_speech
 from eartune.data.normalization import normalize_spoken_text
 from eartune.data.recording_index import RecordingIndex
-from eartune.evaluation.metrics import Answered, Score, evaluate
+from eartune.evaluation.metrics import Score, evaluate
+from eartune.experiments.dev_choice import (
+    begin_with_share,
+    choices,
+    epoch_choice,
+    note_of,
+    seconds_of_choices,
+    with_chosen_prompt,
+)
 from eartune.experiments.experiment import Experiment
 from eartune.experiments.keys import CellKeys
 from eartune.experiments.plan import TOKENS_OF_AN_ANSWER, TOKENS_TO_LOAD, CellPlan, Pools, work_of
@@ -30,8 +39,7 @@ from eartune.processes import ONE, Processes
 from eartune.report.result import ListeningRecord, RunResult
 from eartune.run_folder import RunFolder, StageFolder
 from eartune.settings import Component, Decoding
-from eartune.tasks.prediction import Prediction
-from eartune.tasks.task import Task
+from eartune.tasks.prediction import Prediction, answered
 from eartune.training.schemes import SELF, Stage
 from eartune.training.tracking import Tracking
 
@@ -41,7 +49,6 @@ if TYPE_CHECKING:
     from eartune.models.rows import Augmented, RowMaker
     from eartune.training.callbacks import TrainingLog
     from eartune.training.encoder_cache import Clips, EncoderCache
-    from eartune.training.epoch_choice import EpochChoice
     from eartune.training.hearing_watch import HearingWatch
 
 
@@ -118,14 +125,15 @@ def make_model(context: RunContext, plan: CellPlan, keys: CellKeys, result: RunR
     plan = with_transcripts_to_label(context, plan, keys)
     plan = with_transcripts_of_dev(context, plan, keys)
     model = train_model(context, plan, keys, len(plan.stages))
+    plan = with_chosen_prompt(context, plan, model)
     encoded = context.encoder_cache().test_clips(model, test, context.watch(f"{name}: encoding the test"))
     rows = context.rows(model, plan.preface, encoded)
     predictions = decode_test(context, plan, model, test, rows)
     stages = stage_folders(context.folder, plan, keys)
-    chosen = choices(plan, stages)
+    chosen = choices(plan, stages, folder)
     seconds = {"train": sum(stage.seconds for stage in stages), "decode": folder.decode_seconds}
     if chosen:
-        seconds["dev"] = sum(stage.chosen["seconds"] for stage in stages if stage.chosen)
+        seconds["dev"] = seconds_of_choices(stages, folder)
     scores = score(context, predictions)
     in_json = {metric: value.to_json() for metric, value in scores.items()}
     context.processes.of_first(lambda: write_json(folder.scores, in_json))
@@ -141,14 +149,6 @@ def make_model(context: RunContext, plan: CellPlan, keys: CellKeys, result: RunR
         | ({"processes": context.processes.size} if context.processes.size > 1 else {}),
         dev=chosen,
     )
-
-
-def choices(plan: CellPlan, stages: Sequence[StageFolder]) -> dict[str, Any]:
-    """Return which epoch of which stage was chosen on how many recordings of the dev set; empty without any."""
-    found = {stage.name: folder.chosen for stage, folder in zip(plan.stages, stages, strict=True)}
-    epochs = {name: f"{chosen['epoch']} of {chosen['epochs']}" for name, chosen in found.items() if chosen}
-    recordings = [len(stage.dev.examples) for stage in plan.stages if stage.dev]
-    return {"recordings": recordings[0], "epoch": epochs} if epochs else {}
 
 
 def examples_to_decode(context: RunContext, plan: CellPlan, keys: CellKeys) -> tuple[Example, ...]:
@@ -279,7 +279,6 @@ def train_one_stage(
     from eartune.models.rows import Augmented
     from eartune.training.averaging import Snapshots, write_average
     from eartune.training.callbacks import TrainingLog
-    from eartune.training.scaling import keep_share
     from eartune.training.trainer import load_weights, save_weights, train_stage
 
     stage = plan.stages[place]
@@ -295,16 +294,16 @@ def train_one_stage(
     make_row: Callable[[Example], Row] = rows.to_learn
     if stage.teacher_weight:
         stage, make_row = taught(context, model, stage, rows, folder, title)
-    if stage.share_of_update != 1:
-        before = plan.stages[place - 1].trainable
-        keep_share(model, before, stage.share_of_update, lambda: train_model(context, plan, keys, place - 1))
+    asked = context.rows(model, plan.preface, encoded)
+    if place:
+        begin_with_share(context, stage, shares_of_update(context, plan, keys, place, model), asked, folder, title)
     processes, settings = context.processes, context.experiment.training
     log = TrainingLog(folder.log, context.watch(title, train_units(stage)), processes=processes)
     snapshots = Snapshots(
         stage.average, lambda step: processes.of_first(lambda: save_weights(model, folder.snapshot(step)))
     )
     hearing = hearing_watch(context, stage, rows, log, title)
-    choice = epoch_choice(context, stage, context.rows(model, plan.preface, encoded), folder, log, title)
+    choice = epoch_choice(context, stage, asked, folder, log, title)
     callbacks = [snapshots, *([hearing] if hearing else []), *([choice] if choice else [])]
     tracked = context.tracking.stage(plan.cell.name, stage.name) if context.tracking and processes.is_first else None
     with nullcontext() if tracked is None else tracked.opened():
@@ -320,7 +319,25 @@ def train_one_stage(
         processes.of_first(lambda: save_weights(model, folder.weights))
     trained = {str(part): {"parameters": a, "trained": b} for part, (a, b) in model.components.counts().items()}
     stopped = next((one.stopped for one in (hearing, choice) if one and one.stopped), None)
-    processes.of_first(lambda: folder.finish(seconds, trained, stopped, note_of(choice, folder)))
+    processes.of_first(lambda: folder.finish(seconds, trained, stopped, note_of(stage, choice, folder)))
+
+
+def shares_of_update(
+    context: RunContext, plan: CellPlan, keys: CellKeys, place: int, model: "AudioLLM"
+) -> Callable[[float], None]:
+    """Return what gives a model a share of the update by the stage before a place of the plan, whatever it had."""
+    from eartune.training.scaling import keep_share
+    from eartune.training.trainer import load_weights
+
+    trained, weights = plan.stages[place - 1].trainable, stage_folders(context.folder, plan, keys)[place - 1].weights
+    start = cache(partial(train_model, context, plan, keys, place - 1))
+
+    def keep(share: float) -> None:
+        load_weights(model, weights)
+        if share != 1:
+            keep_share(model, trained, share, start)
+
+    return keep
 
 
 def hearing_watch(
@@ -341,50 +358,6 @@ def hearing_watch(
         return context.processes.of_first(lambda: word_error_rate(held_out, model_as_recogniser(rows)))
 
     return HearingWatch(log, measure, stage.rehearsal.stop_at, say)
-
-
-def epoch_choice(
-    context: RunContext, stage: Stage, rows: "RowMaker", folder: StageFolder, log: "TrainingLog", title: str
-) -> "EpochChoice | None":
-    """Return what chooses the epoch of a stage on the dev set; None if nothing is to be chosen.
-
-    `rows` show recordings as they are. The time that answers take is not counted as training.
-    """
-    from eartune.inference.decode import decode
-    from eartune.training.epoch_choice import EpochChoice
-    from eartune.training.trainer import save_weights
-
-    if (dev := stage.dev) is None:
-        return None
-    task, labels, processes = context.experiment.task, context.pools.labels, context.processes
-    main_metric = task.main_metric(labels)
-
-    def measure(epoch: int) -> dict[str, Any]:
-        started, earlier = time.monotonic(), folder.dev_seconds
-        show, names = context.watch(f"{title}: decoding the dev set"), context.name_of
-        path = folder.dev_answers(epoch)
-        predictions = decode(rows.model, dev.examples, rows, dev.decoding, path, names, show, processes)
-        scores = evaluate(answered(task, dev.examples, predictions), task.metrics(labels), resamples=0)
-        seconds = time.monotonic() - started
-        log.leave_out(seconds)
-        processes.of_first(lambda: write_json(folder.dev_decoding, {"seconds": earlier + seconds}))
-        return {"n": len(predictions), "metric": main_metric, "score": scores[main_metric].value}
-
-    def say(sentence: str) -> None:
-        context.progress.console.print(f"{title}: {sentence}")
-
-    def save() -> None:
-        processes.of_first(lambda: save_weights(rows.model, folder.best_weights))
-
-    return EpochChoice(folder.dev, stage.epochs, measure, save, say, dev.patience, processes)
-
-
-def note_of(choice: "EpochChoice | None", folder: StageFolder) -> dict[str, Any] | None:
-    """Return what the note of a stage says of its choice; None if nothing was chosen."""
-    if choice is None or choice.best is None:
-        return None
-    row = choice.rows[choice.best - 1]
-    return {"epochs": choice.epochs, "tried": len(choice.rows), **row, "seconds": folder.dev_seconds}
 
 
 def taught(
@@ -451,14 +424,6 @@ def score(context: RunContext, predictions: Sequence[Prediction]) -> dict[str, S
     return evaluate(answered(task, pools.test, predictions), task.metrics(pools.labels))
 
 
-def answered(task: Task, examples: Sequence[Example], predictions: Sequence[Prediction]) -> list[Answered]:
-    """Return right answers with the predicted ones; sentences are the clusters."""
-    return [
-        Answered(task.reference(example.utterance), prediction.answer, example.utterance.id)
-        for example, prediction in zip(examples, predictions, strict=True)
-    ]
-
-
 def check_listening(
     context: RunContext, plan: CellPlan, model: "AudioLLM", rows: "RowMaker", metric: str
 ) -> ListeningRecord | None:
@@ -495,7 +460,7 @@ def train_units(stage: Stage) -> float:
     """Return the estimated work for a stage in tokens."""
     spoken = [example.recording for example in stage.most_examples if example.modality is Modality.SPEECH]
     seconds = sum(recording.seconds for recording in spoken if recording is not None)
-    answers = 0 if stage.dev is None else stage.epochs * len(stage.dev.examples)
+    answers = 0 if stage.dev is None else stage.times_dev_is_answered * len(stage.dev.examples)
     return work_of(stage.epochs, len(stage.most_examples), seconds) + TOKENS_OF_AN_ANSWER * answers
 
 

@@ -45,7 +45,7 @@ class Pools:
     unlabelled: tuple[Utterance, ...] = ()
     """Recordings without labels for training; labels that are known all the same only count what a model got right."""
     dev: tuple[Example, ...] = ()
-    """The recordings on which epochs are chosen."""
+    """The recordings on which epochs and other settings are chosen."""
 
     @cached_property
     def shared_sentences(self) -> int:
@@ -62,6 +62,16 @@ class Pools:
 
 
 @dataclass(frozen=True)
+class Prompt:
+    """One way to prompt a model for the test."""
+
+    shows: str
+    """What it shows, in words; empty where there is no other."""
+    preface: str
+    """The part before the instruction: labels and examples."""
+
+
+@dataclass(frozen=True)
 class CellPlan:
     """One cell, the speech that its budget selects, and the stages in which it is trained."""
 
@@ -70,13 +80,20 @@ class CellPlan:
     stages: tuple[Stage, ...]
     asking: Asking
     """How the model is prompted for the test."""
-    preface: str
-    """The part of the prompt before the instruction: labels and examples."""
+    prompts: tuple[Prompt, ...]
+    """The prompts of which the dev set chooses one; if there is one alone, or it was chosen, that one."""
     through: Through
     """Whether the model listens and answers in one pass, or through the words that it writes down of the test."""
     transcribes_after: int
     """The number of stages, of those for alignment and of the scheme, after which a model that is its own recogniser
     transcribes: those for alignment. It is all of them through words without LoRA, as no untuned weights are kept."""
+    dev: DevSet | None = None
+    """The recordings on which the prompt is chosen; None if there is no choice."""
+
+    @property
+    def preface(self) -> str:
+        """The part of the prompt before the instruction: labels and examples; of the first prompt, if several."""
+        return self.prompts[0].preface
 
     @property
     def n_alignment_stages(self) -> int:
@@ -219,20 +236,23 @@ def _plan_cell(experiment: Experiment, pools: Pools, cell: Cell) -> CellPlan:
     own = cell.scheme.stages(pools.text, (*pools.source_speech, *speech), synthetic, *unlabelled, **source)
     if cell.scheme.uses_text and not pools.text and not (own and all(stage.most_examples for stage in own)):
         raise InputError(f"{cell.name}: the text pool is empty; list corpora under data.text")
-    preface = _preface(cell.scheme.label, asking, pools, experiment)
+    prompts = tuple(
+        Prompt(shows, _preface(cell.scheme.label, one, pools, experiment)) for shows, one in cell.scheme.prompts.items()
+    )
     through: Through = "nothing"
     if experiment.decoding.through == "words" and own and asking.transcribed_by is None:
         through, asking = "words", replace(asking, transcribed_by=SELF, normalize_transcripts=True)
     dev = _dev(experiment, pools, asking, through)
     stages = (*alignment, *(_chosen(_rehearsed(cell.scheme.label, stage, pools), dev) for stage in own))
     transcribes_after = len(alignment) if through == "nothing" or experiment.training.lora else len(stages)
-    plan = CellPlan(cell, speech, stages, asking, preface, through, transcribes_after)
+    on = dev if len(prompts) > 1 else None
+    plan = CellPlan(cell, speech, stages, asking, prompts, through, transcribes_after, on)
     _check_stages(plan, experiment)
     return plan
 
 
 def _dev(experiment: Experiment, pools: Pools, asking: Asking, through: Through) -> DevSet | None:
-    """The recordings on which epochs are chosen, put to the model as the test is; None without any."""
+    """The recordings on which a model's settings are chosen, put to it as the test is; None without any."""
     if not pools.dev:
         return None
     asked = asking.asked if asking.transcribed_by is None else Asked.FRAME
@@ -241,8 +261,8 @@ def _dev(experiment: Experiment, pools: Pools, asking: Asking, through: Through)
 
 
 def _chosen(stage: Stage, dev: DevSet | None) -> Stage:
-    """The stage with the recordings on which its epoch is chosen; of one epoch there is nothing to choose."""
-    return stage if stage.epochs == 1 else replace(stage, dev=dev)
+    """The stage with the recordings on which its epoch or its share is chosen, if there is anything to choose."""
+    return replace(stage, dev=dev) if stage.epochs > 1 or stage.shares_to_try else stage
 
 
 def _without(unlabelled: Sequence[Utterance], speech: Sequence[Utterance]) -> tuple[Utterance, ...]:
@@ -297,10 +317,10 @@ def _check_stages(plan: CellPlan, experiment: Experiment) -> None:
 
 
 def _check_choice(plan: CellPlan, experiment: Experiment) -> None:
-    """Raise InputError if epochs cannot be chosen on the dev set."""
+    """Raise InputError if nothing can be chosen on the dev set within a stage."""
     scheme = plan.cell.scheme.label
     for stage in plan.stages:
-        if stage.dev and stage.average > 1:
+        if stage.chooses_epoch and stage.average > 1:
             raise InputError(
                 f"{scheme}: the weights of the stage {stage.name!r} cannot both be averaged and be those of the best "
                 "epoch; leave average or data.dev out, or train the stage for one epoch"

@@ -83,7 +83,7 @@ class Forecast:
     def stage(self, stage: Stage) -> float:
         """Return the seconds of a stage: those of its products, or of the host where it takes longer, and of AdamW.
 
-        Those of answers to the dev set after each epoch are added.
+        Those of answers to the dev set are added.
         """
         size, training, shown = self._size, self.experiment.training, self._tokens(stage.most_examples)
         steps = steps_of(stage, training.batch_size)
@@ -98,18 +98,22 @@ class Forecast:
         return (learning + self._choosing(stage)) / self.gpus
 
     def _choosing(self, stage: Stage) -> float:
-        """The seconds of answers to the dev set after each epoch."""
+        """The seconds of answers to the dev set, with each share and after each epoch."""
         if stage.dev is None:
             return 0.0
-        return stage.epochs * self._seconds_of_answers(stage.dev.examples, stage.dev.decoding.beams)
+        return stage.times_dev_is_answered * self._seconds_of_answers(stage.dev.examples, stage.dev.decoding.beams)
 
     def decoding(self, plan: CellPlan) -> float:
         """Return the seconds of a model's start and of its answers, with transcripts if it reads these.
 
-        Another recogniser than the model itself counts as if it were the model.
+        Another recogniser than the model itself counts as if it were the model. Answers to the dev set with each of
+        several prompts are added.
         """
         transcripts = 0.0 if plan.asking.transcribed_by is None else self._answers(Asked.WORDS)
-        return SECONDS_TO_START + (transcripts + self._answers(plan.asking.asked)) / self.gpus
+        tried = 0.0
+        if plan.dev is not None:
+            tried = len(plan.prompts) * self._seconds_of_answers(plan.dev.examples, plan.dev.decoding.beams)
+        return SECONDS_TO_START + (transcripts + tried + self._answers(plan.asking.asked)) / self.gpus
 
     def _answers(self, asked: Asked) -> float:
         """The seconds of answers to the test in batches, each as long as its longest; prompts are read once."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from eartune.data.utterance import Utterance, read_manifest
 from eartune.errors import InputError
-from eartune.evaluation.metrics import Answered, Metrics
+from eartune.evaluation.metrics import Answered, Metrics, Score
 from eartune.files import read_lines
 from eartune.report.result import RunResult
 from eartune.run_folder import RunFolder
@@ -25,6 +25,8 @@ class RunAnswers:
     task: Task
     test: dict[str, Utterance]
     metrics: Metrics
+    label_scores: dict[str, dict[str, Score]] = field(default_factory=dict, repr=False)
+    """The scores of each label that are known so far, by the names of models: a page needs them more than once."""
     _read: dict[str, tuple[Prediction, ...]] = field(default_factory=dict, repr=False)
 
     @classmethod

@@ -37,19 +37,13 @@ def shown_side_by_side(rows: Sequence[SchemeResult], metric: str) -> tuple[RunRe
 
 
 def label_scores(answers: RunAnswers, result: RunResult) -> dict[str, Score]:
-    """Return the F1 of each label and of each kind of entity by its name; empty if the answers are not at hand."""
-    answered = answers.answered(result)
-    if not answered:
-        return {}
-    clusters = clusters_of(answered)
-    table = count_table([_marks(answers, one) for one in answered], clusters.of_row, clusters.count, apart=True)
-    alone = [
-        CountTable((label,), table.counts[:, [place]])
-        for place, label in enumerate(table.labels)
-        if table.counts[:, place].any()
-    ]
-    intervals = score_intervals(alone, clusters.strata, RESAMPLES, seed=0)
-    return {one.labels[0]: _score(one, *interval) for one, interval in zip(alone, intervals, strict=True)}
+    """Return the F1 of each label and of each kind of entity by its name; empty if the answers are not at hand.
+
+    They are computed once for each model of `answers`.
+    """
+    if result.name not in answers.label_scores:
+        answers.label_scores[result.name] = _scores_of(answers, answers.answered(result))
+    return answers.label_scores[result.name]
 
 
 def label_table(answers: RunAnswers, results: Sequence[RunResult]) -> Table | None:
@@ -98,6 +92,20 @@ def _marks(answers: RunAnswers, one: Answered) -> Marks:
         Mark(label, (gold & told).total(), (told - gold).total(), (gold - told).total())
         for label, (gold, told) in names.items()
     ]
+
+
+def _scores_of(answers: RunAnswers, answered: Sequence[Answered]) -> dict[str, Score]:
+    if not answered:
+        return {}
+    clusters = clusters_of(answered)
+    table = count_table([_marks(answers, one) for one in answered], clusters.of_row, clusters.count, apart=True)
+    alone = [
+        CountTable((label,), table.counts[:, [place]])
+        for place, label in enumerate(table.labels)
+        if table.counts[:, place].any()
+    ]
+    intervals = score_intervals(alone, clusters.strata, RESAMPLES, seed=0)
+    return {one.labels[0]: _score(one, *interval) for one, interval in zip(alone, intervals, strict=True)}
 
 
 def _score(table: CountTable, low: float, high: float) -> Score:

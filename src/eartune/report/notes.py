@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from eartune.report.choice import value_in_words
 from eartune.report.result import RunResult
 from eartune.report.scheme_result import SchemeResult
 from eartune.wording import counted, duration, listed
@@ -31,12 +32,19 @@ def notes(rows: Sequence[SchemeResult], results: Sequence[RunResult]) -> tuple[s
     ]
     for size in dict.fromkeys(tuple(result.test.items()) for result in results if result.test):
         found.append(f"The test set has {listed([f'{count:,} {name}' for name, count in size])}.")
-    dev = [result.dev["recordings"] for result in results if result.dev]
+    dev = [result.dev["recordings"] for result in results if "epoch" in result.dev]
     for recordings in dict.fromkeys(dev):
         share = "" if len(dev) == len(results) else f" of {len(dev)} of {counted(len(results), 'model')}"
         found.append(
             f"The epoch{share} was chosen on the dev set of {counted(recordings, 'recording')}; "
             "the test was decoded once."
+        )
+    chosen = [(result.name, choice) for result in results for choice in result.dev.get("chosen", ())]
+    for recordings in dict.fromkeys(choice["n"] for _, choice in chosen):
+        values = [f"{name}: {value_in_words(choice)}" for name, choice in chosen if choice["n"] == recordings]
+        found.append(
+            f"Chosen on the dev set of {counted(recordings, 'recording')}, before the test was decoded, once: "
+            f"{'; '.join(values)}."
         )
     for voices in dict.fromkeys(spoken_by(result.settings.get("data", {})) for result in results):
         if voices:

@@ -74,7 +74,8 @@ class RunResult:
     selection_seed: int = 0
     """The seed of the selection of speech."""
     dev: dict[str, Any] = field(default_factory=dict)
-    """The epoch of each stage that was chosen on the dev set, and the number of its recordings; empty without any."""
+    """What was chosen on the dev set, and the number of its recordings: the epoch of each stage, and under "chosen"
+    each setting with the scores of all its values; empty without any."""
     languages: dict[str, list[str]] = field(default_factory=dict)
     """The languages of the pools text, speech and test; empty in results written before they were stored."""
     architecture: str = ""

@@ -1,13 +1,15 @@
 """Predictions: what a model wrote about each recording, the parsed answer, and the files that hold them."""
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eartune.data.example import Example
 from eartune.data.pauses import Span
 from eartune.errors import InputError
+from eartune.evaluation.metrics import Answered
 from eartune.files import RepeatedKeyError, RepeatedKeys, object_of_pairs, read_lines, write_lines
 from eartune.tasks.task import Answer, Labels, ParseStatus, Task
 
@@ -169,3 +171,11 @@ def read_status(row: dict[str, Any], place: str, has_answer: bool) -> ParseStatu
     if not isinstance(status, str) or status not in ParseStatus.__members__:
         raise InputError(f"{place}: the status {status!r} is none of {', '.join(ParseStatus.__members__)}")
     return ParseStatus(status)
+
+
+def answered(task: Task, examples: Sequence[Example], predictions: Sequence[Prediction]) -> list[Answered]:
+    """Return right answers with the predicted ones; sentences are the clusters."""
+    return [
+        Answered(task.reference(example.utterance), prediction.answer, example.utterance.id)
+        for example, prediction in zip(examples, predictions, strict=True)
+    ]

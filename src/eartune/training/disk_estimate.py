@@ -75,7 +75,7 @@ def snapshot_bytes(size: Size, stages: tuple[Stage, ...], architecture: Architec
     A stage whose epoch is chosen keeps those of the best one.
     """
     last = stages[-1]
-    number = last.average * (2 if training.lora else 1) if last.average > 1 else int(last.dev is not None)
+    number = last.average * (2 if training.lora else 1) if last.average > 1 else int(last.chooses_epoch)
     return number * weight_bytes(size, stages, architecture, training)
 
 

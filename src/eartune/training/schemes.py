@@ -6,16 +6,25 @@ The defaults are those of arXiv 2509.15389 where they are known; docs/design.md 
 import math
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, PlainSerializer, ValidatorFunctionWrapHandler, WrapValidator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from eartune.data.budget import SpeechBudget, parse_budget
 from eartune.data.example import Asked, Example, Pool, as_speech, as_text
 from eartune.errors import InputError
 from eartune.settings import Augmentation, Component, Decoding, Section
+from eartune.wording import counted
 
 EVERYTHING = tuple(Component)
 LANGUAGE_MODEL_ONLY = (Component.LANGUAGE_MODEL,)
@@ -52,7 +61,7 @@ class Rehearsal:
 
 @dataclass(frozen=True)
 class DevSet:
-    """The recordings on which the epoch of a stage is chosen, which are neither trained nor tested on."""
+    """The recordings on which the epoch of a stage, or another setting, is chosen; neither trained nor tested on."""
 
     examples: tuple[Example, ...]
     """The recordings as they are asked about: as the model is asked about the test."""
@@ -76,8 +85,11 @@ class Stage:
     """The weight of learning, from sound, the probabilities of answers that the model before this stage has from words.
 
     Where it is above 0, the answers of examples without labels are those that the same model reads from their words."""
-    share_of_update: float = 1.0
-    """The share of the update of the stage before this one with which it begins; 1 keeps the weights as they are."""
+    share_of_update: float | tuple[float, ...] = 1.0
+    """The share of the update of the stage before this one with which it begins; 1 keeps the weights as they are.
+
+    Of several, the one is taken with which the model answers the dev set best before this stage, of equal ones the
+    first."""
     average: int = 1
     """The number of snapshots, from 60 % of the steps on, whose weights are averaged; with 1, the last ones stay."""
     to_label: tuple[Example, ...] = ()
@@ -87,7 +99,7 @@ class Stage:
     augment: Augmentation | None = None
     """How recordings are changed at each showing; None shows them as they are."""
     dev: DevSet | None = None
-    """The recordings on which its epoch is chosen, which the plan adds; None keeps the weights of the last epoch."""
+    """The recordings on which its epoch and its share are chosen, which the plan adds; None if there is no choice."""
     order: Order = "shuffled"
     """The order of its batches in every epoch."""
 
@@ -95,6 +107,21 @@ class Stage:
     def most_examples(self) -> tuple[Example, ...]:
         """All examples that the stage may show, if all labels are kept."""
         return self.examples + self.to_label
+
+    @property
+    def shares_to_try(self) -> tuple[float, ...]:
+        """The shares of which the dev set chooses one; empty where there is one alone."""
+        return self.share_of_update if isinstance(self.share_of_update, tuple) else ()
+
+    @property
+    def chooses_epoch(self) -> bool:
+        """Whether the dev set chooses its epoch; of one epoch there is nothing to choose."""
+        return self.dev is not None and self.epochs > 1
+
+    @property
+    def times_dev_is_answered(self) -> int:
+        """How often the dev set is decoded at most: with each share, then after each epoch."""
+        return len(self.shares_to_try) + (self.epochs if self.chooses_epoch else 0) if self.dev else 0
 
 
 @dataclass(frozen=True)
@@ -115,6 +142,8 @@ class Asking:
 
 SELF = "self"
 """The name of the untuned model as a recogniser."""
+TEXT_SCALE = "text_scale"
+"""The name of the setting from which the share of a text stage's update comes."""
 
 
 def mixed(text: Pool, speech: Pool, synthetic: Pool, least_speech: float) -> tuple[Example, ...]:
@@ -125,6 +154,27 @@ def mixed(text: Pool, speech: Pool, synthetic: Pool, least_speech: float) -> tup
     typed, spoken = as_text(text), as_speech(speech)
     times = math.ceil(least_speech / (1 - least_speech) * len(typed) / len(spoken)) if spoken else 1
     return typed + spoken * max(1, times) + as_speech(synthetic)
+
+
+def one_or_several(kind: Callable[[Any], Any], fits: Callable[[Any], bool], said: str) -> BeforeValidator:
+    """Return what reads a setting that is one value, or a list of several, of which the dev set chooses one.
+
+    `said` is the error for anything else.
+    """
+
+    def read(value: Any) -> Any:
+        several = isinstance(value, list | tuple)
+        values = value if several else [value]
+        if not all(map(fits, values)) or len(set(values)) < max(len(values), 1 + several):
+            raise InputError(f"needs {said}, of which data.dev chooses one")
+        return tuple(map(kind, values)) if several else kind(value)
+
+    return BeforeValidator(read)
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a value is a number, as true and false are not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 class Scheme(Section, ABC):
@@ -174,6 +224,19 @@ class Scheme(Section, ABC):
         """How the model is prompted for the test after its last stage."""
         return Asking()
 
+    @property
+    def prompts(self) -> dict[str, Asking]:
+        """The ways of prompting of which the dev set chooses one, by what they show in words; by default the only one.
+
+        Of equally good ones the first is taken.
+        """
+        return {"": self.asking}
+
+    @property
+    def settings_to_choose(self) -> tuple[str, ...]:
+        """The names of the settings that list several values, of which the dev set chooses one."""
+        return ()
+
 
 class Untuned(Scheme):
     """The model without training, except for the alignment stage if there is one."""
@@ -189,20 +252,48 @@ class Untuned(Scheme):
 
 
 class Prompted(Scheme):
-    """The untuned model, prompted with the labels and with some examples and their answers."""
+    """The untuned model, prompted with the labels and with some examples and their answers.
+
+    Where settings list several values, each with each is one prompt, and the dev set chooses among them.
+    """
 
     type: Literal["prompted"] = "prompted"
-    labels: bool = True
-    """Whether the prompt names all labels."""
-    examples: int = Field(default=0, ge=0)
-    """The number of utterances of data.text in the prompt, of as many different intents as possible."""
+    labels: Annotated[
+        bool | tuple[bool, ...],
+        one_or_several(bool, lambda value: isinstance(value, bool), "true, false, or both as [true, false]"),
+    ] = True
+    """Whether the prompt names all labels; both: as the dev set chooses."""
+    examples: Annotated[
+        int | tuple[int, ...],
+        one_or_several(
+            int,
+            lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 0,
+            "a whole number from 0 up, or several different ones, such as [0, 5, 20]",
+        ),
+    ] = 0
+    """The number of utterances of data.text in the prompt, of as many different intents as possible; several: as the
+    dev set chooses."""
     uses_text: ClassVar[bool] = False
     uses_speech: ClassVar[bool] = False
 
     @property
     def asking(self) -> Asking:
-        """The prompt with the labels and the examples before the instruction."""
-        return Asking(labels=self.labels, examples=self.examples)
+        """The prompt with the labels and the examples before the instruction; the first, if there are several."""
+        return next(iter(self.prompts.values()))
+
+    @property
+    def prompts(self) -> dict[str, Asking]:
+        """A prompt for each value of `labels` with each of `examples`."""
+        found = {}
+        for labels, examples in product(_values(self.labels), _values(self.examples)):
+            shown = ["labels"] * labels + [counted(examples, "example")] * bool(examples)
+            found[" and ".join(shown) or "the instruction alone"] = Asking(labels=labels, examples=examples)
+        return found
+
+    @property
+    def settings_to_choose(self) -> tuple[str, ...]:
+        """Those of `labels` and `examples` that list several values."""
+        return tuple(name for name in ("labels", "examples") if isinstance(getattr(self, name), tuple))
 
     def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
         """Return no stages, as only the prompt of the test is another."""
@@ -283,8 +374,18 @@ class Curriculum(Scheme):
     text_epochs: int = Field(default=2, ge=1)
     text_learning_rate: float = Field(default=5e-6, gt=0)
     text_warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
-    text_scale: float = Field(default=1, gt=0, le=1)
-    """The share of what the text stage learned with which the speech stage begins; less of it may harm hearing less."""
+    text_scale: Annotated[
+        float | tuple[float, ...],
+        one_or_several(
+            float,
+            lambda value: is_number(value) and 0 < value <= 1,
+            "a number above 0 and up to 1, or several different ones, such as [0.5, 0.75, 1]",
+        ),
+    ] = 1.0
+    """The share of what the text stage learned with which the speech stage begins; less of it may harm hearing less.
+
+    Several: the one with which the model before the speech stage answers the dev set best, of equal ones the smaller.
+    """
     rehearsal: float = Field(default=0, ge=0, lt=1)
     """The share of transcription among the examples of the text stage, of data.alignment or else synthetic_speech."""
     stop_at_word_error_rate: float | None = Field(default=None, gt=0)
@@ -308,10 +409,16 @@ class Curriculum(Scheme):
         """Whether the setting `synthetic` is on."""
         return self.synthetic
 
+    @property
+    def settings_to_choose(self) -> tuple[str, ...]:
+        """`text_scale`, if it lists several values."""
+        return (TEXT_SCALE,) if isinstance(self.text_scale, tuple) else ()
+
     def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
         """Return a stage of text, then a stage of text and speech."""
         both = mixed(text, speech, synthetic, self.least_speech)
-        later: dict[str, Any] = {"share_of_update": self.text_scale, "average": self.average, "augment": self.augment}
+        share = tuple(sorted(self.text_scale)) if isinstance(self.text_scale, tuple) else self.text_scale
+        later: dict[str, Any] = {"share_of_update": share, "average": self.average, "augment": self.augment}
         typed = self.text_epochs, self.text_learning_rate, self.text_warmup_ratio
         settings = self.speech_epochs, self.speech_learning_rate, self.speech_warmup_ratio, self.trainable
         return [
@@ -554,6 +661,10 @@ def next_share(pool: Pool, shown: float, share: float) -> Pool:
     count = max(1, round((shown + share) * len(ranked)) - first) if share else 0
     kept = {ranked[place % len(ranked)].id for place in range(first, first + count)} if ranked else set()
     return [utterance for utterance in pool if utterance.id in kept]
+
+
+def _values(setting: Any) -> tuple[Any, ...]:
+    return setting if isinstance(setting, tuple) else (setting,)
 
 
 def half_with_words(examples: Sequence[Example]) -> tuple[Example, ...]:

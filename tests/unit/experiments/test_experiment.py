@@ -11,6 +11,8 @@ from eartune.cli.options import data_root
 from eartune.errors import InputError
 from eartune.experiments.experiment import read_experiment, shipped_experiment
 
+TEXT_SCALE = "grid.schemes.0.curriculum.text_scale"
+
 
 def spoken_by(**voice: Any) -> dict[str, Any]:
     """A corpus that a voice speaks."""
@@ -191,6 +193,22 @@ def test_settings_survive_their_json() -> None:
             "data.synthetic_speech: manifest: needs voices, such as [{name: en-US}], to be synthetic speech",
         ),
         ({"dev": {"patience": 2}}, "dev: needs recordings under data.dev on which to choose"),
+        (
+            {"grid__schemes": [{"type": "curriculum", "text_scale": [0.5, 1]}]},
+            "the scheme 'curriculum' lists several values of text_scale: give one value, or recordings under data.dev",
+        ),
+        (
+            {"grid__schemes": [{"type": "prompted", "labels": [True, False], "examples": [0, 5]}]},
+            "the scheme 'prompted' lists several values of labels and examples: give one value, or recordings under",
+        ),
+        *(
+            ({"grid__schemes": [{"type": "curriculum", "text_scale": scale}]}, f"{TEXT_SCALE}: needs a number above 0")
+            for scale in (0, "much", [0.5], [0.5, 0.5], [0.5, 2], [[0.5], 1])
+        ),
+        (
+            {"grid__schemes": [{"type": "prompted", "examples": [True, 2]}]},
+            "grid.schemes.0.prompted.examples: needs a whole number from 0 up, or several different ones, such as [0,",
+        ),
         ({"dev": {"patience": 0}}, "dev.patience: input should be greater than or equal to 1"),
         ({"dev": {"recordings": 5}}, "dev: unknown key 'recordings'; did you mean 'most_recordings'?"),
         ({"grid__schemes": [{"type": "synthetic-speech"}]}, "the scheme 'synthetic-speech' needs corpora with voices"),

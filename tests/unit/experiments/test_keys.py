@@ -12,7 +12,7 @@ from builders import experiment, frame, pool
 from eartune.data.example import as_speech
 from eartune.data.utterance import Recording
 from eartune.experiments.cell import write_plan
-from eartune.experiments.keys import Keys, base_fingerprint, digest, shared_steps
+from eartune.experiments.keys import CellKeys, Keys, base_fingerprint, digest, shared_steps
 from eartune.experiments.plan import Pools, plan_cells
 from eartune.models.architecture import Architecture
 from eartune.run_folder import RunFolder
@@ -285,6 +285,23 @@ CHANGES_OF_DEV: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("change", CHANGES_OF_DEV)
 def test_what_changes_which_epoch_is_the_best_changes_the_key(change: str) -> None:
     assert chosen(**CHANGES_OF_DEV[change]) != chosen()
+
+
+def test_what_is_chosen_among_changes_the_key_of_what_comes_of_it() -> None:
+    dev, on = dev_of(*pool(3, prefix="d")), {"data__dev": [{"corpus": "manifest", "path": "dev.jsonl"}]}
+
+    def of(scheme: str, found: Pools = dev, **settings: Any) -> CellKeys:
+        one = {"type": scheme, "text_epochs": 1} if scheme == "curriculum" else {"type": scheme}
+        (found_keys,) = cell_keys(of=found, grid__schemes=[one | settings], grid__budgets=["50%"], **on).values()
+        return found_keys
+
+    fewer = dev_of(*pool(2, prefix="d"))
+    one, two = (of("curriculum", text_scale=scales) for scales in ([0.5, 1], [0.25, 1]))
+    assert len({one.stages[1], two.stages[1], of("curriculum", fewer, text_scale=[0.5, 1]).stages[1]}) == 3
+    assert one.stages == of("curriculum", text_scale=[1, 0.5]).stages and one.stages[0] == two.stages[0]
+    assert len({of("prompted", examples=some).model for some in ([0, 1], [0, 2], 0)}) == 3
+    assert of("prompted", fewer, examples=[0, 1]).model != of("prompted", examples=[0, 1]).model
+    assert of("prompted", fewer).model == of("prompted").model
 
 
 def test_a_choice_changes_the_key_of_a_stage_with_something_to_choose_alone() -> None:

@@ -136,6 +136,10 @@ def test_the_dev_set_is_answered_after_every_epoch(tmp_path: Path) -> None:
     alone = stage(epochs=3)
     choosing = replace(alone, dev=DevSet(as_speech(pool(2, 2.0)), Decoding(beams=1)))
     assert found(tmp_path).stage(choosing) - found(tmp_path).stage(alone) == pytest.approx(6 * 180 / 4800 * 60)
+    plan = plan_cells(EXPERIMENT, POOLS)[0]
+    prompted = replace(plan, prompts=plan.prompts * 3, dev=choosing.dev)
+    longer = found(tmp_path).decoding(prompted) - found(tmp_path).decoding(plan)
+    assert longer == pytest.approx(6 * 180 / 4800 * 60)
 
 
 def test_gpus_of_one_model_divide_what_was_measured_and_it_is_said(tmp_path: Path) -> None:

@@ -442,6 +442,28 @@ def test_epochs_are_chosen_where_there_are_several() -> None:
     assert stages_of({"type": "text-only"}) == [("text", True)]
 
 
+def test_of_one_epoch_that_begins_with_one_of_several_shares_the_share_is_chosen() -> None:
+    scheme = {"type": "curriculum", "text_epochs": 1, "text_scale": [1, 0.5], "average": 2}
+    assert stages_of(scheme) == [("text", False), ("mixed", True)]
+    settings = experiment(data__dev=DEV, grid__schemes=[scheme], grid__budgets=["50%"])
+    _, stage = plan_cells(settings, with_dev())[0].stages
+    assert (stage.shares_to_try, stage.chooses_epoch, stage.times_dev_is_answered) == ((0.5, 1.0), False, 2)
+    assert replace(stage, epochs=3).times_dev_is_answered == 5
+
+
+def test_a_prompted_model_has_a_prompt_for_each_value_with_each() -> None:
+    scheme = {"type": "prompted", "labels": [True, False], "examples": [0, 1]}
+    settings = experiment(data__dev=DEV, grid__schemes=[scheme], grid__budgets=[])
+    (plan,) = plan_cells(settings, with_dev())
+    shown = ["labels", "labels and 1 example", "the instruction alone", "1 example"]
+    assert plan.dev is not None and [prompt.shows for prompt in plan.prompts] == shown
+    assert [(p.preface.count("Actions: set."), p.preface.count(" -> ")) for p in plan.prompts] == [
+        *((1, 0), (1, 1), (0, 0), (0, 1)),
+    ]
+    single = experiment(data__dev=DEV, grid__schemes=[{"type": "prompted"}], grid__budgets=[])
+    assert plan_cells(single, with_dev())[0].dev is None
+
+
 def test_the_dev_set_is_decoded_greedily_and_else_as_the_test_is() -> None:
     scheme = {"type": "words-then-frame"}
     settings = experiment(data__dev=DEV, dev={"patience": 1}, grid__schemes=[scheme], decoding={"max_new_tokens": 7})

@@ -128,6 +128,8 @@ def test_the_dev_set_is_answered_after_every_epoch() -> None:
     found = forecast(greedy)
     expected = 3 * (found.decoding(plan) - SECONDS_TO_START)
     assert found.stage(choosing) - found.stage(alone) == pytest.approx(expected)
+    prompted = replace(plan, prompts=plan.prompts * 3, dev=choosing.dev)
+    assert found.decoding(prompted) - found.decoding(plan) == pytest.approx(expected)
 
 
 def test_weights_in_float32_have_no_forecast() -> None:

@@ -156,6 +156,7 @@ def test_labels_are_scored_one_by_one(answers: RunAnswers, results) -> None:
         "intent: stop": 0.0,
         "song": pytest.approx(2 / 3),
     }
+    assert label_scores(answers, results[0]) is found  # a page needs it in its table and for its diagnosis
     table = label_table(answers, results)
     assert table is not None
     assert table.headings == ("label", "n", "text-only-seed0 F1 %", "curriculum-100pct-seed0 F1 %")

@@ -80,8 +80,12 @@ def test_snapshots_lie_beside_the_checkpoints_and_those_of_lora_in_their_average
 @pytest.mark.parametrize("lora", [None, Lora(rank=2)])
 def test_the_weights_of_the_best_epoch_lie_beside_the_checkpoints(lora: Lora | None) -> None:
     architecture, training = settings(lora=lora)
-    chosen = replace(TEXT, dev=DevSet(as_speech(pool(3, 2.0)), Decoding()))
-    plain, choosing = (disk_estimate(POCKET, [(one,)], (), architecture, training) for one in (TEXT, chosen))
+    dev, several = DevSet(as_speech(pool(3, 2.0)), Decoding()), replace(TEXT, epochs=2)
+    plain, choosing, scaled = (
+        disk_estimate(POCKET, [(one,)], (), architecture, training)
+        for one in (several, replace(several, dev=dev), replace(TEXT, share_of_update=(0.5, 1.0), dev=dev))
+    )
+    assert scaled.checkpoints == plain.checkpoints  # of one epoch none is the best
     assert choosing.checkpoints - plain.checkpoints == weight_bytes(POCKET, (TEXT,), architecture, training)
     assert (plain.encoder_cache, choosing.encoder_cache) == (0, 3 * 2.0 * 50 * 1280 * 2)
 

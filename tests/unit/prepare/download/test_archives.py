@@ -58,7 +58,10 @@ def unpacked(path: Path) -> dict[str, bytes]:
 
 
 def refused(path: Path, sentence: str) -> None:
-    """It is one sentence that names the archive, and there is nothing new beside it afterwards."""
+    """It is one sentence that names the archive, and there is nothing new beside it, or beside its folder, afterwards.
+
+    That is a folder within the test's own: the one above has all that earlier tests wrote.
+    """
     before = sorted(path.parent.parent.rglob("*"))
     with pytest.raises(InputError, match=sentence) as error:
         unpack(path, "recordings", lambda share: None)
@@ -106,7 +109,8 @@ def test_an_unpacking_that_was_killed_is_done_again(tmp_path: Path, monkeypatch:
 
 
 def test_an_archive_without_the_folder_is_named(tmp_path: Path) -> None:
-    path = archive(tmp_path / "a.tgz", files={"sounds/1.wav": b"", "recordings": b"no folder"})
+    (tmp_path / "x").mkdir()
+    path = archive(tmp_path / "x" / "a.tgz", files={"sounds/1.wav": b"", "recordings": b"no folder"})
     refused(path, r"holds no folder recordings; unpack it by hand to .*/recordings$")
 
 
@@ -153,19 +157,23 @@ def test_links_inside_of_a_tar_are_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.tar", "a.tgz", "a.zip"])
 def test_an_archive_that_is_cut_anywhere_is_refused(tmp_path: Path, name: str) -> None:
-    data = archive(tmp_path / name).read_bytes()
+    (tmp_path / "x").mkdir()
+    path = archive(tmp_path / "x" / name)
+    data = path.read_bytes()
     end = len(data) if name != "a.tar" else len(data.rstrip(b"\0")) // 512 * 512 + 512 + 512  # the rest is padding
     for cut in sorted({*range(0, end, 97), *range(0, end, 512), end - 513, end - 1}):
-        (tmp_path / name).write_bytes(data[:cut])
-        refused(tmp_path / name, "is damaged or incomplete")
+        path.write_bytes(data[:cut])
+        refused(path, "is damaged or incomplete")
 
 
 @pytest.mark.parametrize("place", [148, 512 + 5120 + 100])
 def test_a_damaged_header_is_not_taken_for_the_end(tmp_path: Path, place: int) -> None:
-    data = bytearray(archive(tmp_path / "a.tar").read_bytes())
+    (tmp_path / "x").mkdir()
+    path = archive(tmp_path / "x" / "a.tar")
+    data = bytearray(path.read_bytes())
     data[place] ^= 1
-    (tmp_path / "a.tar").write_bytes(data)
-    refused(tmp_path / "a.tar", "is damaged or incomplete")
+    path.write_bytes(data)
+    refused(path, "is damaged or incomplete")
 
 
 @given(name=st.sampled_from(["a.tar", "a.tgz", "a.zip"]), data=st.data())
