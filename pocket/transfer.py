@@ -59,7 +59,7 @@ def transfer(experiment: Experiment) -> dict[str, dict[str, Any]]:
     rows = RowMaker(trained.model, trained.task, trained.labels, trained.architecture)
     typed, size = [Example(example.utterance) for example in pools.test], trained.decoding.batch_size
     batches = [typed[start : start + size] for start in range(0, len(typed), size)]
-    texts = [text for batch in batches for text in ask(trained.model, batch, rows, trained.decoding)]
+    texts = [written.text for batch in batches for written in ask(trained.model, batch, rows, trained.decoding)]
     answers = [trained.task.parse(text, trained.labels)[0] for text in texts]
     scores = eartune.evaluate([example.utterance for example in typed], answers, task=trained.task)
     return {
