@@ -1014,8 +1014,8 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "fused: LoRA is left out of packed weights",
         FUSED_LINEAR,
-        "if layers is None or layers[0].down is not None:",
-        "if layers is None:",
+        "    if not factors:",
+        "    if True:",
         FUSED_LINEAR_TESTS,
     ),
     (

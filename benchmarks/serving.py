@@ -1,11 +1,12 @@
-"""Load a server and abuse it: python benchmarks/serving.py MODEL [--seconds S] [--clients N ...] [--out FILE]
+"""Load a server and abuse it: python benchmarks/serving.py MODEL [--clips DIR] [--seconds S] [--out FILE]
 
 `eartune serve MODEL` is started twice, once with batches as the model's run has them and once with batches of one. For
 each number of clients, which ask one request after another: requests a second, and the 50th, 95th and 99th percentile
 of their times. Then the first server is abused while four good clients ask it: by clients that leave, rubbish, half a
 file, 200 MB, an hour of silence in a small FLAC, and half a minute of it in 8 channels at 192 kHz. No good request may
-be lost, and the memory of the server, read from its /metrics, must stay flat. Recordings are noise of 1 to 5 s. All
-traffic stays on this machine. With 12 s a measurement it takes about three minutes.
+be lost, and the memory of the server, read from its /metrics, must stay flat. The recordings are the first 16 of a
+folder, or noise of 1 to 5 s, whose answers are longer than those to speech. All traffic stays on this machine. With 12
+s a measurement it takes about four minutes.
 """
 
 import argparse
@@ -22,6 +23,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +32,13 @@ import soundfile
 from rich.console import Console
 from rich.table import Table
 
+from eartune.cli.predict import find_recordings
 from eartune.experiments.provenance import made_with
 from eartune.files import write_json
 
 RATE = 16_000
 PERCENTILES = (50, 95, 99)
-GOOD_CLIENTS = 4
+N_CLIPS, GOOD_CLIENTS = 16, 4
 PATH = "/v1/understand"
 
 
@@ -46,10 +49,14 @@ def main() -> None:
     parser.add_argument(
         "--seconds", type=float, default=12.0, help="of each measurement; the abuse takes four times it"
     )
+    parser.add_argument("--clips", type=Path, help="a folder of recordings")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32])
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
     options = parser.parse_args()
-    clips = [noise(seconds, seed) for seed, seconds in enumerate(np.linspace(1, 5, 16))]
+    if options.clips is None:
+        clips = [noise(seconds, seed) for seed, seconds in enumerate(np.linspace(1, 5, N_CLIPS))]
+    else:
+        clips = [path.read_bytes() for path in islice(find_recordings([options.clips]), N_CLIPS)]
     load, abuse = [], {}
     for name, more in (("batched", []), ("one by one", ["--batch-size", "1"])):
         with server(options.model, more) as port:

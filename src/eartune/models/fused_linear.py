@@ -20,21 +20,31 @@ from eartune.models.fused_operations import computes_in
 
 PACKED_BYTES = 2 << 30
 """The most memory for packed copies of weights; those beyond it are read as they are."""
-FEW_ROWS = 64
+FEW_ROWS = 128
 """Products of fewer rows spend more time on packing a weight than on multiplying it."""
 ROWS_OF_A_TOKEN = 8
 """The number of rows that packed weights are laid out for."""
 
 
 class Packed(NamedTuple):
-    """The joined weight of some layers in the order in which the CPU's kernel reads it, and their biases."""
+    """The joined weight of some layers in the order in which the CPU's kernel reads it, and what belongs to it."""
 
     weight: Tensor
+    """(all outputs, inputs), and with LoRA as many columns more as it has ranks: its second factors, scaled."""
     bias: Tensor | None
+    down: Tensor | None
+    """LoRA's first factors, (ranks, inputs), in the same order; None without LoRA."""
+
+    def product(self, rows: Tensor) -> Tensor:
+        """Return the outputs of rows (rows, inputs), LoRA's among them, summed together and rounded once."""
+        if self.down is not None:
+            rows = torch.cat([rows, _packed_product(rows, self.down, None)], dim=1)
+        return _packed_product(rows, self.weight, self.bias)
 
 
-PackedWeights = dict[nn.Module, Packed | None]
-"""Packed weights by the first layer of those that are joined; None for layers that are not packed."""
+PackedWeights = dict[tuple[nn.Module, bool], Packed | None]
+"""Packed weights by the first layer of those that are joined, and whether its LoRA is put aside; None for layers that
+are not packed."""
 _PACKED: ContextVar[PackedWeights | None] = ContextVar("packed", default=None)
 
 
@@ -83,8 +93,7 @@ def project(states: Tensor, modules: Sequence[nn.Module], residual: Tensor | Non
     packed = _packed(states, modules)
     if packed is not None:
         rows = states.reshape(-1, states.shape[-1])
-        found = torch.ops.mkldnn._linear_pointwise(rows, packed.weight, packed.bias, "none", [], "")
-        return _with_residual(found, residual).view(*states.shape[:-1], -1)
+        return _with_residual(packed.product(rows), residual).view(*states.shape[:-1], -1)
     layers = _layers_of(modules)
     if layers is None:
         outputs = torch.cat([module(states) for module in modules], dim=-1)
@@ -109,10 +118,14 @@ def _factors(module: nn.Module) -> Factors | None:
     """The tensors of a layer; None if there is more to it."""
     if type(module) is nn.Linear:
         return Factors(module.weight, module.bias, None, None, 1.0)
-    if not isinstance(module, LoraLinear) or module.merged or module.disable_adapters:
+    if not isinstance(module, LoraLinear) or module.merged:
         return None
     base, names = module.get_base_layer(), module.active_adapters
-    if type(base) is not nn.Linear or len(names) != 1 or names[0] in module.lora_variant:
+    if type(base) is not nn.Linear:
+        return None
+    if module.disable_adapters:
+        return Factors(base.weight, base.bias, None, None, 1.0)
+    if len(names) != 1 or names[0] in module.lora_variant:
         return None
     if not isinstance(module.lora_dropout[names[0]], nn.Identity):
         return None
@@ -180,21 +193,39 @@ def _packed(states: Tensor, modules: Sequence[nn.Module]) -> Packed | None:
     known = _PACKED.get()
     if known is None or states.device.type != "cpu" or states.numel() >= FEW_ROWS * states.shape[-1]:
         return None
-    if modules[0] not in known:
-        known[modules[0]] = _pack(modules, sum(packed.weight.nbytes for packed in known.values() if packed is not None))
-    return known[modules[0]]
+    first = modules[0], isinstance(modules[0], LoraLinear) and modules[0].disable_adapters
+    if first not in known:
+        known[first] = _pack(modules, sum(packed.weight.nbytes for packed in known.values() if packed is not None))
+    return known[first]
 
 
 def _pack(modules: Sequence[nn.Module], n_bytes: int) -> Packed | None:
-    """Pack the weights of layers, unless they have LoRA or would take more memory beside `n_bytes` taken already."""
+    """Pack the weights of layers, unless there is more to them or they take too much memory beside `n_bytes`.
+
+    LoRA stays beside the weight: merged into it and rounded, it would be another model.
+    """
     layers = _layers_of(modules)
-    if layers is None or layers[0].down is not None:
+    if layers is None:
         return None
     join_weights([layer.weight for layer in layers])
     weight = joined([layer.weight for layer in layers])
     if n_bytes + weight.nbytes > PACKED_BYTES:
         return None
-    return Packed(torch.ops.mkldnn._reorder_linear_weight(weight, ROWS_OF_A_TOKEN), _bias(layers))
+    factors = _joined_factors(layers, weight.dtype)
+    if not factors:
+        return Packed(_reordered(weight), _bias(layers), None)
+    down, up = factors
+    return Packed(_reordered(torch.cat([weight, up], dim=1)), _bias(layers), _reordered(down))
+
+
+def _reordered(weight: Tensor) -> Tensor:
+    reordered: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, ROWS_OF_A_TOKEN)
+    return reordered
+
+
+def _packed_product(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    outputs: Tensor = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "")
+    return outputs
 
 
 class _Projection(Function):

@@ -101,10 +101,13 @@ def test_a_model_that_was_converted_is_joined_again() -> None:
 
 
 @pytest.mark.skipif(not has_packed_kernels(), reason="this torch has no products with packed weights")
+@pytest.mark.parametrize("lora", [{}, {"r": 3, "lora_alpha": 5}])
 @pytest.mark.parametrize("bias", [False, True])
 @torch.no_grad()
-def test_packed_weights_give_the_same_products(bias: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = layers_of(bias)
+def test_packed_weights_give_the_same_products(
+    bias: bool, lora: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = layers_of(bias, **lora)
     states, residual = torch.randn(4, 1, 8), torch.randn(4, 1, sum(WIDTHS))
     expected = project(states, list(model.values()), residual)
     packings = []
@@ -133,11 +136,16 @@ def test_weights_that_change_between_two_searches_are_packed_again() -> None:
 
 
 @torch.no_grad()
-def test_lora_is_never_left_out_of_a_packed_weight() -> None:
+def test_lora_is_put_aside_and_taken_up_again_beside_packed_weights() -> None:
+    """A model that answers through words transcribes without its LoRA, and reads with it."""
     model, states = layers_of(r=2), torch.randn(2, 8)
-    expected = project(states, list(model.values()))
+    layers = list(model.values())
     with packed_weights():
-        assert torch.equal(project(states, list(model.values())), expected)
+        for is_aside in (False, True, False):
+            for layer in layers:
+                layer.enable_adapters(not is_aside)
+            expected = torch.cat([layer(states) for layer in layers], -1)
+            assert torch.allclose(project(states, layers), expected, atol=1e-6)
 
 
 @torch.no_grad()

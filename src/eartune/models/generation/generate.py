@@ -49,9 +49,9 @@ def write(
         assert watch is not None
         watch(lambda row: text_so_far(model.tokenizer, answers[row]))
 
-    decoder, states = prefill(model, batch, kept)
     rules = rules_of(model, decoding, grammar)
     with packed_weights(None if kept is None else kept.packed):
+        decoder, states = prefill(model, batch, kept)
         scores = model.head(states[:, -1]).float()
         found = search(StepScores(model, decoder), scores, decoding.beams, rules, unwatched if watch is None else seen)
     texts = model.tokenizer.batch_decode([one.answer for one in found], skip_special_tokens=True)
