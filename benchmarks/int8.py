@@ -53,19 +53,43 @@ class DynamicInt8(nn.Module):
         return found
 
 
-def torch_dynamic(layers: nn.Module) -> None:
-    """Replace every linear layer by torch's dynamic one."""
+class Called(nn.Module):
+    """A layer that is called by itself, as its weight is no plain tensor that could be joined with others."""
+
+    def __init__(self, layer: nn.Linear) -> None:
+        """Keep the layer."""
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Return the outputs (..., outputs) of states (..., inputs)."""
+        found: Tensor = self.layer(states)
+        return found
+
+
+def by_torchao(config: Any) -> Callable[[nn.Module], None]:
+    """Return what quantizes every linear layer with torchao."""
+
+    def change(layers: nn.Module) -> None:
+        quantize_(layers, config)
+        replace_linear(layers, Called)
+
+    return change
+
+
+def replace_linear(layers: nn.Module, kind: Callable[[nn.Linear], nn.Module]) -> None:
+    """Put a module of another kind in the place of every linear layer."""
     for module in list(layers.modules()):
         for name, child in module.named_children():
             if type(child) is nn.Linear:
-                setattr(module, name, DynamicInt8(child))
+                setattr(module, name, kind(child))
 
 
 WAYS: dict[str, Callable[[nn.Module], object]] = {
     "bfloat16": lambda layers: None,
-    "torchao, int8 weights": lambda layers: quantize_(layers, Int8WeightOnlyConfig()),
-    "torchao, int8 weights and activations": lambda layers: quantize_(layers, Int8DynamicActivationInt8WeightConfig()),
-    "torch, dynamic int8": torch_dynamic,
+    "torchao, int8 weights": by_torchao(Int8WeightOnlyConfig()),
+    "torchao, int8 weights and activations": by_torchao(Int8DynamicActivationInt8WeightConfig()),
+    "torch, dynamic int8": lambda layers: replace_linear(layers, DynamicInt8),
 }
 
 

@@ -225,7 +225,7 @@ def abused(port: int, clips: Sequence[bytes], seconds: float) -> dict[str, Any]:
                 memory.append(memory_of(port))
             time.sleep(0.2)
 
-    run_all([watch, *(lambda work=work, seed=seed: repeat(work, seed) for seed, work in enumerate(abuses))])  # type: ignore[misc]
+    run_all([watch, *(lambda work=work, seed=seed: repeat(work, seed) for seed, work in enumerate(abuses))])
     time.sleep(1)
     memory.append(memory_of(port))
     sizes = {"before": round(memory[0]), "most": round(max(memory)), "after": round(memory[-1])}
