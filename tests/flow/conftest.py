@@ -2,8 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from chromium import Tab
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +31,20 @@ def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     runs = tmp_path_factory.mktemp("whole") / "runs"
     run(experiment(data), data, runs, Console(quiet=True))
     return runs
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Tab"]:
+    """A browser whose microphone hears a tone of 440 Hz and of a third of full scale, at a rate of its own."""
+    import soundfile
+
+    from builders import tone
+    from chromium import chromium
+
+    folder = tmp_path_factory.mktemp("browser")
+    soundfile.write(folder / "tone.wav", tone(3.0, 48_000), 48_000, subtype="PCM_16")
+    with chromium(folder, folder / "tone.wav") as tab:
+        yield tab
 
 
 @pytest.fixture

@@ -12,8 +12,7 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from builders import tone
-from chromium import PROGRAM, Tab, chromium
+from chromium import PROGRAM, Tab
 from eartune.cli.app import app
 from eartune.data.recording_script import page_of, write_script
 from eartune.data.utterance import read_manifest
@@ -21,15 +20,6 @@ from eartune.data.utterance import read_manifest
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no Chromium is installed")
 SENTENCES = ('say "latte", please', "wake me on friday", "stop")
 QUIET = "!busy && chunks === null"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
-    """A browser whose microphone hears a tone of 440 Hz and of a third of full scale, at a rate of its own."""
-    folder = tmp_path_factory.mktemp("browser")
-    soundfile.write(folder / "tone.wav", tone(3.0, 48_000), 48_000, subtype="PCM_16")
-    with chromium(folder, folder / "tone.wav") as tab:
-        yield tab
 
 
 @pytest.fixture

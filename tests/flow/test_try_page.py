@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import soundfile
 
-from builders import frame, tone, utterance
-from chromium import PROGRAM, Tab, chromium
+from builders import frame, utterance
+from chromium import PROGRAM, Tab
 from eartune.data.frame import SemanticFrame
 from eartune.data.utterance import read_manifest
 from eartune.serving.app import Service, make_app
@@ -54,14 +53,6 @@ class Barista:
 
 def target(answer: SemanticFrame) -> str:
     return TASK.target(utterance("u", "words", answer))
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
-    folder = tmp_path_factory.mktemp("browser")
-    soundfile.write(folder / "tone.wav", tone(3.0, 48_000), 48_000, subtype="PCM_16")
-    with chromium(folder, folder / "tone.wav") as tab:
-        yield tab
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ MERGED_SECONDS = 10.0  # decoders give blocks of a few milliseconds, which are j
 
 
 class Ending(StrEnum):
-    """Where a piece ends."""
+    """What a piece ends at: a pause, the quietest place where nobody pauses, or the end of the recording."""
 
     PAUSE = "pause"
     QUIETEST = "quietest"

@@ -1,4 +1,21 @@
-// Turns what a microphone gave into a WAV file of RATE Hz; both pages that record hold this.
+// Opens a microphone, and turns what it gave into a WAV file of RATE Hz; both pages that record hold this.
+
+const PASS_ON = `registerProcessor("pass-on", class extends AudioWorkletProcessor {
+  process([input]) { if (input[0]) this.port.postMessage(input[0].slice()); return true; }
+});`;
+
+async function openMicrophone(hear, gone) {
+  // What the browser would do to a voice, models were trained without: they are given it as it is.
+  const wanted = { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+  const stream = await navigator.mediaDevices.getUserMedia({ audio: wanted });
+  const context = new AudioContext();
+  await context.audioWorklet.addModule(`data:text/javascript,${encodeURIComponent(PASS_ON)}`);  // a page from a file may not load a blob
+  const node = new AudioWorkletNode(context, "pass-on", { channelCount: 1, channelCountMode: "explicit" });
+  node.port.onmessage = (message) => hear(message.data);
+  context.createMediaStreamSource(stream).connect(node).connect(context.destination);  // it puts out nothing
+  stream.getAudioTracks()[0].onended = gone;
+  return { context, node };
+}
 
 async function resampled(heard, length, rate) {
   const offline = new OfflineAudioContext(1, Math.round(length * RATE / rate), RATE);

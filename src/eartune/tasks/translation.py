@@ -60,7 +60,7 @@ class TranslationTask(Section):
         return IntoLanguage(self.to)
 
     def read_labels(self, written: dict[str, Any]) -> IntoLanguage:
-        """Return what `IntoLanguage.to_json` wrote."""
+        """Return the language of the translations, which `IntoLanguage.to_json` wrote."""
         return IntoLanguage(written["to"])
 
     def instruction(self, labels: IntoLanguage) -> str:
