@@ -199,6 +199,21 @@ def test_a_tap_records_until_the_next_one(page: Tab) -> None:
     page.wait("document.querySelectorAll('article').length === 2")
 
 
+def test_a_microphone_that_is_pulled_out_is_said_and_what_it_heard_is_asked(
+    page: Tab, models: dict[str, Barista]
+) -> None:
+    """What it had heard was taken for sound of 16 kHz, three times as long, and nothing was said."""
+    page.run("""opening_one = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices),
+        navigator.mediaDevices.getUserMedia = async (wanted) => (opened = await opening_one(wanted))""")
+    page.run("press(true)")
+    page.wait("chunks && chunks.length * 128 > microphone.context.sampleRate / 2")
+    page.run("opened.getAudioTracks()[0].dispatchEvent(new Event('ended'))")
+    page.wait("document.querySelector('article') !== null")
+    answered(page)
+    page.wait("microphone === null && element('status').textContent === 'The microphone is gone.'")
+    assert 8_000 <= len(models["two"].heard[0]) < 20_000
+
+
 def tap(tab: Tab) -> None:
     """Press the mouse on the button and let go at once."""
     x, y = tab.run("(({ x, y }) => [x + 9, y + 9])(element('talk').getBoundingClientRect())")

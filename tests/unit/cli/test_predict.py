@@ -35,7 +35,9 @@ class Model:
         self, recordings: Iterable[Path], cut_long: bool = False, channel: int | None = None
     ) -> Iterator[Prediction]:
         for path in recordings:
-            meant = frame(f"batches of {self.decoding.batch_size}")
+            meant = frame(
+                f"batches of {self.decoding.batch_size}", *([] if channel is None else [f"channel:{channel}"])
+            )
             for span, _ in pieces_of(path, "it") if cut_long else [(None, None)]:
                 yield Prediction(str(path), str(path), "{}", ParseStatus.OK, meant, span=span)
 
@@ -58,7 +60,8 @@ def test_a_channel_is_named_in_each_row_and_a_recording_without_it_is_not_answer
     soundfile.write("call.wav", np.full((8_000, 2), 0.1), 16_000)
     sound_file(Path("mono.wav"), 0.5)
     result = predict("call.wav", "mono.wav", "--channel", "1")
-    assert [(row["file"], row["channel"]) for row in answers(result)] == [("call.wav", 1)]
+    (row,) = answers(result)
+    assert (row["file"], row["channel"], row["entities"]) == ("call.wav", 1, [{"type": "channel", "filler": "1"}])
     assert result.stderr.splitlines() == [
         "eartune: mono.wav: has no channel 1: it has 1, and the first is 0; it is not answered"
     ]
