@@ -143,8 +143,9 @@ def begin(prepared: Prepared) -> list[str] | None:
 
 
 def report(prepared: Prepared) -> None:
-    """Write the report, if any model has a result."""
+    """Remove what workers left that were lost, and write the report, if any model has a result."""
     folder = prepared.folder
+    folder.remove_leftovers()
     if any(model.path.name in prepared.keyed for model in folder.models_with_a_result()):
         with prepared.claims.hold(REPORT, wait=True):
             write_report(folder.path, prepared.experiment.task)
