@@ -1,11 +1,11 @@
 """Measure what choosing recordings by `eartune select` brings over drawing them at random, on real coffee orders.
 
-    python benchmarks/recording_script.py                # 18 models, 45 minutes on two cores; run it again to resume
+    python benchmarks/recording_script.py                # 18 models, 40 minutes on two cores; run it again to resume
     python benchmarks/recording_script.py --plan         # what would be trained, without loading a model
     python benchmarks/recording_script.py --speed        # the seconds of choosing 200 of 50,000 sentences
 
 Of the 330 recordings to train on, 7, 16 and 33 are chosen, and drawn five times at random. With each set the curriculum
-of experiments/coffee.yaml, with 200 typed orders instead of 800, trains its second stage, from one text stage that all
+of experiments/coffee.yaml, with 100 typed orders and batches of 4, trains its second stage, from one text stage that all
 share. These recordings have no words: in their place the choice gets the values of each, such as "dark roast large
 latte". Writes a JSON file beside this one: scores, means, and differences on the same test, select minus random, with
 95 % intervals over sentences and draws.
@@ -40,7 +40,7 @@ from eartune.wording import duration
 COFFEE = Path(__file__).parents[1] / "experiments" / "coffee.yaml"
 NAME = "recording-script"
 SIZES, DRAWS = (7, 16, 33), 5
-TYPED_ORDERS, BATCH_SIZE = 200, 8
+TYPED_ORDERS, BATCH_SIZE = 100, 4
 METRIC = "slot_f1"
 RESAMPLES = 10_000
 Counts = npt.NDArray[np.float64]

@@ -132,6 +132,17 @@ def test_a_text_only_model_answers_through_words_as_a_cascade_does(finished: Pat
     assert len({row["text"] for row in cascade}) > 1  # so that it is something to be equal
 
 
+def test_a_cascade_that_reads_its_own_words_answers_recordings(finished: Path, data: Path) -> None:
+    answers = asked(finished / "cascade-seed0", data)
+    assert [answer.text for answer in answers] == [row["text"] for row in rows(finished / "cascade-seed0")]
+    assert all(answer.words for answer in answers)
+
+
+def test_without_lora_a_cascade_has_no_model_that_hears_as_the_untuned_one(whole: Path) -> None:
+    with pytest.raises(eartune.InputError, match="is a cascade, which needs the transcripts of self; name another"):
+        eartune.load(whole / "cascade-seed0")
+
+
 def test_the_words_are_kept_beside_the_answer_and_only_in_this_mode(finished: Path) -> None:
     (words,) = heard(finished)  # transcribed once for all models
     assert len({*words}) > 1
@@ -211,11 +222,6 @@ def test_the_command_asks_through_words(finished: Path, data: Path, tmp_path: Pa
     assert [row["words"] for _, row in read_lines(out)] == heard(finished)[0]
     assert CliRunner().invoke(app, command).exit_code == 0
     assert not any("words" in row for _, row in read_lines(out))
-
-
-def test_a_cascade_names_the_model_that_does_the_same(finished: Path) -> None:
-    with pytest.raises(eartune.InputError, match="such as that of text-only tuning, and ask it through words"):
-        eartune.load(finished / "cascade-seed0")
 
 
 def test_without_lora_a_model_transcribes_with_its_tuned_weights(whole: Path, data: Path) -> None:

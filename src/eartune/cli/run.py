@@ -71,10 +71,13 @@ def run(
         console.print(headline, markup=False, highlight=False)
     console.print(terminal_table(results))
     console.print(f"report: {outcome.folder.html}", markup=False, soft_wrap=True)
-    takes_recordings = {scheme.label for scheme in settings.grid.schemes if scheme.asking.transcribed_by is None}
-    finished = [result for result in results if result.finished and result.scheme in takes_recordings]
-    if finished:
-        best = max(finished, key=lambda result: result.scores[result.main_metric].value)
+    answering = [
+        result
+        for result in results
+        if result.finished and outcome.folder.model(result.name).read_plan()["transcribed_by"] is None
+    ]
+    if answering:
+        best = max(answering, key=lambda result: result.scores[result.main_metric].value)
         folder = outcome.folder.model(best.name).path
         for what, verb in (("ask it about a file", f"predict {folder} RECORDING.wav"), ("talk to it", f"try {folder}")):
             console.print(f"{what}: {_program()} {verb}", markup=False, soft_wrap=True)

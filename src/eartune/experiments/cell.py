@@ -19,7 +19,7 @@ from eartune.report import RunResult, write_result
 from eartune.report.result import SHARED
 from eartune.run_folder import ModelFolder, ModelState, StageFolder
 from eartune.tasks.task import Labels
-from eartune.training.schemes import Stage
+from eartune.training.schemes import SELF, Stage
 
 
 def make_cell(context: RunContext, plan: CellPlan, keys: CellKeys) -> bool:
@@ -102,11 +102,21 @@ def write_plan(
         "cell": plan.cell.name,
         "seed": plan.cell.seed,
         "preface": plan.preface,
-        "through": plan.through,
-        "transcribed_by": plan.asking.transcribed_by if plan.through == "nothing" else None,
+        "through": "words" if reads_its_own_words(plan, experiment) else "nothing",
+        "transcribed_by": None if reads_its_own_words(plan, experiment) else plan.asking.transcribed_by,
         "asked": plan.asking.asked.value,
     }
     write_json(folder.plan, head | {"stages": rows})
+
+
+def reads_its_own_words(plan: CellPlan, experiment: Experiment) -> bool:
+    """Return whether the one model that the plan makes can write down the words of a recording and answer from them.
+
+    A cascade can if it reads the untuned model's own words: with LoRA off its model is the untuned one.
+    """
+    asking, has_lora = plan.asking, experiment.training.lora is not None
+    is_own_cascade = asking.transcribed_by == SELF and asking.normalize_transcripts and has_lora
+    return plan.through == "words" or is_own_cascade
 
 
 def chosen_on(stage: Stage) -> dict[str, Any]:

@@ -32,7 +32,7 @@ class FinishedModel:
     preface: str
     """The part of the prompt before the instruction."""
     through: Through
-    """Whether the run's answers came through words."""
+    """Whether the run's answers came through words, as those of a cascade that reads the model's own words do."""
     aligned: Path | None
     """The file of the weights after the alignment stage, before the model was tuned; None without such a stage."""
     asked: Asked
@@ -65,8 +65,8 @@ def read_finished_model(path: Path, task: Task | None = None) -> FinishedModel:
     plan = folder.read_plan()
     if plan.get("transcribed_by"):
         raise InputError(
-            f"{path}: is a cascade, which needs the transcripts of a recogniser; name another model, such as that of "
-            "text-only tuning, and ask it through words"
+            f"{path}: is a cascade, which needs the transcripts of {plan['transcribed_by']}; name another model, such "
+            "as that of text-only tuning, and ask it through words"
         )
     labels = experiment.task.read_labels(read_json(folder.labels))
     stages = folder.read_stage_folders()

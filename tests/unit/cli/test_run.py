@@ -29,7 +29,10 @@ def test_one_is_told_how_to_talk_to_the_best_model_that_takes_recordings(
     folder = SimpleNamespace(
         html=Path("runs/alarms/report.html"),
         read_headline=lambda: None,
-        model=lambda name: SimpleNamespace(path=Path("runs/alarms") / name),
+        model=lambda name: SimpleNamespace(
+            path=Path("runs/alarms") / name,
+            read_plan=lambda: {"transcribed_by": "openai/whisper-tiny" if name == "cascade-seed0" else None},
+        ),
     )
     results = [result("text-only-seed0", "text-only", 0.5), result("curriculum-seed0", "curriculum", 0.6)]
     outcome = SimpleNamespace(folder=folder, results=[*results, result("cascade-seed0", "cascade", 0.9)], failed=())
