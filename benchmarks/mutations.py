@@ -1713,7 +1713,7 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "src/eartune/report/templates/errors.js",
         "      if (words && !searchable[row].includes(words)) return;",
         "",
-        "tests/flow/test_page_in_a_browser.py::test_rows_are_searched_and_compared_between_models",
+        "tests/flow/test_page_in_a_browser.py::test_rows_are_searched_in_sentences_and_answers",
     ),
     (
         "overlap: eight words in a row are passed over",

@@ -15,7 +15,12 @@ def test_a_mutation_changes_one_place_and_names_tests_that_exist(
 ) -> None:
     assert (ROOT / file).read_text(encoding="utf-8").count(old) == 1
     assert new != old
-    assert all((ROOT / test.partition("::")[0]).exists() for test in tests.split() if not test.startswith("-"))
+    for test in tests.split():
+        path, _, function = test.partition("::")
+        if not test.startswith("-"):
+            assert (ROOT / path).exists(), test
+        if function:
+            assert f"def {function.partition('[')[0]}(" in (ROOT / path).read_text(encoding="utf-8"), test
 
 
 def test_no_two_mutations_share_a_name() -> None:
