@@ -4,11 +4,11 @@
     python benchmarks/recording_script.py --plan         # what would be trained, without loading a model
     python benchmarks/recording_script.py --speed        # the seconds of choosing 200 of 50,000 sentences
 
-Of the 330 recordings to train on, 7, 16 and 33 are chosen, and drawn five times at random. With each set the curriculum
-of experiments/coffee.yaml, with 100 typed orders and batches of 4, trains its second stage, from one text stage that all
-share. These recordings have no words: in their place the choice gets the values of each, such as "dark roast large
-latte". Writes a JSON file beside this one: scores, means, and differences on the same test, select minus random, with
-95 % intervals over sentences and draws.
+Of the 330 recordings to train on, 7, 16 and 33 are chosen, and drawn five times at random. With each set the
+curriculum of experiments/coffee.yaml, with 100 typed orders in batches of 4, trains its second stage, from one text
+stage that all share. These recordings have no words: in their place the choice gets the values of each, such as "dark
+roast large latte". Writes a JSON file beside this one: scores, means, and differences on the same test, select minus
+random, with 95 % intervals over sentences and draws.
 """
 
 import argparse

@@ -17,6 +17,7 @@ from pydantic import (
     PlainSerializer,
     ValidatorFunctionWrapHandler,
     WrapValidator,
+    field_validator,
     model_validator,
 )
 
@@ -170,6 +171,13 @@ def one_or_several(kind: Callable[[Any], Any], fits: Callable[[Any], bool], said
         return tuple(map(kind, values)) if several else kind(value)
 
     return BeforeValidator(read)
+
+
+def in_per_cent(share: SpeechBudget) -> SpeechBudget:
+    """Return the share of what a stage could show; raises InputError for an amount in another unit."""
+    if share.unit != "%":
+        raise InputError(f"{str(share)!r} is no share of a stage; write one in per cent, such as 20%")
+    return share
 
 
 def is_number(value: Any) -> bool:
@@ -390,6 +398,8 @@ class Curriculum(Scheme):
     """The share of transcription among the examples of the text stage, of data.alignment or else synthetic_speech."""
     stop_at_word_error_rate: float | None = Field(default=None, gt=0)
     """The word error rate on recordings held out of that, above which the text stage ends; None: it never does."""
+    text_again: SpeechBudget = ALL
+    """The share of the text that the speech stage shows once more; 100 %, as in the paper: all of it."""
     speech_epochs: int = Field(default=1, ge=1)
     speech_learning_rate: float = Field(default=3e-6, gt=0)
     speech_warmup_ratio: float = Field(default=0.02, ge=0, lt=1)
@@ -404,6 +414,11 @@ class Curriculum(Scheme):
     augment: Augmentation | None = None
     """How recordings are changed each time that they are shown; None, as in the paper: not at all."""
 
+    @field_validator("text_again")
+    @classmethod
+    def _is_a_share(cls, share: SpeechBudget) -> SpeechBudget:
+        return in_per_cent(share)
+
     @property
     def uses_synthetic(self) -> bool:
         """Whether the setting `synthetic` is on."""
@@ -416,7 +431,7 @@ class Curriculum(Scheme):
 
     def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
         """Return a stage of text, then a stage of text and speech."""
-        both = mixed(text, speech, synthetic, self.least_speech)
+        both = mixed(next_share(text, 0, self.text_again.amount / 100), speech, synthetic, self.least_speech)
         share = tuple(sorted(self.text_scale)) if isinstance(self.text_scale, tuple) else self.text_scale
         later: dict[str, Any] = {"share_of_update": share, "average": self.average, "augment": self.augment}
         typed = self.text_epochs, self.text_learning_rate, self.text_warmup_ratio
@@ -558,8 +573,7 @@ class StageSettings(Section):
     @model_validator(mode="after")
     def _shares_are_per_cent_of_something(self) -> "StageSettings":
         for share in (self.text, self.speech):
-            if share.unit != "%":
-                raise InputError(f"{str(share)!r} is no share of a stage; write one in per cent, such as 20%")
+            in_per_cent(share)
         if not (self.text.amount or self.speech.amount or self.synthetic):
             raise InputError("a stage needs something to show: text, speech or synthetic")
         return self

@@ -57,6 +57,15 @@ def test_the_curriculum_is_a_text_stage_and_then_both() -> None:
     assert second.examples == DirectMixing().stages(TEXT, SPEECH)[0].examples
 
 
+def test_the_speech_stage_shows_again_the_share_of_the_text_that_is_asked_for() -> None:
+    first, second = Curriculum(text_again="50%").stages(TEXT, SPEECH)  # type: ignore[arg-type]
+    assert len(shown(first, Modality.TEXT)) == 6 and len(shown(second, Modality.TEXT)) == 3
+    assert shown(second, Modality.SPEECH) == shown(Curriculum().stages(TEXT, SPEECH)[1], Modality.SPEECH)
+    assert shown(Curriculum(text_again="0%").stages(TEXT, SPEECH)[1], Modality.TEXT) == []  # type: ignore[arg-type]
+    with pytest.raises(ValidationError, match="'7 utterances' is no share of a stage"):
+        Curriculum(text_again="7 utterances")  # type: ignore[arg-type]
+
+
 def test_a_cascade_is_tuned_as_text_only_is_and_a_prompted_model_not_at_all() -> None:
     assert Cascade(epochs=2).stages(TEXT, SPEECH) == TextOnly(epochs=2).stages(TEXT, SPEECH)
     assert Prompted(examples=3).stages(TEXT, SPEECH) == []
