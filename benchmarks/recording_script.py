@@ -1,6 +1,6 @@
 """Measure what choosing recordings by `eartune select` brings over drawing them at random, on real coffee orders.
 
-    python benchmarks/recording_script.py                # 18 models, 40 minutes on two cores; run it again to resume
+    python benchmarks/recording_script.py                # 18 models, 50 minutes on two cores; run it again to resume
     python benchmarks/recording_script.py --plan         # what would be trained, without loading a model
     python benchmarks/recording_script.py --speed        # the seconds of choosing 200 of 50,000 sentences
 

@@ -35,7 +35,8 @@ def cluster() -> Iterator[Any]:
     """A cluster of two nodes with a core each; the driver is at the first."""
     from ray.cluster_utils import Cluster
 
-    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    even = {"worker_niceness": 0}  # Ray gives way to all else: beside other tests that is a minute and a half
+    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "_system_config": even})
     found.other = found.add_node(num_cpus=1)
     yield found
     ray.shutdown()
