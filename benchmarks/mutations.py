@@ -1866,6 +1866,39 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         BETWEEN_TESTS,
     ),
     ("kept: a row alone has no beginning", GENERATE, "if len(batch.input_ids) > 1 or", "if True or", BETWEEN_TESTS),
+    (
+        "cascade: none answers recordings by itself",
+        "src/eartune/experiments/cell.py",
+        'return plan.through == "words" or is_own_cascade',
+        'return plan.through == "words"',
+        "tests/flow/test_through_words.py::test_a_cascade_that_reads_its_own_words_answers_recordings",
+    ),
+    (
+        "cascade: one without LoRA answers recordings too",
+        "src/eartune/experiments/cell.py",
+        "asking.normalize_transcripts and has_lora",
+        "asking.normalize_transcripts",
+        "tests/flow/test_through_words.py::test_without_lora_a_cascade_has_no_model_that_hears_as_the_untuned_one",
+    ),
+    (
+        "run: a lost worker's half-written files stay",
+        "src/eartune/experiments/runner.py",
+        """left that were lost, and write the report, if any model has a result.\"\"\"
+    folder = prepared.folder
+    folder.remove_leftovers()
+""",
+        """left that were lost, and write the report, if any model has a result.\"\"\"
+    folder = prepared.folder
+""",
+        "tests/unit/experiments/test_runner.py",
+    ),
+    (
+        "curriculum: all text is shown again",
+        "src/eartune/training/schemes.py",
+        "next_share(text, 0, self.text_again.amount / 100)",
+        "text",
+        "tests/unit/training/test_schemes.py",
+    ),
 )
 
 
