@@ -98,12 +98,13 @@ def write_plan(
         }
         for stage, stored in zip(plan.stages, stages, strict=True)
     ]
+    own_words = reads_its_own_words(plan, experiment)
     head = {
         "cell": plan.cell.name,
         "seed": plan.cell.seed,
         "preface": plan.preface,
-        "through": "words" if reads_its_own_words(plan, experiment) else "nothing",
-        "transcribed_by": None if reads_its_own_words(plan, experiment) else plan.asking.transcribed_by,
+        "through": "words" if own_words else "nothing",
+        "transcribed_by": None if own_words else plan.asking.transcribed_by,
         "asked": plan.asking.asked.value,
     }
     write_json(folder.plan, head | {"stages": rows})
