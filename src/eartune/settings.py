@@ -2,7 +2,7 @@
 
 import difflib
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -88,7 +88,7 @@ class Training(Section):
     optimizer: Literal["adamw", "adamw-8bit"] = "adamw"
     """`adamw` keeps float32 weights and moments, 12 bytes a trained parameter. `adamw-8bit` keeps moments of 8 bits,
     2 bytes, and rounds weights at random, so that small steps count on average; needs pip install 'eartune[train]'."""
-    rate_factors: dict[Component, float] = {}
+    rate_factors: dict[Component, Annotated[float, Field(gt=0)]] = {}
     """The factor of a stage's learning rate for each component; 1 for those not listed."""
     weight_decay: float = Field(default=0.0, ge=0)
     max_grad_norm: float = Field(default=1.0, gt=0)

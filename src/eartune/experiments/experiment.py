@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -23,6 +23,9 @@ from eartune.training.schemes import AnyScheme, Scheme, SelfTraining
 
 SHIPPED = Path(__file__).with_name("shipped")
 """The experiments that come with eartune: in its repository a link to the folder `experiments`."""
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""A seed as numpy and torch both take it."""
 
 
 class Data(Section):
@@ -119,9 +122,9 @@ class Grid(Section):
     architectures: tuple[NamedArchitecture, ...] = ()
     """The architectures that are compared, in place of the experiment's `architecture`; each makes every model."""
     budgets: tuple[SpeechBudget, ...] = ()
-    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    seeds: tuple[Seed, ...] = Field(default=(0,), min_length=1)
     """The seeds of training: the order of batches, and the initial weights of LoRA."""
-    selection_seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    selection_seeds: tuple[Seed, ...] = Field(default=(0,), min_length=1)
     """The seeds of the selection of speech; with several, each budget is drawn, and its models are made, so many times.
 
     They are the same for every training seed, so that models share their text stages. All of the speech is drawn once.
@@ -269,7 +272,7 @@ class Experiment(Section):
         cells = []
         for seed in self.grid.seeds:
             for scheme in self.grid.schemes:
-                own = seed if scheme.uses_text else self.grid.seeds[0]
+                own = seed if scheme.trains else self.grid.seeds[0]
                 for budget in self.grid.budgets if scheme.uses_speech else (None,):
                     drawn = self._selections(budget)
                     cells += [Cell(scheme, budget, own, selection, architecture) for selection in drawn]

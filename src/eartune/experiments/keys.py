@@ -113,8 +113,8 @@ class Keys:
             content["average"] = stage.average
         if stage.order != "shuffled":
             content["order"] = stage.order
-        if stage.to_label:  # the labels follow from these recordings and from what the key holds already
-            content["to_label"] = self._examples(stage.to_label)
+        if stage.to_label:  # an answer that names an unknown label is not learned
+            content["to_label"] = [self._examples(stage.to_label), self._labels]
         if stage.dev is not None:
             may_end = stage.dev.patience is not None and stage.dev.patience + 1 < stage.epochs
             content["dev"] = [*self._choice(stage.dev, plan), stage.dev.patience if may_end else None]

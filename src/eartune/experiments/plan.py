@@ -236,12 +236,15 @@ def _plan_cell(experiment: Experiment, pools: Pools, cell: Cell) -> CellPlan:
     own = cell.scheme.stages(pools.text, (*pools.source_speech, *speech), synthetic, *unlabelled, **source)
     if cell.scheme.uses_text and not pools.text and not (own and all(stage.most_examples for stage in own)):
         raise InputError(f"{cell.name}: the text pool is empty; list corpora under data.text")
+    if empty := [stage.name for stage in own if not stage.most_examples]:
+        raise InputError(f"{cell.name}: its stage {empty[0]!r} has nothing to show; give it text or speech")
     prompts = tuple(
         Prompt(shows, _preface(cell.scheme.label, one, pools, experiment)) for shows, one in cell.scheme.prompts.items()
     )
     through: Through = "nothing"
     if experiment.decoding.through == "words" and own and asking.transcribed_by is None:
-        through, asking = "words", replace(asking, transcribed_by=SELF, normalize_transcripts=True)
+        through = "words"
+        asking = replace(asking, transcribed_by=SELF, normalize_transcripts=True, asked=Asked.FRAME)
     dev = _dev(experiment, pools, asking, through)
     stages = (*alignment, *(_chosen(_rehearsed(cell.scheme.label, stage, pools), dev) for stage in own))
     transcribes_after = len(alignment) if through == "nothing" or experiment.training.lora else len(stages)
@@ -255,9 +258,10 @@ def _dev(experiment: Experiment, pools: Pools, asking: Asking, through: Through)
     """The recordings on which a model's settings are chosen, put to it as the test is; None without any."""
     if not pools.dev:
         return None
-    asked = asking.asked if asking.transcribed_by is None else Asked.FRAME
     decoding = experiment.decoding.model_copy(update={"beams": experiment.dev.beams, "through": through})
-    return DevSet(tuple(replace(example, asked=asked) for example in pools.dev), decoding, experiment.dev.patience)
+    return DevSet(
+        tuple(replace(example, asked=asking.asked) for example in pools.dev), decoding, experiment.dev.patience
+    )
 
 
 def _chosen(stage: Stage, dev: DevSet | None) -> Stage:

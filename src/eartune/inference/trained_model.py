@@ -96,7 +96,7 @@ class TrainedModel:
         rows = RowMaker(self.model, self.task, self.labels, self.architecture, self.preface)
         contents: list[Clip | str] = [one if isinstance(one, str) else rows.clip_of(one) for one in shown]
         clips = [content for content in contents if isinstance(content, Clip)]
-        asked = self.asked if clips else Asked.FRAME
+        asked = self.asked if clips and self.decoding.through == "nothing" else Asked.FRAME
         words: Sequence[str | None] = [None] * len(contents)
         if clips and self.decoding.through == "words":
             contents = [*(words := words_to_read(rows, clips))]

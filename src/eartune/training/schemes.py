@@ -197,7 +197,7 @@ class Scheme(Section, ABC):
     type: str
     role: ClassVar[Role] = "other"
     uses_text: ClassVar[bool] = True
-    """Whether the scheme trains on the text pool; one that does not is run once, whatever the number of seeds."""
+    """Whether the scheme trains on the text pool."""
     uses_speech: ClassVar[bool] = True
     """Whether the scheme uses the budget's speech, and so is run at every budget of the grid."""
     knows_source: ClassVar[bool] = False
@@ -217,6 +217,11 @@ class Scheme(Section, ABC):
     def uses_unlabelled(self) -> bool:
         """Whether the scheme trains on the recordings of data.unlabelled."""
         return False
+
+    @property
+    def trains(self) -> bool:
+        """Whether the scheme trains on anything; one that does not is run once, whatever the number of seeds."""
+        return self.uses_text or self.uses_speech or self.uses_synthetic or self.uses_unlabelled
 
     @abstractmethod
     def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:

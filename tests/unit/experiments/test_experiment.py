@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -10,6 +10,7 @@ from builders import experiment, experiment_file
 from eartune.cli.options import data_root
 from eartune.errors import InputError
 from eartune.experiments.experiment import read_experiment, shipped_experiment
+from eartune.training.schemes import Scheme, Stage
 
 TEXT_SCALE = "grid.schemes.0.curriculum.text_scale"
 
@@ -34,6 +35,24 @@ def test_text_only_runs_once_per_seed_and_untuned_once() -> None:
         "curriculum-5pct-seed1",
         "curriculum-2h-seed1",
     ]
+
+
+class SpeechOnly(Scheme):
+    """A scheme of a user that trains on recordings alone."""
+
+    type: str = "speech-only"
+    uses_text: ClassVar[bool] = False
+
+    def stages(self, text: Any, speech: Any, synthetic: Any = (), unlabelled: Any = ()) -> list[Stage]:
+        """Return no stage, as none is asked for."""
+        return []
+
+
+def test_a_scheme_that_trains_on_recordings_alone_runs_once_per_seed() -> None:
+    settings = experiment(grid__seeds=[0, 1], grid__budgets=["5%"])
+    grid = settings.grid.model_copy(update={"schemes": (SpeechOnly(),)})
+    cells = settings.model_copy(update={"grid": grid}).cells()
+    assert [cell.name for cell in cells] == ["speech-only-5pct-seed0", "speech-only-5pct-seed1"]
 
 
 def test_what_is_asked_for_twice_runs_once() -> None:
@@ -177,6 +196,12 @@ def test_settings_survive_their_json() -> None:
         ),
         ({"grid__budgets": ["150%"]}, "grid.budgets.0: '150%' is more than all the speech"),
         ({"grid__seeds": []}, "grid.seeds: tuple should have at least 1 item"),
+        ({"grid__seeds": [-1]}, "grid.seeds.0: input should be greater than or equal to 0"),
+        ({"grid__selection_seeds": [2**32]}, "grid.selection_seeds.0: input should be less than 4294967296"),
+        (
+            {"training__rate_factors": {"modality-adapter": -10}},
+            "training.rate_factors.modality-adapter: input should be greater than 0",
+        ),
         (
             {"data__test": [{"corpus": "manifst", "path": "a"}]},
             "data.test.0: unknown corpus 'manifst'; did you mean 'manifest'?",

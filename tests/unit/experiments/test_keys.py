@@ -178,6 +178,20 @@ def test_what_is_labelled_changes_the_key_of_the_stage_that_learns_it_and_its_tr
     assert found(replace(heard[0], frame=frame("music.play"))) == one
 
 
+def test_known_labels_change_the_key_of_a_stage_that_labels_and_of_no_other() -> None:
+    """An answer that names an unknown label is not learned, and the test may name labels that no text has."""
+
+    def found(*known: Any) -> tuple[str, ...]:
+        heard = [replace(u, recordings=(Recording(Path("x.wav"), 1.0),)) for u in pool(2, prefix="n")]
+        pooled = replace(pools(), unlabelled=tuple(heard), labels=Schema.of(known))
+        settings = {"grid__schemes": [{"type": "self-training"}], "grid__budgets": ["50%"]}
+        more = {"data__unlabelled": [{"corpus": "manifest", "path": "more.jsonl"}]}
+        return keys(of=pooled, **settings, **more)["self-training-50pct-seed0"]
+
+    one, two = found(frame("alarm.set")), found(frame("alarm.set"), frame("music.play"))
+    assert one[:2] == two[:2] and one[2] != two[2]
+
+
 def test_the_seed_changes_every_key() -> None:
     found = keys(grid__seeds=[0, 1])
     assert not set(found[CURRICULUM]) & set(found["curriculum-50pct-seed1"])

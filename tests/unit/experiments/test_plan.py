@@ -126,6 +126,18 @@ def test_an_empty_text_pool_is_refused_where_text_is_used() -> None:
         plan_cells(experiment(grid__schemes=[{"type": "curriculum"}], grid__budgets=["100%"]), in_memory(text=0))
 
 
+def test_a_stage_with_nothing_to_show_is_refused_before_any_other_is_trained() -> None:
+    scheme, found = (
+        {"type": "self-training", "text_again": "0%"},
+        replace(in_memory(), unlabelled=pool(2, 1.0, prefix="n")),
+    )
+    settings = experiment(
+        grid__schemes=[scheme], grid__budgets=["0%"], data__unlabelled=[{"corpus": "manifest", "path": "more.jsonl"}]
+    )
+    with pytest.raises(InputError, match=r"^self-training-0pct-seed0: its stage 'mixed' has nothing to show"):
+        plan_cells(settings, found)
+
+
 def test_recordings_without_words_are_mixed_with_no_text() -> None:
     plans = plan_cells(experiment(grid__schemes=[{"type": "direct-mixing"}], grid__budgets=["100%"]), in_memory(text=0))
     (stage,) = plans[0].stages
@@ -470,6 +482,18 @@ def test_the_dev_set_is_decoded_greedily_and_else_as_the_test_is() -> None:
     dev = plan_cells(settings, with_dev())[0].stages[0].dev
     assert dev is not None and {example.asked for example in dev.examples} == {Asked.WORDS_THEN_FRAME}
     assert (dev.decoding.beams, dev.decoding.max_new_tokens, dev.patience) == (1, 7, 1)
+
+
+def test_through_words_nothing_is_asked_for_but_the_answer() -> None:
+    """As the words are given already."""
+    scheme, through = (
+        {"type": "words-then-frame"},
+        {"decoding": {"through": "words"}, "training": {"lora": {"rank": 2}}},
+    )
+    plan = plan_cells(experiment(data__dev=DEV, grid__schemes=[scheme], **through), with_dev())[0]
+    dev = plan.stages[0].dev
+    assert plan.through == "words" and plan.asking.asked is Asked.FRAME
+    assert dev is not None and {example.asked for example in dev.examples} == {Asked.FRAME}
 
 
 @pytest.mark.parametrize(

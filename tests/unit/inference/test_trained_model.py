@@ -86,6 +86,14 @@ def test_typed_words_are_answered_at_once_whatever_recordings_are_answered_with(
     assert [(one.text, one.words) for one in through] == [(text, None) for text in at_once]
 
 
+def test_written_down_words_are_answered_at_once_whatever_recordings_are_answered_with() -> None:
+    """As in a run whose answers come through words."""
+    plain, with_words = (
+        trained(asked, through="words").answer_batch(WAVES[:1]) for asked in (Asked.FRAME, Asked.WORDS_THEN_FRAME)
+    )
+    assert plain == with_words and plain[0].words is not None
+
+
 @pytest.mark.parametrize("shown", [WAVES, TEXTS])
 def test_each_row_can_be_watched(shown: list[str] | list[np.ndarray]) -> None:
     seen: list[str] = []
