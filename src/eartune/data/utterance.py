@@ -8,8 +8,8 @@
 
 import math
 import os
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -108,7 +108,22 @@ def label_fields(utterance: Utterance) -> dict[str, Any]:
     return ({} if utterance.frame is None else frame_fields(utterance.frame)) | known
 
 
-def read_frame(row: dict[str, Any], place: str) -> SemanticFrame:
+def with_label_fields(utterance: Utterance, row: Mapping[str, Any], place: str, labelled: bool = True) -> Utterance:
+    """Return an utterance with the frame, the label and the translation that a row has under these keys.
+
+    Raises InputError, which starts with `place`, for one that is not as it must be, and, with `labelled`, for none.
+    """
+    label, translation = (_words(row, key, place) for key in ("label", "translation"))
+    frame = check_frame(read_frame(row, place), place) if FRAME_KEYS & row.keys() else None
+    found = replace(utterance, frame=frame, label=label, translation=translation)
+    if labelled and not found.is_labelled:
+        raise InputError(
+            f'{place}: needs "scenario" and "action", or "intent", or a "label", or a "translation", as text'
+        )
+    return found
+
+
+def read_frame(row: Mapping[str, Any], place: str) -> SemanticFrame:
     """Return the frame in a row of a reference or a prediction, from scenario and action, or intent, and entities.
 
     Raises InputError, which starts with `place`, where a key is missing or of another type.
@@ -151,17 +166,11 @@ def _utterance(
         raise InputError(f'{place}: "text" is empty; leave the key out where nobody wrote the words down')
     if text is None and not recordings:
         raise InputError(f'{place}: has neither "text" nor "recordings"')
-    label, translation = (_words(row, key, place) for key in ("label", "translation"))
-    has_frame = FRAME_KEYS & row.keys()
-    if labelled and not has_frame and label is None and translation is None:
-        raise InputError(
-            f'{place}: needs "scenario" and "action", or "intent", or a "label", or a "translation", as text'
-        )
-    frame = check_frame(read_frame(row, place), place) if has_frame else None
-    return Utterance(row["id"], text, str(row.get("language", "und")), frame, recordings, label, translation)
+    utterance = Utterance(row["id"], text, str(row.get("language", "und")), None, recordings)
+    return with_label_fields(utterance, row, place, labelled)
 
 
-def _words(row: dict[str, Any], key: str, place: str) -> str | None:
+def _words(row: Mapping[str, Any], key: str, place: str) -> str | None:
     """The text under a key that may be absent."""
     value = row.get(key)
     if value is not None and (not isinstance(value, str) or not value.strip()):

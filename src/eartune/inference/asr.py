@@ -10,7 +10,7 @@ from eartune.data.normalization import normalize_spoken_text
 from eartune.evaluation.transcript_errors import word_edits
 from eartune.inference.answers import answer_all
 from eartune.models.batch import Clip
-from eartune.models.generation.generate import generate
+from eartune.models.generation.generate import Watch, write
 from eartune.models.rows import RowMaker
 from eartune.processes import ONE, Processes
 from eartune.progress import Progress
@@ -74,20 +74,21 @@ def model_as_recogniser(rows: RowMaker) -> Recogniser:
     return recognise
 
 
-def heard(rows: RowMaker, clips: Sequence[Clip]) -> list[str]:
-    """Return the transcripts of one batch of clips by the model as it is."""
+def heard(rows: RowMaker, clips: Sequence[Clip], watch: Watch | None = None) -> list[str]:
+    """Return the transcripts of one batch of clips by the model as it is; `watch` sees them as they are written."""
     model = rows.model
     model.module.eval()
-    return generate(model, model.collate([rows.to_transcribe(clip) for clip in clips]).to(model.device), WORDS)
+    batch = model.collate([rows.to_transcribe(clip) for clip in clips]).to(model.device)
+    return [written.text for written in write(model, batch, WORDS, watch=watch)]
 
 
-def words_to_read(rows: RowMaker, clips: Sequence[Clip]) -> list[str]:
+def words_to_read(rows: RowMaker, clips: Sequence[Clip], watch: Watch | None = None) -> list[str]:
     """Return what a model that answers through words reads of one batch of clips: lower case and no punctuation.
 
     It writes them with its weights from before tuning, or, if these are not kept, with those that it has.
     """
     with rows.model.untuned.put_back():
-        return [normalize_spoken_text(text) for text in heard(rows, clips)]
+        return [normalize_spoken_text(text) for text in heard(rows, clips, watch)]
 
 
 def load_recogniser(name: str, cut_silence: bool) -> Recogniser:

@@ -33,7 +33,7 @@ EXPORTED = "eartune.json"
 Audio = str | Path | bytes | tuple[npt.ArrayLike, int]
 """A recording: the path of a file, the bytes of a file, or samples with their rate in Hz.
 
-Samples have the shape (samples,) or (samples, channels), as floats in [-1, 1] or as 16-bit integers.
+Samples have the shape (samples,) or (samples, channels), as floats in [-1, 1] or as int16 or int32.
 """
 
 
@@ -91,7 +91,8 @@ class TrainedModel:
         """Return a prediction for each of some waves, or for each of some texts, decoded as one batch.
 
         Texts are read as the model was taught to read them: it answers at once. The id of a prediction is its number.
-        `watch` is called after each step of the search; see `models.generation.generate.Watch`.
+        `watch` is called after each step of the search; see `models.generation.generate.Watch`. While a model that
+        answers through words writes these, the text so far is empty.
         """
         rows = RowMaker(self.model, self.task, self.labels, self.architecture, self.preface)
         contents: list[Clip | str] = [one if isinstance(one, str) else rows.clip_of(one) for one in shown]
@@ -99,7 +100,8 @@ class TrainedModel:
         asked = self.asked if clips and self.decoding.through == "nothing" else Asked.FRAME
         words: Sequence[str | None] = [None] * len(contents)
         if clips and self.decoding.through == "words":
-            contents = [*(words := words_to_read(rows, clips))]
+            at_work = None if watch is None else (lambda _: watch(lambda row: ""))
+            contents = [*(words := words_to_read(rows, clips, at_work))]
         self.model.module.eval()
         batch = self.model.collate([rows.to_ask_about(content, asked) for content in contents])
         answers = answer(self.model, batch.to(self.model.device), rows, self.decoding, asked, watch, self.kept)
@@ -143,8 +145,14 @@ def _waves(recordings: Iterable[Audio], cut_long: bool, channel: int | None) -> 
 def _as_floats(recording: tuple[npt.ArrayLike, int], name: str, channel: int | None) -> tuple[Samples, int]:
     """Samples of shape (samples, channels) as soundfile scales those of the same file, and their rate."""
     samples, rate = np.asarray(recording[0]), recording[1]
-    if np.issubdtype(samples.dtype, np.signedinteger):
+    if samples.dtype in (np.int16, np.int32):
         samples = samples / -float(np.iinfo(samples.dtype).min)
+    elif not np.issubdtype(samples.dtype, np.floating):
+        raise InputError(f"{name}: has samples of type {samples.dtype}; give floats from -1 to 1, int16 or int32")
+    if samples.ndim not in (1, 2) or not samples.size:
+        raise InputError(f"{name}: has samples of shape {samples.shape}; give (samples,) or (samples, channels)")
+    if not rate > 0:
+        raise InputError(f"{name}: has the sample rate {rate}; give one above 0")
     floats = samples.astype(np.float32).reshape(len(samples), -1)
     if channel is None:
         return floats, rate

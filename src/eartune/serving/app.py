@@ -26,6 +26,7 @@ from starlette.types import Receive
 from eartune.data.audio import SAMPLE_RATE, Wave
 from eartune.data.pauses import Span
 from eartune.errors import InputError
+from eartune.files import writable
 from eartune.serving.chat import Completion, asked_in, read_chat
 from eartune.serving.gate import CLIENT_LEFT, Gate, Limits
 from eartune.serving.measurements import CONTENT_TYPE, Measurements
@@ -37,6 +38,8 @@ from eartune.tasks.prediction import Prediction
 DECODERS = 2
 """How many recordings are decoded at a time."""
 EVENTS = "text/event-stream"
+MOST_CHARACTERS = 2_000
+"""Of typed words, as recordings are limited too: in 30 s a fast speaker, of 250 words a minute, says some 750."""
 _LOG = logging.getLogger(__name__)
 _OPENAPI = Path(__file__).with_name("openapi.json")
 
@@ -59,18 +62,24 @@ class Service:
         """Return the name of the model that a request asks for; raises RefusalError for one that is not here."""
         if name is None:
             return next(iter(self.models))
-        if name not in self.models:
+        if not isinstance(name, str) or name not in self.models:
             raise RefusalError(404, f"there is no model {name!r} here; there is {', '.join(self.models)}")
-        return str(name)
+        return name
 
     async def shown(self, sent: bytes | str, channel: int | None = None) -> Shown:
-        """Return what a model is asked about: the samples of a file's bytes, or words; raises InputError if empty."""
+        """Return what a model is asked about: the samples of a file's bytes, or words.
+
+        Raises InputError for words that are none, or more than anybody says at once.
+        """
         if isinstance(sent, bytes):
             in_thread = asyncio.get_running_loop().run_in_executor
             return await in_thread(self.decoders, decode_recording, sent, channel)
-        if not sent.strip():
+        words = writable(" ".join(sent.split()))
+        if not words:
             raise InputError("the text is empty")
-        return " ".join(sent.split())
+        if len(words) > MOST_CHARACTERS:
+            raise InputError(f"the text has {len(words):,} characters; give at most {MOST_CHARACTERS:,}")
+        return words
 
     async def pieces(self, sent: bytes, channel: int | None) -> AsyncIterator[tuple[Span, Wave]]:
         """Yield the pieces of a recording, each decoded when it is wanted, so that no more than one is held."""

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from eartune.data.audio import SAMPLE_RATE, Wave, write_audio
-from eartune.data.frame import check_frame
-from eartune.data.utterance import FRAME_KEYS, Recording, Utterance, read_frame, read_manifest, write_manifest
+from eartune.data.utterance import Recording, Utterance, read_manifest, with_label_fields, write_manifest
 from eartune.errors import InputError
 from eartune.tasks.task import Task
 
@@ -57,14 +56,8 @@ class KeptRows:
         return name
 
     def _row(self, name: str, answer: Mapping[str, Any], words: str | None, wave: Wave | None) -> Utterance:
-        label = answer.get("label")
-        if label is not None and (not isinstance(label, str) or not label.strip()):
-            raise InputError(f'{NAME}: "label" must be text, and not empty')
-        frame = check_frame(read_frame(dict(answer), NAME), NAME) if FRAME_KEYS & answer.keys() else None
         recordings = () if wave is None else (Recording(self.folder / f"{name}.wav", len(wave) / SAMPLE_RATE),)
-        row = Utterance(name, words, self.language, frame, recordings, label)
-        if not row.is_labelled:
-            raise InputError(f'{NAME}: needs "scenario" and "action", or "intent", or a "label"')
+        row = with_label_fields(Utterance(name, words, self.language, None, recordings), answer, NAME)
         self.task.check([row])
         return row
 

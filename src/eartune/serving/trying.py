@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from eartune.data.recording_script import filled
-from eartune.errors import InputError
+from eartune.files import json_object, writable
 from eartune.serving.app import service_of
 from eartune.serving.kept_rows import NAME, KeptRows
 from eartune.serving.recordings import decode_recording
@@ -65,6 +65,8 @@ def fields_of(labels: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the keys of an answer that are one text each, with the values that are known, from a task's labels."""
     if "labels" in labels:
         return {"label": list(labels["labels"])}
+    if "to" in labels:  # the language of translations
+        return {"translation": []}
     if labels.get("has_scenario"):
         scenarios, actions = zip(*labels["pairs"], strict=True)
         return {"scenario": sorted(set(scenarios)), "action": sorted(set(actions))}
@@ -76,10 +78,5 @@ def _text(value: object) -> str | None:
 
 
 def _answer(text: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{NAME}: is not JSON") from error
-    if not isinstance(value, dict):
-        raise InputError(f"{NAME}: must be an object of JSON")
-    return value
+    answer: dict[str, Any] = json.loads(writable(json.dumps(json_object(text, NAME), ensure_ascii=False)))
+    return answer

@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import soundfile
 
 from builders import frame, sound_file, tone, utterance
 from eartune.data.example import Asked
 from eartune.errors import InputError
-from eartune.inference.trained_model import TrainedModel
+from eartune.inference.trained_model import TrainedModel, load
 from eartune.models.architecture import Architecture
 from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.settings import Decoding
@@ -79,6 +80,29 @@ def test_a_channel_is_answered_of_files_bytes_and_samples(
             list(model.stream([one], cut_long=cut_long, channel=2))
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.int16, np.int32])
+def test_samples_of_every_kind_are_the_same_recording(kind: type[np.generic]) -> None:
+    full = -float(np.iinfo(kind).min) if issubclass(kind, np.integer) else 1.0
+    samples = (WAVES[0] * 0.5 * full).astype(kind)
+    assert np.allclose(load((samples, 16_000), "tone"), WAVES[0] * 0.5, atol=2**-14)
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate", "said"),
+    [
+        ([0, 1_000, -1_000], 16_000, "one: has samples of type int64; give floats from -1 to 1, int16 or int32"),
+        (np.full(8_000, 128, np.uint8), 16_000, "one: has samples of type uint8"),
+        (np.zeros(0), 16_000, r"one: has samples of shape \(0,\); give \(samples,\) or \(samples, channels\)"),
+        (np.float32(0.5), 16_000, r"one: has samples of shape \(\);"),
+        (np.zeros((1, 2, 8_000)), 16_000, r"one: has samples of shape \(1, 2, 8000\);"),
+        (np.zeros(8_000), 0, "one: has the sample rate 0; give one above 0"),
+    ],
+)
+def test_samples_that_are_no_recording_are_refused(samples: npt.ArrayLike, rate: int, said: str) -> None:
+    with pytest.raises(InputError, match=f"^{said}"):
+        load((samples, rate), "one")
+
+
 def test_typed_words_are_answered_at_once_whatever_recordings_are_answered_with() -> None:
     at_once = [one.text for one in trained().answer_batch(TEXTS)]
     assert [one.text for one in trained(Asked.WORDS_THEN_FRAME).answer_batch(TEXTS)] == at_once
@@ -99,3 +123,19 @@ def test_each_row_can_be_watched(shown: list[str] | list[np.ndarray]) -> None:
     seen: list[str] = []
     found = trained().answer_batch(shown, lambda text_of: seen.append(text_of(1)))
     assert seen[-1] == found[1].text and len(seen) > 3
+
+
+def test_the_words_on_the_way_can_be_watched_too_and_are_no_text_of_the_answer() -> None:
+    """So that nobody waits in vain for the end of a transcript that is wanted no more."""
+    seen: list[str] = []
+    model = trained(through="words")
+    model.answer_batch(WAVES[:1], lambda text_of: seen.append(text_of(0)))
+    alone: list[str] = []
+    model.answer_batch(TEXTS[:1], lambda text_of: alone.append(text_of(0)))
+    assert len(seen) > len(alone) and set(seen[: len(seen) - len(alone)]) == {""}
+
+    def end(text_of: object) -> None:
+        raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        model.answer_batch(WAVES[:1], end)

@@ -174,6 +174,10 @@ def test_a_chat_without_a_recording_is_typed_words(client: Client, content: Any)
     assert client.json("/v1/chat/completions", chat(content))["eartune"]["intent"] == "stop"
 
 
+def test_half_a_character_among_typed_words_is_a_question_mark(client: Client) -> None:
+    assert client.json("/v1/chat/completions", chat("stop \ud800"))["eartune"]["intent"] == "stop ?"
+
+
 @pytest.mark.parametrize(("beams", "fewest"), [(1, 3), (3, 1)])
 def test_a_streamed_chat_adds_up_to_the_text(client: Client, model: FakeModel, beams: int, fewest: int) -> None:
     """What beams show may change, and is sent when it cannot any more."""
@@ -202,6 +206,7 @@ def test_a_streamed_chat_adds_up_to_the_text(client: Client, model: FakeModel, b
         (chat([{"type": "input_audio", "input_audio": {"data": "/etc/passwd"}}]), "not base64"),
         (chat([input_audio(b"rubbish")]), "not a recording that can be read"),
         (chat(" "), "the text is empty"),
+        (chat("go " * 1_000), "the text has 2,999 characters; give at most 2,000"),
     ],
 )
 def test_a_wrong_chat_is_told_what_is_wrong(client: Client, body: str, said: str) -> None:
@@ -211,7 +216,8 @@ def test_a_wrong_chat_is_told_what_is_wrong(client: Client, body: str, said: str
 
 def test_a_chat_may_name_no_model_but_no_other(client: Client) -> None:
     assert client.json("/v1/chat/completions", json.dumps({"messages": [{"content": "stop"}]}))["model"] == "slu"
-    assert message(client.ask("/v1/chat/completions", chat("stop", model="gpt-4")))[0] == 404
+    for other in ("gpt-4", ["slu"], {}, 1):
+        assert message(client.ask("/v1/chat/completions", chat("stop", model=other)))[0] == 404
     assert [one["id"] for one in client.json("/v1/models")["data"]] == ["slu", "other"]
 
 

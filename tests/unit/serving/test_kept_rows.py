@@ -14,6 +14,7 @@ from eartune.errors import InputError
 from eartune.serving.kept_rows import KeptRows
 from eartune.tasks.classification import ClassificationTask
 from eartune.tasks.slu import SluTask
+from eartune.tasks.translation import TranslationTask
 
 ORDER = {"intent": "order", "entities": [{"type": "size", "filler": "small"}]}
 WAVE = tone(0.5)[:, 0]
@@ -58,7 +59,7 @@ def test_a_row_that_is_corrected_again_is_replaced(kept: KeptRows) -> None:
 @pytest.mark.parametrize(
     ("answer", "text", "known_as", "said"),
     [
-        ({}, "words", None, 'needs "scenario" and "action", or "intent", or a "label"'),
+        ({}, "words", None, 'needs "scenario" and "action", or "intent", or a "label", or a "translation"'),
         ({"intent": " ", "entities": []}, "words", None, "the intent is blank"),
         ({"intent": "order", "entities": [{"size": "small"}]}, "words", None, "must be a list"),
         ({"label": ""}, "words", None, '"label" must be text'),
@@ -79,3 +80,6 @@ def test_labels_of_other_tasks_are_kept_too(tmp_path: Path) -> None:
     kept = KeptRows(tmp_path, ClassificationTask(), "und")
     kept.keep({"label": "angry"}, None, WAVE)
     assert [row.label for row in kept.rows()] == ["angry"]
+    kept = KeptRows(tmp_path / "spoken", TranslationTask(to="German"), "en")
+    kept.keep({"translation": "guten Morgen"}, "good morning", WAVE)
+    assert [row.translation for row in kept.rows()] == ["guten Morgen"]

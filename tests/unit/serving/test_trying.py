@@ -13,6 +13,7 @@ from eartune.serving.kept_rows import KeptRows
 from eartune.serving.trying import fields_of, page_with, routes_to_try
 from eartune.tasks.classification import ClassificationTask
 from eartune.tasks.slu import SluTask
+from eartune.tasks.translation import TranslationTask
 from served import Client, FakeModel, serving
 
 SLU = SluTask()
@@ -63,11 +64,17 @@ def test_a_corrected_answer_is_kept_and_counted(client: Client, kept: KeptRows) 
     assert [row.text for row in kept.rows()] == ["go"]
 
 
+def test_half_a_character_is_kept_as_a_question_mark(client: Client, kept: KeptRows) -> None:
+    answer = '{"intent": "go", "entities": [{"type": "to", "filler": "\\ud800"}]}'
+    assert client.json("/try/keep", *form(answer=answer, text="go")) == {"id": "t0001", "kept": 1}
+    assert [entity.filler for row in kept.rows() if row.frame for entity in row.frame.entities] == ["?"]
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
         ({"answer": "{", "text": "go"}, "is not JSON"),
-        ({"answer": "[]", "text": "go"}, "must be an object"),
+        ({"answer": "[]", "text": "go"}, "must be a JSON object"),
         ({"text": "go"}, "is not JSON"),
         ({"answer": '{"intent": "go", "entities": []}', "file": b"rubbish"}, "not a recording that can be read"),
         ({"answer": '{"intent": "go", "entities": []}', "text": "go", "id": "../x"}, "has no row"),
@@ -81,5 +88,6 @@ def test_what_cannot_be_kept_is_told(client: Client, fields: dict[str, str | byt
 def test_fields_are_those_of_an_answer_with_the_values_that_are_known() -> None:
     assert fields_of(SLU.labels(pool(1)).to_json()) == {"scenario": ["alarm"], "action": ["set"]}
     assert fields_of(ClassificationTask().labels(pool(1)).to_json()) == {"label": ["alarm_set"]}
+    assert fields_of(TranslationTask(to="German").labels([]).to_json()) == {"translation": []}
     assert fields_of(SLU.labels([]).to_json()) == {"intent": []}
     assert fields_of({}) == {"intent": []}
