@@ -44,3 +44,9 @@ def test_a_module_imports_only_what_stands_before_it(module: str) -> None:
 
 def test_no_files_import_each_other() -> None:
     TopologicalSorter({name: set(imported(ast.parse(path.read_text()))) for name, path in FILES.items()}).prepare()
+
+
+def test_the_design_shows_the_same_order() -> None:
+    page = (SRC.parents[1] / "docs" / "design.md").read_text(encoding="utf-8")
+    (shown,) = (block for block in page.split("\n\n") if block.startswith(f"    {ORDER[0]}  →"))
+    assert shown.split() == "  →  ".join(ORDER[:-1]).split()

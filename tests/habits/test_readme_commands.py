@@ -6,6 +6,7 @@ import inspect
 import re
 import shlex
 import shutil
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from builders import pool, sound_file
 from eartune.cli.app import VERBS, app
 from eartune.data.utterance import read_manifest
 from eartune.experiments.experiment import Experiment
+from eartune.prepare.contents import contents_of
+from eartune.prepare.experiment_file import experiment_text
+from eartune.prepare.starting_model import QWEN2_AUDIO
 from eartune.tasks.prediction import write_predictions
 from eartune.tasks.settings import DEFAULT_TASK
 
@@ -171,16 +175,31 @@ def test_own_data_as_the_readme_has_it_is_prepared_and_checked(tmp_path: Path, m
             rows.append(f"{split}{n}.wav,{split} order number {n},{'order' if n % 2 else 'stop'}")
         (tmp_path / f"{split}.csv").write_text("\n".join(rows) + "\n")
     (written,) = blocks(README, "yaml")
-    (tmp_path / "orders.yaml").write_text(written)
     prepare, check = (
         next(c for c in commands(README) if c.startswith(start))
-        for start in ("eartune prepare train.csv", "eartune check orders.yaml")
+        for start in ("eartune prepare train.csv", "eartune check orders/experiment.yaml")
     )
-    for command in (prepare, check):
-        done = CliRunner().invoke(app, shlex.split(command)[1:], catch_exceptions=False)
-        assert done.exit_code == 0, done.output
+    prepared = CliRunner().invoke(app, shlex.split(prepare)[1:], catch_exceptions=False)
+    assert prepared.exit_code == 0 and (tmp_path / "orders" / "experiment.yaml").is_file(), prepared.output
+    (tmp_path / "orders" / "experiment.yaml").write_text(written)
+    checked = CliRunner().invoke(app, shlex.split(check)[1:], catch_exceptions=False)
     experiment = Experiment.model_validate(yaml.safe_load(written))
-    assert f"{len(experiment.cells())} models" in done.output
+    assert f"{len(experiment.cells())} models" in checked.output, checked.output
+
+
+def test_the_yaml_of_the_readme_is_the_one_that_prepare_writes_beside_a_gpu() -> None:
+    """But for what the README says that it leaves out, and for settings that are the default."""
+    heard = (eartune.Recording(Path("a.wav"), 1.0),)
+    rows = [replace(row, recordings=heard) for row in pool(300)]
+    contents = contents_of({"train": rows[:240], "test": rows[240:]})
+    written = yaml.safe_load(experiment_text(contents, Path("orders"), QWEN2_AUDIO) or "")
+    shown = yaml.safe_load(blocks(README, "yaml")[0])
+    schemes = {scheme["type"]: scheme for scheme in written["grid"]["schemes"]}
+    assert len(schemes) == len(shown["grid"]["schemes"]) + 3
+    for scheme in shown["grid"].pop("schemes"):
+        assert scheme | {"speech_epochs": 1} == schemes[scheme["type"]] | {"speech_epochs": 1}
+    del written["grid"]["schemes"], written["grid"]["seeds"], written["decoding"]
+    assert shown == written
 
 
 def test_commands_without_a_model_run_as_the_readme_has_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

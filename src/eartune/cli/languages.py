@@ -78,7 +78,7 @@ def languages(
     """Say which target languages will fail before anything is trained, and which figure told once runs exist.
 
     Clips and sentences are sorted by the language that their rows name. Distances of languages need
-    pip install 'eartune[languages]'.
+    pip install 'eartune\\[languages]'.
 
     Example: eartune languages pocket --from en --to de,it --text '{corpus: xsid, language: de, split: test}'
     """

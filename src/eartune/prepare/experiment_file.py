@@ -15,7 +15,7 @@ _PERCENTS = (1, 2, 5, 10, 20, 50)
 _LEAST_RECORDED = 10
 """How many recorded utterances a budget should hold: with fewer, chance decides more than the budget does."""
 _FEWEST_TO_DIVIDE = 4  # of which a quarter is one
-_FEW_ROWS = 400  # experiments/demo.yaml trains on 192, experiments/coffee.yaml on 800
+_FEW_ROWS = 400  # experiments/demo.yaml has 192 and experiments/coffee.yaml 200, both in batches of 4
 
 
 def experiment_text(contents: Contents, folder: Path, model: StartingModel) -> str | None:

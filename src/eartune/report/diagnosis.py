@@ -1,6 +1,6 @@
 """What the results suggest to do: rules that each look for one kind of failure and name its remedy.
 
-rows, answers, comparisons, curves -> Evidence -> RULES -> sentences; docs/diagnosis.md describes each rule
+rows, answers, comparisons, curves -> Evidence -> RULES -> sentences; docs/enough.md describes each rule
 """
 
 import math
