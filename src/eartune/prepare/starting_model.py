@@ -17,7 +17,7 @@ class StartingModel:
 
 POCKET = StartingModel(
     "{type: qwen2-audio, checkpoint: pocket}",
-    "small, English, for a CPU; beside a GPU: checkpoint: Qwen/Qwen2-Audio-7B-Instruct, rates of 1.0e-4, of recordings 5.0e-5",
+    "small, English, for a CPU; beside a GPU: checkpoint: Qwen/Qwen2-Audio-7B-Instruct, rates 1.0e-4, of speech 5.0e-5",
     5e-4,  # of experiments/demo.yaml and experiments/coffee.yaml
     5e-4,
 )

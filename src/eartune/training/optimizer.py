@@ -108,6 +108,17 @@ def owners_of(components: Components, n: int) -> dict[str, int]:
     return owners
 
 
+def drop_gradients_of_others(components: Components, processes: Processes) -> None:
+    """Delete the gradients of what other processes step, once clipping has seen all of them: a step needs memory."""
+    if processes.size == 1:
+        return
+    owners = owners_of(components, processes.size)
+    for some in components.trainable_by_component().values():
+        for name, value in some.items():
+            if owners[name] != processes.rank:
+                value.grad = None
+
+
 def give_out_weights(components: Components, processes: Processes) -> None:
     """Give every process the weights that their owners have stepped."""
     if processes.size == 1:

@@ -37,7 +37,13 @@ from eartune.settings import Training
 from eartune.training.callbacks import TrainingLog
 from eartune.training.distillation import taught_loss
 from eartune.training.micro_batches import dealt_out, limits_of, micro_batches
-from eartune.training.optimizer import give_out_weights, load_shares, make_optimizer, save_share
+from eartune.training.optimizer import (
+    drop_gradients_of_others,
+    give_out_weights,
+    load_shares,
+    make_optimizer,
+    save_share,
+)
 from eartune.training.schemes import Stage
 from eartune.training.tracking import TrackedStage
 
@@ -261,7 +267,7 @@ class StageTrainer(Trainer):
         super().__init__(**settings)
         self.training_log = training_log
         self.processes = processes
-        self.add_callback(GivenOut(self.model.audio_llm, processes))
+        self.add_callback(SharedStep(self.model.audio_llm, processes))
 
     def training_step(self, model: nn.Module, inputs: GlobalBatch, num_items_in_batch: Any = None) -> Tensor:
         """Add up the gradients of one global batch, in which every label has the same weight; return its mean loss.
@@ -337,8 +343,8 @@ class StageTrainer(Trainer):
         load_weights(self.model.audio_llm, CheckpointFolder(Path(resume_from_checkpoint)).weights)
 
 
-class GivenOut(TrainerCallback):
-    """The callback that gives all processes the weights which each of them has stepped a share of."""
+class SharedStep(TrainerCallback):
+    """The callback by which each process steps its share of the weights, and has those of the others afterwards."""
 
     def __init__(self, model: AudioLLM, processes: Processes) -> None:
         self.model = model
@@ -347,6 +353,10 @@ class GivenOut(TrainerCallback):
     def on_train_begin(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
         """Wait for processes that take longer to load a checkpoint than a sum within a step may take."""
         self.processes.wait_for_all()
+
+    def on_pre_optimizer_step(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
+        """Free the memory of the gradients that this process does not step with."""
+        drop_gradients_of_others(self.model.components, self.processes)
 
     def on_optimizer_step(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
         """Give out the weights right after the step."""

@@ -5,7 +5,7 @@ from torch import Tensor
 from transformers import VoxtralForConditionalGeneration, WhisperFeatureExtractor
 
 from eartune.data.audio import SAMPLE_RATE, Wave
-from eartune.models.audio_llm import AudioLLM
+from eartune.models.audio_llm import HOP_SAMPLES, AudioLLM
 from eartune.models.batch import Clip
 from eartune.models.chat_format import ChatFormat
 from eartune.models.size import Rate
@@ -27,9 +27,9 @@ class Voxtral(AudioLLM):
     vllm = Vllm(no_model="it reads Voxtral in Mistral's own layout alone, and not in that of transformers")
 
     def features(self, wave: Wave) -> Clip:
-        """Compute the log-mel, padded to 30 s by the stock extractor; all of its frames count as valid."""
+        """Compute the log-mel, padded to 30 s, all of which becomes tokens; the frames are those of the recording."""
         mel = self.extractor(np.asarray(wave), sampling_rate=SAMPLE_RATE, return_tensors="pt")["input_features"][0]
-        return Clip(mel, n_frames=mel.shape[-1], n_tokens=mel.shape[-1] // 2 // STATES_A_TOKEN)
+        return Clip(mel, n_frames=-(-len(wave) // HOP_SAMPLES), n_tokens=mel.shape[-1] // 2 // STATES_A_TOKEN)
 
     def encode(self, mel: Tensor, n_frames: Tensor) -> Tensor:
         """Encode mels to states, four neighbours side by side, (audio tokens, four encoder widths)."""
