@@ -62,6 +62,7 @@ def load(
     """
     from eartune.experiments.finished_model import load_finished_model
     from eartune.inference.trained_model import TrainedModel
+    from eartune.models.checkpoint_check import check_format
     from eartune.models.registry import load as load_architecture
     from eartune.models.registry import not_found, untuned_architecture
 
@@ -70,6 +71,7 @@ def load(
     folder = Path(model)
     is_checkpoint = (folder / "config.json").is_file()  # every checkpoint in the hub's layout has one
     if folder.is_dir() and not is_checkpoint:
+        check_format(str(model))
         return load_finished_model(folder, task, through)
     exported = _exported_settings(str(model))
     if exported is not None:

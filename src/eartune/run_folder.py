@@ -44,7 +44,7 @@ RESULT = "result.json"
 CELLS = "cells.json"
 CHOOSING = "choosing"
 SAFETENSORS_TEMPORARY = ".tmp??????"
-"""The suffix, a pattern, that safetensors adds to the name of a file while it writes it."""
+"""The name, a pattern, under which safetensors writes a file before it has its own."""
 
 
 class ModelState(StrEnum):

@@ -106,6 +106,12 @@ def test_a_model_that_is_not_there_is_named(name: str, monkeypatch: pytest.Monke
         eartune.load(name)
 
 
+def test_an_exported_adapter_is_named_as_one(tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text('{"base_model_name_or_path": "Qwen/Qwen2-Audio-7B-Instruct"}')
+    with pytest.raises(eartune.InputError, match="is an adapter for Qwen/Qwen2-Audio-7B-Instruct and no model"):
+        eartune.load(tmp_path)
+
+
 def test_an_object_that_is_no_task_is_refused_in_one_sentence() -> None:
     with pytest.raises(InputError, match="alarms: task: object is not a task: it has no answer_fields, check, "):
         eartune.run(experiment(), task=object())  # type: ignore[arg-type]

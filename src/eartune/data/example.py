@@ -44,6 +44,11 @@ class Example:
         """Speech if the example has a recording, else text."""
         return Modality.TEXT if self.recording is None else Modality.SPEECH
 
+    @property
+    def length(self) -> float:
+        """How long it is among the examples of its modality: seconds of its recording, or characters of its words."""
+        return len(self.utterance.text or "") if self.recording is None else self.recording.seconds
+
 
 def as_text(pool: Pool) -> tuple[Example, ...]:
     """Return every utterance as its words; raises InputError for one without text."""

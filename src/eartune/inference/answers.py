@@ -39,7 +39,7 @@ def answer_all(
     """
     keys = [_key(row_of(example, Written(""))) for example in examples]
     known = processes.of_first(lambda: _begin(path))
-    keyed = sorted(zip(keys, examples, strict=True), key=lambda pair: _length(pair[1]))
+    keyed = sorted(zip(keys, examples, strict=True), key=lambda pair: pair[1].length)
     batches = [keyed[start : start + batch_size] for start in range(0, len(keyed), batch_size)]
     unknown = [batch for batch in batches if not all(key in known for key, _ in batch)]
     if unknown:
@@ -119,7 +119,3 @@ def _whole_rows(collected: Path) -> list[dict[str, Any]]:
         with collected.open("r+b") as file:
             file.truncate(len(whole))
     return [row for _, row in read_lines(collected)]
-
-
-def _length(example: Example) -> float:
-    return len(example.utterance.text or "") if example.recording is None else example.recording.seconds

@@ -34,7 +34,8 @@ def check_format(checkpoint: str) -> None:
     if adapter.is_file() and not (folder / "config.json").is_file():
         base = json.loads(adapter.read_text(encoding="utf-8")).get("base_model_name_or_path")
         raise InputError(
-            f"{checkpoint}: is an adapter for {base} and no model; merge it into that, and name the result"
+            f"{checkpoint}: is an adapter for {base} and no model; name the folder of the run that trained it, "
+            "or merge it into that model and name the result"
         )
     pickled = sorted(path.name for kind in PICKLES for path in folder.glob(kind))
     if pickled and not any(folder.glob("*.safetensors")):

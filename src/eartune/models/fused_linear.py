@@ -42,9 +42,8 @@ class Packed(NamedTuple):
         return _packed_product(rows, self.weight, self.bias)
 
 
-PackedWeights = dict[tuple[nn.Module, bool], Packed | None]
-"""Packed weights by the first layer of those that are joined, and whether its LoRA is put aside; None for layers that
-are not packed."""
+PackedWeights = dict[nn.Module, Packed | None]
+"""Packed weights by the first layer of those that are joined; None for layers that are not packed."""
 _PACKED: ContextVar[PackedWeights | None] = ContextVar("packed", default=None)
 
 
@@ -118,13 +117,11 @@ def _factors(module: nn.Module) -> Factors | None:
     """The tensors of a layer; None if there is more to it."""
     if type(module) is nn.Linear:
         return Factors(module.weight, module.bias, None, None, 1.0)
-    if not isinstance(module, LoraLinear) or module.merged:
+    if not isinstance(module, LoraLinear) or module.merged or module.disable_adapters:
         return None
     base, names = module.get_base_layer(), module.active_adapters
     if type(base) is not nn.Linear:
         return None
-    if module.disable_adapters:
-        return Factors(base.weight, base.bias, None, None, 1.0)
     if len(names) != 1 or names[0] in module.lora_variant:
         return None
     if not isinstance(module.lora_dropout[names[0]], nn.Identity):
@@ -193,7 +190,7 @@ def _packed(states: Tensor, modules: Sequence[nn.Module]) -> Packed | None:
     known = _PACKED.get()
     if known is None or states.device.type != "cpu" or states.numel() >= FEW_ROWS * states.shape[-1]:
         return None
-    first = modules[0], isinstance(modules[0], LoraLinear) and modules[0].disable_adapters
+    first = modules[0]
     if first not in known:
         known[first] = _pack(modules, sum(packed.weight.nbytes for packed in known.values() if packed is not None))
     return known[first]

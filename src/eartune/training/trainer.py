@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -157,7 +157,7 @@ def plan_batches(stage: Stage, batch_size: int, seed: int) -> list[tuple[Example
             examples = [example for example in stage.examples if example.modality is modality]
             draw.shuffle(examples)
             if stage.order == "by-length":
-                examples.sort(key=length)
+                examples.sort(key=attrgetter("length"))
             starts = range(0, len(examples), batch_size)
             epoch += [((i + batch_size / 2) / len(examples), tuple(examples[i : i + batch_size])) for i in starts]
         draw.shuffle(epoch)
@@ -165,11 +165,6 @@ def plan_batches(stage: Stage, batch_size: int, seed: int) -> list[tuple[Example
             epoch.sort(key=itemgetter(0))
         batches += [batch for _, batch in epoch]
     return batches if stage.augment is None else numbered(batches)
-
-
-def length(example: Example) -> float:
-    """Return how long an example is among those of its modality: seconds of its recording, or characters."""
-    return len(example.utterance.text or "") if example.recording is None else example.recording.seconds
 
 
 def numbered(batches: Sequence[tuple[Example, ...]]) -> list[tuple[Example, ...]]:

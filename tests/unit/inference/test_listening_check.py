@@ -75,7 +75,7 @@ def test_a_model_that_answers_through_words_changes_with_what_it_hears(examples:
 def test_a_model_that_writes_the_same_words_of_every_sound_does_not_listen(
     examples: list[Example], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asr, "heard", lambda rows, clips: ["Wake me!"] * len(clips))
+    monkeypatch.setattr(asr, "heard", lambda rows, clips, watch: ["Wake me!"] * len(clips))
     found = checked(tiny(Qwen2Audio, seed=10), examples, "words")
     assert found is not None and found.swapped == found.muted == 0 and not found.listens
 

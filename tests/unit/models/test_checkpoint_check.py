@@ -88,7 +88,7 @@ FAULTS: dict[Callable[[Path], None], str] = {
     half_of_the_shards: r"its weights cannot be read \(.*00002-of-00002\.safetensors\); fetch it again$",
     some_weights: r"lacks 1 weights, such as lm_head\.weight; fetch it again$",
     other_shapes: r"down_proj\.weight has another shape than config\.json says; fetch both again$",
-    adapter: r"is an adapter for Qwen/Qwen2-Audio-7B-Instruct and no model; merge it into that, and name the result$",
+    adapter: r"is an adapter for Qwen/Qwen2-Audio-7B-Instruct and no model; name the folder of the run that ",
     text_tokenizer: r"the tokenizer has no audio token \d+; is it that of the language model alone\?$",
 }
 

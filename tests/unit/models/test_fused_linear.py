@@ -136,19 +136,6 @@ def test_weights_that_change_between_two_searches_are_packed_again() -> None:
 
 
 @torch.no_grad()
-def test_lora_is_put_aside_and_taken_up_again_beside_packed_weights() -> None:
-    """A model that answers through words transcribes without its LoRA, and reads with it."""
-    model, states = layers_of(r=2), torch.randn(2, 8)
-    layers = list(model.values())
-    with packed_weights():
-        for is_aside in (False, True, False):
-            for layer in layers:
-                layer.enable_adapters(not is_aside)
-            expected = torch.cat([layer(states) for layer in layers], -1)
-            assert torch.allclose(project(states, layers), expected, atol=1e-6)
-
-
-@torch.no_grad()
 def test_packed_weights_take_no_more_memory_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fused_linear, "PACKED_BYTES", 100)
     model, states = layers_of(), torch.randn(2, 8)
