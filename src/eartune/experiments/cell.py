@@ -150,6 +150,7 @@ def unfinished_result(context: RunContext, plan: CellPlan, keys: CellKeys) -> Ru
         answers={},
         text_utterances=len(pools.text) if cell.scheme.uses_text else 0,
         speech_utterances=len(plan.speech),
+        speech_recordings=sum(len(utterance.recordings) for utterance in plan.speech),
         speech_hours=round(sum(utterance.seconds for utterance in plan.speech) / 3600, 4),
         pool_utterances=len(pools.speech),
         test=_test_sizes(pools),

@@ -67,6 +67,11 @@ class RunAnswers:
             Answered(self.task.reference(self.test[one.id]), one.answer, one.id) for one in self.predictions(result)
         )
 
+    @property
+    def are_free(self) -> bool:
+        """Whether any text may be an answer, as a translation is; such answers have no labels to count."""
+        return self.task.grammar(self.task.labels(self.test.values())) is None
+
     @cached_property
     def transcripts(self) -> dict[tuple[str, str | None], str]:
         """The untuned model's transcripts of the test, by id and file; empty if the run has none."""

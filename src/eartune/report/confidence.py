@@ -81,7 +81,8 @@ def _sentences(right: Sequence[bool], bins: Sequence[Bin], rejection: Rejection)
     share, kept = percent(sum(right) / len(right)), percent(rejection.accuracy(REJECTED[0]))
     off = percent(expected_calibration_error(bins))
     return (
-        f"Confidence is the mean probability of the tokens of an answer; of {counted(len(right), 'answer')} "
+        f"Confidence is the geometric mean of the probabilities of an answer's tokens; of "
+        f"{counted(len(right), 'answer')} "
         f"{share}{PERCENT} are exactly right. On average over {counted(len(bins), 'group')}, confidence and the share "
         f"of right answers differ by {off} points (expected calibration error).",
         f"If the least sure {100 * REJECTED[0]:.0f}{PERCENT} were asked again, {kept}{PERCENT} of the others would be "

@@ -42,8 +42,8 @@ def details_of(
     best = side_by_side[-1]
     return Details(
         errors=error_section(answers, rows, side_by_side, place or answers.folder.path),
-        labels=label_table(answers, side_by_side),
-        confusions=find_confusions(answers, best),
-        confidence=confidence_section(answers, best),
+        labels=None if answers.are_free else label_table(answers, side_by_side),
+        confusions=None if answers.are_free else find_confusions(answers, best),
+        confidence=None if answers.are_free else confidence_section(answers, best),
         training=training_curves(answers.folder, [result for row in rows for result in row.finished]),
     )

@@ -8,25 +8,27 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import median, stdev
+from statistics import mean, median, stdev
 
 from eartune.data.normalization import normalize_spoken_text
 from eartune.evaluation.metrics import Score
 from eartune.evaluation.metrics.power import Z_LEVEL
-from eartune.evaluation.transcript_errors import word_edits
+from eartune.evaluation.transcript_errors import TranscriptErrors, transcript_errors, word_edits
 from eartune.report.answers import RunAnswers
-from eartune.report.differences import Comparison, find_comparison
+from eartune.report.differences import Comparison, find_comparison, paired_models
 from eartune.report.enough import round_up
 from eartune.report.label_scores import label_scores, shown_side_by_side
 from eartune.report.result import SHARED, RunResult
 from eartune.report.scheme_result import SchemeResult, baselines
+from eartune.report.speech_curve import scheme_settings, uses_synthetic
 from eartune.report.wording import metric_name
-from eartune.wording import PERCENT, counted, listed, percent
+from eartune.training.schemes import SELF
+from eartune.wording import PERCENT, capitalised, counted, listed, percent
 
 NEAR_ALL_SPEECH = 0.85
 """The share of the score of all speech that text alone reaches where it carries over: 0.85 to 0.95 in the paper."""
 WELL_HEARD = 0.2
-"""The word error rate of the untuned model's transcripts up to which it hears well enough to be read."""
+"""The rate of errors in the untuned model's transcripts up to which it hears well enough to be read."""
 WELL_UNDERSTOOD = 0.6
 """The share of exactly right answers to words without error below which text is not learned well enough."""
 FEW = 0.1
@@ -51,9 +53,18 @@ MOST_SEEDS, LARGEST_TEST = 20, 20
 class Hearing:
     """How well the untuned model transcribes the test."""
 
-    word_error_rate: float
+    errors: TranscriptErrors
     perfect: frozenset[tuple[str, str | None]]
     """The id and file of each recording whose words it wrote without an error."""
+
+    @property
+    def rate(self) -> float:
+        """The word error rate; that of characters where no words are separated."""
+        return self.errors.characters if self.errors.words is None else self.errors.words
+
+    def __str__(self) -> str:
+        """Name the rate, such as "20.0 % word errors"."""
+        return f"{percent(self.rate)}{PERCENT} {'character' if self.errors.words is None else 'word'} errors"
 
 
 @dataclass(frozen=True)
@@ -83,6 +94,17 @@ class Evidence:
         spoken = [pair for pair in self.scored if pair[0].budget is not None]
         return tuple(sorted(spoken, key=lambda pair: -pair[1].value))
 
+    @property
+    def own_cascade(self) -> tuple[SchemeResult, Score] | None:
+        """The cascade that reads the untuned model's own transcripts."""
+        cascades = [pair for pair in self.scored if pair[0].role == "transcript reference"]
+        return next((one for one in cascades if scheme_settings(one[0]).get("asr", SELF) == SELF), None)
+
+    @property
+    def hearing_models(self) -> tuple[tuple[SchemeResult, Score], ...]:
+        """The rows that answer the sound after training, with recordings or without."""
+        return tuple(pair for pair in self.scored if pair[0].role not in ("untuned", "transcript reference"))
+
     @cached_property
     def hearing(self) -> Hearing | None:
         """How the untuned model hears; None where the run has no transcripts of its own, or the test no words.
@@ -93,11 +115,15 @@ class Evidence:
         if not self.answers or not heard:
             return None
         test = self.answers.test
-        counts = {key: word_edits(test[key[0]].text or "", text) for key, text in heard.items() if key[0] in test}
-        with_words = {key: edits for key, (edits, words) in counts.items() if words}
-        words = sum(words for _, words in counts.values())
-        perfect = frozenset(key for key, edits in with_words.items() if not edits)
-        return Hearing(sum(with_words.values()) / words, perfect) if words else None
+        pairs = {key: (test[key[0]].text or "", text) for key, text in heard.items() if key[0] in test}
+        errors = transcript_errors(pairs.values())
+        perfect = (key for key, (said, text) in pairs.items() if said and word_edits(said, text)[0] == 0)
+        return None if errors is None else Hearing(errors, frozenset(perfect))
+
+    @property
+    def has_free_answers(self) -> bool:
+        """Whether any text may be an answer, as a translation is, so that few are exactly right."""
+        return self.answers is not None and self.answers.are_free
 
     @cached_property
     def told_by_words(self) -> float | None:
@@ -138,17 +164,16 @@ def diagnose(evidence: Evidence) -> tuple[str, ...]:
 
 
 def record_nothing_yet(evidence: Evidence) -> str | None:
-    """A cascade of the model with itself is as good as any model that was trained on recordings."""
-    cascade = evidence.first("transcript reference")
-    if not cascade or any(evidence.is_better(one, cascade) for one in evidence.spoken):
+    """A cascade of the model with itself is as good as any model that answers the sound, and better than text alone."""
+    cascade, text = evidence.own_cascade, evidence.first("text reference")
+    if not cascade or not evidence.hearing_models or (text and text[1].value >= cascade[1].value):
         return None
-    text = evidence.first("text reference")
-    if not evidence.spoken and not (text and cascade[1].value > text[1].value):
+    if any(evidence.is_better(one, cascade) for one in evidence.hearing_models):
         return None
     return (
         f"Record nothing yet: {cascade[0].prose_name} reaches {_value(evidence, cascade)} without any recording, and "
-        "no model that answers the sound directly is better. Ask the model of text-only tuning through words "
-        "(decoding: {through: words})."
+        "no model that answers the sound directly is shown to be better. Ask the model of text-only tuning through "
+        "words (decoding: {through: words})."
     )
 
 
@@ -189,6 +214,7 @@ def few_recordings_drown(evidence: Evidence) -> str | None:
         if one.first.key in bases
         and one.first.budget == one.second.budget
         and one.first.share <= FEW
+        and uses_synthetic(one.first) == uses_synthetic(one.second)
         and one.is_significant
         and one.difference.value > 0
     ]
@@ -213,8 +239,8 @@ def transfer_fails(evidence: Evidence) -> str | None:
     said = f"What was learned in {listed(known)} does not carry over to {listed(new)}"
     if not evidence.hearing:
         return f"{said}: add `type: cascade` to grid.schemes, whose transcripts tell hearing from the language itself."
-    rate = f"{percent(evidence.hearing.word_error_rate)}{PERCENT} word errors of the untuned model"
-    if evidence.hearing.word_error_rate > WELL_HEARD:
+    rate = f"{evidence.hearing} of the untuned model"
+    if evidence.hearing.rate > WELL_HEARD:
         return f"{said}: it hears badly ({rate}), so take a checkpoint that knows the language."
     return f"{said}, though it hears well ({rate}): add text of that language, or of one that is related."
 
@@ -222,7 +248,7 @@ def transfer_fails(evidence: Evidence) -> str | None:
 def text_is_not_learned(evidence: Evidence) -> str | None:
     """Even words without an error are often understood wrongly."""
     cascade = evidence.first("transcript reference")
-    if not cascade:
+    if not cascade or evidence.has_free_answers:
         return None
     heard, right = evidence.right_where_heard(cascade[0].finished[0])
     if heard < LEAST_OCCURRENCES or right / heard >= WELL_UNDERSTOOD:
@@ -238,10 +264,12 @@ def what_text_taught_is_lost(evidence: Evidence) -> str | None:
     cascade, text = evidence.first("transcript reference"), evidence.first("text reference")
     if not cascade or not text or not evidence.hearing or text_is_not_learned(evidence):
         return None
-    rate = f"{percent(evidence.hearing.word_error_rate)}{PERCENT} word errors"
-    if evidence.hearing.word_error_rate > WELL_HEARD:
+    rate, everything = str(evidence.hearing), _all_speech(evidence)
+    if everything and evidence.is_better(everything, cascade):  # it hears what it needs, once it was trained to
+        return None
+    if evidence.hearing.rate > WELL_HEARD:
         return (
-            f"The ears limit every score: the untuned model has {rate} on the test. A better audio checkpoint, or "
+            f"The ears set a limit: the untuned model has {rate} on the test. A better audio checkpoint, or "
             "transcribed speech of your domain for the alignment stage, comes before anything else."
         )
     if text[1].value >= NEAR_ALL_SPEECH * cascade[1].value:
@@ -292,11 +320,14 @@ def one_kind_is_weak(evidence: Evidence) -> str | None:
     name, worst = min(often.items(), key=lambda pair: pair[1].value)
     if worst.high >= median(score.value for score in often.values()) - BELOW_OTHERS:
         return None
-    missed = [f'"{value}"' for value, _ in values[name].most_common(3)]
-    return (
+    weak = (
         f"{name} is far below all other entities ({percent(worst.value)}{PERCENT} F1, {counted(occurs[name], 'time')} "
-        f"in the test): add sentences with it; {best.name} misses {listed(missed)} most."
+        "in the test)"
     )
+    if name not in values:
+        return f"{weak}: {best.name} finds it where it is not; add sentences that are like those, without it."
+    missed = [f'"{value}"' for value, _ in values[name].most_common(3)]
+    return f"{weak}: add sentences with it; {best.name} misses {listed(missed)} most."
 
 
 def the_test_leaks(evidence: Evidence) -> str | None:
@@ -317,13 +348,16 @@ def seeds_differ_more_than_schemes(evidence: Evidence) -> str | None:
         best = [pair for pair in evidence.spoken if pair[0].budget == budget][:2]
         if len(best) < 2 or any(len(row.finished) < 2 for row, _ in best):
             continue
-        spread = max(stdev(one.scores[evidence.metric].value for one in row.finished) for row, _ in best)
-        difference = best[0][1].value - best[1][1].value
-        if spread > difference >= LEAST_DIFFERENCE:
-            seeds = min(MOST_SEEDS, math.ceil(2 * (Z_LEVEL * spread / difference) ** 2))
+        pairs = paired_models(best[1][0], best[0][0])
+        gaps = [one.scores[evidence.metric].value - other.scores[evidence.metric].value for other, one in pairs]
+        if len(gaps) < 2 or not stdev(gaps) > mean(gaps) >= LEAST_DIFFERENCE:
+            continue
+        seeds = math.ceil((Z_LEVEL * stdev(gaps) / mean(gaps)) ** 2)
+        if seeds <= MOST_SEEDS:
             return (
-                f"Seeds differ by {100 * spread:.1f} points, {best[0][0].prose_name} and {best[1][0].prose_name} at "
-                f"{budget} by {100 * difference:.1f}: train about {seeds} seeds of each before you choose."
+                f"{capitalised(best[0][0].prose_name)} is {100 * mean(gaps):.1f} points above "
+                f"{best[1][0].prose_name} at {budget}, which differs by {100 * stdev(gaps):.1f} from seed to seed: "
+                f"train about {seeds} seeds of each before you choose."
             )
     return None
 
@@ -339,7 +373,7 @@ def the_test_is_too_small(evidence: Evidence) -> str | None:
         return None
     widest = max(unclear, key=lambda one: abs(one.difference.value))
     size = widest.first.finished[0].test.get("recordings", widest.difference.first.n)
-    times = (widest.detectable / abs(widest.difference.value)) ** 2
+    times = widest.test_to_detect(widest.difference.value)
     if times > LARGEST_TEST:
         return None
     return (

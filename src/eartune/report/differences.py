@@ -29,17 +29,35 @@ class Comparison:
     difference: Difference
     adjusted_p: float
     """The p value after Holm's correction for all comparisons of the report."""
+    spread: float = 0.0
+    """The half-width of the part of the interval that comes from seeds and selections; no larger test narrows it."""
 
     @property
     def is_significant(self) -> bool:
-        """Whether the paired test finds a difference, at the 5 % level and after the correction."""
-        return self.adjusted_p < 0.05
+        """Whether a difference is shown: by the paired test, at the 5 % level after correction, and by the interval.
+
+        The test pools the answers of all seeds, as if another seed could not bring another difference; the interval
+        includes that.
+        """
+        return self.adjusted_p < 0.05 and not self.difference.low <= 0 <= self.difference.high
 
     @property
     def detectable(self) -> float:
         """The difference that such a test detects in 80 of 100 repetitions, computed from the width of the interval."""
-        standard_error = (self.difference.high - self.difference.low) / (2 * Z_LEVEL)
-        return (Z_LEVEL + Z_POWER) * standard_error
+        return (Z_LEVEL + Z_POWER) * self._standard_error
+
+    def test_to_detect(self, difference: float) -> float:
+        """Return how many times as large a test would detect a difference in 80 of 100 repetitions, without correction.
+
+        math.inf if the variation between seeds and selections alone hides it.
+        """
+        of_seeds = self.spread / Z_LEVEL
+        allowed = (abs(difference) / (Z_LEVEL + Z_POWER)) ** 2 - of_seeds**2
+        return (self._standard_error**2 - of_seeds**2) / allowed if allowed > 0 else math.inf
+
+    @property
+    def _standard_error(self) -> float:
+        return (self.difference.high - self.difference.low) / (2 * Z_LEVEL)
 
 
 def compare_schemes(answers: RunAnswers | None, rows: Sequence[SchemeResult], metric: str) -> tuple[Comparison, ...]:
@@ -64,8 +82,9 @@ def compare_rows(answers: RunAnswers, first: SchemeResult, second: SchemeResult,
     pairs, before, after = _paired_answers(answers, first, second)
     if not before or not after:
         return None
-    difference = _over_seeds(compare(before, after, answers.metrics)[metric], pairs, metric)
-    return Comparison(first, second, len(pairs), difference, difference.p)
+    spread = between_seeds([other.scores[metric].value - one.scores[metric].value for one, other in pairs])
+    difference = _widened(compare(before, after, answers.metrics)[metric], spread)
+    return Comparison(first, second, len(pairs), difference, difference.p, spread)
 
 
 def share_of_row(answers: RunAnswers, first: SchemeResult, second: SchemeResult, metric: str) -> Share | None:
@@ -111,7 +130,8 @@ def difference_notes(compared: Sequence[Comparison]) -> tuple[str, ...]:
         "differences.",
         f"p (Holm) is corrected for all {len(compared)} comparisons: if every row below 0.05 is called a difference, "
         "the probability that even one of them is due to chance is at most 5 %.",
-        "Detectable is the difference, in points, that this test would find in 80 of 100 repetitions.",
+        "Detectable is the difference, in points, that this test would find in 80 of 100 repetitions, before the "
+        "correction.",
     ]
     small = [one for one in compared if one.is_significant and abs(one.difference.value) < one.detectable]
     if small:
@@ -119,7 +139,8 @@ def difference_notes(compared: Sequence[Comparison]) -> tuple[str, ...]:
         notes.append(f"Significant, but smaller than what is detectable, and so probably overestimated: {named}.")
     if any(one.seeds > 1 for one in compared):
         notes.append(
-            "p pools the answers of all seeds and selections; the interval also includes the variation between these."
+            "p pools the answers of all seeds and selections; the interval also includes the variation between these. "
+            "A difference is called significant where both show it."
         )
     return tuple(notes)
 
@@ -197,9 +218,8 @@ def _answers_of(answers: RunAnswers, models: Sequence[RunResult]) -> list[Answer
     return [one for answered in of_models for one in answered] if all(of_models) else []
 
 
-def _over_seeds(difference: Difference, pairs: Sequence[tuple[RunResult, RunResult]], metric: str) -> Difference:
-    """Widen the interval of a difference by the variation between seeds and selections."""
-    spread = between_seeds([after.scores[metric].value - before.scores[metric].value for before, after in pairs])
+def _widened(difference: Difference, spread: float) -> Difference:
+    """The difference, whose interval includes the variation between seeds and selections."""
     value = difference.value
     return replace(
         difference,
@@ -217,7 +237,8 @@ def difference_sentence(one: Comparison) -> str:
     value, low, high = (100 * v for v in (one.difference.value, one.difference.low, one.difference.high))
     side = "above" if value >= 0 else "below"
     p = f"p {_p(one.adjusted_p)}" if one.adjusted_p < 0.001 else f"p = {_p(one.adjusted_p)}"
-    verdict = "a significant difference" if one.is_significant else "a difference that may be due to chance"
+    chance = "seeds differ as much" if one.adjusted_p < 0.05 else "a difference that may be due to chance"
+    verdict = "a significant difference" if one.is_significant else chance
     return (
         f"{one.second.prose_name} is {abs(value):.1f} points {side} {one.first.prose_name} [{low:+.1f}, {high:+.1f}] "
         f"in a paired test ({p} after Holm's correction), {verdict}"

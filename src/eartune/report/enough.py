@@ -40,8 +40,11 @@ class Enough:
     hindsight: Table | None
 
 
-def how_much(fits: Fits, metric: str, wish: Wish = NOTHING) -> Enough:
-    """Return the answer for the scheme whose curve is highest, with tables of all; without curves, what is missing."""
+def how_much(fits: Fits, metric: str, wish: Wish = NOTHING, is_to_record: bool = True) -> Enough:
+    """Return the answer for the scheme whose curve is highest, with tables of all; without curves, what is missing.
+
+    With `is_to_record` false it does not say how many recordings to make next, as something else comes first.
+    """
     if not fits.curves:
         return Enough(fits.missing, None, None)
     best = fits.curves[0]
@@ -50,7 +53,7 @@ def how_much(fits: Fits, metric: str, wish: Wish = NOTHING) -> Enough:
         _gains(best, metric),
         *([_target(best, wish.target, wish)] if wish.target is not None else []),
         _limit(best, metric),
-        _next_round(best, wish),
+        *([_next_round(best, wish)] if is_to_record else []),
         *(_hindsight(best.hindsight, best.name) if best.hindsight else []),
         *fits.missing,
     ]

@@ -44,7 +44,7 @@ def free_speech_of(row: SchemeResult) -> str | None:
 
 
 def _sentence(row: SchemeResult, score: float, uses: str, plain: SpeechCurve) -> str:
-    there = row.mean(lambda result: result.speech_utterances) or 0.0
+    there = row.mean(lambda result: result.recordings) or 0.0
     needed = plain.curve.amount_for(score)
     begins = f"with {counted(there, 'recording')}" if there else "without any recording"
     gained = 100 * (score - plain.curve.score(there).value)

@@ -5,6 +5,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from markupsafe import Markup
@@ -14,7 +15,7 @@ from eartune.files import write_text
 from eartune.report.answers import RunAnswers
 from eartune.report.curve import draw
 from eartune.report.details import Details, details_of
-from eartune.report.diagnosis import Evidence, diagnose
+from eartune.report.diagnosis import Evidence, diagnose, record_nothing_yet
 from eartune.report.differences import Comparison, compare_schemes, difference_notes, differences_table
 from eartune.report.enough import NOTHING, Enough, Wish, how_much, next_round
 from eartune.report.expectations import expectations_of, expectations_table
@@ -165,6 +166,7 @@ def build_page(
     metrics = metrics_of(results)[:METRICS_SHOWN]
     compared = compare_schemes(answers, rows, metrics[0])
     fits = fit_schemes(rows, metrics[0], answers)
+    evidence = [Evidence(own, metrics[0], among(compared, own), answers, next_round(fits, wish)) for own in families]
     curve = build_curve(rows, metrics[0], fits.curves, wish.target)
     known = results[0].definitions or DEFINITIONS
     return Page(
@@ -173,10 +175,10 @@ def build_page(
         headline=" ".join(filter(None, (headline(own, metrics[0], compared) for own in families))),
         summary=" ".join(summarize(own, metrics[0], compared) for own in families),
         warnings=warnings(results),
-        diagnoses=diagnoses(families, metrics[0], compared, answers, next_round(fits, wish)),
+        diagnoses=tuple(dict.fromkeys(chain.from_iterable(map(diagnose, evidence)))),
         expected=expectations_table(expectations_of(results), rows, metrics[0], answers),
         main_metric=metrics[0],
-        enough=how_much(fits, metrics[0], wish),
+        enough=how_much(fits, metrics[0], wish, is_to_record=not any(map(record_nothing_yet, evidence))),
         bought=tuple(said for own in families for said in what_it_bought(own, curves_of(own, fits), metrics[0])),
         curve=Markup(draw(curve)) if curve else None,
         table=build_table(rows, metrics),
@@ -203,20 +205,10 @@ def best_architecture(families: Sequence[tuple[SchemeResult, ...]], metric: str)
     return max(families, key=lambda own: max((score.value for row in own if (score := row.score(metric))), default=0))
 
 
-def diagnoses(
-    families: Sequence[tuple[SchemeResult, ...]],
-    metric: str,
-    compared: Sequence[Comparison],
-    answers: RunAnswers | None,
-    advice: str,
-) -> tuple[str, ...]:
-    """Return what the results of each architecture suggest, from its own comparisons, each sentence once."""
-    found: list[str] = []
-    for own in families:
-        keys = {row.key for row in own}
-        among = tuple(one for one in compared if {one.first.key, one.second.key} <= keys)
-        found += diagnose(Evidence(own, metric, among, answers, advice))
-    return tuple(dict.fromkeys(found))
+def among(compared: Sequence[Comparison], rows: Sequence[SchemeResult]) -> tuple[Comparison, ...]:
+    """Return the comparisons within some rows, those of one architecture."""
+    keys = {row.key for row in rows}
+    return tuple(one for one in compared if {one.first.key, one.second.key} <= keys)
 
 
 def curves_of(rows: Sequence[SchemeResult], fits: Fits) -> list[SpeechCurve]:

@@ -80,6 +80,8 @@ class RunResult:
     """The languages of the pools text, speech and test; empty in results written before they were stored."""
     architecture: str = ""
     """The name of the architecture; empty where the grid has one alone."""
+    speech_recordings: int | None = None
+    """The recordings of the utterances of the budget; None in results written before they were counted."""
 
     def __post_init__(self) -> None:
         if self.finished and self.main_metric not in self.scores:
@@ -89,6 +91,11 @@ class RunResult:
     def finished(self) -> bool:
         """Whether its numbers may be shown."""
         return self.status == "finished"
+
+    @property
+    def recordings(self) -> int:
+        """How many recordings the budget has; one for each utterance where that is not known."""
+        return self.speech_utterances if self.speech_recordings is None else self.speech_recordings
 
     @property
     def listens(self) -> bool | None:
@@ -167,6 +174,7 @@ def _of_the_grid(stem: str, other: RunResult) -> RunResult:
         architecture=architecture,
         text_utterances=0,
         speech_utterances=round(share * other.pool_utterances),
+        speech_recordings=None,
         speech_hours=0.0,
         free_hours=0.0,
     )

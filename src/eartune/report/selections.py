@@ -65,8 +65,8 @@ class Drawn:
 
     @property
     def recordings(self) -> float:
-        """The number of utterances whose recordings the budget selects, as a mean over selections."""
-        return self.row.mean(lambda result: result.speech_utterances) or 0.0
+        """The number of recordings that the budget selects, as a mean over selections."""
+        return self.row.mean(lambda result: result.recordings) or 0.0
 
 
 @dataclass(frozen=True)
@@ -189,8 +189,12 @@ def _choice_or_scheme(drawn: Sequence[Drawn], metric: str) -> list[str]:
     same = [one for one in drawn if one.row.budget == beside.row.budget]
     spread = max(one.spread for one in same)
     base = next((one for one in same if one.gap is None), beside)
-    between = abs(beside.gap.value)
-    verdict = "the choice of recordings matters more than the scheme" if spread > between else "the scheme matters more"
+    if spread > abs(beside.gap.value):
+        verdict = "the choice of recordings matters more than the scheme"
+    elif beside.gap.low <= 0 <= beside.gap.high:
+        verdict = "neither is shown to matter more"
+    else:
+        verdict = "the scheme matters more"
     return [
         f"With {counted(beside.recordings, 'recording')}, scores differ between selections by "
         f"{100 * spread:.1f} points {metric_name(metric)} (standard deviation of {beside.gap.n} draws), and "

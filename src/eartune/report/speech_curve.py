@@ -117,7 +117,7 @@ def _measurement(row: SchemeResult, metric: str) -> Measurement:
 
 
 def _recordings(row: SchemeResult) -> float:
-    return row.mean(lambda result: float(result.speech_utterances)) or 0.0
+    return row.mean(lambda result: float(result.recordings)) or 0.0
 
 
 def _covariance(rows: Sequence[SchemeResult], metric: str, answers: RunAnswers | None) -> NDArray[np.float64] | None:

@@ -1,5 +1,6 @@
 """Schemes are compared answer by answer, and what chance could bring is not called a difference."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from eartune.report.differences import (
     _pairs,
     compare_schemes,
     difference_notes,
+    difference_sentence,
     differences_table,
     paired_models,
 )
@@ -244,6 +246,17 @@ def test_seeds_that_disagree_widen_the_interval(tmp_path: Path, cell) -> None:
     assert one.seeds == 2 and one.difference.value == pytest.approx(8 / 60)
     assert one.difference.high - one.difference.low > 0.5  # t of one degree of freedom is 12.7
     assert "p pools the answers of all seeds" in difference_notes([one])[-1]
+
+
+def test_a_difference_that_seeds_hide_is_not_significant_however_small_p_is(run_folder: Path) -> None:
+    one = compared_in(run_folder)[0]
+    sure = replace(one, difference=replace(one.difference, value=0.1, low=0.05, high=0.15), adjusted_p=0.001)
+    assert sure.is_significant and difference_sentence(sure).endswith("a significant difference")
+    wide = replace(sure, difference=replace(sure.difference, low=-0.1, high=0.3), spread=0.19)
+    assert not wide.is_significant and difference_sentence(wide).endswith("seeds differ as much")
+    assert wide.test_to_detect(0.1) == math.inf
+    assert sure.test_to_detect(sure.detectable) == pytest.approx(1)
+    assert sure.test_to_detect(sure.detectable / 2) == pytest.approx(4)
 
 
 def test_a_difference_below_what_the_test_resolves_is_named(run_folder: Path) -> None:

@@ -53,6 +53,18 @@ def test_a_curve_begins_at_text_alone_and_has_the_recordings_of_each_budget(curr
     assert one.curve.measurements[0].deviation == pytest.approx(0.04 / 1.96, rel=0.01)
 
 
+def test_recordings_are_counted_where_an_utterance_has_several(curriculum) -> None:
+    several = [replace(one, speech_recordings=4 * one.speech_utterances) for one in curriculum]
+    (one,) = fitted(several).curves
+    assert [point.amount for point in one.curve.measurements] == [0, 68, 272, 1360]
+    assert one.hours_of_one == pytest.approx(0.8 / 1360)
+
+
+def test_nothing_is_to_be_recorded_where_something_else_comes_first(curriculum) -> None:
+    sentences = how_much(fitted(curriculum), "slot_f1", is_to_record=False).sentences
+    assert "then run again" in said(curriculum) and not any("then run again" in one for one in sentences)
+
+
 def test_the_report_says_what_more_recordings_bring_and_what_a_target_needs(curriculum) -> None:
     text = said(curriculum, Wish(target=0.95, cost=0.5))
     assert "The curriculum has the highest curve, 92." in text

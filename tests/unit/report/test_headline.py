@@ -39,9 +39,10 @@ def compared(rows: tuple[SchemeResult, ...], p: dict[tuple[str, str], float]) ->
     for row in (row for row in rows if row.budget is not None):
         before, after = cascade.score("slot_f1"), row.score("slot_f1")
         assert before is not None and after is not None
-        value = after.value - before.value
-        difference = Difference(value, value - 0.1, value + 0.1, 0.0, before, after)
-        found.append(Comparison(cascade, row, 1, difference, p.get((row.scheme, str(row.budget)), 1.0)))
+        value, tested = after.value - before.value, p.get((row.scheme, str(row.budget)), 1.0)
+        width = 0.001 if tested < 0.05 else 0.1
+        difference = Difference(value, value - width, value + width, 0.0, before, after)
+        found.append(Comparison(cascade, row, 1, difference, tested))
     return found
 
 
