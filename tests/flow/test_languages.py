@@ -10,7 +10,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from eartune.cli.app import app
-from eartune.cli.languages import Sentences, against, corpus_of, of_language, per_character
+from eartune.cli.languages import Sentences, against, corpus_of, of_language, parallel_id, per_character
 from eartune.data import language_distance
 from eartune.data.audio import write_audio
 from eartune.data.corpora.manifest import ManifestCorpus
@@ -129,6 +129,11 @@ def test_tokens_are_held_against_the_same_english_sentences_or_else_against_engl
     assert against(german, others, len) == pytest.approx(1.0)
     assert against(german, [], len) is None and per_character([], len) is None
     assert per_character(german, lambda text: 14) == 2
+
+
+def test_the_language_is_taken_out_of_an_id_and_no_part_of_another_word() -> None:
+    ids = [parallel_id(Utterance(f"xsid-test-{one}-1", "a", one, None)) for one in ("en", "id", "zh-CN")]
+    assert ids == ["xsid-test--1"] * 3
 
 
 def test_one_recording_of_each_clip_is_heard_and_no_more_than_asked_for() -> None:

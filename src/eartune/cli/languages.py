@@ -3,6 +3,7 @@
 clips -> transcripts of the untuned model; text -> tokens, typed score; names -> distances, hours -> table, forecasts
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,7 +33,7 @@ from eartune.report.transfer import (
     agreements,
     figures_table,
     forecasts,
-    measured_transfer,
+    measured_transfers,
     transfer_table,
 )
 from eartune.run_folder import RunsFolder
@@ -89,7 +90,7 @@ def languages(
         raise InputError(
             f"{model}: is no untuned checkpoint; name that which is to be tuned, and a tuned one by --tuned"
         )
-    measured = [measured_transfer(folder, row) for folder in run or ()]  # before a model is loaded
+    measured = measured_transfers(run or (), row)  # before a model is loaded
     console = terminal()
     place = RunsFolder(runs)
     index = RecordingIndex(place.recordings)
@@ -237,7 +238,7 @@ def against(sentences: Sequence[Utterance], english: Sequence[Utterance], count:
 
 def parallel_id(utterance: Utterance) -> str:
     """Return the id of an utterance without its language, which translations share."""
-    return utterance.id.replace(utterance.language, "")
+    return re.sub(rf"(?<![^\W\d_]){re.escape(utterance.language)}(?![^\W\d_])", "", utterance.id)
 
 
 def typed_scores(tuned: Path, targets: Sequence[Target], sentences: Sentences, progress: RunProgress) -> list[Target]:

@@ -105,6 +105,17 @@ def forecasts(targets: Sequence[Target]) -> list[str]:
     return sentences
 
 
+def measured_transfers(runs: Sequence[Path], row: str | None) -> list[Transfer]:
+    """Return what each run measured, as `measured_transfer` does; raises InputError for two runs of one language."""
+    found: dict[str, Transfer] = {}
+    for run in runs:
+        one = measured_transfer(run, row)
+        if one.language in found:
+            raise InputError(f"{run}: its test is in {one.language}, as that of another run; name one run for each")
+        found[one.language] = one
+    return list(found.values())
+
+
 def measured_transfer(run: Path, row: str | None) -> Transfer:
     """Return what a run measured for the language of its test.
 
@@ -130,7 +141,11 @@ def _language(run: Path, results: Sequence[RunResult]) -> str:
     languages = sorted({name for result in results for name in result.languages.get("test", [])})
     if len(languages) != 1:
         raise InputError(f"{run}: its test has {counted(len(languages), 'known language')}, and one is needed")
-    return languages[0].split("-")[0]
+    return _without_region(languages[0])
+
+
+def _without_region(language: str) -> str:
+    return language.split("-")[0]
 
 
 def _chosen(rows: Sequence[SchemeResult], row: str | None) -> SchemeResult | None:
@@ -174,9 +189,9 @@ def _pairs(
     measured = {one.language: one for one in transfers}
     sign = 1.0 if predictor.higher_is_better else -1.0
     return [
-        (sign * value, measured[one.language])
+        (sign * value, measured[language])
         for one in targets
-        if one.language in measured and (value := predictor.of(one)) is not None
+        if (language := _without_region(one.language)) in measured and (value := predictor.of(one)) is not None
     ]
 
 
@@ -201,12 +216,15 @@ def agreement_sentences(
     targets: Sequence[Target], transfers: Sequence[Transfer], found: Sequence[Agreement]
 ) -> list[str]:
     """Return what the correlations show, and for each predictor the clearest pair of targets that contradicts it."""
-    n = len({one.language for one in targets} & {one.language for one in transfers})
+    n = len({_without_region(one.language) for one in targets} & {one.language for one in transfers})
     if not found:
         return [f"{counted(n, 'target')} with a run: rank correlations need {FEWEST} with different figures."]
     shown = [one.predictor.name for one in found if one.adjusted_p < 0.05 and one.of_score.rho > 0]
     if shown:
-        said = f"Over {counted(n, 'target')}, the order that was measured is that of {listed(shown)}, beyond chance."
+        said = (
+            f"Over {counted(n, 'target')}, the order that was measured agrees with that of {listed(shown)}, beyond "
+            "chance."
+        )
     else:
         said = (
             f"Over {counted(n, 'target')}, no predictor is shown to be better than chance after the correction for "
@@ -234,7 +252,7 @@ def contradiction(predictor: Predictor, targets: Sequence[Target], transfers: Se
     return (
         f"{capitalised(predictor.name)} would have {worse.language} above {better.language}, but {better.language} "
         f"reaches {percent(better.score.value)}{PERCENT} and {worse.language} {percent(worse.score.value)}{PERCENT}: "
-        f"it is not what makes {worse.language} fail."
+        "it does not explain these two."
     )
 
 

@@ -21,6 +21,7 @@ from eartune.report.transfer import (
     figures_table,
     forecasts,
     measured_transfer,
+    measured_transfers,
     transfer_table,
 )
 
@@ -80,9 +81,9 @@ def test_agreement_is_positive_where_the_order_is_the_predicted_one() -> None:
 def test_it_is_said_which_predictor_told_and_what_contradicts_the_other() -> None:
     found = agreements(targets(), transfers())
     assert agreement_sentences(targets(), transfers(), found) == [
-        "Over 5 targets, the order that was measured is that of character errors, beyond chance.",
-        "Syntax distance would have vi above ko, but ko reaches 63.0\u00a0% and vi 40.0\u00a0%: it is not what makes "
-        "vi fail.",
+        "Over 5 targets, the order that was measured agrees with that of character errors, beyond chance.",
+        "Syntax distance would have vi above ko, but ko reaches 63.0\u00a0% and vi 40.0\u00a0%: it does not explain "
+        "these two.",
     ]
 
 
@@ -102,6 +103,13 @@ def test_targets_without_a_run_and_runs_without_a_target_are_left_out() -> None:
     known = [one for one in targets() if one.language != "pt"]
     (errors, _) = agreements(known, [*transfers(), replace(transfers()[0], language="hu")])
     assert errors.of_score.n == 4
+
+
+def test_a_region_of_a_target_makes_no_difference() -> None:
+    """Runs are of languages, as their tests may be of any region."""
+    known = [replace(one, language="pt-br") if one.language == "pt" else one for one in targets()]
+    assert agreements(known, transfers()) == agreements(targets(), transfers())
+    assert agreement_sentences(known, transfers(), agreements(known, transfers()))[0].startswith("Over 5 targets")
 
 
 def run_of(folder: Path, language: str, *results: RunResult) -> Path:
@@ -129,6 +137,14 @@ def test_a_run_is_measured_at_zero_per_cent_and_its_gain_is_over_text(
         ("ko", "text-only", "50.0 [46.0, 54.0]", "–"),  # noqa: RUF001
         ("vi", "curriculum 0%", "62.0 [58.0, 66.0]", "+12.0"),
     )
+
+
+def test_two_runs_of_one_language_are_refused(tmp_path: Path, cell: Callable[..., RunResult]) -> None:
+    text = cell("text-only", None, 0.5)
+    vi, ko, again = (run_of(tmp_path / name, name, text) for name in ("vi", "ko", "vi-VN"))
+    assert [one.language for one in measured_transfers([vi, ko], None)] == ["vi", "ko"]
+    with pytest.raises(InputError, match=r"vi-VN: its test is in vi, as that of another run; name one run for each$"):
+        measured_transfers([vi, ko, again], None)
 
 
 def test_a_run_without_the_row_or_with_a_test_of_two_languages_is_refused(
