@@ -92,7 +92,15 @@ def test_a_gain_is_never_a_loss() -> None:
 def test_a_plateau_is_a_limit() -> None:
     curve = LearningCurve.fit(exact(slope=1.5, begin=4, floor=0.5))
     assert curve.limit.value == pytest.approx(0.8, abs=0.02)
-    assert curve.limit.high < 0.88
+    assert curve.limit.high < 0.9
+
+
+@pytest.mark.parametrize("height", [0.58, 0.6, 0.62, 0.63, 0.9])
+def test_a_plateau_is_seen_wherever_it_lies(height: float) -> None:
+    """A coarse grid of floors took those between two of them for a slow rise, and advised to record more."""
+    curve = LearningCurve.fit(measured({100.0 * 2**n: height for n in range(6)}, 0.005))
+    assert curve.score(3200).value == pytest.approx(height, abs=0.01)
+    assert curve.gain(3200, 3200).value < 0.005
 
 
 def test_scores_that_jump_are_called_erratic_and_smooth_ones_are_not() -> None:
