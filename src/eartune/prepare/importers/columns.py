@@ -1,5 +1,6 @@
 """Match a file's columns with our names: as the user named them, or guessed from their headings."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -34,11 +35,11 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "semantics": ("semantics",),  # the whole frame, as SpeechBrain's preparation of SLURP has it
     "start": (
         *("start", "start_time", "start_sec", "start_seconds", "start_s", "segment_start", "begin", "begin_time"),
-        *("onset", "offset", "start_ms", "begin_ms", "offset_ms"),
+        *("onset", "offset", "start_ms", "start_time_ms", "begin_ms", "begin_time_ms", "offset_ms"),
     ),
     "end": (
         *("end", "end_time", "end_sec", "end_seconds", "end_s", "segment_end", "stop", "stop_time"),
-        *("end_ms", "stop_ms", "offset"),
+        *("end_ms", "end_time_ms", "stop_ms", "stop_time_ms", "offset"),
     ),
     "duration": (
         "duration",
@@ -51,9 +52,10 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     ),
     "channel": ("channel", "channel_id", "audio_channel"),
 }
-"""Our names, and the headings that others use, the likeliest first; case, blanks, "-" and "_" do not count."""
+"""Our names, and the headings of others, the likeliest first; case, blanks, brackets, "-" and "_" do not count."""
 LABELS = ("intent", "scenario", "action", "entities")
 _PAIR, _PART = {"scenario", "action"}, {"start", "end", "duration", "channel"}
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")  # of startMs, START_MS and "start (ms)" the last is ms; of items it is not
 
 
 def match_columns(header: Collection[str], named: Mapping[str, str], path: Path) -> dict[str, str]:
@@ -119,9 +121,15 @@ def guess(header: Iterable[str], names: Collection[str] = NAMES.keys()) -> dict[
     return guessed
 
 
+def is_in_ms(heading: str) -> bool:
+    """Return whether the name of a column of times says that they are milliseconds."""
+    known = {_plain(name) for names in NAMES.values() for name in names if name.endswith("_ms")}
+    return _plain(heading) in known or [word.lower() for word in _WORD.findall(heading)][-1:] == ["ms"]
+
+
 def _plain(heading: str) -> str:
     """A heading without what people write differently: speakerId, Speaker ID and speaker_id are one."""
-    return "".join(heading.lower().replace("_", "").replace("-", "").split())
+    return re.sub(r"[\s_()\[\]-]+", "", heading.lower())
 
 
 def known_values(content: Mapping[str, Any], names: Collection[str] = LABELS) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import base64
 import binascii
 import hashlib
 import math
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from io import BytesIO
@@ -26,6 +26,7 @@ from eartune.data.utterance import Recording
 from eartune.prepare.importers.row import RowError, is_blank, text_or_none
 
 ROUNDED = 0.02  # seconds; times are rounded when they are written
+STATED_SECONDS_OFF = 0.1  # rounding, and the padding that mp3 adds
 _RATES = (8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 _MOST_CHANNELS = 64
 _NO_RATE = 'a recording as samples needs their rate: {"array": [...], "sampling_rate": 16000}'
@@ -51,7 +52,9 @@ class Excerpt(Recording):
 
     def is_whole(self, file: SoundFile) -> bool:
         """Return whether it is a whole file that stands on the disk."""
-        is_to_the_end = self.end is None or (file.seconds is not None and self.end >= file.seconds - ROUNDED)
+        is_to_the_end = self.end is None or (
+            file.seconds is not None and -ROUNDED <= self.end - file.seconds <= STATED_SECONDS_OFF
+        )
         is_every_channel = self.channel is None or file.channels == 1
         return self.stored is None and self.start <= ROUNDED and is_to_the_end and is_every_channel
 
@@ -112,19 +115,20 @@ def recording_fields(value: Any) -> dict[str, Any] | None:
     return None if name is None else {"file": name}
 
 
-def part_fields(start: Any, end: Any, duration: Any, is_in_ms: bool = False) -> dict[str, float]:
+def part_fields(start: Any, end: Any, duration: Any, in_ms: Collection[str] = ()) -> dict[str, float]:
     """Return the start and the end in seconds of a part, without what the row does not state.
 
-    Times are numbers, or texts as "0:01:02.5". Where all three are given, they show whether start and end are seconds,
-    milliseconds or samples. Raises RowError for what fits no part.
+    Times are numbers, or texts as "0:01:02.5", in seconds but for those of start, end and duration that are `in_ms`.
+    Where all three are given, they show whether start and end are seconds, milliseconds or samples. Raises RowError for
+    what fits no part.
     """
-    begins, ends, lasts = (
-        _seconds(time, name) for time, name in ((start, "start"), (end, "end"), (duration, "length"))
-    )
-    unit = 1000.0 if is_in_ms else 1.0
+    stated = {"start": start, "end": end, "duration": duration}
+    begins, ends, lasts = (_seconds(time, name, 1000 if name in in_ms else 1) for name, time in stated.items())
+    unit = 1.0
     if begins is not None and ends is not None and lasts:
         ratio = (ends - begins) / lasts
-        unit = next((float(known) for known in (1, 1000, *_RATES) if abs(ratio - known) <= 0.02 * known), 0.0)
+        units = {1.0: 1.0, 0.001: 1.0} | {float(each): float(each) for each in (1000, *_RATES)}  # 0.001: a length in ms
+        unit = next((units[known] for known in units if abs(ratio - known) <= 0.02 * known), 0.0)
         if not unit and abs(ends - begins - lasts) > 10 * ROUNDED:
             raise RowError(f"its part from {begins:g} to {ends:g} does not last {lasts:g} s, in no unit")
         unit = unit or 1.0
@@ -138,8 +142,8 @@ def part_fields(start: Any, end: Any, duration: Any, is_in_ms: bool = False) -> 
     return {"start": begins, "end": ends / unit}
 
 
-def _seconds(time: Any, name: str) -> float | None:
-    """A time as a number; None if it is blank, or -1, which stands for the end."""
+def _seconds(time: Any, name: str, unit: int) -> float | None:
+    """A time as a number, of which `unit` make a second; None if it is blank, or -1, which stands for the end."""
     if is_blank(time):
         return None
     try:
@@ -151,7 +155,7 @@ def _seconds(time: Any, name: str) -> float | None:
     seconds = sum(part * 60**power for power, part in enumerate(reversed(parts)))
     if seconds < 0 and seconds != -1:
         raise RowError(f"the {name} of a part of a recording must be 0 or above, not {time}")
-    return None if seconds == -1 else seconds
+    return None if seconds == -1 else seconds / unit
 
 
 def _of_object(value: dict[str, Any]) -> dict[str, Any] | None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from eartune.errors import InputError
-from eartune.prepare.importers.columns import known_values, match_columns, other_columns, slot_columns
+from eartune.prepare.importers.columns import is_in_ms, known_values, match_columns, other_columns, slot_columns
 from eartune.prepare.importers.csv_rows import read_header, read_rows, split_lines
 from eartune.prepare.importers.entities import decode
 from eartune.prepare.importers.excerpt import part_fields, recording_fields
@@ -102,7 +102,8 @@ def _part(values: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, An
     start, end, duration, channel = (values.get(name) for name in ("start", "end", "duration", "channel"))
     part: dict[str, Any] = {}
     if not (is_blank(start) and is_blank(end)):
-        part = dict(part_fields(start, end, duration, columns.get("start", columns.get("end", "")).endswith("ms")))
+        in_ms = [name for name in ("start", "end", "duration") if is_in_ms(columns.get(name, ""))]
+        part = dict(part_fields(start, end, duration, in_ms))
     named = str(channel).strip().lower()
     if named in _CHANNELS or named.isdecimal():  # any other text, such as "web", is no channel of sound
         part |= {"channel": int(_CHANNELS.get(named, named))}

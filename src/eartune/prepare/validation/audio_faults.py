@@ -17,7 +17,7 @@ from eartune.data.audio import MAX_SECONDS, MIN_SECONDS, NOT_READABLE
 from eartune.data.sound_file import Samples, SoundError, SoundFile, open_sound
 from eartune.data.utterance import Recording
 from eartune.files import is_lfs_pointer
-from eartune.prepare.importers.excerpt import Excerpt, identity
+from eartune.prepare.importers.excerpt import STATED_SECONDS_OFF, Excerpt, identity
 from eartune.prepare.validation.fault import Rule, Treatment
 from eartune.progress import Progress
 
@@ -29,7 +29,6 @@ SILENT_DBFS = -60.0  # root mean square: below the hiss of a cheap microphone in
 FULL_SCALE = 0.999  # of 1; 16 bits end at 0.99997, and some encoders stop a few steps short of it
 CLIPPED_RUN = 3  # one or two samples at full scale are a peak, not a flat top
 CLIPPED_SHARE = 0.001  # of all samples; every loud recording has a few flat tops, which are harmless
-STATED_SECONDS_OFF = 0.1  # rounding, and the padding that mp3 adds
 STATED_SHARE_OFF = 0.02  # of the measured length
 RATES = (8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)  # that a header may have got wrong
 CHUNK = 64  # files: long enough that passing them on costs nothing, short enough to stop soon
@@ -211,13 +210,21 @@ def _measure_excerpt(excerpt: Excerpt, file: SoundFile, samples: bool) -> AudioM
         return _no_such_part(header, f"has {file.channels} channels, counted from 0, and so no channel {channel}")
     if file.seconds is not None:
         if max(start, end or 0.0) > file.seconds + STATED_SECONDS_OFF:
-            last = "" if end is None else f" to {end:.2f}"
-            return _no_such_part(header, f"lasts {file.seconds:.2f} s, and so has no part from {start:.2f}{last} s")
+            return _beyond_the_end(header, excerpt, file.seconds)
         seconds = min(file.seconds if end is None else end, file.seconds) - start
         if not samples or seconds > LONGEST_SECONDS:
             return replace(header, seconds=seconds, faults=_length_faults(seconds))
     last_second = start + LONGEST_SECONDS + 1 if end is None else min(end, start + LONGEST_SECONDS + 1)
-    return _measure_wave(header, excerpt.cut(file.read_part(start, last_second)), file.rate)
+    measured = _measure_wave(header, excerpt.cut(file.read_part(start, last_second)), file.rate)
+    reached = start + (measured.seconds or 0.0)
+    if file.seconds is None and end is not None and reached < last_second - STATED_SECONDS_OFF:
+        return _beyond_the_end(header, excerpt, reached)
+    return measured
+
+
+def _beyond_the_end(header: AudioMeasurements, excerpt: Excerpt, seconds: float) -> AudioMeasurements:
+    last = "" if excerpt.end is None else f" to {excerpt.end:.2f}"
+    return _no_such_part(header, f"lasts {seconds:.2f} s, and so has no part from {excerpt.start:.2f}{last} s")
 
 
 def _no_such_part(header: AudioMeasurements, why: str) -> AudioMeasurements:

@@ -541,6 +541,14 @@ def test_samples_in_a_row_are_its_recording(tmp_path: Path, audio: dict[str, Any
         ({"begin": 32000, "stop": 64000, "duration": 2.0}, (2.0, 4.0, None)),
         ({"start": 500, "end": 1500, "duration": 1.0}, (0.5, 1.5, None)),
         ({"start_ms": 500, "end_ms": 1500}, (0.5, 1.5, None)),
+        ({"startMs": 500, "endMs": 1500}, (0.5, 1.5, None)),
+        ({"START_MS": 500, "END_MS": 1500}, (0.5, 1.5, None)),
+        ({"Start (ms)": 500, "End (ms)": 1500}, (0.5, 1.5, None)),
+        ({"start_ms": 500, "end_ms": 1500, "duration_ms": 1000}, (0.5, 1.5, None)),
+        ({"start_ms": 500, "end_ms": 1500, "duration": 1000}, (0.5, 1.5, None)),
+        ({"start_ms": 500, "end_s": 1.5}, (0.5, 1.5, None)),
+        ({"start_ms": 500, "duration": 1.0}, (0.5, 1.5, None)),
+        ({"start_ms": 500, "end_ms": -1}, (0.5, None, None)),
         ({"start": 0, "end": -1}, (0.0, None, None)),
         ({"onset": 1, "offset": 2}, (1.0, 2.0, None)),
         ({"channel": 1}, (0.0, None, 1)),
@@ -556,6 +564,17 @@ def test_a_row_may_name_a_part_of_its_recording(tmp_path: Path, row: dict[str, A
     for found in (only(jsonl(tmp_path, {"audio": "a.wav", "intent": "order"} | row)), only(table(tmp_path, csv))):
         (recording,) = found.recordings
         assert isinstance(recording, Excerpt) and recording.part == part
+
+
+@pytest.mark.parametrize(("name", "start"), [("items", 5.0), ("t0_ms", 0.005), ("beginMS", 0.005), ("systems", 5.0)])
+def test_a_column_that_was_named_says_itself_whether_it_has_milliseconds(
+    tmp_path: Path, name: str, start: float
+) -> None:
+    """A column called items was read as milliseconds."""
+    (tmp_path / "a.wav").touch()
+    imported = table(tmp_path, f"audio,intent,{name},end\na.wav,order,5,60\n", start=name)
+    (recording,) = only(imported).recordings
+    assert isinstance(recording, Excerpt) and recording.part == (start, 60.0, None)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import soundfile
 from builders import sound_file, tone
 from eartune.data.audio import SAMPLE_RATE
 from eartune.data.utterance import Recording
+from eartune.prepare.importers.excerpt import Excerpt
 from eartune.prepare.validation.audio_faults import (
     AUDIO_RULES,
     CHUNK,
@@ -153,12 +154,17 @@ def test_damage_inside_a_file_is_found_only_by_reading_it(tmp_path: Path) -> Non
     assert heard(path, samples=False).faults == ()
 
 
-def test_a_flac_stream_without_a_length_is_as_long_as_its_samples(tmp_path: Path) -> None:
-    path = sound_file(tmp_path / "a.flac", 1.0)
+def without_length(path: Path) -> Path:
+    """A FLAC file as a stream leaves it, which does not know how long it will be."""
     content = bytearray(path.read_bytes())
     content[21] &= 0xF0  # the 36 bits of STREAMINFO that hold the number of samples
     content[22:26] = bytes(4)
     path.write_bytes(content)
+    return path
+
+
+def test_a_flac_stream_without_a_length_is_as_long_as_its_samples(tmp_path: Path) -> None:
+    path = without_length(sound_file(tmp_path / "a.flac", 1.0))
     for samples in (True, False):
         assert (heard(path, samples=samples).seconds, heard(path, samples=samples).faults) == (1.0, ())
 
@@ -206,6 +212,30 @@ def test_a_rate_that_a_header_has_wrong_shows_in_the_stated_length(tmp_path: Pat
     one = heard(path, stated=2.0, samples=samples)
     assert (one.faults, one.fitting_rate, one.seconds) == ((F.WRONG_RATE,), HZ, 4.0)
     assert heard(path, samples=samples).faults == heard(path, 4.0, samples).faults == ()
+
+
+def part(path: Path, start: float, end: float | None) -> AudioMeasurements:
+    (one,) = measure_recordings([Excerpt(path, math.nan, start=start, end=end)], workers=1)
+    return one
+
+
+def test_a_part_that_ends_after_its_file_is_none_wherever_it_begins(tmp_path: Path) -> None:
+    """From 0 to 1,200 ms of 6 s, taken for seconds, was the whole file, and nothing was said."""
+    path = sound_file(tmp_path / "a.wav", 6.0)
+    beyond = part(path, 0.0, 1200.0)
+    assert explain(F.NO_SUCH_PART, beyond) == (
+        "lasts 6.00 s, and so has no part from 0.00 to 1200.00 s; are the times in seconds?"
+    )
+    assert beyond.faults == part(path, 5.0, 6.2).faults == (F.NO_SUCH_PART,)
+    rounded = part(path, 0.0, 6.05)
+    assert (rounded.seconds, rounded.faults, rounded.is_excerpt) == (6.0, (), False)
+
+
+def test_so_is_one_of_a_file_that_does_not_say_how_long_it_is(tmp_path: Path) -> None:
+    path = without_length(sound_file(tmp_path / "a.flac", 3.0))
+    beyond, inside = part(path, 0.0, 12.0), part(path, 1.0, 3.05)
+    assert beyond.faults == (F.NO_SUCH_PART,) and beyond.error.startswith("lasts 3.00 s, and so has no part from 0.00")
+    assert (inside.seconds, inside.faults) == (2.0, ())
 
 
 def test_channels_that_cancel_each_other_are_silence_to_a_model(tmp_path: Path) -> None:
