@@ -50,7 +50,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         "segment_duration",
         "duration_ms",
     ),
-    "channel": ("channel", "channel_id", "audio_channel"),
+    "channel": ("channel", "channel_id", "audio_channel", "channel_selector"),
 }
 """Our names, and the headings of others, the likeliest first; case, blanks, brackets, "-" and "_" do not count."""
 LABELS = ("intent", "scenario", "action", "entities")

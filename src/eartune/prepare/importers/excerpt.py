@@ -10,6 +10,7 @@ import base64
 import binascii
 import hashlib
 import math
+import re
 from collections.abc import Collection, Hashable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -29,6 +30,9 @@ ROUNDED = 0.02  # seconds; times are rounded when they are written
 STATED_SECONDS_OFF = 0.1  # rounding, and the padding that mp3 adds
 _RATES = (8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 _MOST_CHANNELS = 64
+_NUMBER_OF_CHANNEL = re.compile(r"(\d{1,4})(?:\.0*)?")  # 1.0 where pandas had blank cells in the column
+_CHANNELS = {**dict.fromkeys(("left", "l", "a"), 0), **dict.fromkeys(("right", "r", "b"), 1)}
+_ALL_CHANNELS = ("nan", "all", "average", "mean")
 _NO_RATE = 'a recording as samples needs their rate: {"array": [...], "sampling_rate": 16000}'
 
 
@@ -40,13 +44,13 @@ class Excerpt(Recording):
     """Where it begins, in seconds."""
     end: float | None = None
     """Where it ends, in seconds; None for the end of the file."""
-    channel: int | None = None
-    """The channel, counted from 0; None for the mean of all."""
+    channel: int | str | None = None
+    """The channel, counted from 0; None for the mean of all; text that names none, which matters if there are several."""
     stored: bytes | None = field(default=None, repr=False)
     """The bytes of a file that the row itself holds."""
 
     @property
-    def part(self) -> tuple[float, float | None, int | None]:
+    def part(self) -> tuple[float, float | None, int | str | None]:
         """What part of the file it is."""
         return self.start, self.end, self.channel
 
@@ -58,9 +62,17 @@ class Excerpt(Recording):
         is_every_channel = self.channel is None or file.channels == 1
         return self.stored is None and self.start <= ROUNDED and is_to_the_end and is_every_channel
 
+    def has_channel(self, file: SoundFile) -> bool:
+        """Return whether a file has its channel; the only channel of a file is any."""
+        if self.channel is None or file.channels == 1:
+            return True
+        return isinstance(self.channel, int) and self.channel < file.channels
+
     def cut(self, samples: Samples) -> Samples:
         """Return the samples of its channel, of shape (frames, 1), or all, of shape (frames, channels)."""
-        return samples if self.channel is None or samples.shape[1] == 1 else samples[:, self.channel : self.channel + 1]
+        if not isinstance(self.channel, int) or samples.shape[1] == 1:
+            return samples
+        return samples[:, self.channel : self.channel + 1]
 
     def wave(self) -> Wave:
         """Return the sound as 16 kHz mono; raises SoundError where it cannot be decoded."""
@@ -113,6 +125,18 @@ def recording_fields(value: Any) -> dict[str, Any] | None:
         return _stored(_decoded(value.partition(",")[2]), None)
     name = text_or_none(value, "audio")
     return None if name is None else {"file": name}
+
+
+def channel_of(value: Any) -> int | str | None:
+    """Return the channel that a value names, counted from 0; None for all of them, and text that names none as it is.
+
+    Names are numbers, left and right, and the letters of both and of telephony: L, R, A, B.
+    """
+    named = str(value).strip().lower()
+    if is_blank(value) or named in _ALL_CHANNELS:
+        return None
+    number = _NUMBER_OF_CHANNEL.fullmatch(named)
+    return int(number[1]) if number else _CHANNELS.get(named, str(value).strip()[:40])
 
 
 def part_fields(start: Any, end: Any, duration: Any, in_ms: Collection[str] = ()) -> dict[str, float]:

@@ -15,7 +15,7 @@ from eartune.data.utterance import Utterance
 from eartune.files import write_lines
 from eartune.prepare.importers.columns import LABELS, known_values
 from eartune.prepare.importers.entities import decode
-from eartune.prepare.importers.excerpt import part_fields, recording_fields
+from eartune.prepare.importers.excerpt import channel_of, part_fields, recording_fields
 from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.importers.row import Row, RowError, is_blank
 from eartune.prepare.importers.to_utterances import to_utterances
@@ -32,8 +32,16 @@ def _translated(content: dict[str, Any], are_parts: bool) -> dict[str, Any]:
     speaker, file = values.pop("speaker", None), recording_fields(content.get("audio_filepath"))
     if file is None:
         return values | {"recordings": []}
-    part = part_fields(content.get("offset"), None, content.get("duration")) if are_parts else {}
-    return values | {"recordings": [file | {"seconds": content.get("duration"), "speaker": speaker} | part]}
+    part: dict[str, Any] = {"seconds": content.get("duration"), "speaker": speaker, "channel": _channel(content)}
+    if are_parts:
+        part |= part_fields(content.get("offset"), None, content.get("duration"))
+    return values | {"recordings": [file | part]}
+
+
+def _channel(content: dict[str, Any]) -> int | str | None:
+    """The channel of a row, which may stand in a list by itself."""
+    selected = known_values(content, ("channel",)).get("channel")
+    return channel_of(selected[0] if isinstance(selected, list) and len(selected) == 1 else selected)
 
 
 def _semantics(content: dict[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from eartune.errors import InputError
 from eartune.prepare.importers.columns import is_in_ms, known_values, match_columns, other_columns, slot_columns
 from eartune.prepare.importers.csv_rows import read_header, read_rows, split_lines
 from eartune.prepare.importers.entities import decode
-from eartune.prepare.importers.excerpt import part_fields, recording_fields
+from eartune.prepare.importers.excerpt import channel_of, part_fields, recording_fields
 from eartune.prepare.importers.hugging_face import STATE, labels_of, open_dataset
 from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.importers.row import Row, RowError, is_blank
@@ -30,7 +30,6 @@ from eartune.prepare.importers.text import read_text
 from eartune.prepare.importers.to_utterances import to_utterances
 from eartune.prepare.importers.unread import Unread
 
-_CHANNELS = {"left": "0", "right": "1"}
 _WORDS = "text or audio", {"text", "audio"}
 _LABELS = "intent, or scenario and action", {"intent", "scenario", "semantics"}
 
@@ -99,14 +98,12 @@ def _frame(semantics: Any) -> dict[str, Any]:
 
 def _part(values: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
     """The part and the channel of the recording that a row names, if its table has columns for them."""
-    start, end, duration, channel = (values.get(name) for name in ("start", "end", "duration", "channel"))
-    part: dict[str, Any] = {}
+    start, end, duration = (values.get(name) for name in ("start", "end", "duration"))
+    channel = channel_of(values.get("channel"))
+    part: dict[str, Any] = {} if channel is None else {"channel": channel}
     if not (is_blank(start) and is_blank(end)):
         in_ms = [name for name in ("start", "end", "duration") if is_in_ms(columns.get(name, ""))]
-        part = dict(part_fields(start, end, duration, in_ms))
-    named = str(channel).strip().lower()
-    if named in _CHANNELS or named.isdecimal():  # any other text, such as "web", is no channel of sound
-        part |= {"channel": int(_CHANNELS.get(named, named))}
+        part |= part_fields(start, end, duration, in_ms)
     return part
 
 

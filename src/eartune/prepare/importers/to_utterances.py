@@ -20,7 +20,7 @@ from eartune.data.frame import Entity, SemanticFrame
 from eartune.data.utterance import Recording, Utterance, label_fields
 from eartune.files import RepeatedKeyError
 from eartune.prepare.importers.entities import text_and_entities
-from eartune.prepare.importers.excerpt import Excerpt, part_fields
+from eartune.prepare.importers.excerpt import Excerpt, channel_of, part_fields
 from eartune.prepare.importers.import_result import Imported, Rejected
 from eartune.prepare.importers.recording_files import RecordingFiles
 from eartune.prepare.importers.row import Row, RowError, json_compatible, label_or_none, text_or_none
@@ -104,16 +104,10 @@ def _recording(row: Any, files: RecordingFiles) -> Recording:
     stored, seconds = row.get("stored"), _seconds(row.get("seconds"))
     path = files.find(name) if stored is None else files.folder / name
     speaker = label_or_none(row.get("speaker"), "speaker")
-    if stored is None and not row.keys() & {"start", "end", "channel"}:
+    if stored is None and all(row.get(key) is None for key in ("start", "end", "channel")):
         return Recording(path, seconds, speaker)
     part = part_fields(row.get("start"), row.get("end"), None)
-    return Excerpt(path, seconds, speaker, channel=_channel(row.get("channel")), stored=stored, **part)
-
-
-def _channel(value: Any) -> int | None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
-        raise RowError('the "channel" of a recording must be a number from 0 on, or left out for the mean of all')
-    return value
+    return Excerpt(path, seconds, speaker, channel=channel_of(row.get("channel")), stored=stored, **part)
 
 
 def _seconds(value: Any) -> float:

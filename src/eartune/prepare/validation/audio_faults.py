@@ -52,7 +52,7 @@ class AudioFault(StrEnum):
     WRONG_DURATION = "wrong-duration"
 
 
-_NO_SUCH_PART = (AudioFault.NO_SUCH_PART,)
+_CHANNELS = "they are called 0, 1, ..., or left and right, or A and B"
 _OUT, _WARN = Treatment.SET_ASIDE, Treatment.WARNING
 AUDIO_RULES = {
     AudioFault.MISSING: Rule(_OUT, "there is no such file"),
@@ -206,8 +206,8 @@ def _measure_excerpt(excerpt: Excerpt, file: SoundFile, samples: bool) -> AudioM
     start, end, channel = excerpt.part
     channels = 1 if channel is not None else file.channels
     header = AudioMeasurements(excerpt.path, None, file.rate, channels, is_excerpt=True)
-    if channel is not None and channel >= file.channels > 1:
-        return _no_such_part(header, f"has {file.channels} channels, counted from 0, and so no channel {channel}")
+    if not excerpt.has_channel(file):
+        return _no_such_part(header, f"has {file.channels} channels, and so no channel {channel}; {_CHANNELS}")
     if file.seconds is not None:
         if max(start, end or 0.0) > file.seconds + STATED_SECONDS_OFF:
             return _beyond_the_end(header, excerpt, file.seconds)
@@ -224,11 +224,12 @@ def _measure_excerpt(excerpt: Excerpt, file: SoundFile, samples: bool) -> AudioM
 
 def _beyond_the_end(header: AudioMeasurements, excerpt: Excerpt, seconds: float) -> AudioMeasurements:
     last = "" if excerpt.end is None else f" to {excerpt.end:.2f}"
-    return _no_such_part(header, f"lasts {seconds:.2f} s, and so has no part from {excerpt.start:.2f}{last} s")
+    part = f"lasts {seconds:.2f} s, and so has no part from {excerpt.start:.2f}{last} s"
+    return _no_such_part(header, f"{part}; are the times in seconds?")
 
 
 def _no_such_part(header: AudioMeasurements, why: str) -> AudioMeasurements:
-    return replace(header, error=f"{why}; are the times in seconds?" if "part" in why else why, faults=_NO_SUCH_PART)
+    return replace(header, error=why, faults=(AudioFault.NO_SUCH_PART,))
 
 
 def _with_cut(measured: AudioMeasurements) -> AudioMeasurements:

@@ -553,6 +553,9 @@ def test_samples_in_a_row_are_its_recording(tmp_path: Path, audio: dict[str, Any
         ({"onset": 1, "offset": 2}, (1.0, 2.0, None)),
         ({"channel": 1}, (0.0, None, 1)),
         ({"channel": "left", "start": 1, "end": 2}, (1.0, 2.0, 0)),
+        *(({"channel": name}, (0.0, None, 0)) for name in ("0.0", 0.0, "A", "L", " Left ", "00")),
+        *(({"channel": name}, (0.0, None, 1)) for name in ("1.0", 1.0, "B", "r", "RIGHT")),
+        *(({"channel": name}, (0.0, None, name)) for name in ("agent", "ch1", "-1", "0.5", "9" * 30)),
     ],
     ids=str,
 )
@@ -578,7 +581,7 @@ def test_a_column_that_was_named_says_itself_whether_it_has_milliseconds(
 
 
 @pytest.mark.parametrize(
-    "row", [{"duration": 2.0}, {"start": 1.5}, {"start": "", "end": ""}, {"channel": "web"}, {"end": 4}], ids=str
+    "row", [{"duration": 2.0}, {"start": 1.5}, {"start": "", "end": ""}, {"channel": "average"}, {"end": 4}], ids=str
 )
 def test_what_names_no_part_leaves_a_recording_whole(tmp_path: Path, row: dict[str, Any]) -> None:
     (tmp_path / "a.wav").touch()

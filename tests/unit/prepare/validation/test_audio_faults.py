@@ -238,6 +238,16 @@ def test_so_is_one_of_a_file_that_does_not_say_how_long_it_is(tmp_path: Path) ->
     assert (inside.seconds, inside.faults) == (2.0, ())
 
 
+@pytest.mark.parametrize("channel", ["agent", "-1", 2])
+def test_a_channel_that_nobody_understands_is_never_the_mean_of_several(tmp_path: Path, channel: str | int) -> None:
+    """Beside A, 1.0 or agent both sides of a call were averaged, and nothing was said."""
+    call, mono = sound_file(tmp_path / "call.wav", 2.0, channels=2), sound_file(tmp_path / "mono.wav", 2.0)
+    rows = [Excerpt(path, math.nan, channel=channel) for path in (call, mono)] + [Excerpt(call, math.nan)]
+    measured = measure_recordings(rows, workers=1)
+    assert [(one.faults, one.is_excerpt) for one in measured] == [((F.NO_SUCH_PART,), True), ((), False), ((), False)]
+    assert measured[0].error.startswith(f"has 2 channels, and so no channel {channel}; they are called 0, 1, ..., or l")
+
+
 def test_channels_that_cancel_each_other_are_silence_to_a_model(tmp_path: Path) -> None:
     left = level(0.5)
     one = heard(written(tmp_path / "a.wav", np.stack([left, -left], axis=1)))
