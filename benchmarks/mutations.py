@@ -953,8 +953,8 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     ),
     (
         "convert: a second recording has the id of the first",
-        "src/eartune/prepare/importers/nemo.py",
-        'utterance.id if not number else f"{utterance.id}-{number + 1}"',
+        "src/eartune/prepare/importers/named_recordings.py",
+        "utterance.id if not place else free_name(utterance.id, taken, place + 1)",
         "utterance.id",
         "tests/unit/prepare/test_convert.py::test_rows_are_read_again",
     ),

@@ -45,7 +45,7 @@ class Excerpt(Recording):
     end: float | None = None
     """Where it ends, in seconds; None for the end of the file."""
     channel: int | str | None = None
-    """The channel, counted from 0; None for the mean of all; text that names none, which matters if there are several."""
+    """The channel, counted from 0; None for the mean of all; or text that names none, a fault if there are several."""
     stored: bytes | None = field(default=None, repr=False)
     """The bytes of a file that the row itself holds."""
 

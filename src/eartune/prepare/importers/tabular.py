@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from eartune.errors import InputError
-from eartune.prepare.importers.columns import is_in_ms, known_values, match_columns, other_columns, slot_columns
+from eartune.prepare.importers.columns import is_in_ms, match_columns, other_columns, slot_columns
 from eartune.prepare.importers.csv_rows import read_header, read_rows, split_lines
-from eartune.prepare.importers.entities import decode
 from eartune.prepare.importers.excerpt import channel_of, part_fields, recording_fields
 from eartune.prepare.importers.hugging_face import STATE, labels_of, open_dataset
 from eartune.prepare.importers.import_result import Imported
-from eartune.prepare.importers.row import Row, RowError, is_blank
+from eartune.prepare.importers.row import Row, is_blank
+from eartune.prepare.importers.semantics import labels_of_frame
 from eartune.prepare.importers.text import read_text
 from eartune.prepare.importers.to_utterances import to_utterances
 from eartune.prepare.importers.unread import Unread
@@ -78,22 +78,11 @@ def _translated(
     for ours in others:
         if values[ours] in (None, [], {}):
             values[ours] = next((content[name] for name in others[ours] if content.get(name)), values[ours])
-    if not is_blank(semantics := values.pop("semantics", None)):
-        values |= _frame(semantics)
+    values |= labels_of_frame(values.pop("semantics", None))
     speaker, audio = values.pop("speaker", None), recording_fields(values.pop("audio", None))
     if not is_blank(content.get("recordings")):
         return values | {"recordings": content["recordings"]}
     return values | {"recordings": [audio | {"speaker": speaker} | _part(values, columns)] if audio else []}
-
-
-def _frame(semantics: Any) -> dict[str, Any]:
-    """The labels of a whole frame in one cell, in which a bar may stand for a comma."""
-    is_barred = isinstance(semantics, str) and "," not in semantics
-    written = semantics.replace("|", ",") if is_barred else semantics
-    frame = decode(written, "semantics") if isinstance(written, str) else written
-    if not isinstance(frame, dict):
-        raise RowError('"semantics" must be {"scenario": ..., "action": ..., "entities": [...]}')
-    return known_values(frame)
 
 
 def _part(values: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
