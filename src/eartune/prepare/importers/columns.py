@@ -75,7 +75,7 @@ def match_columns(header: Collection[str], named: Mapping[str, str], path: Path)
     missing = _PAIR - columns.keys()
     if len(missing) == 1 and _PAIR & named.keys():
         raise InputError(f"{path}: scenario and action go together; name the column of the {min(missing)} too")
-    if "entities" not in columns and _plain(columns.get("text", "")) == "annotutt":
+    if "entities" not in columns and plain(columns.get("text", "")) == "annotutt":
         columns["entities"] = columns["text"]
     return _without_half_a_pair(_without_half_a_part(columns, named))
 
@@ -88,7 +88,7 @@ def slot_columns(header: Collection[str], named: Mapping[str, str]) -> list[str]
 
 def _without_half_a_part(columns: dict[str, str], named: Mapping[str, str]) -> dict[str, str]:
     """Drop what is no part of a recording: times of rows without one, a length alone, a start without an end."""
-    is_part = "start" in columns and bool({"end", "duration"} & columns.keys() or _plain(columns["start"]) == "offset")
+    is_part = "start" in columns and bool({"end", "duration"} & columns.keys() or plain(columns["start"]) == "offset")
     dropped = set() if "audio" in columns and is_part else {"start", "end", "duration"}
     dropped |= set() if "audio" in columns else {"channel"}
     return {ours: theirs for ours, theirs in columns.items() if ours in named or ours not in dropped}
@@ -101,10 +101,10 @@ def other_columns(
 
     JSON lines of two tools may say "slots" in one row and "entities" in another. A column that the user named has none.
     """
-    free = {_plain(name): name for name in reversed(list(header)) if name not in columns.values()}
-    found = {ours: [free[known] for known in map(_plain, NAMES[ours]) if known in free] for ours in columns}
+    free = {plain(name): name for name in reversed(list(header)) if name not in columns.values()}
+    found = {ours: [free[known] for known in map(plain, NAMES[ours]) if known in free] for ours in columns}
     return {
-        ours: [name for name in names if _plain(name) != "annotutt"]
+        ours: [name for name in names if plain(name) != "annotutt"]
         for ours, names in found.items()
         if names and ours not in named and ours not in _PAIR | _PART
     }
@@ -112,10 +112,10 @@ def other_columns(
 
 def guess(header: Iterable[str], names: Collection[str] = NAMES.keys()) -> dict[str, str]:
     """Return the columns of a header that are likely to be ours, by our names; each column is used once."""
-    free = {_plain(name): name for name in reversed(list(header))}
+    free = {plain(name): name for name in reversed(list(header))}
     guessed: dict[str, str] = {}
     for ours in NAMES:
-        found = next((known for known in map(_plain, NAMES[ours]) if known in free), None) if ours in names else None
+        found = next((known for known in map(plain, NAMES[ours]) if known in free), None) if ours in names else None
         if found:
             guessed[ours] = free.pop(found)
     return guessed
@@ -123,12 +123,12 @@ def guess(header: Iterable[str], names: Collection[str] = NAMES.keys()) -> dict[
 
 def is_in_ms(heading: str) -> bool:
     """Return whether the name of a column of times says that they are milliseconds."""
-    known = {_plain(name) for names in NAMES.values() for name in names if name.endswith("_ms")}
-    return _plain(heading) in known or [word.lower() for word in _WORD.findall(heading)][-1:] == ["ms"]
+    known = {plain(name) for names in NAMES.values() for name in names if name.endswith("_ms")}
+    return plain(heading) in known or [word.lower() for word in _WORD.findall(heading)][-1:] == ["ms"]
 
 
-def _plain(heading: str) -> str:
-    """A heading without what people write differently: speakerId, Speaker ID and speaker_id are one."""
+def plain(heading: str) -> str:
+    """Return a heading without what people write differently: speakerId, Speaker ID and speaker_id are one."""
     return re.sub(r"[\s_()\[\]-]+", "", heading.lower())
 
 

@@ -184,6 +184,18 @@ def test_scenario_and_action_make_the_intent_and_an_intent_alone_stays_one(tmp_p
         ([{"size": "small", "drink": None}], ["size:small"]),
         ([{"entity": "size", "value": "small", "start": 2, "end": 7}], ["size:small"]),
         ([{"slot": "size", "value": "small"}], ["size:small"]),
+        *(
+            ([{kind: "size", filler: "small"}, {kind: "drink", filler: "latte"}], ["size:small", "drink:latte"])
+            for kind, filler in (
+                *(("label", "text"), ("name", "value"), ("name", "text"), ("tag", "word"), ("Type", "Value")),
+                *(("slotName", "value"), ("slot_type", "surface"), ("entity_type", "mention")),
+            )
+        ),
+        ([{"entity_group": "size", "score": 0.9, "word": "small", "start": 2, "end": 7}], ["size:small"]),
+        ([{"entity_group": "size", "word": "##mall", "start": 2, "end": 7}], ["size:small"]),
+        ([{"start": 2, "end": 7, "text": "small", "labels": ["size", "word"]}], ["size:small", "word:small"]),
+        ({"label": ["size", "drink"], "text": ["small", "latte"]}, ["size:small", "drink:latte"]),
+        ({"name": "latte", "text": "small"}, ["name:latte", "text:small"]),
         ({"size": "small", "drink": "latte"}, ["size:small", "drink:latte"]),
         ({"size": ["small", "large"], "drink": ""}, ["size:small", "size:large"]),
         ({"type": "size", "filler": "small"}, ["size:small"]),
@@ -334,6 +346,9 @@ def test_the_text_of_massive_is_taken_from_its_own_column(tmp_path: Path) -> Non
     assert (found.text, found.frame) == ("来週の月曜", frame("alarm_set", "date:来週"))
 
 
+ENTITIES = '"entities" must be a list of {"type": ..., "filler": ...} or an object of {"type": "filler"}'
+
+
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
@@ -380,6 +395,13 @@ def test_the_text_of_massive_is_taken_from_its_own_column(tmp_path: Path) -> Non
         ({"entities": ["small"]}, '"entities" must be a list of'),
         ({"entities": [{"type": "date", "span": [2]}]}, '"entities" must be a list of'),
         ({"entities": [{"type": "date", "filler": ""}]}, '"entities" must be a list of'),
+        *(
+            ({"entities": [{"size": "small"}, item]}, f"{ENTITIES}; one has {', '.join(item)}")
+            for item in (
+                *({"label": "date", "says": "friday"}, {"word": "friday", "class": "date"}, {"name": "a", "city": "b"}),
+                *({"start": 1, "end": 4, "class": "date"}, {"start": 1, "end": 4, "label": "date"}),
+            )
+        ),
         ({"entities": [{"": "friday"}]}, '"entities" must be a list of'),
         ({"entities": [{"date": {"day": "friday"}}]}, '"filler" must be text, not dict'),
         ({"entities": [{"date": float("nan")}]}, '"filler" must be text, not float'),
