@@ -35,11 +35,11 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "semantics": ("semantics",),  # the whole frame, as SpeechBrain's preparation of SLURP has it
     "start": (
         *("start", "start_time", "start_sec", "start_seconds", "start_s", "segment_start", "begin", "begin_time"),
-        *("onset", "offset", "start_ms", "start_time_ms", "begin_ms", "begin_time_ms", "offset_ms"),
+        *("onset", "offset", "start_ms", "start_time_ms", "begin_ms", "begin_time_ms", "offset_ms", "xmin"),
     ),
     "end": (
         *("end", "end_time", "end_sec", "end_seconds", "end_s", "segment_end", "stop", "stop_time"),
-        *("end_ms", "end_time_ms", "stop_ms", "stop_time_ms", "offset"),
+        *("end_ms", "end_time_ms", "stop_ms", "stop_time_ms", "offset", "xmax"),
     ),
     "duration": (
         "duration",

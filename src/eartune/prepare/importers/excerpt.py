@@ -166,6 +166,14 @@ def part_fields(start: Any, end: Any, duration: Any, in_ms: Collection[str] = ()
     return {"start": begins, "end": ends / unit}
 
 
+def is_time(value: Any) -> bool:
+    """Return whether a value is a time that `part_fields` reads."""
+    try:
+        return _seconds(value, "time", 1) is not None
+    except RowError:
+        return False
+
+
 def _seconds(time: Any, name: str, unit: int) -> float | None:
     """A time as a number, of which `unit` make a second; None if it is blank, or -1, which stands for the end."""
     if is_blank(time):

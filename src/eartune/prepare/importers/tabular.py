@@ -111,7 +111,7 @@ def _imported(
     rows = _with_slots(rows, slots, named["entities"]) if slots and named["entities"] not in header else rows
     translate = partial(_translated, columns=columns, others=others)
     found = to_utterances(unread.passing(rows), translate, path.parent, columns, labelled)
-    return replace(found, ignored=ignored, others=others, notes=tuple(unread.notes()))
+    return replace(found, ignored=ignored, others=others, notes=tuple(unread.notes(found.utterances)))
 
 
 def _with_slots(rows: Iterable[Row], slots: Sequence[str], name: str) -> Iterator[Row]:

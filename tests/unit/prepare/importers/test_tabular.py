@@ -573,6 +573,7 @@ def test_samples_in_a_row_are_its_recording(tmp_path: Path, audio: dict[str, Any
         ({"start_ms": 500, "end_ms": -1}, (0.5, None, None)),
         ({"start": 0, "end": -1}, (0.0, None, None)),
         ({"onset": 1, "offset": 2}, (1.0, 2.0, None)),
+        ({"xmin": 1, "xmax": 2}, (1.0, 2.0, None)),
         ({"channel": 1}, (0.0, None, 1)),
         ({"channel": "left", "start": 1, "end": 2}, (1.0, 2.0, 0)),
         *(({"channel": name}, (0.0, None, 0)) for name in ("0.0", 0.0, "A", "L", " Left ", "00")),
@@ -589,6 +590,23 @@ def test_a_row_may_name_a_part_of_its_recording(tmp_path: Path, row: dict[str, A
     for found in (only(jsonl(tmp_path, {"audio": "a.wav", "intent": "order"} | row)), only(table(tmp_path, csv))):
         (recording,) = found.recordings
         assert isinstance(recording, Excerpt) and recording.part == part
+
+
+@pytest.mark.parametrize("names", [("start_sample", "end_sample"), ("t0", "t1"), ("start",), ("end",)])
+def test_columns_that_may_be_the_times_of_parts_are_named_where_rows_share_a_recording(
+    tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    """Every row had the whole call, and nothing was said."""
+    (tmp_path / "call.wav").touch()
+    head = f"audio,text,intent,age,mood,{','.join(names)}\n"
+    times = [",".join(str(row + place) for place in range(len(names))) for row in range(3)]
+    rows = [f"call.wav,{'so ' * row}go,order,40,calm,{cells}\n" for row, cells in enumerate(times)]
+    are = "are times" if len(names) == 2 else "is the time"
+    assert table(tmp_path, head + "".join(rows)).notes == (
+        f"call.wav is whole in rows with different words; if {' and '.join(names)} {are} of a part, "
+        "add --map start=COLUMN --map end=COLUMN",
+    )
+    assert table(tmp_path, head + rows[0]).notes == ()
 
 
 @pytest.mark.parametrize(("name", "start"), [("items", 5.0), ("t0_ms", 0.005), ("beginMS", 0.005), ("systems", 5.0)])
