@@ -1,7 +1,7 @@
 """Recordings that are no whole file: a part of one, one of its channels, or sound that a row holds itself.
 
     {"file": "call.wav", "start": 12.5, "end": 14.0, "channel": 1}
-    {"array": [0.0, 0.1, ...], "sampling_rate": 16000}    {"bytes": "UklGR...", "path": "a.wav"}
+    {"array": [0.0, 0.1, ...], "sampling_rate": 16000}    {"bytes": "UklGR...", "path": "a.wav"}    {"src": "a.wav"}
 
 `eartune prepare` writes each of them to a file of its own.
 """
@@ -11,7 +11,7 @@ import binascii
 import hashlib
 import math
 import re
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from io import BytesIO
@@ -24,6 +24,7 @@ import soundfile
 from eartune.data.audio import Wave, to_mono_16k
 from eartune.data.sound_file import Samples, SoundFile, open_sound
 from eartune.data.utterance import Recording
+from eartune.prepare.importers.columns import guess, is_in_ms
 from eartune.prepare.importers.row import RowError, is_blank, text_or_none
 
 ROUNDED = 0.02  # seconds; times are rounded when they are written
@@ -33,6 +34,8 @@ _MOST_CHANNELS = 64
 _NUMBER_OF_CHANNEL = re.compile(r"(\d{1,4})(?:\.0*)?")  # 1.0 where pandas had blank cells in the column
 _CHANNELS = {**dict.fromkeys(("left", "l", "a"), 0), **dict.fromkeys(("right", "r", "b"), 1)}
 _ALL_CHANNELS = ("nan", "all", "average", "mean")
+_PLACES = ("path", "url", "src", "uri")
+_SOUND = ("array", "bytes", "data")
 _NO_RATE = 'a recording as samples needs their rate: {"array": [...], "sampling_rate": 16000}'
 
 
@@ -113,7 +116,8 @@ def _sha256(content: bytes) -> str:
 def recording_fields(value: Any) -> dict[str, Any] | None:
     """Return the file, or the stored bytes and a name for them, of a row's audio value; None if there is none.
 
-    The value is a path, or an object with a path, with a file's bytes, or with samples and their rate.
+    The value is a path, or an object with a path, with a file's bytes, or with samples and their rate, which may name
+    a part and a channel of these. Raises RowError for anything else.
     """
     if isinstance(value, dict):
         return _of_object(value)
@@ -137,6 +141,17 @@ def channel_of(value: Any) -> int | str | None:
         return None
     number = _NUMBER_OF_CHANNEL.fullmatch(named)
     return int(number[1]) if number else _CHANNELS.get(named, str(value).strip()[:40])
+
+
+def part_and_channel(values: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
+    """Return the part and the channel that a row names, if any; `columns` are its headings, by our names."""
+    start, end, duration = (values.get(name) for name in ("start", "end", "duration"))
+    channel = channel_of(values.get("channel"))
+    part: dict[str, Any] = {} if channel is None else {"channel": channel}
+    if not (is_blank(start) and is_blank(end)):
+        in_ms = [name for name in ("start", "end", "duration") if is_in_ms(columns.get(name, ""))]
+        part |= part_fields(start, end, duration, in_ms)
+    return part
 
 
 def part_fields(start: Any, end: Any, duration: Any, in_ms: Collection[str] = ()) -> dict[str, float]:
@@ -191,7 +206,18 @@ def _seconds(time: Any, name: str, unit: int) -> float | None:
 
 
 def _of_object(value: dict[str, Any]) -> dict[str, Any] | None:
-    name = value.get("path", value.get("url"))
+    named = guess(value, ("audio", "start", "end", "duration", "channel"))
+    places = (*_PLACES, *([named["audio"]] if "audio" in named else []))
+    if all(is_blank(value.get(key)) for key in (*places, *_SOUND)):
+        if all(is_blank(each) for each in value.values()):
+            return None
+        raise RowError(f'"audio" must be a path, or have a "path", "bytes" or an "array"; it has {", ".join(value)}')
+    name = next((value[key] for key in places if not is_blank(value.get(key))), None)
+    sound = _sound(value, name)
+    return sound | part_and_channel({ours: value[theirs] for ours, theirs in named.items()}, named) if sound else None
+
+
+def _sound(value: dict[str, Any], name: Any) -> dict[str, Any] | None:
     if value.get("array") is not None:
         rate = value.get("sampling_rate", value.get("sample_rate"))
         if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < 1e7:

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from eartune.errors import InputError
-from eartune.prepare.importers.columns import is_in_ms, match_columns, other_columns, slot_columns
+from eartune.prepare.importers.columns import match_columns, other_columns, slot_columns
 from eartune.prepare.importers.csv_rows import read_header, read_rows, split_lines
-from eartune.prepare.importers.excerpt import channel_of, part_fields, recording_fields
+from eartune.prepare.importers.excerpt import part_and_channel, recording_fields
 from eartune.prepare.importers.hugging_face import STATE, labels_of, open_dataset
 from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.importers.row import Row, is_blank
@@ -80,20 +80,9 @@ def _translated(
             values[ours] = next((content[name] for name in others[ours] if content.get(name)), values[ours])
     values |= labels_of_frame(values.pop("semantics", None))
     speaker, audio = values.pop("speaker", None), recording_fields(values.pop("audio", None))
-    if not is_blank(content.get("recordings")):
+    if content.get("recordings"):
         return values | {"recordings": content["recordings"]}
-    return values | {"recordings": [audio | {"speaker": speaker} | _part(values, columns)] if audio else []}
-
-
-def _part(values: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
-    """The part and the channel of the recording that a row names, if its table has columns for them."""
-    start, end, duration = (values.get(name) for name in ("start", "end", "duration"))
-    channel = channel_of(values.get("channel"))
-    part: dict[str, Any] = {} if channel is None else {"channel": channel}
-    if not (is_blank(start) and is_blank(end)):
-        in_ms = [name for name in ("start", "end", "duration") if is_in_ms(columns.get(name, ""))]
-        part |= part_fields(start, end, duration, in_ms)
-    return part
+    return values | {"recordings": [audio | {"speaker": speaker} | part_and_channel(values, columns)] if audio else []}
 
 
 def _imported(

@@ -85,6 +85,31 @@ def test_the_ground_truth_counts_and_what_differs_is_set_aside(tmp_path: Path) -
     ]
 
 
+@pytest.mark.parametrize("key", ["voice", "Recording of the call", "url"])
+def test_the_author_of_a_project_names_the_keys_of_its_data(tmp_path: Path, key: str) -> None:
+    """A recording under another key than audio was lost: its row became one of text."""
+    done = [choice("intent", "x")]
+    named = {"id": 7, "data": {key: "a.wav", "text": "hi", "mood": "calm"}, "annotations": [{"result": done}]}
+    (row,) = (imported := read(tmp_path, named)).utterances
+    assert (row.text, [recording.path.name for recording in row.recordings]) == ("hi", ["a.wav"])
+    assert imported.notes == ("of the data mood is not read; the words are called text, the recording audio",)
+    named["data"] = {"one": "a.wav", "other": "b.wav", "text": "hi"}
+    assert read(tmp_path, named).rejected[0].reason == "has several recordings, one, other; call the right one audio"
+
+
+def test_a_comment_does_not_take_the_place_of_the_words(tmp_path: Path) -> None:
+    """Whatever stood in a text area was the text."""
+    comment, right = ({**TRANSCRIPT, "from_name": name} for name in ("comment", "corrected_transcription"))
+    for done, text, words in (
+        ([comment], {"text": "lights on"}, "lights on"),
+        ([comment, right], {"text": "lights on"}, "a small latte"),
+        ([comment], {}, "a small latte"),
+        ([comment, TRANSCRIPT], {}, "a small latte"),
+    ):
+        (row,) = read(tmp_path, task([choice("intent", "x"), *done], **text)).utterances
+        assert row.text == words
+
+
 def test_parts_of_recordings_and_two_intents_are_set_aside(tmp_path: Path) -> None:
     part = {"from_name": "labels", "type": "labels", "value": {"start": 0.5, "end": 1.5, "labels": ["Speech"]}}
     several = task([choice("intent", "a"), choice("mood", "b")])

@@ -371,6 +371,11 @@ ENTITIES = '"entities" must be a list of {"type": ..., "filler": ...} or an obje
         ({"recordings": [{"file": "a.wav", "speaker": []}]}, '"speaker" must be text, not list'),
         ({"audio": 7}, '"audio" must be text, not int'),
         ({"audio": {"path": "a.wav", "bytes": "no!"}}, "the bytes of a recording must be in base64; or write it to a"),
+        (
+            {"audio": {"clip_of": "a.wav", "hz": 8}},
+            '"audio" must be a path, or have a "path", "bytes" or an "array"; it ',
+        ),
+        ({"audio": {"path": "a.wav", "start": 2, "end": 1}}, "its part from 2 to 1 s is empty"),
         ({"audio": [0.0, 0.1]}, "a recording as samples needs their rate: "),
         ({"audio": {"array": [0.0, 0.1], "path": None}}, "a recording as samples needs their rate: "),
         ({"audio": {"array": ["a"], "sampling_rate": 8000}}, 'the "array" of a recording must be numbers'),
@@ -551,6 +556,26 @@ def test_samples_in_a_row_are_its_recording(tmp_path: Path, audio: dict[str, Any
         assert file.rate == 8000 and file.read()[:, 0] == pytest.approx([0, 0.5, -0.5])
         assert (round((file.seconds or 0) * 8000), file.channels) == shape
     assert recording.path.parent == tmp_path and recording.path.name.startswith("b.mp3" if audio["path"] else "stored-")
+
+
+@pytest.mark.parametrize("key", ["path", "file", "src", "url", "file_name", "audio_filepath"])
+def test_an_object_that_names_a_recording_is_one(tmp_path: Path, key: str) -> None:
+    """Under file or src it made a row of text, and its start and end were the whole file."""
+    (tmp_path / "a.wav").touch()
+    named = {key: "a.wav", "duration": 6.0}
+    assert [type(each) for each in only(jsonl(tmp_path, COFFEE | {"audio": named})).recordings] == [Recording]
+    (recording,) = only(
+        jsonl(tmp_path, COFFEE | {"audio": {key: "a.wav", "startMs": 500, "end": 2, "channel": "B"}})
+    ).recordings
+    assert isinstance(recording, Excerpt) and (recording.path.name, recording.part) == ("a.wav", (0.5, 2.0, 1))
+    for nothing in ({}, {key: None}, {key: " ", "sampling_rate": None}):
+        assert only(jsonl(tmp_path, COFFEE | {"audio": nothing})).recordings == ()
+
+
+@pytest.mark.parametrize("recordings", [[], None, {}, ""])
+def test_an_empty_list_of_recordings_does_not_hide_the_column_of_audio(tmp_path: Path, recordings: Any) -> None:
+    (tmp_path / "a.wav").touch()
+    assert len(only(jsonl(tmp_path, COFFEE | {"audio": "a.wav", "recordings": recordings})).recordings) == 1
 
 
 @pytest.mark.parametrize(
