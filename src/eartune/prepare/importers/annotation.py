@@ -118,7 +118,7 @@ def _annotated(items: Sequence[dict[str, Any]], has_words: bool) -> dict[str, An
         elif kind == "textarea" and "start" not in value:
             found |= _once(found, "text", value.get("text")) if name in texts else {}
         elif kind in _SPAN_TYPES and isinstance(value.get("text"), str):
-            entities += [{"type": label, "filler": value["text"]} for label in value.get(kind) or ()]
+            entities += [{"type": label, "filler": value["text"]} for label in _listed(value.get(kind))]
         elif "start" in value:
             raise RowError("labels parts of its recording; export each part as a task of its own")
     return found | ({"entities": entities} if entities else {})
@@ -129,12 +129,15 @@ def _is_called_text(name: str) -> bool:
     return bool(guess(re.findall(r"[a-z]+", name.lower()), ("text",)) or guess([name], ("text",)))
 
 
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
 def _once(found: dict[str, Any], key: str, values: Any) -> dict[str, Any]:
     """One value for a key; raises RowError for several."""
-    listed = values if isinstance(values, list) else [values]
-    if len(listed) != 1 or key in found:
+    if len(stated := _listed(values)) != 1 or key in found:
         raise RowError(f"has several values for {key}; name the choices intent, scenario or action, with one each")
-    return {key: listed[0]}
+    return {key: stated[0]}
 
 
 def _on_disk(name: str, files: RecordingFiles) -> str:
@@ -156,17 +159,16 @@ def _of_doccano(row: dict[str, Any]) -> dict[str, Any]:
     others = {key: value for key, value in row.items() if key not in ("label", "entities", "cats")}
     values = {ours: others[theirs] for ours, theirs in guess(others, NAMES.keys() - {"entities"}).items()}
     audio, speaker = values.pop("audio", None), values.pop("speaker", None)
-    labels = row.get("cats", row.get("label"))
-    spans = row.get("entities")
-    if isinstance(labels, list) and any(isinstance(label, list) for label in labels):
-        labels, spans = None, labels
-    if isinstance(labels, list) and len(labels) > 1:
+    labels, spans = _listed(row.get("cats", row.get("label"))), _listed(row.get("entities"))
+    if any(isinstance(label, list) for label in labels):
+        labels, spans = [], labels
+    if len(labels) > 1:
         raise RowError(f"has the labels {', '.join(map(str, labels))}; an utterance has one")
-    label = labels[0] if isinstance(labels, list) and labels else None
+    label = labels[0] if labels else None
     given = "text" if "text" not in values and audio is not None else "intent"  # a transcript, or a class
     values |= {} if label is None else {given: label}
     values["id"] = row.get("id")
-    entities = [_span(span, str(values.get("text") or "")) for span in spans or ()]
+    entities = [_span(span, str(values.get("text") or "")) for span in spans]
     return values | {"entities": entities, "recordings": [] if audio is None else [{"file": audio, "speaker": speaker}]}
 
 

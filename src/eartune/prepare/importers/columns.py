@@ -82,7 +82,9 @@ def match_columns(header: Collection[str], named: Mapping[str, str], path: Path)
 
 def slot_columns(header: Collection[str], named: Mapping[str, str]) -> list[str]:
     """Return the columns that the user named for the entities: one, or several with commas between them."""
-    theirs = named.get("entities", "")
+    theirs = named.get("entities")
+    if theirs is None:
+        return []
     return [theirs] if theirs in header else [name for part in theirs.split(",") if (name := part.strip())]
 
 

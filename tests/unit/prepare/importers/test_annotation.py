@@ -150,10 +150,28 @@ def test_what_doccano_labelled_twice_or_not_at_all_is_set_aside(tmp_path: Path) 
         {"id": 1, "text": "x", "cats": ["a", "b"], "entities": []},
         {"id": 2, "text": "x", "cats": [], "entities": []},
         {"id": 3, "text": "x", "cats": ["a"], "entities": [["0", 1, "y"]]},
+        {"id": 4, "text": "x", "cats": ["a"], "entities": 5},
+        {"id": 5, "text": "x", "label": 5},
     ]
     reasons = [row.reason for row in read(tmp_path, *rows).rejected]
     assert reasons == [
         "has the labels a, b; an utterance has one",
         'needs an "intent", or "scenario" and "action"',
         'an entity must be [start, end, "type"]',
+        'an entity must be [start, end, "type"]',
+        '"intent" must be text, not int',
+    ]
+
+
+def test_numbers_where_lists_should_be_are_faults_of_their_rows(tmp_path: Path) -> None:
+    """They ended everything with a traceback."""
+    good = task([choice("intent", "x")], text="hi")
+    numbers = [good | {"id": 8, "annotations": 5}, good | {"id": 9, "annotations": [{"result": 5}]}]
+    spans = [{"type": "labels", "value": {"text": "hi", "labels": labels}} for labels in (5, "size")]
+    of_spans = [task([choice("intent", "x"), span], text="hi") | {"id": n} for n, span in enumerate(spans)]
+    imported = read(tmp_path, good, *numbers, *of_spans)
+    assert [row.frame for row in imported.utterances] == [frame("x"), frame("x", "5:hi"), frame("x", "size:hi")]
+    assert [row.reason for row in imported.rejected] == [
+        "has no annotation",
+        'needs an "intent", or "scenario" and "action"',
     ]

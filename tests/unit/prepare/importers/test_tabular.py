@@ -34,6 +34,14 @@ def table(folder: Path, content: str, **columns: str) -> Imported:
     return read_utterances(folder / "rows.csv", columns=columns)
 
 
+def test_a_column_without_a_name_is_passed_over(tmp_path: Path) -> None:
+    """The index that pandas writes, and a comma at the end of a header, ended in a traceback."""
+    for content in (",text,intent\n0,hi,g\n1,bye,h\n", "text,intent,\nhi,g,\nbye,h,\n"):
+        imported = table(tmp_path, content)
+        assert [(row.text, row.frame) for row in imported.utterances] == [("hi", frame("g")), ("bye", frame("h"))]
+        assert imported.rejected == () and imported.columns == {"text": "text", "intent": "intent"}
+
+
 def test_columns_that_are_not_read_are_named(tmp_path: Path) -> None:
     assert table(tmp_path, "text,intent,size\na small latte,order,small\n").ignored == ("size",)
     assert jsonl(tmp_path, COFFEE | {"recordings": [], "mood": "calm"}).ignored == ("mood",)
