@@ -74,10 +74,11 @@ def _frame(values: Mapping[str, Any], entities: tuple[Entity, ...], labelled: bo
     intent, scenario, action = (_label(values.get(key), key) for key in ("intent", "scenario", "action"))
     if not labelled and intent is None and (scenario is None or action is None):
         return None
-    if "scenario" in values and "action" in values:
-        if scenario is None or action is None:
-            raise RowError('needs both "scenario" and "action", as the file has them')
+    if scenario is not None and action is not None:
         return SemanticFrame.of(scenario, action, entities)
+    is_half = scenario is not None or action is not None
+    if "scenario" in values and "action" in values and (is_half or intent is None):
+        raise RowError('needs both "scenario" and "action", as the file has them')
     if intent is None:
         raise RowError('needs an "intent", or "scenario" and "action"')
     return SemanticFrame(intent, entities)
