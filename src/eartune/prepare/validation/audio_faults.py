@@ -48,6 +48,7 @@ class AudioFault(StrEnum):
     SILENT = "silent"
     CLIPPED = "clipped"
     CUT_OFF = "cut-off"
+    GOES_ON = "goes-on"
     WRONG_RATE = "wrong-rate"
     WRONG_DURATION = "wrong-duration"
 
@@ -71,6 +72,9 @@ AUDIO_RULES = {
     AudioFault.CLIPPED: Rule(_WARN, "was recorded too loud: {measured.clipped:.1%} of its samples are clipped"),
     AudioFault.CUT_OFF: Rule(
         _WARN, "ends after {measured.seconds:.2f} s, where its header says {measured.promised:.2f} s; was it cut off?"
+    ),
+    AudioFault.GOES_ON: Rule(
+        _WARN, "goes on for {measured.beyond:.2f} s after where its header says that it ends, which is not heard"
     ),
     AudioFault.WRONG_RATE: Rule(
         _WARN,
@@ -103,6 +107,8 @@ class AudioMeasurements:
     """Whether it is a part of a file, a channel, or stored in a row, and so must be written to a file of its own."""
     promised: float | None = None
     """The length in seconds that the header states, which may be more than the file holds; None if it states none."""
+    beyond: float = 0.0
+    """The seconds for which the file goes on behind where its header says that it ends."""
     stated: float = math.nan
     """The length in seconds that the row states; nan if it states none."""
     error: str = ""
@@ -195,10 +201,12 @@ def _measure_content(recording: Recording, stored: bytes | None, samples: bool) 
     with open_sound(path if stored is None else stored) as file:
         if isinstance(recording, Excerpt) and not recording.is_whole(file):
             return _measure_excerpt(recording, file, samples)
-        header = AudioMeasurements(path, file.seconds, file.rate, file.channels, promised=file.promised)
+        header = AudioMeasurements(
+            path, file.seconds, file.rate, file.channels, promised=file.promised, beyond=file.beyond
+        )
         if file.seconds is not None and (not samples or file.seconds > LONGEST_SECONDS):  # hours need no memory
-            return _with_cut(replace(header, faults=_length_faults(file.seconds)))
-        return _with_cut(_measure_wave(header, file.read(LONGEST_SECONDS), file.rate))
+            return _with_wrong_end(replace(header, faults=_length_faults(file.seconds)))
+        return _with_wrong_end(_measure_wave(header, file.read(LONGEST_SECONDS), file.rate))
 
 
 def _measure_excerpt(excerpt: Excerpt, file: SoundFile, samples: bool) -> AudioMeasurements:
@@ -232,12 +240,15 @@ def _no_such_part(header: AudioMeasurements, why: str) -> AudioMeasurements:
     return replace(header, error=why, faults=(AudioFault.NO_SUCH_PART,))
 
 
-def _with_cut(measured: AudioMeasurements) -> AudioMeasurements:
-    """Add the fault of a file that ends before its header says; a rounded length, or mp3's padding, is none."""
+def _with_wrong_end(measured: AudioMeasurements) -> AudioMeasurements:
+    """Add the fault of a file that ends before or after its header says; rounding, or mp3's padding, is none."""
     missing = (measured.promised or 0.0) - (measured.seconds or 0.0)
-    if not measured.seconds or missing <= STATED_SECONDS_OFF + STATED_SHARE_OFF * measured.seconds:
-        return measured
-    return replace(measured, faults=(*measured.faults, AudioFault.CUT_OFF))
+    faults = measured.faults
+    if measured.seconds and missing > STATED_SECONDS_OFF + STATED_SHARE_OFF * measured.seconds:
+        faults += (AudioFault.CUT_OFF,)
+    if measured.beyond > STATED_SECONDS_OFF:
+        faults += (AudioFault.GOES_ON,)
+    return replace(measured, faults=faults)
 
 
 def _unreadable(path: Path, error: str) -> AudioMeasurements:

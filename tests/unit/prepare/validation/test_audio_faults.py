@@ -181,6 +181,20 @@ def test_a_file_that_ends_before_its_header_says_is_warned_of(tmp_path: Path, su
     assert F.CUT_OFF not in heard(sound_file(tmp_path / f"whole{suffix}", 1.0), samples=samples).faults
 
 
+@pytest.mark.parametrize("samples", [True, False])
+def test_a_file_that_goes_on_behind_its_end_is_warned_of(tmp_path: Path, samples: bool) -> None:
+    """Three seconds of four were cut without a word."""
+    path = sound_file(tmp_path / "a.wav", 4.0)
+    content = bytearray(path.read_bytes())
+    content[40:44] = (2 * HZ).to_bytes(4, "little")
+    path.write_bytes(content)
+    one = heard(path, samples=samples)
+    assert (one.seconds, one.faults, one.unusable) == (1.0, (F.GOES_ON,), None)
+    assert explain(F.GOES_ON, one) == (
+        "goes on for 3.00 s after where its header says that it ends, which is not heard"
+    )
+
+
 def test_no_exception_of_a_reader_ends_the_measuring_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """GSM 6.10 in a WAV raised a ValueError, and twelve good recordings were lost with it."""
     good, bad = sound_file(tmp_path / "good.wav", 1.0), sound_file(tmp_path / "bad.wav", 1.0)
@@ -277,7 +291,7 @@ def test_headers_tell_what_is_missing_empty_or_of_the_wrong_length(tmp_path: Pat
 def test_only_clipping_and_a_wrong_length_or_rate_are_forgiven() -> None:
     assert AUDIO_RULES.keys() == set(AudioFault)
     forgiven = {fault for fault, rule in AUDIO_RULES.items() if rule.treatment is Treatment.WARNING}
-    assert forgiven == {F.CLIPPED, F.CUT_OFF, F.WRONG_RATE, F.WRONG_DURATION}
+    assert forgiven == {F.CLIPPED, F.CUT_OFF, F.GOES_ON, F.WRONG_RATE, F.WRONG_DURATION}
     assert AudioMeasurements(Path("a.wav"), faults=(F.CLIPPED, F.TOO_LONG)).unusable is F.TOO_LONG
 
 
