@@ -76,13 +76,18 @@ def _translated(
 ) -> dict[str, Any]:
     values = {ours: content.get(theirs) for ours, theirs in columns.items()}
     for ours in others:
-        if values[ours] in (None, [], {}):
-            values[ours] = next((content[name] for name in others[ours] if content.get(name)), values[ours])
+        if _is_nothing(values[ours]):
+            said = (content[name] for name in others[ours] if not _is_nothing(content.get(name)))
+            values[ours] = next(said, values[ours])
     values |= labels_of_frame(values.pop("semantics", None))
     speaker, audio = values.pop("speaker", None), recording_fields(values.pop("audio", None))
     if content.get("recordings"):
         return values | {"recordings": content["recordings"]}
     return values | {"recordings": [audio | {"speaker": speaker} | part_and_channel(values, columns)] if audio else []}
+
+
+def _is_nothing(value: Any) -> bool:
+    return is_blank(value) or value in ([], {})
 
 
 def _imported(
@@ -116,7 +121,7 @@ def _needed(columns: dict[str, str], header: Collection[str], path: Path, labell
     for asked, needed in (_WORDS, _LABELS) if labelled else (_WORDS,):
         if not columns.keys() & needed:
             known = f"none of its columns is known as {asked}; it has {', '.join(header)}"
-            raise InputError(f"{path}: {known}; name the right one with --map")
+            raise InputError(f"{path}: {known}; rename the right one, or name it with --map of eartune prepare")
     return columns
 
 

@@ -4,10 +4,11 @@ import json
 import math
 import re
 import sys
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -21,6 +22,7 @@ from eartune.prepare.importers.detect_format import read_utterances
 from eartune.prepare.importers.excerpt import Excerpt
 from eartune.prepare.importers.import_result import Imported
 
+Form = Literal["NFC", "NFD"]
 COFFEE = {"text": "a small latte", "intent": "order"}
 
 
@@ -349,6 +351,30 @@ def test_rows_of_two_tools_in_one_file_are_read_by_the_names_of_each(tmp_path: P
     assert imported.columns["entities"] == "entities" and imported.others["entities"] == ["slots"]
     assert imported.ignored == ()
     assert jsonl(tmp_path, *rows[:1], entities="slots").others.get("entities") is None
+
+
+def test_a_blank_cell_is_read_by_the_next_name_as_is_said(tmp_path: Path) -> None:
+    """`intent=intent or label` was printed, but the label of a row with a blank intent was not read."""
+    csv = table(tmp_path, "text,intent,label\ngo,,drive\nstop,halt,x\n")
+    lines = jsonl(tmp_path, {"text": "go", "intent": " ", "label": "drive"}, {"text": "stop", "intent": "halt"})
+    assert [row.frame for row in csv.utterances] == [row.frame for row in lines.utterances]
+    assert [row.frame for row in csv.utterances] == [frame("drive"), frame("halt")]
+
+
+@pytest.mark.parametrize("given", [12345678901234567890, -5, 7.5, 10**60])
+def test_ids_may_be_numbers_of_any_length(tmp_path: Path, given: float) -> None:
+    assert only(jsonl(tmp_path, COFFEE | {"id": given})).id == str(given)
+
+
+@pytest.mark.parametrize(("in_table", "on_disk"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_accents_may_be_written_in_two_ways(tmp_path: Path, in_table: Form, on_disk: Form) -> None:
+    """macOS writes é of a file's name as e and an accent; such a recording was missing."""
+    folder = tmp_path / unicodedata.normalize(on_disk, "café")
+    folder.mkdir()
+    file = folder / unicodedata.normalize(on_disk, "grüße.wav")
+    file.touch()
+    (recording,) = only(table(tmp_path, unicodedata.normalize(in_table, "audio,intent\ncafé/grüße,x\n"))).recordings
+    assert recording.path == file
 
 
 def test_the_text_of_massive_is_taken_from_its_own_column(tmp_path: Path) -> None:
