@@ -53,6 +53,7 @@ class AudioFault(StrEnum):
     WRONG_DURATION = "wrong-duration"
 
 
+_MILLISECONDS = "columns of milliseconds are called start_ms and end_ms"
 _CHANNELS = "they are called 0, 1, ..., or left and right, or A and B"
 _OUT, _WARN = Treatment.SET_ASIDE, Treatment.WARNING
 AUDIO_RULES = {
@@ -233,7 +234,7 @@ def _measure_excerpt(excerpt: Excerpt, file: SoundFile, samples: bool) -> AudioM
 def _beyond_the_end(header: AudioMeasurements, excerpt: Excerpt, seconds: float) -> AudioMeasurements:
     last = "" if excerpt.end is None else f" to {excerpt.end:.2f}"
     part = f"lasts {seconds:.2f} s, and so has no part from {excerpt.start:.2f}{last} s"
-    return _no_such_part(header, f"{part}; are the times in seconds?")
+    return _no_such_part(header, f"{part}; are the times in seconds? {_MILLISECONDS}")
 
 
 def _no_such_part(header: AudioMeasurements, why: str) -> AudioMeasurements:

@@ -238,7 +238,8 @@ def test_a_part_that_ends_after_its_file_is_none_wherever_it_begins(tmp_path: Pa
     path = sound_file(tmp_path / "a.wav", 6.0)
     beyond = part(path, 0.0, 1200.0)
     assert explain(F.NO_SUCH_PART, beyond) == (
-        "lasts 6.00 s, and so has no part from 0.00 to 1200.00 s; are the times in seconds?"
+        "lasts 6.00 s, and so has no part from 0.00 to 1200.00 s; are the times in seconds? "
+        "columns of milliseconds are called start_ms and end_ms"
     )
     assert beyond.faults == part(path, 5.0, 6.2).faults == (F.NO_SUCH_PART,)
     rounded = part(path, 0.0, 6.05)
