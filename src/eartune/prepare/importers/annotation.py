@@ -23,6 +23,7 @@ from urllib.parse import unquote
 
 from eartune.data.audio import AUDIO_SUFFIXES
 from eartune.prepare.importers.columns import LABELS, NAMES, guess, known_values
+from eartune.prepare.importers.entities import are_spans
 from eartune.prepare.importers.excerpt import recording_fields
 from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.importers.recording_files import RecordingFiles
@@ -47,7 +48,7 @@ def is_doccano(content: dict[str, Any]) -> bool:
     if isinstance(content.get("cats"), list):
         return True
     labels = content.get("label")
-    return isinstance(labels, list) and ("text" in content or "filename" in content)
+    return isinstance(labels, list) and not are_spans(labels) and ("text" in content or "filename" in content)
 
 
 def read_label_studio(rows: Sequence[Row], path: Path) -> Imported:

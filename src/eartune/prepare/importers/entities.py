@@ -25,6 +25,7 @@ _TYPES = ("type", "entity", "slot", "label", "labels", "entitygroup", "entitytyp
 _FILLERS = ("filler", "value", "text", "word", "words", "surface", "mention")
 _IN_LISTS = (*_TYPES, "name")  # an object that is no item of a list is likely to mean a slot that is called name
 _PLACE = {"start", "end"}
+_SPANS = re.compile(r"\s*\[\s*\{")
 _LIKELY_CODE = re.compile(r"\s*(\{|\[\s*[\[{(\"'\]])")
 _MARKED = re.compile(r"\[\s*+(?P<type>[^\[\]:]+):\s*+(?P<filler>[^\[\]]+)\]")
 MARKED_TEXT = re.compile(r"\[ *[^\W\d][\w.-]* : [^\[\]]+\]")
@@ -76,6 +77,13 @@ def unmarked(text: str) -> tuple[str, tuple[Entity, ...]]:
     """Return the text without marks, and the entities, of text with [type : words] in it."""
     entities = tuple(Entity(mark["type"].strip(), mark["filler"].strip()) for mark in _MARKED.finditer(text))
     return _MARKED.sub(lambda mark: mark["filler"].strip(), text), entities
+
+
+def are_spans(value: Any) -> bool:
+    """Return whether a value is a list of objects, in JSON or decoded, as a label never is."""
+    if isinstance(value, str):
+        return _SPANS.match(value) is not None
+    return isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)
 
 
 def _pairs(given: str) -> tuple[Entity, ...] | None:

@@ -21,6 +21,7 @@ from typing import Any
 from eartune.errors import InputError
 from eartune.prepare.importers.columns import match_columns, other_columns, slot_columns
 from eartune.prepare.importers.csv_rows import read_header, read_rows, split_lines
+from eartune.prepare.importers.entities import are_spans
 from eartune.prepare.importers.excerpt import part_and_channel, recording_fields
 from eartune.prepare.importers.hugging_face import STATE, labels_of, open_dataset
 from eartune.prepare.importers.import_result import Imported
@@ -30,6 +31,7 @@ from eartune.prepare.importers.text import read_text
 from eartune.prepare.importers.to_utterances import to_utterances
 from eartune.prepare.importers.unread import Unread
 
+_ROWS_LOOKED_AT = 1000  # of which one shows what a column holds
 _WORDS = "text or audio", {"text", "audio"}
 _LABELS = "intent, or scenario and action", {"intent", "scenario", "semantics"}
 
@@ -98,6 +100,7 @@ def _imported(
     path: Path,
     labelled: bool,
 ) -> Imported:
+    columns = _with_spans(columns, rows, header, named)
     others, slots = other_columns(header, columns, named), slot_columns(header, named)
     read = {*columns.values(), *chain.from_iterable(others.values()), *slots, "recordings"}
     ignored = tuple(name for name in header if name and name not in read)
@@ -106,6 +109,22 @@ def _imported(
     translate = partial(_translated, columns=columns, others=others)
     found = to_utterances(unread.passing(rows), translate, path.parent, columns, labelled)
     return replace(found, ignored=ignored, others=others, notes=tuple(unread.notes(found.utterances)))
+
+
+def _with_spans(
+    columns: dict[str, str], rows: Iterable[Row], header: Collection[str], named: Mapping[str, str]
+) -> dict[str, str]:
+    """The columns, of which one that would be the intent is the entities': Label Studio calls spans label, too."""
+    if "entities" in columns or not isinstance(rows, Sequence):
+        return columns
+    first = [row.content for row in rows[:_ROWS_LOOKED_AT] if isinstance(row.content, dict)]
+    intents = [columns.get("intent", ""), *other_columns(header, columns, named).get("intent", ())]
+    spans = next((name for name in intents if any(are_spans(dict.get(each, name)) for each in first)), None)
+    if spans is None or spans == named.get("intent"):
+        return columns
+    left = next((name for name in intents if name != spans), None)
+    found = {ours: theirs for ours, theirs in columns.items() if theirs != spans} | {"entities": spans}
+    return found | ({"intent": left} if "intent" not in found and left else {})
 
 
 def _with_slots(rows: Iterable[Row], slots: Sequence[str], name: str) -> Iterator[Row]:

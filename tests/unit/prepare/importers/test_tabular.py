@@ -238,6 +238,23 @@ def test_entities_are_read_in_all_ways_of_writing(tmp_path: Path, entities: Any,
             assert (found.text, found.frame) == ("a small latte", expected)
 
 
+SPANS = [{"start": 3, "end": 6, "text": "bob", "labels": ["name"]}]
+
+
+@pytest.mark.parametrize("name", ["label", "Label"])
+def test_spans_that_are_called_label_are_entities(tmp_path: Path, name: str) -> None:
+    """As Label Studio exports them in JSON-MIN and CSV; in CSV they were not read, as there is an intent."""
+    rows = [{"text": "hi", "intent": "greet", name: ""}, {"text": "hi bob", "intent": "greet", name: SPANS}]
+    quoted = json.dumps(SPANS).replace('"', '""')
+    csv = table(tmp_path, f'text,intent,{name}\nhi,greet,\nhi bob,greet,"{quoted}"\n')
+    write_lines(tmp_path / "min.jsonl", rows)
+    for imported in (csv, read_utterances(tmp_path / "min.jsonl")):
+        assert [row.frame for row in imported.utterances] == [frame("greet"), frame("greet", "name:bob")]
+        assert imported.columns["entities"] == name and imported.others == {}
+    alone = table(tmp_path, f'text,{name}\nhi bob,"{quoted}"\n')
+    assert reasons(alone) == ['needs an "intent", or "scenario" and "action"']
+
+
 @pytest.mark.parametrize(
     ("value", "place", "filler"),
     [("Robert", (3, 6), "bob"), ("BOB", (0, 2), "BOB"), ("Robert", (3, 60), "Robert"), ("Robert", (6, 3), "Robert")],
