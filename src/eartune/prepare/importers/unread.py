@@ -33,9 +33,9 @@ class Unread:
             yield row
 
     def notes(self, utterances: Sequence[Utterance]) -> Iterator[str]:
-        """Yield a sentence for each column of files that exist, one for marked text, one for columns of slots, ...
+        """Yield a sentence for each column of files that exist, and one each for marked text, slots and times.
 
-        and one for columns of times, if whole recordings stand in several of the utterances that were read.
+        Times are missed where a whole recording stands in several of the utterances that were read.
         """
         for name in self._ignored:
             if any(self._files.exist(row[name]) for row in self._rows):
