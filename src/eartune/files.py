@@ -109,6 +109,11 @@ def disk_faults_as_sentences(folder: Path) -> Iterator[None]:
         raise
 
 
+def is_hidden(path: Path, folder: Path) -> bool:
+    """Return whether a path in a folder is hidden, or one that macOS writes beside each file."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in path.relative_to(folder).parts)
+
+
 def remove(path: Path) -> None:
     """Remove a file, or a folder with all that is in it; nothing happens where there is none."""
     if path.is_dir() and not path.is_symlink():

@@ -145,6 +145,7 @@ def test_where_nothing_is_left_nothing_comes_next_and_the_command_fails(run: Run
 def test_recordings_without_intents_are_prepared_as_such(run: Run) -> None:
     Path("train.tsv").write_text("client_id\tpath\tsentence\tlocale\ns1\tc0\tsay it\ten\ns2\tc1\tsay that\ten\n")
     shown = run("prepare . --to heard --unlabelled").splitlines()
+    assert ".: passed over, as named by no row: clips/c2.wav and 5 more" in shown
     assert shown[-1] == "unlabelled: [{corpus: manifest, path: train.jsonl}]"
     assert [row.frame for row in read_manifest(Path("heard/train.jsonl"), labelled=False)] == [None, None]
     assert not Path("heard/experiment.yaml").exists()

@@ -15,7 +15,7 @@ from eartune.data.pauses import pieces_of
 from eartune.data.recording_index import RecordingIndex
 from eartune.data.sound_file import SoundError, open_sound
 from eartune.errors import InputError
-from eartune.files import atomic, json_line
+from eartune.files import atomic, is_hidden, json_line
 from eartune.settings import Through
 from eartune.wording import counted
 
@@ -136,7 +136,7 @@ def find_recordings(paths: Sequence[Path]) -> Iterator[Path]:
         if not path.is_dir():
             yield path
             continue
-        files = sorted(file for file in path.rglob("*") if file.is_file() and not _is_hidden(file, path))
+        files = sorted(file for file in path.rglob("*") if file.is_file() and not is_hidden(file, path))
         inside = [file for file in files if file.suffix.lower() in AUDIO_SUFFIXES]
         others = [str(file.relative_to(path)) for file in files if file.suffix.lower() not in AUDIO_SUFFIXES]
         if not inside:
@@ -145,10 +145,6 @@ def find_recordings(paths: Sequence[Path]) -> Iterator[Path]:
             more = f" and {len(others) - _NAMED:,} more" if len(others) > _NAMED else ""
             _complain([f"{path}: passed over, as no recordings by their suffix: {', '.join(others[:_NAMED])}{more}"])
         yield from inside
-
-
-def _is_hidden(file: Path, folder: Path) -> bool:
-    return any(part.startswith(".") or part == "__MACOSX" for part in file.relative_to(folder).parts)
 
 
 def _with_number_of_others(faults: Sequence[str]) -> str:

@@ -24,12 +24,12 @@ from eartune.prepare.download.catalogue import CATALOGUE
 from eartune.prepare.experiment_file import EXPERIMENT, experiment_text
 from eartune.prepare.hold_out import TRAIN, HoldOut, check_one_split, parse_hold_out
 from eartune.prepare.importers.detect_format import FileFormat, read_utterances
-from eartune.prepare.importers.folders import inputs_in
+from eartune.prepare.importers.folders import inputs_in, passed_over
 from eartune.prepare.importers.hub import save_from_hub
 from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.importers.messages import write_messages
 from eartune.prepare.long_recordings import cut_long_recordings
-from eartune.prepare.prepare import PROFILE, QUARANTINE, Prepared, count_faults, prepare
+from eartune.prepare.prepare import PROFILE, QUARANTINE, RECORDINGS, Prepared, count_faults, prepare
 from eartune.prepare.profile import terminal_profile
 from eartune.prepare.starting_model import starting_model
 
@@ -125,8 +125,11 @@ def prepare_files(
         _check_outside(corpus.folder, _outputs(_names(list(corpus.splits), how), to, messages))
         splits = _read_corpus(corpus, is_download, how, console)
     else:
-        inputs = _inputs(files or [], _pairs("--split", "NAME=FILE", split))
+        named_files = _pairs("--split", "NAME=FILE", split)
+        inputs = _inputs(files or [], named_files)
         splits = _read_files(inputs, to, messages, how, format, mapped, not unlabelled, console)
+        for folder in filter(Path.is_dir, (*(files or []), *(Path(file) for _, file in named_files))):
+            _print(console, *passed_over(folder, splits.values(), to / RECORDINGS))
     splits = {split: _in_language(imported, language) for split, imported in splits.items()}
     if cut_long:
         splits, said = cut_long_recordings(splits)

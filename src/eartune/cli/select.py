@@ -30,6 +30,7 @@ from eartune.experiments.experiment import Experiment, read_experiment, shipped_
 from eartune.experiments.progress import RunProgress
 from eartune.experiments.recording_pool import RecordingPool, recording_pool, script_row
 from eartune.prepare.importers.detect_format import read_utterances
+from eartune.prepare.importers.rasa import is_rasa
 from eartune.report import read_results
 from eartune.report.scheme_result import join_seeds
 from eartune.run_folder import RunFolder, RunsFolder
@@ -100,7 +101,8 @@ def select(
 
 def read_asked(source: Path, data: Path | None, runs: Path) -> Asked:
     """Read the text and the speech of an experiment; or the rows of a file, of which some may be recorded already."""
-    if source.suffix.lower() in (".yaml", ".yml") or (not source.exists() and shipped_experiment(source)):
+    is_yaml = source.suffix.lower() in (".yaml", ".yml") and not is_rasa(source)
+    if is_yaml or (not source.exists() and shipped_experiment(source)):
         experiment = read_experiment(source)
         folder = RunsFolder(runs)
         place = Source(

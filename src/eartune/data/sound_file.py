@@ -31,6 +31,8 @@ SUFFIXES = (
 _BLOCK_SECONDS = 40  # a recording that a model can be given is one block
 _UNKNOWN_LENGTH = 2**62  # frames; libsndfile's answer for a header without a length is 2**63 - 1
 _LARGEST_SIZE = 2**31 - 2**16  # bytes; a stream that did not know its size has a larger one in its header
+_HEAD = 2000  # bytes behind the data of a file, in which it is seen what they are
+_TAGS = (b"ID3", b"TAG", b"APETAGEX")
 _PHONES = {b"\x1a\x45\xdf\xa3": "WebM", b"0&\xb2u": "WMA", b"#!AM": "AMR"}
 _MORE_CODECS = (
     b"RIFF",
@@ -50,8 +52,12 @@ class SoundError(Exception):
 class SoundFile(ABC):
     """An open file of sound; `seconds` is None where only decoding shows the length."""
 
-    def __init__(self, seconds: float | None, rate: int, channels: int, promised: float | None = None) -> None:
+    def __init__(
+        self, seconds: float | None, rate: int, channels: int, promised: float | None = None, beyond: float = 0.0
+    ) -> None:
         self.seconds, self.rate, self.channels = seconds, rate, channels
+        self.beyond = beyond
+        """The seconds for which a file goes on, which are not read, behind where its header says that it ends."""
         self.promised = promised
         """The length in seconds that the header states, even where the file ends before; None if it states none."""
 
@@ -132,7 +138,7 @@ class _OneChannel(SoundFile):
         if channel >= file.channels:
             raise SoundError(f"has no channel {channel}: it has {file.channels}, and the first is 0")
         self._file, self._channel = file, channel
-        super().__init__(file.seconds, file.rate, 1, file.promised)
+        super().__init__(file.seconds, file.rate, 1, file.promised, file.beyond)
 
     def blocks(self) -> Iterator[Samples]:
         return (block[:, self._channel : self._channel + 1] for block in self._file.blocks())
@@ -148,7 +154,8 @@ class _BySoundfile(SoundFile):
             seconds = promised = data.there / data.byte_rate
         elif data and seconds and data.there < data.stated < _LARGEST_SIZE:
             promised = seconds * data.stated / data.there
-        super().__init__(seconds, opened.samplerate, opened.channels, promised)
+        beyond = seconds * data.beyond / data.stated if data and data.stated else 0.0
+        super().__init__(seconds, opened.samplerate, opened.channels, promised, beyond)
 
     def blocks(self) -> Iterator[Samples]:
         opened, frames = self._opened, _BLOCK_SECONDS * self.rate  # some codecs cannot be asked how much is left
@@ -179,6 +186,8 @@ class _Chunk:
     byte_rate: int = 0
     is_unstated: bool = False
     """Whether the size in its header is 0 and sound stands behind it, as recorders leave it that were cut off."""
+    beyond: int = 0
+    """The bytes behind its stated end that are no other part of the file."""
 
     @classmethod
     def of(cls, file: BinaryIO, head: bytes) -> "_Chunk | None":
@@ -188,7 +197,9 @@ class _Chunk:
             size = file.seek(0, 2)
             if head.startswith(b".snd"):
                 at = int.from_bytes(head[4:8], "big")
-                return cls(at, int.from_bytes(head[8:12], "big"), size - at)
+                return cls(
+                    at, stated := int.from_bytes(head[8:12], "big"), size - at, beyond=max(0, size - at - stated)
+                )
             if head[:4] in (b"RIFF", b"FORM"):
                 return cls._in_chunks(file, size, "little" if head.startswith(b"RIFF") else "big")
             return None
@@ -203,8 +214,12 @@ class _Chunk:
             name, stated = file.read(4), int.from_bytes(file.read(4), order)
             if name in (b"data", b"SSND"):
                 there = size - place - 8
-                is_unstated = name == b"data" and not stated and byte_rate > 0 and not _is_chunk(file.read(8), there)
-                return cls(place + 8, stated, there, byte_rate, is_unstated and there > 0)
+                beyond = max(0, there - stated)
+                file.seek(place + 8 + stated)
+                if _is_other_part(file.read(_HEAD), beyond, stated, order):
+                    beyond = 0
+                is_unstated = name == b"data" and not stated and byte_rate > 0 and beyond > 0
+                return cls(place + 8, stated, there, byte_rate, is_unstated, beyond)
             if name == b"fmt ":
                 byte_rate = int.from_bytes(file.read(16)[8:12], order)
             place += 8 + stated + stated % 2
@@ -219,9 +234,18 @@ class _Chunk:
         return bytes(whole)
 
 
-def _is_chunk(head: bytes, there: int) -> bool:
-    """Whether what stands behind empty data is another part of the file, such as its title, and no sound."""
-    name, size = head[:4], int.from_bytes(head[4:8], "little")
+def _is_other_part(head: bytes, there: int, stated: int, order: Any) -> bool:
+    """Whether what stands behind the stated end of data is another part of the file, such as its title, and no sound.
+
+    Zeros fill a file up behind its sound; where the size is not stated they are how it begins.
+    """
+    if stated and (not any(head) or head.startswith(_TAGS)):
+        return True
+    return any(_is_chunk(head[odd : odd + 8], there - odd, order) for odd in range(1 + stated % 2))
+
+
+def _is_chunk(head: bytes, there: int, order: Any) -> bool:
+    name, size = head[:4], int.from_bytes(head[4:8], order)
     return len(head) == 8 and all(32 <= letter < 127 for letter in name) and size + 8 <= there
 
 

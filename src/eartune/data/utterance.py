@@ -19,6 +19,8 @@ from eartune.errors import InputError
 from eartune.files import read_lines, write_lines
 
 FRAME_KEYS = {"scenario", "action", "intent", "entities"}
+_NOT_ENTITIES = ("slots", "slot", "tags")
+_NOT_RECORDINGS = ("audio", "audio_path", "audio_filepath", "audio_file", "wav", "clip", "recording", "file", "path")
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,10 @@ def read_frame(row: Mapping[str, Any], place: str) -> SemanticFrame:
 
     Raises InputError, which starts with `place`, where a key is missing or of another type.
     """
+    if "entities" not in row and (other := next((key for key in _NOT_ENTITIES if _holds_entities(row.get(key))), None)):
+        raise InputError(
+            f'{place}: has "{other}"; its key must be "entities", a list of {{"type": ..., "filler": ...}}'
+        )
     entities = row.get("entities", [])
     if not isinstance(entities, list) or not all(map(_is_entity, entities)):
         raise InputError(f'{place}: "entities" must be a list of {{"type": ..., "filler": ...}} with text in both')
@@ -153,6 +159,8 @@ def _row(utterance: Utterance, folder: Path, name_of: Callable[[Path, Path], str
 def _utterance(
     row: dict[str, Any], place: str, folder: Path, seconds_of: Callable[[Path], float], labelled: bool
 ) -> Utterance:
+    if "recordings" not in row and (other := next((key for key in _NOT_RECORDINGS if _is_sound(row.get(key))), None)):
+        raise InputError(f'{place}: has "{other}"; its key must be "recordings", a list of {{"file": ...}}')
     text, listed = row.get("text"), row.get("recordings", [])
     if not isinstance(listed, list):
         raise InputError(f'{place}: "recordings" must be a list of {{"file": ...}}')
@@ -203,6 +211,20 @@ def _header_seconds(path: Path) -> float:
 
 def _is_entity(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("type"), str) and isinstance(value.get("filler"), str)
+
+
+def _holds_entities(value: Any) -> bool:
+    """Whether the value of another key is likely to be entities; a list of texts, such as tags, is none."""
+    return bool(value) and not (isinstance(value, list) and all(isinstance(each, str) for each in value))
+
+
+def _is_sound(value: Any) -> bool:
+    """Whether the value of another key is likely to be a recording."""
+    if not isinstance(value, str):
+        return isinstance(value, dict)
+    from eartune.data.audio import AUDIO_SUFFIXES  # soundfile is needed only where a manifest is not right
+
+    return Path(value).suffix.lower() in AUDIO_SUFFIXES
 
 
 def _inside(path: Path, folder: Path) -> str:

@@ -8,7 +8,8 @@
 | hf | a dataset as save_to_disk leaves it, which holds the recordings | the names of their folders |
 | messages | chats, whose answer is the frame | ids, languages, speakers, and the words of recordings |
 
-An utterance of several recordings becomes as many rows, of which the second has the id of the first and "-2".
+An utterance of several recordings becomes as many rows, of which the second has the id of the first and "-2", or
+the next number that is free.
 """
 
 from collections.abc import Sequence

@@ -70,7 +70,7 @@ def _spans(recording: Recording) -> list[Span]:
         with open_sound(excerpt.path if excerpt.stored is None else excerpt.stored) as file:
             if file.seconds is not None and min(excerpt.end or math.inf, file.seconds) - excerpt.start <= MAX_SECONDS:
                 return []
-            if excerpt.channel is not None and excerpt.channel >= file.channels > 1:
+            if not excerpt.has_channel(file):
                 return []
             return [span for span, _ in cut_at_pauses(_blocks(excerpt, file), file.rate)]
     except (SoundError, OSError):

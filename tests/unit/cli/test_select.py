@@ -89,6 +89,21 @@ def test_a_row_that_cannot_be_read_is_named(folder: Path) -> None:
         run("mine.csv --n 1 --to script.csv")
 
 
+def test_examples_of_rasa_are_a_file_of_sentences(folder: Path) -> None:
+    """It was said that nlu is no key of an experiment."""
+    (folder / "nlu.yml").write_text(
+        "nlu:\n- intent: order\n  examples: |\n    - a [small](size) latte\n    - a mocha\n"
+    )
+    assert "2 sentences without a recording" in run("nlu.yml --n 1 --to script.csv")
+
+
+def test_a_table_without_known_columns_is_told_what_helps(folder: Path) -> None:
+    """--map was named, which select does not have."""
+    (folder / "mine.csv").write_text("text,class\nstop,alarm_stop\n")
+    with pytest.raises(InputError, match=r"; rename the right one, or name it with --map of eartune prepare$"):
+        run("mine.csv --n 1 --to script.csv")
+
+
 @pytest.fixture
 def many(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nine sentences are so many that a part is chosen by disagreement."""

@@ -150,6 +150,30 @@ def test_a_wav_with_no_sound_but_a_title_holds_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".aiff", ".au"])
+def test_a_file_that_goes_on_behind_its_stated_end_says_how_long(tmp_path: Path, suffix: str) -> None:
+    content = sound_file(tmp_path / f"a{suffix}", 1.0).read_bytes()
+    assert heard(content)[0].beyond == 0.0
+    file, samples = heard(content + tone(0.5).tobytes()[:RATE])
+    assert (len(samples), file.seconds, file.promised) == (RATE, 1.0, 1.0)
+    assert file.beyond == pytest.approx(0.5, abs=0.001)
+
+
+@pytest.mark.parametrize("tail", [b"LIST" + (9000).to_bytes(4, "little") + b"x" * 9000, b"ID3\4", b"TAG", b"\0"])
+def test_a_title_or_zeros_behind_the_sound_are_none(tmp_path: Path, tail: bytes) -> None:
+    assert heard(wav(tmp_path) + tail + bytes(9000))[0].beyond == 0.0
+
+
+def test_a_title_behind_a_byte_that_makes_the_size_even_is_none(tmp_path: Path) -> None:
+    title = b"LIST" + (9000).to_bytes(4, "little") + bytes(9000)
+    assert heard(wav(tmp_path, data_size=2 * RATE - 1) + title)[0].beyond == 0.0
+
+
+def test_a_wav_of_unstated_size_may_begin_with_silence(tmp_path: Path) -> None:
+    silent = wav(tmp_path, data_size=0)[:HEADER] + bytes(RATE)
+    assert len(heard(silent + tone(0.5).tobytes()[:RATE])[1]) == RATE
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".aiff", ".au"])
 def test_a_file_that_ends_early_says_what_its_header_promised(tmp_path: Path, suffix: str) -> None:
     path = sound_file(tmp_path / f"a{suffix}", 1.0)
     assert heard(path)[0].promised == 1.0

@@ -1,6 +1,7 @@
 """A manifest gives back what was written, and every fault is named with file and row."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,38 @@ def test_speech_without_words_is_read_back(tmp_path: Path) -> None:
     wordless = replace(utterance(text=None), recordings=(Recording(tmp_path / "a.flac", 1.5),))
     write_manifest(tmp_path / "manifest.jsonl", [wordless])
     assert read_manifest(tmp_path / "manifest.jsonl") == (wordless,)
+
+
+SLOTS = 'its key must be "entities", a list of {"type": ..., "filler": ...}'
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"slots": {"size": "small"}}, f'has "slots"; {SLOTS}'),
+        ({"slots": [{"size": "small"}]}, f'has "slots"; {SLOTS}'),
+        ({"tags": {"size": "small"}}, f'has "tags"; {SLOTS}'),
+        ({"file": "a.wav"}, 'has "file"; its key must be "recordings", a list of {"file": ...}'),
+        ({"audio": {"path": "a.wav"}}, 'has "audio"; its key must be "recordings", a list of {"file": ...}'),
+    ],
+    ids=str,
+)
+def test_what_prepare_would_read_under_another_key_is_not_ignored(
+    tmp_path: Path, more: dict[str, Any], said: str
+) -> None:
+    """A manifest written by hand with slots had no entities, and right predictions with slots scored 0."""
+    path, row = tmp_path / "manifest.jsonl", {"id": "u1", "text": "a small latte", "intent": "order"}
+    path.write_text(json.dumps(row | more))
+    with pytest.raises(InputError, match=re.escape(f"{path}, row 1: {said}")):
+        read_manifest(path)
+    path.write_text(json.dumps(row | more | {"entities": [], "recordings": []}))
+    assert read_manifest(path)[0].frame == frame("order")
+
+
+@pytest.mark.parametrize("more", [{"tags": ["noisy", "v1"]}, {"slots": {}}, {"file": "faq.txt"}, {"path": 5}], ids=str)
+def test_what_only_looks_like_it_is_ignored(tmp_path: Path, more: dict[str, Any]) -> None:
+    (tmp_path / "m.jsonl").write_text(json.dumps({"id": "u1", "text": "a small latte", "intent": "order"} | more))
+    assert read_manifest(tmp_path / "m.jsonl")[0].frame == frame("order")
 
 
 def test_recordings_inside_the_folder_are_named_relative_to_it_and_others_in_full(tmp_path: Path) -> None:

@@ -360,8 +360,9 @@ def test_a_part_that_is_not_there_is_set_aside_and_can_be_prepared_again(
     assert [row.id for row in prepared.splits["train"]] == ["good"]
     aside = quarantine(tmp_path / "out")
     assert [row["reason"] for row in aside] == [
-        "lasts 3.00 s, and so has no part from 2.00 to 64000.00 s; are the times in seconds?",
-        "has 2 channels, counted from 0, and so no channel 2",
+        "lasts 3.00 s, and so has no part from 2.00 to 64000.00 s; are the times in seconds? "
+        "columns of milliseconds are called start_ms and end_ms",
+        "has 2 channels, and so no channel 2; they are called 0, 1, ..., or left and right, or A and B",
         "lasts 0.100 s; words take 0.2 s or more",
     ]
     (tmp_path / "again.jsonl").write_text(json.dumps(aside[1]["row"]))

@@ -1,5 +1,6 @@
 """Match a file's columns with our names: as the user named them, or guessed from their headings."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -34,11 +35,11 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "semantics": ("semantics",),  # the whole frame, as SpeechBrain's preparation of SLURP has it
     "start": (
         *("start", "start_time", "start_sec", "start_seconds", "start_s", "segment_start", "begin", "begin_time"),
-        *("onset", "offset", "start_ms", "begin_ms", "offset_ms"),
+        *("onset", "offset", "start_ms", "start_time_ms", "begin_ms", "begin_time_ms", "offset_ms", "xmin"),
     ),
     "end": (
         *("end", "end_time", "end_sec", "end_seconds", "end_s", "segment_end", "stop", "stop_time"),
-        *("end_ms", "stop_ms", "offset"),
+        *("end_ms", "end_time_ms", "stop_ms", "stop_time_ms", "offset", "xmax"),
     ),
     "duration": (
         "duration",
@@ -49,11 +50,12 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         "segment_duration",
         "duration_ms",
     ),
-    "channel": ("channel", "channel_id", "audio_channel"),
+    "channel": ("channel", "channel_id", "audio_channel", "channel_selector"),
 }
-"""Our names, and the headings that others use, the likeliest first; case, blanks, "-" and "_" do not count."""
+"""Our names, and the headings of others, the likeliest first; case, blanks, brackets, "-" and "_" do not count."""
 LABELS = ("intent", "scenario", "action", "entities")
 _PAIR, _PART = {"scenario", "action"}, {"start", "end", "duration", "channel"}
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")  # of startMs, START_MS and "start (ms)" the last is ms; of items it is not
 
 
 def match_columns(header: Collection[str], named: Mapping[str, str], path: Path) -> dict[str, str]:
@@ -73,20 +75,22 @@ def match_columns(header: Collection[str], named: Mapping[str, str], path: Path)
     missing = _PAIR - columns.keys()
     if len(missing) == 1 and _PAIR & named.keys():
         raise InputError(f"{path}: scenario and action go together; name the column of the {min(missing)} too")
-    if "entities" not in columns and _plain(columns.get("text", "")) == "annotutt":
+    if "entities" not in columns and plain(columns.get("text", "")) == "annotutt":
         columns["entities"] = columns["text"]
     return _without_half_a_pair(_without_half_a_part(columns, named))
 
 
 def slot_columns(header: Collection[str], named: Mapping[str, str]) -> list[str]:
     """Return the columns that the user named for the entities: one, or several with commas between them."""
-    theirs = named.get("entities", "")
+    theirs = named.get("entities")
+    if theirs is None:
+        return []
     return [theirs] if theirs in header else [name for part in theirs.split(",") if (name := part.strip())]
 
 
 def _without_half_a_part(columns: dict[str, str], named: Mapping[str, str]) -> dict[str, str]:
     """Drop what is no part of a recording: times of rows without one, a length alone, a start without an end."""
-    is_part = "start" in columns and bool({"end", "duration"} & columns.keys() or _plain(columns["start"]) == "offset")
+    is_part = "start" in columns and bool({"end", "duration"} & columns.keys() or plain(columns["start"]) == "offset")
     dropped = set() if "audio" in columns and is_part else {"start", "end", "duration"}
     dropped |= set() if "audio" in columns else {"channel"}
     return {ours: theirs for ours, theirs in columns.items() if ours in named or ours not in dropped}
@@ -99,10 +103,10 @@ def other_columns(
 
     JSON lines of two tools may say "slots" in one row and "entities" in another. A column that the user named has none.
     """
-    free = {_plain(name): name for name in reversed(list(header)) if name not in columns.values()}
-    found = {ours: [free[known] for known in map(_plain, NAMES[ours]) if known in free] for ours in columns}
+    free = {plain(name): name for name in reversed(list(header)) if name not in columns.values()}
+    found = {ours: [free[known] for known in map(plain, NAMES[ours]) if known in free] for ours in columns}
     return {
-        ours: [name for name in names if _plain(name) != "annotutt"]
+        ours: [name for name in names if plain(name) != "annotutt"]
         for ours, names in found.items()
         if names and ours not in named and ours not in _PAIR | _PART
     }
@@ -110,18 +114,24 @@ def other_columns(
 
 def guess(header: Iterable[str], names: Collection[str] = NAMES.keys()) -> dict[str, str]:
     """Return the columns of a header that are likely to be ours, by our names; each column is used once."""
-    free = {_plain(name): name for name in reversed(list(header))}
+    free = {plain(name): name for name in reversed(list(header))}
     guessed: dict[str, str] = {}
     for ours in NAMES:
-        found = next((known for known in map(_plain, NAMES[ours]) if known in free), None) if ours in names else None
+        found = next((known for known in map(plain, NAMES[ours]) if known in free), None) if ours in names else None
         if found:
             guessed[ours] = free.pop(found)
     return guessed
 
 
-def _plain(heading: str) -> str:
-    """A heading without what people write differently: speakerId, Speaker ID and speaker_id are one."""
-    return "".join(heading.lower().replace("_", "").replace("-", "").split())
+def is_in_ms(heading: str) -> bool:
+    """Return whether the name of a column of times says that they are milliseconds."""
+    known = {plain(name) for names in NAMES.values() for name in names if name.endswith("_ms")}
+    return plain(heading) in known or [word.lower() for word in _WORD.findall(heading)][-1:] == ["ms"]
+
+
+def plain(heading: str) -> str:
+    """Return a heading without what people write differently: speakerId, Speaker ID and speaker_id are one."""
+    return re.sub(r"[\s_()\[\]-]+", "", heading.lower())
 
 
 def known_values(content: Mapping[str, Any], names: Collection[str] = LABELS) -> dict[str, Any]:

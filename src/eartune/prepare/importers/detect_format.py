@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from eartune.data.audio import AUDIO_SUFFIXES
 from eartune.errors import InputError
 from eartune.prepare.importers.annotation import is_doccano, is_label_studio, read_doccano, read_label_studio
 from eartune.prepare.importers.columns import guess
@@ -29,6 +30,15 @@ _MAY_BE_UNLABELLED = (*_TABLES, "kaldi", "doccano")
 _FORMAT_OF_SUFFIX: Mapping[str, FileFormat | None] = {
     **{".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".yml": "rasa", ".yaml": "rasa"},
     **{".jsonl": None, ".json": None, ".ndjson": None},  # the rows show it
+}
+_TABLE_OF_PARTS = "write a CSV with a row for each part: audio, start, end, text and intent"
+_OTHERS: Mapping[str, str] = {
+    **dict.fromkeys((".xlsx", ".xls", ".xlsm"), "is an Excel file; save it as CSV UTF-8"),
+    **dict.fromkeys((".ods", ".numbers"), "is a spreadsheet; save it as CSV in UTF-8"),
+    ".textgrid": f"is a TextGrid of Praat, which is not read; {_TABLE_OF_PARTS}",
+    **dict.fromkeys((".srt", ".vtt"), f"has subtitles, which are not read; {_TABLE_OF_PARTS}"),
+    **dict.fromkeys((".zip", ".tar", ".tgz", ".7z", ".rar"), "is an archive; unpack it and name what is in it"),
+    **dict.fromkeys(AUDIO_SUFFIXES, "is a recording; name the file that lists the rows, or a folder of recordings"),
 }
 
 
@@ -68,7 +78,7 @@ def _read_rows(
     if not labelled and format not in _MAY_BE_UNLABELLED:
         raise InputError(f"{path}: is read as {format}; only {', '.join(_MAY_BE_UNLABELLED)} may be unlabelled")
     imported = _read_as(format, path, rows, columns, labelled)
-    example = right_row(path, format, imported.columns) if imported.rejected else ()
+    example = right_row(path, format, imported.columns, labelled) if imported.rejected else ()
     return replace(imported, right_row=example)
 
 
@@ -105,6 +115,8 @@ def _read_as(
 def _by_suffix(path: Path) -> FileFormat | None:
     """The format that a suffix shows; None for JSON, in which several formats are written."""
     suffix = Path(path.name.lower().removesuffix(".gz")).suffix
+    if suffix in _OTHERS:
+        raise InputError(f"{path}: {_OTHERS[suffix]}")
     if suffix not in _FORMAT_OF_SUFFIX:
         raise InputError(
             f"{path}: has no suffix that shows its format; name one of {', '.join(_FORMATS)} with --format"

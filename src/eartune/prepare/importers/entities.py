@@ -1,6 +1,7 @@
 """Read entities in the ways in which people write them.
 
     [{"type": "date", "filler": "friday"}]    [{"entity": "date", "value": "friday"}]    [{"date": "friday"}]
+    [{"start": 11, "end": 17, "text": "friday", "labels": ["date"]}]    [{"entity_group": "date", "word": "friday"}]
     {"date": "friday", "size": ["small", "large"]}    "wake me on [date : friday]"    "date=friday; size=small"
 
 A type without a filler is left out: a table has a column for it, but the row does not mention it. A type that stands
@@ -11,16 +12,20 @@ import ast
 import json
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from eartune.data.frame import Entity
 from eartune.files import object_of_pairs
+from eartune.prepare.importers.columns import plain
 from eartune.prepare.importers.row import RowError, is_blank, label_or_none, text_or_none
 
 _NOTHING = ("null", "None")  # as a table has it in a cell
-_TYPES = ("type", "entity", "slot")
-_FILLERS = ("filler", "value")
+_TYPES = ("type", "entity", "slot", "label", "labels", "entitygroup", "entitytype", "slotname", "slottype", "tag")
+_FILLERS = ("filler", "value", "text", "word", "words", "surface", "mention")
+_IN_LISTS = (*_TYPES, "name")  # an object that is no item of a list is likely to mean a slot that is called name
+_PLACE = {"start", "end"}
+_SPANS = re.compile(r"\s*\[\s*\{")
 _LIKELY_CODE = re.compile(r"\s*(\{|\[\s*[\[{(\"'\]])")
 _MARKED = re.compile(r"\[\s*+(?P<type>[^\[\]:]+):\s*+(?P<filler>[^\[\]]+)\]")
 MARKED_TEXT = re.compile(r"\[ *[^\W\d][\w.-]* : [^\[\]]+\]")
@@ -58,7 +63,7 @@ def _as_said(value: Any, text: str | None) -> Any:
 
 
 def _with_words(item: dict[str, Any], text: str) -> dict[str, Any]:
-    filler = _described(item)[1]
+    filler = _described(item, _IN_LISTS)[1]
     if filler is None or not item.keys() >= {"start", "end"}:
         return item
     start, end, value = item["start"], item["end"], item[filler]
@@ -72,6 +77,13 @@ def unmarked(text: str) -> tuple[str, tuple[Entity, ...]]:
     """Return the text without marks, and the entities, of text with [type : words] in it."""
     entities = tuple(Entity(mark["type"].strip(), mark["filler"].strip()) for mark in _MARKED.finditer(text))
     return _MARKED.sub(lambda mark: mark["filler"].strip(), text), entities
+
+
+def are_spans(value: Any) -> bool:
+    """Return whether a value is a list of objects, in JSON or decoded, as a label never is."""
+    if isinstance(value, str):
+        return _SPANS.match(value) is not None
+    return isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)
 
 
 def _pairs(given: str) -> tuple[Entity, ...] | None:
@@ -125,14 +137,14 @@ def _literal(node: ast.expr) -> Any:
 
 def _of_object(value: dict[Any, Any]) -> Iterator[Entity]:
     """An object may hold all entities of a row by type, a single entity, or a list each of types and of fillers."""
-    kind, filler = _described(value)
+    kind, filler = _described(value, _TYPES)
     if kind is None or filler is None:
         return _by_type(value)
     if isinstance(value[kind], list) and isinstance(value[filler], list):
         if len(value[kind]) != len(value[filler]):
             raise RowError(f'"entities" has {len(value[kind])} of {kind!r} but {len(value[filler])} of {filler!r}')
         return (_entity(*pair) for pair in zip(value[kind], value[filler], strict=True))
-    return iter([_entity(value[kind], value[filler])])
+    return _of_types(value[kind], value[filler])
 
 
 def _of_item(item: Any) -> Iterator[Entity]:
@@ -141,17 +153,24 @@ def _of_item(item: Any) -> Iterator[Entity]:
         return _by_type({item[0]: item[1]})
     if not isinstance(item, dict):
         raise RowError(f'"entities" {_SHAPES}; one of the list is {type(item).__name__}')
-    kind, filler = _described(item)
+    kind, filler = _described(item, _IN_LISTS)
     if kind is not None and filler is not None:
-        return iter([_entity(item[kind], item[filler])])
-    if kind is not None and len(item) > 1:  # a type with its position in the text, say, lacks the filler
-        raise RowError(f'"entities" {_SHAPES}; one has a {kind!r} but no "filler"')
+        return _of_types(item[kind], item[filler])
+    if len(item) > 1 and (kind is not None or filler is not None or item.keys() & _PLACE):
+        raise RowError(f'"entities" {_SHAPES}; one has {", ".join(map(str, item))}')
     return _by_type(item)
 
 
-def _described(item: dict[Any, Any]) -> tuple[str | None, str | None]:
+def _described(item: dict[Any, Any], types: Sequence[str]) -> tuple[str | None, str | None]:
     """The keys of an object that hold the type and the filler of one entity."""
-    return next((key for key in _TYPES if key in item), None), next((key for key in _FILLERS if key in item), None)
+    keys = {plain(key): key for key in item if isinstance(key, str)}
+    kind, filler = (next((keys[name] for name in names if name in keys), None) for names in (types, _FILLERS))
+    return kind, filler
+
+
+def _of_types(kinds: Any, filler: Any) -> Iterator[Entity]:
+    """The entities of words that have one type, or a list of them."""
+    return (_entity(kind, filler) for kind in (kinds if isinstance(kinds, list) else [kinds]))
 
 
 def _by_type(fillers: dict[Any, Any]) -> Iterator[Entity]:

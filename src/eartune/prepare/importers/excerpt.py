@@ -1,7 +1,7 @@
 """Recordings that are no whole file: a part of one, one of its channels, or sound that a row holds itself.
 
     {"file": "call.wav", "start": 12.5, "end": 14.0, "channel": 1}
-    {"array": [0.0, 0.1, ...], "sampling_rate": 16000}    {"bytes": "UklGR...", "path": "a.wav"}
+    {"array": [0.0, 0.1, ...], "sampling_rate": 16000}    {"bytes": "UklGR...", "path": "a.wav"}    {"src": "a.wav"}
 
 `eartune prepare` writes each of them to a file of its own.
 """
@@ -10,7 +10,8 @@ import base64
 import binascii
 import hashlib
 import math
-from collections.abc import Hashable
+import re
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from io import BytesIO
@@ -23,11 +24,18 @@ import soundfile
 from eartune.data.audio import Wave, to_mono_16k
 from eartune.data.sound_file import Samples, SoundFile, open_sound
 from eartune.data.utterance import Recording
+from eartune.prepare.importers.columns import guess, is_in_ms
 from eartune.prepare.importers.row import RowError, is_blank, text_or_none
 
 ROUNDED = 0.02  # seconds; times are rounded when they are written
+STATED_SECONDS_OFF = 0.1  # rounding, and the padding that mp3 adds
 _RATES = (8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 _MOST_CHANNELS = 64
+_NUMBER_OF_CHANNEL = re.compile(r"(\d{1,4})(?:\.0*)?")  # 1.0 where pandas had blank cells in the column
+_CHANNELS = {**dict.fromkeys(("left", "l", "a"), 0), **dict.fromkeys(("right", "r", "b"), 1)}
+_ALL_CHANNELS = ("nan", "all", "average", "mean")
+_PLACES = ("path", "url", "src", "uri")
+_SOUND = ("array", "bytes", "data")
 _NO_RATE = 'a recording as samples needs their rate: {"array": [...], "sampling_rate": 16000}'
 
 
@@ -39,25 +47,35 @@ class Excerpt(Recording):
     """Where it begins, in seconds."""
     end: float | None = None
     """Where it ends, in seconds; None for the end of the file."""
-    channel: int | None = None
-    """The channel, counted from 0; None for the mean of all."""
+    channel: int | str | None = None
+    """The channel, counted from 0; None for the mean of all; or text that names none, a fault if there are several."""
     stored: bytes | None = field(default=None, repr=False)
     """The bytes of a file that the row itself holds."""
 
     @property
-    def part(self) -> tuple[float, float | None, int | None]:
+    def part(self) -> tuple[float, float | None, int | str | None]:
         """What part of the file it is."""
         return self.start, self.end, self.channel
 
     def is_whole(self, file: SoundFile) -> bool:
         """Return whether it is a whole file that stands on the disk."""
-        is_to_the_end = self.end is None or (file.seconds is not None and self.end >= file.seconds - ROUNDED)
+        is_to_the_end = self.end is None or (
+            file.seconds is not None and -ROUNDED <= self.end - file.seconds <= STATED_SECONDS_OFF
+        )
         is_every_channel = self.channel is None or file.channels == 1
         return self.stored is None and self.start <= ROUNDED and is_to_the_end and is_every_channel
 
+    def has_channel(self, file: SoundFile) -> bool:
+        """Return whether a file has its channel; the only channel of a file is any."""
+        if self.channel is None or file.channels == 1:
+            return True
+        return isinstance(self.channel, int) and self.channel < file.channels
+
     def cut(self, samples: Samples) -> Samples:
         """Return the samples of its channel, of shape (frames, 1), or all, of shape (frames, channels)."""
-        return samples if self.channel is None or samples.shape[1] == 1 else samples[:, self.channel : self.channel + 1]
+        if not isinstance(self.channel, int) or samples.shape[1] == 1:
+            return samples
+        return samples[:, self.channel : self.channel + 1]
 
     def wave(self) -> Wave:
         """Return the sound as 16 kHz mono; raises SoundError where it cannot be decoded."""
@@ -98,7 +116,8 @@ def _sha256(content: bytes) -> str:
 def recording_fields(value: Any) -> dict[str, Any] | None:
     """Return the file, or the stored bytes and a name for them, of a row's audio value; None if there is none.
 
-    The value is a path, or an object with a path, with a file's bytes, or with samples and their rate.
+    The value is a path, or an object with a path, with a file's bytes, or with samples and their rate, which may name
+    a part and a channel of these. Raises RowError for anything else.
     """
     if isinstance(value, dict):
         return _of_object(value)
@@ -112,19 +131,43 @@ def recording_fields(value: Any) -> dict[str, Any] | None:
     return None if name is None else {"file": name}
 
 
-def part_fields(start: Any, end: Any, duration: Any, is_in_ms: bool = False) -> dict[str, float]:
+def channel_of(value: Any) -> int | str | None:
+    """Return the channel that a value names, counted from 0; None for all of them, and text that names none as it is.
+
+    Names are numbers, left and right, and the letters of both and of telephony: L, R, A, B.
+    """
+    named = str(value).strip().lower()
+    if is_blank(value) or named in _ALL_CHANNELS:
+        return None
+    number = _NUMBER_OF_CHANNEL.fullmatch(named)
+    return int(number[1]) if number else _CHANNELS.get(named, str(value).strip()[:40])
+
+
+def part_and_channel(values: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
+    """Return the part and the channel that a row names, if any; `columns` are its headings, by our names."""
+    start, end, duration = (values.get(name) for name in ("start", "end", "duration"))
+    channel = channel_of(values.get("channel"))
+    part: dict[str, Any] = {} if channel is None else {"channel": channel}
+    if not (is_blank(start) and is_blank(end)):
+        in_ms = [name for name in ("start", "end", "duration") if is_in_ms(columns.get(name, ""))]
+        part |= part_fields(start, end, duration, in_ms)
+    return part
+
+
+def part_fields(start: Any, end: Any, duration: Any, in_ms: Collection[str] = ()) -> dict[str, float]:
     """Return the start and the end in seconds of a part, without what the row does not state.
 
-    Times are numbers, or texts as "0:01:02.5". Where all three are given, they show whether start and end are seconds,
-    milliseconds or samples. Raises RowError for what fits no part.
+    Times are numbers, or texts as "0:01:02.5", in seconds but for those of start, end and duration that are `in_ms`.
+    Where all three are given, they show whether start and end are seconds, milliseconds or samples. Raises RowError for
+    what fits no part.
     """
-    begins, ends, lasts = (
-        _seconds(time, name) for time, name in ((start, "start"), (end, "end"), (duration, "length"))
-    )
-    unit = 1000.0 if is_in_ms else 1.0
+    stated = {"start": start, "end": end, "duration": duration}
+    begins, ends, lasts = (_seconds(time, name, 1000 if name in in_ms else 1) for name, time in stated.items())
+    unit = 1.0
     if begins is not None and ends is not None and lasts:
         ratio = (ends - begins) / lasts
-        unit = next((float(known) for known in (1, 1000, *_RATES) if abs(ratio - known) <= 0.02 * known), 0.0)
+        units = {1.0: 1.0, 0.001: 1.0} | {float(each): float(each) for each in (1000, *_RATES)}  # 0.001: a length in ms
+        unit = next((units[known] for known in units if abs(ratio - known) <= 0.02 * known), 0.0)
         if not unit and abs(ends - begins - lasts) > 10 * ROUNDED:
             raise RowError(f"its part from {begins:g} to {ends:g} does not last {lasts:g} s, in no unit")
         unit = unit or 1.0
@@ -138,8 +181,16 @@ def part_fields(start: Any, end: Any, duration: Any, is_in_ms: bool = False) -> 
     return {"start": begins, "end": ends / unit}
 
 
-def _seconds(time: Any, name: str) -> float | None:
-    """A time as a number; None if it is blank, or -1, which stands for the end."""
+def is_time(value: Any) -> bool:
+    """Return whether a value is a time that `part_fields` reads."""
+    try:
+        return _seconds(value, "time", 1) is not None
+    except RowError:
+        return False
+
+
+def _seconds(time: Any, name: str, unit: int) -> float | None:
+    """A time as a number, of which `unit` make a second; None if it is blank, or -1, which stands for the end."""
     if is_blank(time):
         return None
     try:
@@ -151,11 +202,22 @@ def _seconds(time: Any, name: str) -> float | None:
     seconds = sum(part * 60**power for power, part in enumerate(reversed(parts)))
     if seconds < 0 and seconds != -1:
         raise RowError(f"the {name} of a part of a recording must be 0 or above, not {time}")
-    return None if seconds == -1 else seconds
+    return None if seconds == -1 else seconds / unit
 
 
 def _of_object(value: dict[str, Any]) -> dict[str, Any] | None:
-    name = value.get("path", value.get("url"))
+    named = guess(value, ("audio", "start", "end", "duration", "channel"))
+    places = (*_PLACES, *([named["audio"]] if "audio" in named else []))
+    if all(is_blank(value.get(key)) for key in (*places, *_SOUND)):
+        if all(is_blank(each) for each in value.values()):
+            return None
+        raise RowError(f'"audio" must be a path, or have a "path", "bytes" or an "array"; it has {", ".join(value)}')
+    name = next((value[key] for key in places if not is_blank(value.get(key))), None)
+    sound = _sound(value, name)
+    return sound | part_and_channel({ours: value[theirs] for ours, theirs in named.items()}, named) if sound else None
+
+
+def _sound(value: dict[str, Any], name: Any) -> dict[str, Any] | None:
     if value.get("array") is not None:
         rate = value.get("sampling_rate", value.get("sample_rate"))
         if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < 1e7:

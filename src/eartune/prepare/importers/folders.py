@@ -7,12 +7,14 @@ calls/train/state.json          Hugging Face's save_to_disk
 cv-corpus/de/train.tsv          Common Voice, beside clips/
 """
 
-from collections.abc import Iterator
-from pathlib import Path
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PureWindowsPath
 from typing import Literal
 
 from eartune.data.audio import AUDIO_SUFFIXES
 from eartune.errors import InputError
+from eartune.files import is_hidden
 from eartune.prepare.importers.hugging_face import SPLITS, STATE, splits_of_dataset
 from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.importers.kaldi import WAV_SCP
@@ -23,6 +25,7 @@ from eartune.prepare.split import UNNAMED, split_of
 
 FolderFormat = Literal["dataset", "kaldi", "audiofolder"]
 _SPLITS_OF_COMMON_VOICE = ("train", "dev", "test")
+_OTHER_SOUND = (".raw", ".pcm", ".vox", ".sln", ".g729", ".dss")  # what nobody can read without more being said
 _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 
 
@@ -93,6 +96,49 @@ def _has_recordings_below(folder: Path) -> bool:
 
 
 def _recordings(folder: Path) -> Iterator[Path]:
-    """The recordings in the folders of a folder, which are named for their labels."""
+    """The recordings in the folders of a folder, which are named for their labels; hidden ones are none."""
     for label in sorted(each for each in folder.iterdir() if each.is_dir() and each.name not in SUBFOLDERS):
-        yield from (file for file in sorted(label.iterdir()) if file.suffix.lower() in AUDIO_SUFFIXES)
+        files = () if is_hidden(label, folder) else sorted(label.iterdir())
+        yield from (file for file in files if file.suffix.lower() in AUDIO_SUFFIXES and not is_hidden(file, label))
+
+
+def passed_over(folder: Path, read: Iterable[Imported], out: Path) -> Iterator[str]:
+    """Yield a sentence if there are recordings in a folder, at any depth, that no row names; those in `out` are none.
+
+    A row that could not be read names whatever has a file's name in it.
+    """
+    read = list(read)
+    named = {os.path.abspath(each.path) for one in read for row in one.utterances for each in row.recordings}
+    rejected = {_stem(word) for one in read for row in one.rejected for word in _words(row.row)}
+    others = sorted(
+        file.relative_to(folder)
+        for file in _sound_below(folder)
+        if not {os.path.abspath(file), os.path.realpath(file)} & named
+        and _stem(file.name) not in rejected
+        and not Path(os.path.abspath(file)).is_relative_to(os.path.abspath(out))
+    )
+    if others:
+        more = f" and {len(others) - 1:,} more" if len(others) > 1 else ""
+        yield f"{folder}: passed over, as named by no row: {others[0]}{more}"
+
+
+def _sound_below(folder: Path) -> Iterator[Path]:
+    """The files of sound in a folder and those below it, but for hidden ones."""
+    for inside, _, names in os.walk(folder):
+        for file in (Path(inside, name) for name in names):
+            if file.suffix.lower() in (*AUDIO_SUFFIXES, *_OTHER_SOUND) and not is_hidden(file, folder):
+                yield file
+
+
+def _stem(name: str) -> str:
+    """The name of a file without its folder and its suffix, as written on any system."""
+    return PureWindowsPath(name).stem
+
+
+def _words(value: object) -> Iterator[str]:
+    """The texts in a row, at any depth."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _words(each)

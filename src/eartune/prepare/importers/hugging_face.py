@@ -15,9 +15,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from eartune.data.utterance import Recording, Utterance
+from eartune.data.utterance import Utterance
 from eartune.errors import InputError
 from eartune.files import atomic, read_json, write_json
+from eartune.prepare.importers.named_recordings import each_recording
 from eartune.prepare.importers.row import Row
 
 STATE, SPLITS = "state.json", "dataset_dict.json"
@@ -131,15 +132,12 @@ def write_dataset(
 def _rows(
     utterances: Sequence[Utterance], fields: Callable[[Utterance], Mapping[str, Any]]
 ) -> Iterator[dict[str, Any]]:
-    for utterance in utterances:
-        recordings: Sequence[Recording | None] = utterance.recordings or (None,)
-        for number, recording in enumerate(recordings):
-            name = utterance.id if not number else f"{utterance.id}-{number + 1}"
-            row: dict[str, Any] = {"id": name, "text": utterance.text, "language": utterance.language}
-            row |= fields(utterance)
-            if recording is not None:
-                row |= {"audio": recording.path, "speaker": recording.speaker}
-            yield row
+    for name, utterance, recording in each_recording(utterances):
+        row: dict[str, Any] = {"id": name, "text": utterance.text, "language": utterance.language}
+        row |= fields(utterance)
+        if recording is not None:
+            row |= {"audio": recording.path, "speaker": recording.speaker}
+        yield row
 
 
 def _stored(path: Path) -> dict[str, Any]:

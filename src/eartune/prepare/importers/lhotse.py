@@ -22,6 +22,7 @@ from eartune.prepare.importers.columns import known_values
 from eartune.prepare.importers.excerpt import ROUNDED, part_fields, recording_fields
 from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.importers.json_rows import json_rows
+from eartune.prepare.importers.named_recordings import each_recording
 from eartune.prepare.importers.row import Row, RowError
 from eartune.prepare.importers.to_utterances import to_utterances
 
@@ -128,12 +129,15 @@ def _channels(source: dict[str, Any]) -> list[int]:
 
 def write_lhotse(path: Path, utterances: Sequence[Utterance], fields: Callable[[Utterance], Mapping[str, Any]]) -> None:
     """Write a cut for each recording; rows of text alone have none. `fields` gives the labels of an utterance."""
-    write_lines(path, (cut for utterance in utterances for cut in _cuts(utterance, fields(utterance))))
+    write_lines(path, _cuts(utterances, fields))
 
 
-def _cuts(utterance: Utterance, labels: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for number, recording in enumerate(utterance.recordings):
-        name = utterance.id if not number else f"{utterance.id}-{number + 1}"
+def _cuts(
+    utterances: Sequence[Utterance], fields: Callable[[Utterance], Mapping[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    for name, utterance, recording in each_recording(utterances):
+        if recording is None:
+            continue
         with open_sound(recording.path) as sound:
             rate, channels = sound.rate, list(range(sound.channels))
             seconds = recording.seconds if sound.seconds is None else sound.seconds
@@ -157,4 +161,7 @@ def _cuts(utterance: Utterance, labels: Mapping[str, Any]) -> Iterator[dict[str,
         said |= {"language": utterance.language} | ({"speaker": recording.speaker} if recording.speaker else {})
         kind = "MonoCut" if len(channels) == 1 else "MultiCut"
         cut = {"id": name, "start": 0.0, **length, "channel": spoken["channel"], "type": kind}
-        yield cut | {"recording": whole | length, "supervisions": [spoken | length | said | {"custom": dict(labels)}]}
+        yield cut | {
+            "recording": whole | length,
+            "supervisions": [spoken | length | said | {"custom": dict(fields(utterance))}],
+        }

@@ -14,10 +14,11 @@ from typing import Any
 from eartune.data.utterance import Utterance
 from eartune.files import write_lines
 from eartune.prepare.importers.columns import LABELS, known_values
-from eartune.prepare.importers.entities import decode
-from eartune.prepare.importers.excerpt import part_fields, recording_fields
+from eartune.prepare.importers.excerpt import channel_of, part_fields, recording_fields
 from eartune.prepare.importers.import_result import Imported
-from eartune.prepare.importers.row import Row, RowError, is_blank
+from eartune.prepare.importers.named_recordings import each_recording
+from eartune.prepare.importers.row import Row
+from eartune.prepare.importers.semantics import labels_of_frame
 from eartune.prepare.importers.to_utterances import to_utterances
 
 
@@ -28,36 +29,39 @@ def read_nemo(rows: Sequence[Row], path: Path) -> Imported:
 
 
 def _translated(content: dict[str, Any], are_parts: bool) -> dict[str, Any]:
-    values = known_values(content, ("id", "text", "language", "speaker", *LABELS)) | known_values(_semantics(content))
+    values = known_values(content, ("id", "text", "language", "speaker", *LABELS)) | labels_of_frame(
+        content.get("semantics")
+    )
     speaker, file = values.pop("speaker", None), recording_fields(content.get("audio_filepath"))
     if file is None:
         return values | {"recordings": []}
-    part = part_fields(content.get("offset"), None, content.get("duration")) if are_parts else {}
-    return values | {"recordings": [file | {"seconds": content.get("duration"), "speaker": speaker} | part]}
+    part: dict[str, Any] = {"seconds": content.get("duration"), "speaker": speaker, "channel": _channel(content)}
+    if are_parts:
+        part |= part_fields(content.get("offset"), None, content.get("duration"))
+    return values | {"recordings": [file | part]}
 
 
-def _semantics(content: dict[str, Any]) -> dict[str, Any]:
-    stated = content.get("semantics")
-    meaning = decode(stated, "semantics") if isinstance(stated, str) and not is_blank(stated) else stated
-    if is_blank(meaning):
-        return {}
-    if not isinstance(meaning, dict):
-        raise RowError('"semantics" must be {"scenario": ..., "action": ..., "entities": [...]}')
-    return meaning
+def _channel(content: dict[str, Any]) -> int | str | None:
+    """The channel of a row, which may stand in a list by itself."""
+    selected = known_values(content, ("channel",)).get("channel")
+    return channel_of(selected[0] if isinstance(selected, list) and len(selected) == 1 else selected)
 
 
 def write_nemo(path: Path, utterances: Sequence[Utterance], fields: Callable[[Utterance], Mapping[str, Any]]) -> None:
     """Write a row for each recording; rows of text alone have none. `fields` gives the labels of an utterance."""
-    write_lines(path, (row for utterance in utterances for row in _rows(utterance, fields(utterance))))
+    write_lines(path, _rows(utterances, fields))
 
 
-def _rows(utterance: Utterance, labels: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for number, recording in enumerate(utterance.recordings):
+def _rows(
+    utterances: Sequence[Utterance], fields: Callable[[Utterance], Mapping[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    for name, utterance, recording in each_recording(utterances):
+        if recording is None:
+            continue
         row: dict[str, Any] = {
             "audio_filepath": str(recording.path.absolute()),
             "duration": round(recording.seconds, 3),
         }
         row |= {} if utterance.text is None else {"text": utterance.text}
-        row |= {"semantics": str(dict(labels)), "lang": utterance.language}
-        row |= {"id": utterance.id if not number else f"{utterance.id}-{number + 1}"}
+        row |= {"semantics": str(dict(fields(utterance))), "lang": utterance.language, "id": name}
         yield row | ({"speaker": recording.speaker} if recording.speaker else {})

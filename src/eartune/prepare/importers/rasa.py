@@ -29,6 +29,14 @@ _MARKED = re.compile(r"\[(?P<words>[^\[\]]+)\](?:\((?P<type>[^)]*)\)|(?P<one>\{[
 _LINK = re.compile(r"\s*(https?://|mailto:)")
 
 
+def is_rasa(path: Path) -> bool:
+    """Return whether a file is YAML with a key `nlu`."""
+    try:
+        return path.is_file() and "nlu" in _fields(_root(path), path)
+    except InputError:
+        return False
+
+
 def read_rasa(path: Path) -> Imported:
     """Read one utterance from each example, numbered by its line; synonyms, lookup tables and patterns are ignored."""
     sections = _fields(_root(path), path).get("nlu")

@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -57,8 +58,10 @@ class RecordingFiles:
 
 
 def _spellings(name: str) -> Iterable[str]:
-    """A name as it stands, and as a path of Windows."""
-    return dict.fromkeys((name, name.replace("\\", "/")))
+    """A name as it stands, as a path of Windows, and with accents as macOS and as others write them."""
+    written = (name, name.replace("\\", "/"))
+    forms = (unicodedata.normalize(form, each) for form in ("NFC", "NFD") for each in written)
+    return dict.fromkeys((*written, *forms))
 
 
 def _is_possible(path: Path) -> bool:

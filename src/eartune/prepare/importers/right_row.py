@@ -43,9 +43,14 @@ _FOLDERS = {
 _RASA = '{"nlu": [{"intent": "order", "examples": "- a [small](size) latte"}]}  # or the same as YAML in several lines'
 
 
-def right_row(path: Path, format: str, columns: Mapping[str, str]) -> tuple[str, ...]:
-    """Return sentences that show a right row for a file of this format; of a table, its header and the row."""
+def right_row(path: Path, format: str, columns: Mapping[str, str], labelled: bool = True) -> tuple[str, ...]:
+    """Return sentences that show a right row for a file of this format; of a table, its header and the row.
+
+    What no row of JSON has a key for, and every row needs, is in it too.
+    """
     said = f"A right row of {path.name}:"
+    if format == "jsonl":
+        columns = {**_missing(columns, labelled), **columns}
     values: dict[str, Any] = {theirs: VALUES[ours] for ours, theirs in columns.items()}
     if columns.get("entities") is not None and columns["entities"] == columns.get("text"):
         values[columns["entities"]] = _MARKED
@@ -58,6 +63,12 @@ def right_row(path: Path, format: str, columns: Mapping[str, str]) -> tuple[str,
     if "entities" in columns and columns["entities"] != columns.get("text"):
         values |= {columns["entities"]: _FRAME["entities"]}
     return said, json.dumps(_ROWS.get(format, values))
+
+
+def _missing(columns: Mapping[str, str], labelled: bool) -> dict[str, str]:
+    """The names that a row of JSON lacks: its words or a recording, and its label if it needs one."""
+    words, labels = ("text", "audio"), ("intent", "scenario", "semantics")
+    return {names[0]: names[0] for names in (words, labels if labelled else words) if not columns.keys() & {*names}}
 
 
 def _as_csv(cells: Sequence[Any]) -> str:

@@ -38,8 +38,13 @@ def text_or_none(value: Any, name: str) -> str | None:
 
 def label_or_none(value: Any, name: str) -> str | None:
     """Return text as `text_or_none` does, or a number as text: ids and fillers may be written as numbers."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _limit(value)
     return str(value) if is_number else text_or_none(value, name)
+
+
+def _limit(value: float) -> float:
+    """The number from which on a number is no id: a float is not exact there, an integer that long is nonsense."""
+    return 1e15 if isinstance(value, float) else 10**100
 
 
 def json_compatible(value: Any) -> Any:

@@ -19,18 +19,19 @@ from pathlib import Path
 from typing import Any
 
 from eartune.errors import InputError
-from eartune.prepare.importers.columns import known_values, match_columns, other_columns, slot_columns
+from eartune.prepare.importers.columns import match_columns, other_columns, slot_columns
 from eartune.prepare.importers.csv_rows import read_header, read_rows, split_lines
-from eartune.prepare.importers.entities import decode
-from eartune.prepare.importers.excerpt import part_fields, recording_fields
+from eartune.prepare.importers.entities import are_spans
+from eartune.prepare.importers.excerpt import part_and_channel, recording_fields
 from eartune.prepare.importers.hugging_face import STATE, labels_of, open_dataset
 from eartune.prepare.importers.import_result import Imported
-from eartune.prepare.importers.row import Row, RowError, is_blank
+from eartune.prepare.importers.row import Row, is_blank
+from eartune.prepare.importers.semantics import labels_of_frame
 from eartune.prepare.importers.text import read_text
 from eartune.prepare.importers.to_utterances import to_utterances
 from eartune.prepare.importers.unread import Unread
 
-_CHANNELS = {"left": "0", "right": "1"}
+_ROWS_LOOKED_AT = 1000  # of which one shows what a column holds
 _WORDS = "text or audio", {"text", "audio"}
 _LABELS = "intent, or scenario and action", {"intent", "scenario", "semantics"}
 
@@ -77,36 +78,18 @@ def _translated(
 ) -> dict[str, Any]:
     values = {ours: content.get(theirs) for ours, theirs in columns.items()}
     for ours in others:
-        if values[ours] in (None, [], {}):
-            values[ours] = next((content[name] for name in others[ours] if content.get(name)), values[ours])
-    if not is_blank(semantics := values.pop("semantics", None)):
-        values |= _frame(semantics)
+        if _is_nothing(values[ours]):
+            said = (content[name] for name in others[ours] if not _is_nothing(content.get(name)))
+            values[ours] = next(said, values[ours])
+    values |= labels_of_frame(values.pop("semantics", None))
     speaker, audio = values.pop("speaker", None), recording_fields(values.pop("audio", None))
-    if not is_blank(content.get("recordings")):
+    if content.get("recordings"):
         return values | {"recordings": content["recordings"]}
-    return values | {"recordings": [audio | {"speaker": speaker} | _part(values, columns)] if audio else []}
+    return values | {"recordings": [audio | {"speaker": speaker} | part_and_channel(values, columns)] if audio else []}
 
 
-def _frame(semantics: Any) -> dict[str, Any]:
-    """The labels of a whole frame in one cell, in which a bar may stand for a comma."""
-    is_barred = isinstance(semantics, str) and "," not in semantics
-    written = semantics.replace("|", ",") if is_barred else semantics
-    frame = decode(written, "semantics") if isinstance(written, str) else written
-    if not isinstance(frame, dict):
-        raise RowError('"semantics" must be {"scenario": ..., "action": ..., "entities": [...]}')
-    return known_values(frame)
-
-
-def _part(values: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
-    """The part and the channel of the recording that a row names, if its table has columns for them."""
-    start, end, duration, channel = (values.get(name) for name in ("start", "end", "duration", "channel"))
-    part: dict[str, Any] = {}
-    if not (is_blank(start) and is_blank(end)):
-        part = dict(part_fields(start, end, duration, columns.get("start", columns.get("end", "")).endswith("ms")))
-    named = str(channel).strip().lower()
-    if named in _CHANNELS or named.isdecimal():  # any other text, such as "web", is no channel of sound
-        part |= {"channel": int(_CHANNELS.get(named, named))}
-    return part
+def _is_nothing(value: Any) -> bool:
+    return is_blank(value) or value in ([], {})
 
 
 def _imported(
@@ -117,6 +100,7 @@ def _imported(
     path: Path,
     labelled: bool,
 ) -> Imported:
+    columns = _with_spans(columns, rows, header, named)
     others, slots = other_columns(header, columns, named), slot_columns(header, named)
     read = {*columns.values(), *chain.from_iterable(others.values()), *slots, "recordings"}
     ignored = tuple(name for name in header if name and name not in read)
@@ -124,7 +108,23 @@ def _imported(
     rows = _with_slots(rows, slots, named["entities"]) if slots and named["entities"] not in header else rows
     translate = partial(_translated, columns=columns, others=others)
     found = to_utterances(unread.passing(rows), translate, path.parent, columns, labelled)
-    return replace(found, ignored=ignored, others=others, notes=tuple(unread.notes()))
+    return replace(found, ignored=ignored, others=others, notes=tuple(unread.notes(found.utterances)))
+
+
+def _with_spans(
+    columns: dict[str, str], rows: Iterable[Row], header: Collection[str], named: Mapping[str, str]
+) -> dict[str, str]:
+    """The columns, of which one that would be the intent is the entities': Label Studio calls spans label, too."""
+    if "entities" in columns or not isinstance(rows, Sequence):
+        return columns
+    first = [row.content for row in rows[:_ROWS_LOOKED_AT] if isinstance(row.content, dict)]
+    intents = [columns.get("intent", ""), *other_columns(header, columns, named).get("intent", ())]
+    spans = next((name for name in intents if any(are_spans(dict.get(each, name)) for each in first)), None)
+    if spans is None or spans == named.get("intent"):
+        return columns
+    left = next((name for name in intents if name != spans), None)
+    found = {ours: theirs for ours, theirs in columns.items() if theirs != spans} | {"entities": spans}
+    return found | ({"intent": left} if "intent" not in found and left else {})
 
 
 def _with_slots(rows: Iterable[Row], slots: Sequence[str], name: str) -> Iterator[Row]:
@@ -140,7 +140,7 @@ def _needed(columns: dict[str, str], header: Collection[str], path: Path, labell
     for asked, needed in (_WORDS, _LABELS) if labelled else (_WORDS,):
         if not columns.keys() & needed:
             known = f"none of its columns is known as {asked}; it has {', '.join(header)}"
-            raise InputError(f"{path}: {known}; name the right one with --map")
+            raise InputError(f"{path}: {known}; rename the right one, or name it with --map of eartune prepare")
     return columns
 
 

@@ -30,7 +30,7 @@ def read_text(path: Path) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        looks = "binary data" if b"\0" in data else "latin-1 (or Windows-1252)"
+        looks = "binary data" if b"\0" in data else "text of an older encoding, such as Windows-1252 or Shift-JIS"
         where = f"byte {error.start}"
         right = f"save it as UTF-8 text{_IN_EXCEL}"
         raise InputError(f"{path}: is not UTF-8 ({where}) but looks like {looks}; {right}") from error

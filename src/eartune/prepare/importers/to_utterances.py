@@ -20,7 +20,7 @@ from eartune.data.frame import Entity, SemanticFrame
 from eartune.data.utterance import Recording, Utterance, label_fields
 from eartune.files import RepeatedKeyError
 from eartune.prepare.importers.entities import text_and_entities
-from eartune.prepare.importers.excerpt import Excerpt, part_fields
+from eartune.prepare.importers.excerpt import Excerpt, channel_of, part_fields
 from eartune.prepare.importers.import_result import Imported, Rejected
 from eartune.prepare.importers.recording_files import RecordingFiles
 from eartune.prepare.importers.row import Row, RowError, json_compatible, label_or_none, text_or_none
@@ -74,10 +74,11 @@ def _frame(values: Mapping[str, Any], entities: tuple[Entity, ...], labelled: bo
     intent, scenario, action = (_label(values.get(key), key) for key in ("intent", "scenario", "action"))
     if not labelled and intent is None and (scenario is None or action is None):
         return None
-    if "scenario" in values and "action" in values:
-        if scenario is None or action is None:
-            raise RowError('needs both "scenario" and "action", as the file has them')
+    if scenario is not None and action is not None:
         return SemanticFrame.of(scenario, action, entities)
+    is_half = scenario is not None or action is not None
+    if "scenario" in values and "action" in values and (is_half or intent is None):
+        raise RowError('needs both "scenario" and "action", as the file has them')
     if intent is None:
         raise RowError('needs an "intent", or "scenario" and "action"')
     return SemanticFrame(intent, entities)
@@ -104,16 +105,10 @@ def _recording(row: Any, files: RecordingFiles) -> Recording:
     stored, seconds = row.get("stored"), _seconds(row.get("seconds"))
     path = files.find(name) if stored is None else files.folder / name
     speaker = label_or_none(row.get("speaker"), "speaker")
-    if stored is None and not row.keys() & {"start", "end", "channel"}:
+    if stored is None and all(row.get(key) is None for key in ("start", "end", "channel")):
         return Recording(path, seconds, speaker)
     part = part_fields(row.get("start"), row.get("end"), None)
-    return Excerpt(path, seconds, speaker, channel=_channel(row.get("channel")), stored=stored, **part)
-
-
-def _channel(value: Any) -> int | None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
-        raise RowError('the "channel" of a recording must be a number from 0 on, or left out for the mean of all')
-    return value
+    return Excerpt(path, seconds, speaker, channel=channel_of(row.get("channel")), stored=stored, **part)
 
 
 def _seconds(value: Any) -> float:

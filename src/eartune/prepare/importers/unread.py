@@ -1,12 +1,16 @@
-"""What a table seems to hold and is not read: recordings in a column without a known name, entities, slots."""
+"""What a table seems to hold and is not read: recordings in a column of unknown name, times, entities, slots."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from eartune.data.utterance import Utterance
 from eartune.prepare.importers.entities import MARKED_TEXT
+from eartune.prepare.importers.excerpt import is_time
 from eartune.prepare.importers.recording_files import RecordingFiles
 from eartune.prepare.importers.row import Row, is_blank
+from eartune.prepare.importers.whole_recordings import whole_in_several
+from eartune.wording import listed
 
 _ROWS = 1000  # that are looked at, of which one shows what a column holds
 _LEAST_SHARE = 0.8  # of the cells of a column of slots, whose words stand in the text of their rows
@@ -28,8 +32,11 @@ class Unread:
                 self._rows.append({name: dict.get(row.content, name) for name in names})
             yield row
 
-    def notes(self) -> Iterator[str]:
-        """Yield a sentence for each column of files that exist, one for marked text, and one for columns of slots."""
+    def notes(self, utterances: Sequence[Utterance]) -> Iterator[str]:
+        """Yield a sentence for each column of files that exist, and one each for marked text, slots and times.
+
+        Times are missed where a whole recording stands in several of the utterances that were read.
+        """
         for name in self._ignored:
             if any(self._files.exist(row[name]) for row in self._rows):
                 yield f"the column {name} names files that exist and is not read; for recordings add --map audio={name}"
@@ -43,6 +50,19 @@ class Unread:
                 f"words of the text stand in {', '.join(slots)}, which {'is' if len(slots) == 1 else 'are'} not read; "
                 f"for a slot of each name add --map entities={','.join(slots)}{',' if len(slots) == 1 else ''}"
             )
+
+        times = [name for name in self._ignored if self._holds_times(name)]
+        if times and (whole := whole_in_several(utterances)):
+            named = f"{listed(times)} {'is the time' if len(times) == 1 else 'are times'}"
+            file = next(iter(whole)).name
+            yield (
+                f"{file} is whole in rows with different words; "
+                f"if {named} of a part, add --map start=COLUMN --map end=COLUMN"
+            )
+
+    def _holds_times(self, name: str) -> bool:
+        cells = [row[name] for row in self._rows if not is_blank(row[name])]
+        return all(map(is_time, cells)) and any(cell != cells[0] for cell in cells)
 
     def _holds_words_of_the_text(self, name: str) -> bool:
         """Whether a column names, in most rows where it is not blank, words of the text that are not all of it."""

@@ -17,7 +17,7 @@ from eartune.data.audio import MAX_SECONDS, MIN_SECONDS, NOT_READABLE
 from eartune.data.sound_file import Samples, SoundError, SoundFile, open_sound
 from eartune.data.utterance import Recording
 from eartune.files import is_lfs_pointer
-from eartune.prepare.importers.excerpt import Excerpt, identity
+from eartune.prepare.importers.excerpt import STATED_SECONDS_OFF, Excerpt, identity
 from eartune.prepare.validation.fault import Rule, Treatment
 from eartune.progress import Progress
 
@@ -29,7 +29,6 @@ SILENT_DBFS = -60.0  # root mean square: below the hiss of a cheap microphone in
 FULL_SCALE = 0.999  # of 1; 16 bits end at 0.99997, and some encoders stop a few steps short of it
 CLIPPED_RUN = 3  # one or two samples at full scale are a peak, not a flat top
 CLIPPED_SHARE = 0.001  # of all samples; every loud recording has a few flat tops, which are harmless
-STATED_SECONDS_OFF = 0.1  # rounding, and the padding that mp3 adds
 STATED_SHARE_OFF = 0.02  # of the measured length
 RATES = (8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)  # that a header may have got wrong
 CHUNK = 64  # files: long enough that passing them on costs nothing, short enough to stop soon
@@ -49,11 +48,13 @@ class AudioFault(StrEnum):
     SILENT = "silent"
     CLIPPED = "clipped"
     CUT_OFF = "cut-off"
+    GOES_ON = "goes-on"
     WRONG_RATE = "wrong-rate"
     WRONG_DURATION = "wrong-duration"
 
 
-_NO_SUCH_PART = (AudioFault.NO_SUCH_PART,)
+_MILLISECONDS = "columns of milliseconds are called start_ms and end_ms"
+_CHANNELS = "they are called 0, 1, ..., or left and right, or A and B"
 _OUT, _WARN = Treatment.SET_ASIDE, Treatment.WARNING
 AUDIO_RULES = {
     AudioFault.MISSING: Rule(_OUT, "there is no such file"),
@@ -72,6 +73,9 @@ AUDIO_RULES = {
     AudioFault.CLIPPED: Rule(_WARN, "was recorded too loud: {measured.clipped:.1%} of its samples are clipped"),
     AudioFault.CUT_OFF: Rule(
         _WARN, "ends after {measured.seconds:.2f} s, where its header says {measured.promised:.2f} s; was it cut off?"
+    ),
+    AudioFault.GOES_ON: Rule(
+        _WARN, "goes on for {measured.beyond:.2f} s after where its header says that it ends, which is not heard"
     ),
     AudioFault.WRONG_RATE: Rule(
         _WARN,
@@ -104,6 +108,8 @@ class AudioMeasurements:
     """Whether it is a part of a file, a channel, or stored in a row, and so must be written to a file of its own."""
     promised: float | None = None
     """The length in seconds that the header states, which may be more than the file holds; None if it states none."""
+    beyond: float = 0.0
+    """The seconds for which the file goes on behind where its header says that it ends."""
     stated: float = math.nan
     """The length in seconds that the row states; nan if it states none."""
     error: str = ""
@@ -196,10 +202,12 @@ def _measure_content(recording: Recording, stored: bytes | None, samples: bool) 
     with open_sound(path if stored is None else stored) as file:
         if isinstance(recording, Excerpt) and not recording.is_whole(file):
             return _measure_excerpt(recording, file, samples)
-        header = AudioMeasurements(path, file.seconds, file.rate, file.channels, promised=file.promised)
+        header = AudioMeasurements(
+            path, file.seconds, file.rate, file.channels, promised=file.promised, beyond=file.beyond
+        )
         if file.seconds is not None and (not samples or file.seconds > LONGEST_SECONDS):  # hours need no memory
-            return _with_cut(replace(header, faults=_length_faults(file.seconds)))
-        return _with_cut(_measure_wave(header, file.read(LONGEST_SECONDS), file.rate))
+            return _with_wrong_end(replace(header, faults=_length_faults(file.seconds)))
+        return _with_wrong_end(_measure_wave(header, file.read(LONGEST_SECONDS), file.rate))
 
 
 def _measure_excerpt(excerpt: Excerpt, file: SoundFile, samples: bool) -> AudioMeasurements:
@@ -207,29 +215,41 @@ def _measure_excerpt(excerpt: Excerpt, file: SoundFile, samples: bool) -> AudioM
     start, end, channel = excerpt.part
     channels = 1 if channel is not None else file.channels
     header = AudioMeasurements(excerpt.path, None, file.rate, channels, is_excerpt=True)
-    if channel is not None and channel >= file.channels > 1:
-        return _no_such_part(header, f"has {file.channels} channels, counted from 0, and so no channel {channel}")
+    if not excerpt.has_channel(file):
+        return _no_such_part(header, f"has {file.channels} channels, and so no channel {channel}; {_CHANNELS}")
     if file.seconds is not None:
         if max(start, end or 0.0) > file.seconds + STATED_SECONDS_OFF:
-            last = "" if end is None else f" to {end:.2f}"
-            return _no_such_part(header, f"lasts {file.seconds:.2f} s, and so has no part from {start:.2f}{last} s")
+            return _beyond_the_end(header, excerpt, file.seconds)
         seconds = min(file.seconds if end is None else end, file.seconds) - start
         if not samples or seconds > LONGEST_SECONDS:
             return replace(header, seconds=seconds, faults=_length_faults(seconds))
     last_second = start + LONGEST_SECONDS + 1 if end is None else min(end, start + LONGEST_SECONDS + 1)
-    return _measure_wave(header, excerpt.cut(file.read_part(start, last_second)), file.rate)
+    measured = _measure_wave(header, excerpt.cut(file.read_part(start, last_second)), file.rate)
+    reached = start + (measured.seconds or 0.0)
+    if file.seconds is None and end is not None and reached < last_second - STATED_SECONDS_OFF:
+        return _beyond_the_end(header, excerpt, reached)
+    return measured
+
+
+def _beyond_the_end(header: AudioMeasurements, excerpt: Excerpt, seconds: float) -> AudioMeasurements:
+    last = "" if excerpt.end is None else f" to {excerpt.end:.2f}"
+    part = f"lasts {seconds:.2f} s, and so has no part from {excerpt.start:.2f}{last} s"
+    return _no_such_part(header, f"{part}; are the times in seconds? {_MILLISECONDS}")
 
 
 def _no_such_part(header: AudioMeasurements, why: str) -> AudioMeasurements:
-    return replace(header, error=f"{why}; are the times in seconds?" if "part" in why else why, faults=_NO_SUCH_PART)
+    return replace(header, error=why, faults=(AudioFault.NO_SUCH_PART,))
 
 
-def _with_cut(measured: AudioMeasurements) -> AudioMeasurements:
-    """Add the fault of a file that ends before its header says; a rounded length, or mp3's padding, is none."""
+def _with_wrong_end(measured: AudioMeasurements) -> AudioMeasurements:
+    """Add the fault of a file that ends before or after its header says; rounding, or mp3's padding, is none."""
     missing = (measured.promised or 0.0) - (measured.seconds or 0.0)
-    if not measured.seconds or missing <= STATED_SECONDS_OFF + STATED_SHARE_OFF * measured.seconds:
-        return measured
-    return replace(measured, faults=(*measured.faults, AudioFault.CUT_OFF))
+    faults = measured.faults
+    if measured.seconds and missing > STATED_SECONDS_OFF + STATED_SHARE_OFF * measured.seconds:
+        faults += (AudioFault.CUT_OFF,)
+    if measured.beyond > STATED_SECONDS_OFF:
+        faults += (AudioFault.GOES_ON,)
+    return replace(measured, faults=faults)
 
 
 def _unreadable(path: Path, error: str) -> AudioMeasurements:

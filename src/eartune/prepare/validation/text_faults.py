@@ -13,9 +13,10 @@ from enum import StrEnum
 from eartune.data.fillers import absent_fillers
 from eartune.data.utterance import Utterance
 from eartune.prepare.importers.excerpt import Excerpt
+from eartune.prepare.importers.whole_recordings import whole_in_several
 from eartune.prepare.split import distance_from_test, training_splits
 from eartune.prepare.validation.fault import Fault, Rule, Treatment
-from eartune.wording import listed
+from eartune.wording import counted, listed
 
 Splits = Mapping[str, Sequence[Utterance]]
 
@@ -39,6 +40,7 @@ class TextFault(StrEnum):
     FILLER_ABSENT = "filler-absent"
     TWO_INTENTS = "two-intents"
     TWO_SPELLINGS = "two-spellings"
+    WHOLE_IN_SEVERAL = "whole-in-several"
     SHARED_SENTENCE = "shared-sentence"
     SHARED_SPEAKER = "shared-speaker"
     NEVER_TRAINED = "never-trained"
@@ -63,6 +65,7 @@ TEXT_RULES = {
     TextFault.FILLER_ABSENT: Rule(_WARN, "the filler {value} is not in the text"),
     TextFault.TWO_INTENTS: Rule(_WARN, "is labelled {value}; one sentence is learned with one intent"),
     TextFault.TWO_SPELLINGS: Rule(_WARN, "is also written {value}; a model learns each spelling as a label of its own"),
+    TextFault.WHOLE_IN_SEVERAL: Rule(_WARN, "is the whole recording of {value} with different words; name its parts"),
     TextFault.SHARED_SENTENCE: Rule(_WARN, "is in {value}; scores on it measure memory"),
     TextFault.SHARED_SPEAKER: Rule(_WARN, "speaks in {value}; scores say nothing about new speakers"),
     TextFault.NEVER_TRAINED: Rule(_WARN, "is in {value} but never in training"),
@@ -97,10 +100,13 @@ def check_rows(splits: Splits) -> Iterator[Fault]:
 def check_splits(splits: Splits) -> Iterator[Fault]:
     """Yield faults that only show between rows.
 
-    They are sentences of two intents, what is in both training and test, and labels that are written in two ways, are
-    rare, or are never trained.
+    They are sentences of two intents, recordings of several sentences, what is in both training and test, and labels
+    that are written in two ways, are rare, or are never trained.
     """
     yield from _two_intents(splits)
+    for split, utterances in splits.items():
+        for path, count in whole_in_several(utterances).items():
+            yield _fault(TextFault.WHOLE_IN_SEVERAL, counted(count, "row"), split, str(path))
     yield from _shared(TextFault.SHARED_SENTENCE, splits, _sentences)
     yield from _shared(TextFault.SHARED_SPEAKER, splits, _speakers)
     yield from _labels("the intent", splits, lambda utterance: [utterance.frame.intent] if utterance.frame else [])

@@ -85,6 +85,31 @@ def test_the_ground_truth_counts_and_what_differs_is_set_aside(tmp_path: Path) -
     ]
 
 
+@pytest.mark.parametrize("key", ["voice", "Recording of the call", "url"])
+def test_the_author_of_a_project_names_the_keys_of_its_data(tmp_path: Path, key: str) -> None:
+    """A recording under another key than audio was lost: its row became one of text."""
+    done = [choice("intent", "x")]
+    named = {"id": 7, "data": {key: "a.wav", "text": "hi", "mood": "calm"}, "annotations": [{"result": done}]}
+    (row,) = (imported := read(tmp_path, named)).utterances
+    assert (row.text, [recording.path.name for recording in row.recordings]) == ("hi", ["a.wav"])
+    assert imported.notes == ("of the data mood is not read; the words are called text, the recording audio",)
+    named["data"] = {"one": "a.wav", "other": "b.wav", "text": "hi"}
+    assert read(tmp_path, named).rejected[0].reason == "has several recordings, one, other; call the right one audio"
+
+
+def test_a_comment_does_not_take_the_place_of_the_words(tmp_path: Path) -> None:
+    """Whatever stood in a text area was the text."""
+    comment, right = ({**TRANSCRIPT, "from_name": name} for name in ("comment", "corrected_transcription"))
+    for done, text, words in (
+        ([comment], {"text": "lights on"}, "lights on"),
+        ([comment, right], {"text": "lights on"}, "a small latte"),
+        ([comment], {}, "a small latte"),
+        ([comment, TRANSCRIPT], {}, "a small latte"),
+    ):
+        (row,) = read(tmp_path, task([choice("intent", "x"), *done], **text)).utterances
+        assert row.text == words
+
+
 def test_parts_of_recordings_and_two_intents_are_set_aside(tmp_path: Path) -> None:
     part = {"from_name": "labels", "type": "labels", "value": {"start": 0.5, "end": 1.5, "labels": ["Speech"]}}
     several = task([choice("intent", "a"), choice("mood", "b")])
@@ -125,10 +150,28 @@ def test_what_doccano_labelled_twice_or_not_at_all_is_set_aside(tmp_path: Path) 
         {"id": 1, "text": "x", "cats": ["a", "b"], "entities": []},
         {"id": 2, "text": "x", "cats": [], "entities": []},
         {"id": 3, "text": "x", "cats": ["a"], "entities": [["0", 1, "y"]]},
+        {"id": 4, "text": "x", "cats": ["a"], "entities": 5},
+        {"id": 5, "text": "x", "label": 5},
     ]
     reasons = [row.reason for row in read(tmp_path, *rows).rejected]
     assert reasons == [
         "has the labels a, b; an utterance has one",
         'needs an "intent", or "scenario" and "action"',
         'an entity must be [start, end, "type"]',
+        'an entity must be [start, end, "type"]',
+        '"intent" must be text, not int',
+    ]
+
+
+def test_numbers_where_lists_should_be_are_faults_of_their_rows(tmp_path: Path) -> None:
+    """They ended everything with a traceback."""
+    good = task([choice("intent", "x")], text="hi")
+    numbers = [good | {"id": 8, "annotations": 5}, good | {"id": 9, "annotations": [{"result": 5}]}]
+    spans = [{"type": "labels", "value": {"text": "hi", "labels": labels}} for labels in (5, "size")]
+    of_spans = [task([choice("intent", "x"), span], text="hi") | {"id": n} for n, span in enumerate(spans)]
+    imported = read(tmp_path, good, *numbers, *of_spans)
+    assert [row.frame for row in imported.utterances] == [frame("x"), frame("x", "5:hi"), frame("x", "size:hi")]
+    assert [row.reason for row in imported.rejected] == [
+        "has no annotation",
+        'needs an "intent", or "scenario" and "action"',
     ]

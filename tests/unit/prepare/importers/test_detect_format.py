@@ -107,7 +107,7 @@ def test_bad_rows_are_set_apart_with_place_and_reason_and_the_others_read(tmp_pa
     ("content", "said"),
     [
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "is a Git LFS pointer, not the file"),
-        ("text,intent\ncafé,x\n".encode("latin-1"), "is not UTF-8 (byte 15) but looks like latin-1"),
+        ("text,intent\ncafé,x\n".encode("latin-1"), "is not UTF-8 (byte 15) but looks like text of an"),
         ("text,intent\ngo,x\n".encode("utf-16"), "is not UTF-8 but looks like UTF-16"),
         ("text,intent\ngo,x\n".encode("utf-16-le"), "is not UTF-8 but looks like UTF-16"),
         (b"PK\3\4 a sheet \0 \xff of Excel that was given another name", "looks like binary data"),
@@ -118,7 +118,7 @@ def test_bad_rows_are_set_apart_with_place_and_reason_and_the_others_read(tmp_pa
         (b"text,intent,text\n", "has two columns 'text'"),
         (
             b"words,meaning\ngo,x\n",
-            "none of its columns is known as text or audio; it has words, meaning; name the right",
+            "none of its columns is known as text or audio; it has words, meaning; rename the right",
         ),
         (b"text,action\ngo,x\n", "none of its columns is known as intent, or scenario and action; it has text, action"),
     ],
@@ -153,6 +153,15 @@ def test_an_lfs_pointer_is_told_whatever_it_stands_for(tmp_path: Path, name: str
             "has no suffix that shows its format; name one of jsonl, csv, parquet, messages, nemo, lhotse, rasa",
         ),
         ("noname", "go", "has no suffix that shows its format;"),
+        ("a.xlsx", "PK", "is an Excel file; save it as CSV UTF-8"),
+        (
+            "a.TextGrid",
+            "xmin",
+            "is a TextGrid of Praat, which is not read; write a CSV with a row for each part: audio,",
+        ),
+        ("a.srt", "1", "has subtitles, which are not read; write a CSV with a row for each part: audio, start, end,"),
+        ("a.zip", "PK", "is an archive; unpack it and name what is in it"),
+        ("a.WAV", "RIFF", "is a recording; name the file that lists the rows, or a folder of recordings"),
     ],
 )
 def test_files_of_other_shapes_are_named_too(tmp_path: Path, name: str, content: str, said: str) -> None:

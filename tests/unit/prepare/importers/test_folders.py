@@ -7,7 +7,7 @@ import pytest
 from builders import frame, sound_file
 from eartune.errors import InputError
 from eartune.prepare.importers.detect_format import read_utterances
-from eartune.prepare.importers.folders import inputs_in
+from eartune.prepare.importers.folders import inputs_in, passed_over
 
 
 def recordings(folder: Path, *names: str) -> Path:
@@ -32,6 +32,34 @@ def test_recordings_in_a_folder_for_each_label(tmp_path: Path) -> None:
     ]
     assert rows[0].recordings[0].path == calls / "train" / "order" / "a.wav"
     assert inputs_in(calls / "train") == [("train", calls / "train")]
+
+
+def test_recordings_that_no_row_names_are_counted_and_hidden_ones_are_none(tmp_path: Path) -> None:
+    """Of deeper folders, of audio and wav, and of telephony's bare samples nothing was said; .hidden was a label."""
+    names = ("order/a.wav", "order/sub/b.wav", "audio/c.wav", "top.wav", "out/recordings/d.wav")
+    calls = recordings(tmp_path / "calls", *names, ".hidden/e.wav", "__MACOSX/f.wav")
+    for name in ("order/._a.wav", "order/g.vox", "order/notes.txt"):
+        (calls / name).touch()
+    imported = read_utterances(calls)
+    assert [row.id for row in imported.utterances] == ["order/a"]
+    out = calls / "out" / "recordings"
+    assert list(passed_over(calls, [imported], out)) == [
+        f"{calls}: passed over, as named by no row: audio/c.wav and 3 more"
+    ]
+    for name in ("order/sub/b.wav", "audio/c.wav", "top.wav"):
+        (calls / name).unlink()
+    assert list(passed_over(calls, [imported], out)) == [f"{calls}: passed over, as named by no row: order/g.vox"]
+    (calls / "order/g.vox").unlink()
+    assert list(passed_over(calls, [imported], out)) == []
+
+
+def test_recordings_of_rows_that_cannot_be_read_are_named_by_them(tmp_path: Path) -> None:
+    recordings(tmp_path, "a.wav", "b.wav", "c.wav")
+    (tmp_path / "metadata.csv").write_text("file_name,label\na.wav,x\nclips\\b,\n")
+    imported = read_utterances(tmp_path / "metadata.csv")
+    assert len(imported.rejected) == 1
+    (said,) = passed_over(tmp_path, [imported], tmp_path / "out")
+    assert said.endswith("as named by no row: c.wav")
 
 
 @pytest.mark.parametrize("name", ["metadata.csv", "metadata.jsonl"])

@@ -73,6 +73,21 @@ def test_a_row_that_cannot_be_used_has_its_reason(tmp_path: Path, changes: dict[
     assert imported.rejected[0].row == ROW | changes
 
 
+def test_a_bar_in_a_label_is_no_comma(tmp_path: Path) -> None:
+    (found,) = read(tmp_path, semantics="{'intent': 'on|off'}").utterances
+    assert found.frame == frame("on|off")
+
+
+@pytest.mark.parametrize(("selected", "channel"), [(1, 1), ([1], 1), ([0, 1], "[0, 1]")])
+def test_the_selected_channel_is_taken(tmp_path: Path, selected: Any, channel: Any) -> None:
+    """It was ignored, and both speakers of a call were averaged."""
+    (found,) = read(tmp_path, intent="wake", channel_selector=selected).utterances
+    (recording,) = found.recordings
+    assert isinstance(recording, Excerpt) and recording.channel == channel
+    (found,) = read(tmp_path, intent="wake", channel_selector="average").utterances
+    assert type(found.recordings[0]) is Recording
+
+
 @pytest.mark.parametrize(
     ("offset", "duration", "part"),
     [

@@ -43,19 +43,28 @@ def test_in_a_table_it_has_the_columns_of_the_table_and_is_read(tmp_path: Path, 
     ("name", "row"),
     [
         ("t.jsonl", {"utt": "x", "intent": ""}),
+        ("t.jsonl", {"utt": "x"}),
+        ("t.jsonl", {"mood": "calm"}),
+        ("t.jsonl", ["x"]),
         ("t.jsonl", {"messages": []}),
         ("t.jsonl", {"audio_filepath": "a.wav", "duration": 1}),
         ("t.jsonl", {"supervisions": []}),
         ("t.yaml", {"nlu": [{"intent": " ", "examples": "- x"}]}),
     ],
 )
-def test_in_json_it_is_a_row_that_is_read(tmp_path: Path, name: str, row: dict[str, object]) -> None:
+def test_in_json_it_is_a_row_that_is_read(tmp_path: Path, name: str, row: object) -> None:
+    """Of a file without a key for the intent the right row had none either, and of one without rows it was {}."""
     _, line = right_row_of(tmp_path / name, json.dumps(row))
     right = (tmp_path / name).with_stem("right")
     right.write_text(line)
     imported = read_utterances(right)
     assert len(imported.utterances) == 1 and not imported.rejected
     assert imported.utterances[0].frame is not None and imported.utterances[0].frame.intent == "order"
+
+
+def test_it_has_no_intent_where_rows_need_none(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text('{"utt": 5}')
+    assert read_utterances(tmp_path / "t.jsonl", labelled=False).right_row[1] == '{"utt": "a small latte"}'
 
 
 def test_where_all_rows_are_read_none_is_shown(tmp_path: Path) -> None:

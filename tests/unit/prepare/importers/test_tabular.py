@@ -4,10 +4,11 @@ import json
 import math
 import re
 import sys
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -21,6 +22,7 @@ from eartune.prepare.importers.detect_format import read_utterances
 from eartune.prepare.importers.excerpt import Excerpt
 from eartune.prepare.importers.import_result import Imported
 
+Form = Literal["NFC", "NFD"]
 COFFEE = {"text": "a small latte", "intent": "order"}
 
 
@@ -32,6 +34,14 @@ def jsonl(folder: Path, *rows: Mapping[str, Any], **columns: str) -> Imported:
 def table(folder: Path, content: str, **columns: str) -> Imported:
     (folder / "rows.csv").write_text(content, newline="")
     return read_utterances(folder / "rows.csv", columns=columns)
+
+
+def test_a_column_without_a_name_is_passed_over(tmp_path: Path) -> None:
+    """The index that pandas writes, and a comma at the end of a header, ended in a traceback."""
+    for content in (",text,intent\n0,hi,g\n1,bye,h\n", "text,intent,\nhi,g,\nbye,h,\n"):
+        imported = table(tmp_path, content)
+        assert [(row.text, row.frame) for row in imported.utterances] == [("hi", frame("g")), ("bye", frame("h"))]
+        assert imported.rejected == () and imported.columns == {"text": "text", "intent": "intent"}
 
 
 def test_columns_that_are_not_read_are_named(tmp_path: Path) -> None:
@@ -94,8 +104,8 @@ def test_our_own_manifest_is_read_as_it_is(tmp_path: Path) -> None:
     write_manifest(tmp_path / "manifest.jsonl", written)
     imported = read_utterances(tmp_path / "manifest.jsonl")
     assert imported == read_utterances(tmp_path / "manifest.jsonl", "jsonl")
-    assert imported.rejected[0].reason == 'needs both "scenario" and "action", as the file has them'  # u2
-    assert imported.utterances == read_manifest(tmp_path / "manifest.jsonl")[:1] == tuple(written[:1])
+    assert imported.rejected == ()
+    assert imported.utterances == read_manifest(tmp_path / "manifest.jsonl") == tuple(written)
 
 
 def test_a_row_of_everything_is_read(tmp_path: Path) -> None:
@@ -174,6 +184,9 @@ def test_scenario_and_action_make_the_intent_and_an_intent_alone_stays_one(tmp_p
     assert only(jsonl(tmp_path, {"text": "go", "intent": "car_drive"})).frame == SemanticFrame("car_drive")
     half = jsonl(tmp_path, {"text": "go", "intent": "car_drive", "scenario": "car"})
     assert only(half).frame == SemanticFrame("car_drive") and "scenario" not in half.columns
+    both = table(tmp_path, "text,intent,scenario,action\ngo,other,car,drive_on\nstop,halt,,\nturn,turn,car,\n")
+    assert [row.frame for row in both.utterances] == [SemanticFrame.of("car", "drive_on"), SemanticFrame("halt")]
+    assert [row.reason for row in both.rejected] == ['needs both "scenario" and "action", as the file has them']
 
 
 @pytest.mark.parametrize(
@@ -184,6 +197,18 @@ def test_scenario_and_action_make_the_intent_and_an_intent_alone_stays_one(tmp_p
         ([{"size": "small", "drink": None}], ["size:small"]),
         ([{"entity": "size", "value": "small", "start": 2, "end": 7}], ["size:small"]),
         ([{"slot": "size", "value": "small"}], ["size:small"]),
+        *(
+            ([{kind: "size", filler: "small"}, {kind: "drink", filler: "latte"}], ["size:small", "drink:latte"])
+            for kind, filler in (
+                *(("label", "text"), ("name", "value"), ("name", "text"), ("tag", "word"), ("Type", "Value")),
+                *(("slotName", "value"), ("slot_type", "surface"), ("entity_type", "mention")),
+            )
+        ),
+        ([{"entity_group": "size", "score": 0.9, "word": "small", "start": 2, "end": 7}], ["size:small"]),
+        ([{"entity_group": "size", "word": "##mall", "start": 2, "end": 7}], ["size:small"]),
+        ([{"start": 2, "end": 7, "text": "small", "labels": ["size", "word"]}], ["size:small", "word:small"]),
+        ({"label": ["size", "drink"], "text": ["small", "latte"]}, ["size:small", "drink:latte"]),
+        ({"name": "latte", "text": "small"}, ["name:latte", "text:small"]),
         ({"size": "small", "drink": "latte"}, ["size:small", "drink:latte"]),
         ({"size": ["small", "large"], "drink": ""}, ["size:small", "size:large"]),
         ({"type": "size", "filler": "small"}, ["size:small"]),
@@ -211,6 +236,23 @@ def test_entities_are_read_in_all_ways_of_writing(tmp_path: Path, entities: Any,
             quoted = cell.replace('"', '""')
             found = only(table(tmp_path, f'text,intent,entities\na small latte,order,"{quoted}"\n'))
             assert (found.text, found.frame) == ("a small latte", expected)
+
+
+SPANS = [{"start": 3, "end": 6, "text": "bob", "labels": ["name"]}]
+
+
+@pytest.mark.parametrize("name", ["label", "Label"])
+def test_spans_that_are_called_label_are_entities(tmp_path: Path, name: str) -> None:
+    """As Label Studio exports them in JSON-MIN and CSV; in CSV they were not read, as there is an intent."""
+    rows = [{"text": "hi", "intent": "greet", name: ""}, {"text": "hi bob", "intent": "greet", name: SPANS}]
+    quoted = json.dumps(SPANS).replace('"', '""')
+    csv = table(tmp_path, f'text,intent,{name}\nhi,greet,\nhi bob,greet,"{quoted}"\n')
+    write_lines(tmp_path / "min.jsonl", rows)
+    for imported in (csv, read_utterances(tmp_path / "min.jsonl")):
+        assert [row.frame for row in imported.utterances] == [frame("greet"), frame("greet", "name:bob")]
+        assert imported.columns["entities"] == name and imported.others == {}
+    alone = table(tmp_path, f'text,{name}\nhi bob,"{quoted}"\n')
+    assert reasons(alone) == ['needs an "intent", or "scenario" and "action"']
 
 
 @pytest.mark.parametrize(
@@ -328,10 +370,37 @@ def test_rows_of_two_tools_in_one_file_are_read_by_the_names_of_each(tmp_path: P
     assert jsonl(tmp_path, *rows[:1], entities="slots").others.get("entities") is None
 
 
+def test_a_blank_cell_is_read_by_the_next_name_as_is_said(tmp_path: Path) -> None:
+    """`intent=intent or label` was printed, but the label of a row with a blank intent was not read."""
+    csv = table(tmp_path, "text,intent,label\ngo,,drive\nstop,halt,x\n")
+    lines = jsonl(tmp_path, {"text": "go", "intent": " ", "label": "drive"}, {"text": "stop", "intent": "halt"})
+    assert [row.frame for row in csv.utterances] == [row.frame for row in lines.utterances]
+    assert [row.frame for row in csv.utterances] == [frame("drive"), frame("halt")]
+
+
+@pytest.mark.parametrize("given", [12345678901234567890, -5, 7.5, 10**60])
+def test_ids_may_be_numbers_of_any_length(tmp_path: Path, given: float) -> None:
+    assert only(jsonl(tmp_path, COFFEE | {"id": given})).id == str(given)
+
+
+@pytest.mark.parametrize(("in_table", "on_disk"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_accents_may_be_written_in_two_ways(tmp_path: Path, in_table: Form, on_disk: Form) -> None:
+    """macOS writes é of a file's name as e and an accent; such a recording was missing."""
+    folder = tmp_path / unicodedata.normalize(on_disk, "café")
+    folder.mkdir()
+    file = folder / unicodedata.normalize(on_disk, "grüße.wav")
+    file.touch()
+    (recording,) = only(table(tmp_path, unicodedata.normalize(in_table, "audio,intent\ncafé/grüße,x\n"))).recordings
+    assert recording.path == file
+
+
 def test_the_text_of_massive_is_taken_from_its_own_column(tmp_path: Path) -> None:
     row = {"utt": "来週の月曜", "annot_utt": "[date : 来週] の 月曜", "intent": "alarm_set", "scenario": "alarm"}
     found = only(jsonl(tmp_path, row))
     assert (found.text, found.frame) == ("来週の月曜", frame("alarm_set", "date:来週"))
+
+
+ENTITIES = '"entities" must be a list of {"type": ..., "filler": ...} or an object of {"type": "filler"}'
 
 
 @pytest.mark.parametrize(
@@ -356,6 +425,11 @@ def test_the_text_of_massive_is_taken_from_its_own_column(tmp_path: Path) -> Non
         ({"recordings": [{"file": "a.wav", "speaker": []}]}, '"speaker" must be text, not list'),
         ({"audio": 7}, '"audio" must be text, not int'),
         ({"audio": {"path": "a.wav", "bytes": "no!"}}, "the bytes of a recording must be in base64; or write it to a"),
+        (
+            {"audio": {"clip_of": "a.wav", "hz": 8}},
+            '"audio" must be a path, or have a "path", "bytes" or an "array"; it ',
+        ),
+        ({"audio": {"path": "a.wav", "start": 2, "end": 1}}, "its part from 2 to 1 s is empty"),
         ({"audio": [0.0, 0.1]}, "a recording as samples needs their rate: "),
         ({"audio": {"array": [0.0, 0.1], "path": None}}, "a recording as samples needs their rate: "),
         ({"audio": {"array": ["a"], "sampling_rate": 8000}}, 'the "array" of a recording must be numbers'),
@@ -380,6 +454,13 @@ def test_the_text_of_massive_is_taken_from_its_own_column(tmp_path: Path) -> Non
         ({"entities": ["small"]}, '"entities" must be a list of'),
         ({"entities": [{"type": "date", "span": [2]}]}, '"entities" must be a list of'),
         ({"entities": [{"type": "date", "filler": ""}]}, '"entities" must be a list of'),
+        *(
+            ({"entities": [{"size": "small"}, item]}, f"{ENTITIES}; one has {', '.join(item)}")
+            for item in (
+                *({"label": "date", "says": "friday"}, {"word": "friday", "class": "date"}, {"name": "a", "city": "b"}),
+                *({"start": 1, "end": 4, "class": "date"}, {"start": 1, "end": 4, "label": "date"}),
+            )
+        ),
         ({"entities": [{"": "friday"}]}, '"entities" must be a list of'),
         ({"entities": [{"date": {"day": "friday"}}]}, '"filler" must be text, not dict'),
         ({"entities": [{"date": float("nan")}]}, '"filler" must be text, not float'),
@@ -531,6 +612,26 @@ def test_samples_in_a_row_are_its_recording(tmp_path: Path, audio: dict[str, Any
     assert recording.path.parent == tmp_path and recording.path.name.startswith("b.mp3" if audio["path"] else "stored-")
 
 
+@pytest.mark.parametrize("key", ["path", "file", "src", "url", "file_name", "audio_filepath"])
+def test_an_object_that_names_a_recording_is_one(tmp_path: Path, key: str) -> None:
+    """Under file or src it made a row of text, and its start and end were the whole file."""
+    (tmp_path / "a.wav").touch()
+    named = {key: "a.wav", "duration": 6.0}
+    assert [type(each) for each in only(jsonl(tmp_path, COFFEE | {"audio": named})).recordings] == [Recording]
+    (recording,) = only(
+        jsonl(tmp_path, COFFEE | {"audio": {key: "a.wav", "startMs": 500, "end": 2, "channel": "B"}})
+    ).recordings
+    assert isinstance(recording, Excerpt) and (recording.path.name, recording.part) == ("a.wav", (0.5, 2.0, 1))
+    for nothing in ({}, {key: None}, {key: " ", "sampling_rate": None}):
+        assert only(jsonl(tmp_path, COFFEE | {"audio": nothing})).recordings == ()
+
+
+@pytest.mark.parametrize("recordings", [[], None, {}, ""])
+def test_an_empty_list_of_recordings_does_not_hide_the_column_of_audio(tmp_path: Path, recordings: Any) -> None:
+    (tmp_path / "a.wav").touch()
+    assert len(only(jsonl(tmp_path, COFFEE | {"audio": "a.wav", "recordings": recordings})).recordings) == 1
+
+
 @pytest.mark.parametrize(
     ("row", "part"),
     [
@@ -541,10 +642,22 @@ def test_samples_in_a_row_are_its_recording(tmp_path: Path, audio: dict[str, Any
         ({"begin": 32000, "stop": 64000, "duration": 2.0}, (2.0, 4.0, None)),
         ({"start": 500, "end": 1500, "duration": 1.0}, (0.5, 1.5, None)),
         ({"start_ms": 500, "end_ms": 1500}, (0.5, 1.5, None)),
+        ({"startMs": 500, "endMs": 1500}, (0.5, 1.5, None)),
+        ({"START_MS": 500, "END_MS": 1500}, (0.5, 1.5, None)),
+        ({"Start (ms)": 500, "End (ms)": 1500}, (0.5, 1.5, None)),
+        ({"start_ms": 500, "end_ms": 1500, "duration_ms": 1000}, (0.5, 1.5, None)),
+        ({"start_ms": 500, "end_ms": 1500, "duration": 1000}, (0.5, 1.5, None)),
+        ({"start_ms": 500, "end_s": 1.5}, (0.5, 1.5, None)),
+        ({"start_ms": 500, "duration": 1.0}, (0.5, 1.5, None)),
+        ({"start_ms": 500, "end_ms": -1}, (0.5, None, None)),
         ({"start": 0, "end": -1}, (0.0, None, None)),
         ({"onset": 1, "offset": 2}, (1.0, 2.0, None)),
+        ({"xmin": 1, "xmax": 2}, (1.0, 2.0, None)),
         ({"channel": 1}, (0.0, None, 1)),
         ({"channel": "left", "start": 1, "end": 2}, (1.0, 2.0, 0)),
+        *(({"channel": name}, (0.0, None, 0)) for name in ("0.0", 0.0, "A", "L", " Left ", "00")),
+        *(({"channel": name}, (0.0, None, 1)) for name in ("1.0", 1.0, "B", "r", "RIGHT")),
+        *(({"channel": name}, (0.0, None, name)) for name in ("agent", "ch1", "-1", "0.5", "9" * 30)),
     ],
     ids=str,
 )
@@ -558,8 +671,36 @@ def test_a_row_may_name_a_part_of_its_recording(tmp_path: Path, row: dict[str, A
         assert isinstance(recording, Excerpt) and recording.part == part
 
 
+@pytest.mark.parametrize("names", [("start_sample", "end_sample"), ("t0", "t1"), ("start",), ("end",)])
+def test_columns_that_may_be_the_times_of_parts_are_named_where_rows_share_a_recording(
+    tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    """Every row had the whole call, and nothing was said."""
+    (tmp_path / "call.wav").touch()
+    head = f"audio,text,intent,age,mood,{','.join(names)}\n"
+    times = [",".join(str(row + place) for place in range(len(names))) for row in range(3)]
+    rows = [f"call.wav,{'so ' * row}go,order,40,calm,{cells}\n" for row, cells in enumerate(times)]
+    are = "are times" if len(names) == 2 else "is the time"
+    assert table(tmp_path, head + "".join(rows)).notes == (
+        f"call.wav is whole in rows with different words; if {' and '.join(names)} {are} of a part, "
+        "add --map start=COLUMN --map end=COLUMN",
+    )
+    assert table(tmp_path, head + rows[0]).notes == ()
+
+
+@pytest.mark.parametrize(("name", "start"), [("items", 5.0), ("t0_ms", 0.005), ("beginMS", 0.005), ("systems", 5.0)])
+def test_a_column_that_was_named_says_itself_whether_it_has_milliseconds(
+    tmp_path: Path, name: str, start: float
+) -> None:
+    """A column called items was read as milliseconds."""
+    (tmp_path / "a.wav").touch()
+    imported = table(tmp_path, f"audio,intent,{name},end\na.wav,order,5,60\n", start=name)
+    (recording,) = only(imported).recordings
+    assert isinstance(recording, Excerpt) and recording.part == (start, 60.0, None)
+
+
 @pytest.mark.parametrize(
-    "row", [{"duration": 2.0}, {"start": 1.5}, {"start": "", "end": ""}, {"channel": "web"}, {"end": 4}], ids=str
+    "row", [{"duration": 2.0}, {"start": 1.5}, {"start": "", "end": ""}, {"channel": "average"}, {"end": 4}], ids=str
 )
 def test_what_names_no_part_leaves_a_recording_whole(tmp_path: Path, row: dict[str, Any]) -> None:
     (tmp_path / "a.wav").touch()

@@ -15,6 +15,7 @@ import soundfile
 from builders import sound_file, tone
 from eartune.data.audio import SAMPLE_RATE
 from eartune.data.utterance import Recording
+from eartune.prepare.importers.excerpt import Excerpt
 from eartune.prepare.validation.audio_faults import (
     AUDIO_RULES,
     CHUNK,
@@ -153,12 +154,17 @@ def test_damage_inside_a_file_is_found_only_by_reading_it(tmp_path: Path) -> Non
     assert heard(path, samples=False).faults == ()
 
 
-def test_a_flac_stream_without_a_length_is_as_long_as_its_samples(tmp_path: Path) -> None:
-    path = sound_file(tmp_path / "a.flac", 1.0)
+def without_length(path: Path) -> Path:
+    """A FLAC file as a stream leaves it, which does not know how long it will be."""
     content = bytearray(path.read_bytes())
     content[21] &= 0xF0  # the 36 bits of STREAMINFO that hold the number of samples
     content[22:26] = bytes(4)
     path.write_bytes(content)
+    return path
+
+
+def test_a_flac_stream_without_a_length_is_as_long_as_its_samples(tmp_path: Path) -> None:
+    path = without_length(sound_file(tmp_path / "a.flac", 1.0))
     for samples in (True, False):
         assert (heard(path, samples=samples).seconds, heard(path, samples=samples).faults) == (1.0, ())
 
@@ -173,6 +179,20 @@ def test_a_file_that_ends_before_its_header_says_is_warned_of(tmp_path: Path, su
     assert (one.faults, one.unusable) == ((F.CUT_OFF,), None)
     assert explain(F.CUT_OFF, one) == "ends after 0.50 s, where its header says 1.00 s; was it cut off?"
     assert F.CUT_OFF not in heard(sound_file(tmp_path / f"whole{suffix}", 1.0), samples=samples).faults
+
+
+@pytest.mark.parametrize("samples", [True, False])
+def test_a_file_that_goes_on_behind_its_end_is_warned_of(tmp_path: Path, samples: bool) -> None:
+    """Three seconds of four were cut without a word."""
+    path = sound_file(tmp_path / "a.wav", 4.0)
+    content = bytearray(path.read_bytes())
+    content[40:44] = (2 * HZ).to_bytes(4, "little")
+    path.write_bytes(content)
+    one = heard(path, samples=samples)
+    assert (one.seconds, one.faults, one.unusable) == (1.0, (F.GOES_ON,), None)
+    assert explain(F.GOES_ON, one) == (
+        "goes on for 3.00 s after where its header says that it ends, which is not heard"
+    )
 
 
 def test_no_exception_of_a_reader_ends_the_measuring_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,6 +228,41 @@ def test_a_rate_that_a_header_has_wrong_shows_in_the_stated_length(tmp_path: Pat
     assert heard(path, samples=samples).faults == heard(path, 4.0, samples).faults == ()
 
 
+def part(path: Path, start: float, end: float | None) -> AudioMeasurements:
+    (one,) = measure_recordings([Excerpt(path, math.nan, start=start, end=end)], workers=1)
+    return one
+
+
+def test_a_part_that_ends_after_its_file_is_none_wherever_it_begins(tmp_path: Path) -> None:
+    """From 0 to 1,200 ms of 6 s, taken for seconds, was the whole file, and nothing was said."""
+    path = sound_file(tmp_path / "a.wav", 6.0)
+    beyond = part(path, 0.0, 1200.0)
+    assert explain(F.NO_SUCH_PART, beyond) == (
+        "lasts 6.00 s, and so has no part from 0.00 to 1200.00 s; are the times in seconds? "
+        "columns of milliseconds are called start_ms and end_ms"
+    )
+    assert beyond.faults == part(path, 5.0, 6.2).faults == (F.NO_SUCH_PART,)
+    rounded = part(path, 0.0, 6.05)
+    assert (rounded.seconds, rounded.faults, rounded.is_excerpt) == (6.0, (), False)
+
+
+def test_so_is_one_of_a_file_that_does_not_say_how_long_it_is(tmp_path: Path) -> None:
+    path = without_length(sound_file(tmp_path / "a.flac", 3.0))
+    beyond, inside = part(path, 0.0, 12.0), part(path, 1.0, 3.05)
+    assert beyond.faults == (F.NO_SUCH_PART,) and beyond.error.startswith("lasts 3.00 s, and so has no part from 0.00")
+    assert (inside.seconds, inside.faults) == (2.0, ())
+
+
+@pytest.mark.parametrize("channel", ["agent", "-1", 2])
+def test_a_channel_that_nobody_understands_is_never_the_mean_of_several(tmp_path: Path, channel: str | int) -> None:
+    """Beside A, 1.0 or agent both sides of a call were averaged, and nothing was said."""
+    call, mono = sound_file(tmp_path / "call.wav", 2.0, channels=2), sound_file(tmp_path / "mono.wav", 2.0)
+    rows = [Excerpt(path, math.nan, channel=channel) for path in (call, mono)] + [Excerpt(call, math.nan)]
+    measured = measure_recordings(rows, workers=1)
+    assert [(one.faults, one.is_excerpt) for one in measured] == [((F.NO_SUCH_PART,), True), ((), False), ((), False)]
+    assert measured[0].error.startswith(f"has 2 channels, and so no channel {channel}; they are called 0, 1, ..., or l")
+
+
 def test_channels_that_cancel_each_other_are_silence_to_a_model(tmp_path: Path) -> None:
     left = level(0.5)
     one = heard(written(tmp_path / "a.wav", np.stack([left, -left], axis=1)))
@@ -237,7 +292,7 @@ def test_headers_tell_what_is_missing_empty_or_of_the_wrong_length(tmp_path: Pat
 def test_only_clipping_and_a_wrong_length_or_rate_are_forgiven() -> None:
     assert AUDIO_RULES.keys() == set(AudioFault)
     forgiven = {fault for fault, rule in AUDIO_RULES.items() if rule.treatment is Treatment.WARNING}
-    assert forgiven == {F.CLIPPED, F.CUT_OFF, F.WRONG_RATE, F.WRONG_DURATION}
+    assert forgiven == {F.CLIPPED, F.CUT_OFF, F.GOES_ON, F.WRONG_RATE, F.WRONG_DURATION}
     assert AudioMeasurements(Path("a.wav"), faults=(F.CLIPPED, F.TOO_LONG)).unusable is F.TOO_LONG
 
 

@@ -9,6 +9,7 @@ import pytest
 from builders import frame, utterance
 from eartune.data.fillers import absent_fillers
 from eartune.data.utterance import Recording, Utterance
+from eartune.prepare.importers.excerpt import Excerpt
 from eartune.prepare.validation.fault import Fault, Treatment
 from eartune.prepare.validation.text_faults import TEXT_RULES, TextFault, check_rows, check_splits, text_faults
 
@@ -40,7 +41,21 @@ def test_there_is_a_rule_for_every_fault_and_only_words_that_teach_nonsense_are_
         F.SEEN_ONCE,
         F.TWO_INTENTS,
         F.TWO_SPELLINGS,
+        F.WHOLE_IN_SEVERAL,
     }
+
+
+def test_a_recording_that_is_whole_in_rows_of_different_words_is_warned_of_once() -> None:
+    """Where the columns of times were not known, every row of a call had all of it, and nothing was said."""
+    call, part = Recording(Path("call.wav"), 6.0), Excerpt(Path("call.wav"), 6.0, start=1.0, end=2.0)
+    words = ("wake me", "stop", "Stop ", None)
+    rows = [replace(said(text, f"u{n}"), recordings=(call,)) for n, text in enumerate(words)]
+    rows += [replace(said("go", "part"), recordings=(part,)), replace(said("go", "own"), recordings=(part,))]
+    found = [fault for fault in check_splits({"train": rows}) if fault.kind is F.WHOLE_IN_SEVERAL]
+    assert in_words(found) == [
+        "train None whole-in-several: call.wav is the whole recording of 3 rows with different words; name its parts"
+    ]
+    assert F.WHOLE_IN_SEVERAL not in [fault.kind for fault in check_splits({"train": rows[1:3], "test": rows[4:]})]
 
 
 @pytest.mark.parametrize(
@@ -215,7 +230,7 @@ def test_a_sentence_of_two_intents_is_named_once_with_both() -> None:
 
 def test_labels_that_are_rare_or_never_trained() -> None:
     def row(label: str, *entities: str) -> Utterance:
-        return replace(utterance("u1", None, None, 1.0), frame=frame(label, *entities))
+        return utterance(f"u{label}{entities}", None, frame(label, *entities), 1.0)
 
     train = [row("alarm.set", "date:friday"), row("alarm.set", "date:friday", "time:noon"), row("alarm.off")]
     test = [row("alarm.set", "place:home"), row("music.play")]
