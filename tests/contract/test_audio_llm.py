@@ -222,9 +222,12 @@ def test_the_loss_goes_down(model: AudioLLM, rows: str) -> None:
     first = loss(model, chosen).item()
     for _ in range(30):
         optimizer.zero_grad()
-        loss(model, chosen).backward()
+        now = loss(model, chosen)
+        if now.item() < 0.5 * first:
+            return
+        now.backward()
         optimizer.step()
-    assert loss(model, chosen).item() < 0.5 * first
+    raise AssertionError(f"after 30 steps the loss is {now.item()}, of {first}")
 
 
 def test_the_loss_of_a_bfloat16_model_is_float32(model: AudioLLM) -> None:

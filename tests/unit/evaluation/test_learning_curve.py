@@ -37,7 +37,7 @@ def test_the_curve_begins_at_the_score_without_speech() -> None:
 def test_forecasts_hold_for_curves_with_noise_nine_times_in_ten_and_beat_a_line() -> None:
     random = np.random.default_rng(3)
     inside, own, lines = [], [], []
-    for _ in range(60):
+    for _ in range(30):
         truth = {
             "start": random.uniform(0.2, 0.9),
             "begin": math.exp(random.uniform(1, 5)),
