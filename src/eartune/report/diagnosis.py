@@ -373,7 +373,7 @@ def the_test_is_too_small(evidence: Evidence) -> str | None:
         return None
     widest = max(unclear, key=lambda one: abs(one.difference.value))
     size = widest.first.finished[0].test.get("recordings", widest.difference.first.n)
-    times = widest.test_to_detect(widest.difference.value)
+    times = widest.test_to_detect(widest.difference.value, len(evidence.comparisons))
     if times > LARGEST_TEST:
         return None
     return (

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from statistics import NormalDist
 
 from eartune.evaluation.metrics import Answered, Difference, Share, compare, holm, share_of
 from eartune.evaluation.metrics.confidence import between_seeds
@@ -46,13 +47,15 @@ class Comparison:
         """The difference that such a test detects in 80 of 100 repetitions, computed from the width of the interval."""
         return (Z_LEVEL + Z_POWER) * self._standard_error
 
-    def test_to_detect(self, difference: float) -> float:
-        """Return how many times as large a test would detect a difference in 80 of 100 repetitions, without correction.
+    def test_to_detect(self, difference: float, comparisons: int = 1) -> float:
+        """Return how many times as large a test would detect a difference in 80 of 100 repetitions.
 
-        math.inf if the variation between seeds and selections alone hides it.
+        It is detected even if it is the first of so many `comparisons` that Holm's correction looks at. math.inf if the
+        variation between seeds and selections alone hides it.
         """
         of_seeds = self.spread / Z_LEVEL
-        allowed = (abs(difference) / (Z_LEVEL + Z_POWER)) ** 2 - of_seeds**2
+        level = NormalDist().inv_cdf(1 - 0.05 / (2 * comparisons))
+        allowed = (abs(difference) / (level + Z_POWER)) ** 2 - of_seeds**2
         return (self._standard_error**2 - of_seeds**2) / allowed if allowed > 0 else math.inf
 
     @property

@@ -257,6 +257,9 @@ def test_a_difference_that_seeds_hide_is_not_significant_however_small_p_is(run_
     assert wide.test_to_detect(0.1) == math.inf
     assert sure.test_to_detect(sure.detectable) == pytest.approx(1)
     assert sure.test_to_detect(sure.detectable / 2) == pytest.approx(4)
+    assert sure.test_to_detect(sure.detectable, comparisons=20) == pytest.approx(
+        ((3.023 + 0.842) / 2.802) ** 2, rel=0.01
+    )
 
 
 def test_a_difference_below_what_the_test_resolves_is_named(run_folder: Path) -> None:
