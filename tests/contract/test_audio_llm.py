@@ -95,6 +95,12 @@ def test_placeholders_embeddings_and_formula_agree(model: AudioLLM, samples: int
     assert model.embed(batch).shape[:2] == batch.input_ids.shape  # raises if the encoder gives another number
 
 
+def test_frames_are_those_of_the_recording_and_not_of_what_it_is_padded_to(model: AudioLLM) -> None:
+    """Masks of time fall on the first `n_frames`: on speech, and not on padding."""
+    one, two = (model.features(wave(seconds)).n_frames for seconds in (1.0, 2.0))
+    assert two / one == pytest.approx(2, rel=0.15)
+
+
 def test_kept_states_are_heard_as_the_recording_is(model: AudioLLM, tmp_path: Path) -> None:
     """Not every encoder gives as many states as there are tokens; alone, from a file, they are those of any batch."""
     seconds = {"a": 2.3, "b": 0.7, "c": 8.013, "d": 0.1}

@@ -196,10 +196,8 @@ class _Chunk:
         try:
             size = file.seek(0, 2)
             if head.startswith(b".snd"):
-                at = int.from_bytes(head[4:8], "big")
-                return cls(
-                    at, stated := int.from_bytes(head[8:12], "big"), size - at, beyond=max(0, size - at - stated)
-                )
+                at, stated = int.from_bytes(head[4:8], "big"), int.from_bytes(head[8:12], "big")
+                return cls(at, stated, size - at, beyond=max(0, size - at - stated))
             if head[:4] in (b"RIFF", b"FORM"):
                 return cls._in_chunks(file, size, "little" if head.startswith(b"RIFF") else "big")
             return None

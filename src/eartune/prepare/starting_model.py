@@ -17,13 +17,14 @@ class StartingModel:
 
 POCKET = StartingModel(
     "{type: qwen2-audio, checkpoint: pocket}",
-    "small, English, for a CPU; beside a GPU: checkpoint: Qwen/Qwen2-Audio-7B-Instruct, rates 1.0e-4, of speech 5.0e-5",
+    "small, English, for a CPU; beside a GPU: checkpoint: Qwen/Qwen2-Audio-7B-Instruct, with learning rates of 1.0e-4 "
+    "for text and 5.0e-5 for speech",
     5e-4,  # of experiments/demo.yaml and experiments/coffee.yaml
     5e-4,
 )
 QWEN2_AUDIO = StartingModel(
     "{type: qwen2-audio, checkpoint: Qwen/Qwen2-Audio-7B-Instruct}",
-    "or another family (eartune list); on a CPU: checkpoint: pocket, rates of 5.0e-4",
+    "or another family (eartune list); on a CPU: checkpoint: pocket, with learning rates of 5.0e-4",
     1e-4,  # not measured: LoRA needs larger rates than the paper's, which are for all weights
     5e-5,
 )

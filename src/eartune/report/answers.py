@@ -67,7 +67,7 @@ class RunAnswers:
             Answered(self.task.reference(self.test[one.id]), one.answer, one.id) for one in self.predictions(result)
         )
 
-    @property
+    @cached_property
     def are_free(self) -> bool:
         """Whether any text may be an answer, as a translation is; such answers have no labels to count."""
         return self.task.grammar(self.task.labels(self.test.values())) is None

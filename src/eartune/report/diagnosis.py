@@ -260,7 +260,7 @@ def text_is_not_learned(evidence: Evidence) -> str | None:
 
 
 def what_text_taught_is_lost(evidence: Evidence) -> str | None:
-    """What is understood in words is not understood in sound: the ears are to blame, or the way from them."""
+    """What is understood in words is not understood in sound: it is heard wrongly, or heard and not understood."""
     cascade, text = evidence.first("transcript reference"), evidence.first("text reference")
     if not cascade or not text or not evidence.hearing or text_is_not_learned(evidence):
         return None
@@ -269,7 +269,7 @@ def what_text_taught_is_lost(evidence: Evidence) -> str | None:
         return None
     if evidence.hearing.rate > WELL_HEARD:
         return (
-            f"The ears set a limit: the untuned model has {rate} on the test. A better audio checkpoint, or "
+            f"Hearing sets a limit: the untuned model has {rate} on the test. A better audio checkpoint, or "
             "transcribed speech of your domain for the alignment stage, comes before anything else."
         )
     if text[1].value >= NEAR_ALL_SPEECH * cascade[1].value:

@@ -240,8 +240,12 @@ def difference_sentence(one: Comparison) -> str:
     value, low, high = (100 * v for v in (one.difference.value, one.difference.low, one.difference.high))
     side = "above" if value >= 0 else "below"
     p = f"p {_p(one.adjusted_p)}" if one.adjusted_p < 0.001 else f"p = {_p(one.adjusted_p)}"
-    chance = "seeds differ as much" if one.adjusted_p < 0.05 else "a difference that may be due to chance"
-    verdict = "a significant difference" if one.is_significant else chance
+    if one.is_significant:
+        verdict = "a significant difference"
+    elif one.adjusted_p < 0.05:
+        verdict = "a difference no larger than those between seeds"
+    else:
+        verdict = "a difference that may be due to chance"
     return (
         f"{one.second.prose_name} is {abs(value):.1f} points {side} {one.first.prose_name} [{low:+.1f}, {high:+.1f}] "
         f"in a paired test ({p} after Holm's correction), {verdict}"

@@ -188,7 +188,7 @@ def test_bad_transcripts_mean_the_ears(tmp_path: Path, references) -> None:
     heard = ["a tall glass" if place % 3 else words(place) for place in range(N)]
     evidence = evidence_of(references, made_run(tmp_path, references, heard, {"text-only": WRONG, "cascade": RIGHT}))
     found = diagnosis.what_text_taught_is_lost(evidence)
-    assert found is not None and found.startswith("The ears set a limit: the untuned model has 43.3")
+    assert found is not None and found.startswith("Hearing sets a limit: the untuned model has 43.3")
     assert "word errors on the test" in found
 
 

@@ -116,6 +116,15 @@ def test_the_fingerprint_of_each_model_is_not_listed(cell):
     assert page.made_with == (("python", "3.12"),)
 
 
+def test_the_page_does_not_ask_for_recordings_and_advise_to_record_nothing(cell):
+    spoken = [cell("curriculum", f"{n}%", score, share=n / 100) for n, score in ((5, 0.6), (20, 0.7), (100, 0.79))]
+    alone = build_page([cell("text-only", None, 0.5), *spoken])
+    assert any("then run again" in said for said in alone.enough.sentences)
+    beside = build_page([cell("text-only", None, 0.5), cell("cascade", None, 0.8, scheme_type="cascade"), *spoken])
+    assert beside.diagnoses[0].startswith("Record nothing yet")
+    assert not any("then run again" in said for said in beside.enough.sentences)
+
+
 def test_a_hostile_question_stays_text(coffee):
     question = "<script>alert(1)</script> & [x](javascript:y) {{ 7 * 7 }}"
     page = build_page([replace(result, question=question) for result in coffee])

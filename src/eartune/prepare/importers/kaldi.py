@@ -59,7 +59,7 @@ def read_kaldi(folder: Path, labelled: bool = True) -> Imported:
         if sound is None:
             raise RowError(f"names the recording {whole!r}, which {WAV_SCP} does not have")
         recording = {"file": sound, "speaker": None if speaker == name else speaker}
-        _, *stated = (channels.of(whole) or "call").split()
+        stated = (channels.of(whole) or "").split()[1:]  # behind the name of the file
         recording |= {"channel": channel_of(" ".join(stated))} | part
         return labels | {"id": name, "text": text or None, "language": languages.of(name), "recordings": [recording]}
 
