@@ -1,11 +1,14 @@
 """Audio at its true length, for the families that hear with a Whisper encoder whose states are pooled by two."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
 
+from eartune.models import fused_operations
 from eartune.models.registry import FAMILIES
-from eartune.models.whisper_encoder import PooledWhisperModel, n_audio_tokens, padded_states
+from eartune.models.whisper_encoder import PooledWhisperModel, convolution, n_audio_tokens, padded_states
 from tiny_models import tiny
 
 POOLED = {name: family for name, family in FAMILIES.items() if issubclass(family, PooledWhisperModel)}
@@ -59,3 +62,18 @@ def test_an_odd_mel_width_is_refused(model: PooledWhisperModel) -> None:
 def test_the_stock_class_takes_the_saved_weights(model: PooledWhisperModel) -> None:
     """The swapped class adds no parameter, so what is saved is a stock checkpoint."""
     assert set(type(model).model_class(model.model.config).state_dict()) == set(model.model.state_dict())
+
+
+@torch.no_grad()
+def test_convolutions_of_bfloat16_are_computed_in_float32_where_that_is_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fused_operations, "multiplies_bfloat16", lambda: False)
+    torch.manual_seed(0)
+    layer = torch.nn.Conv1d(8, 16, kernel_size=3, stride=2, padding=1).bfloat16()
+    signal = torch.randn(2, 8, 600).bfloat16()
+    exact = copy.deepcopy(layer).float()(signal.float())
+    computed_in, conv1d = [], torch.nn.functional.conv1d
+    monkeypatch.setattr(
+        "torch.nn.functional.conv1d", lambda *given: computed_in.append(given[0].dtype) or conv1d(*given)
+    )
+    assert torch.equal(convolution(layer, signal), exact.bfloat16())
+    assert computed_in == [torch.float32]

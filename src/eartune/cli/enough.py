@@ -1,7 +1,7 @@
 """`eartune enough`: forecast what more recordings bring, from the results of a run or a table of scores."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,9 +11,11 @@ from eartune.cli.console import console as terminal
 from eartune.errors import InputError
 from eartune.evaluation.learning_curve import Forecast
 from eartune.report.answers import RunAnswers
+from eartune.report.diagnosis import evidence_of, record_nothing_yet
+from eartune.report.differences import compare_schemes
 from eartune.report.enough import Enough, Wish, further, how_much
 from eartune.report.result import read_results
-from eartune.report.scheme_result import join_seeds
+from eartune.report.scheme_result import by_architecture, join_seeds
 from eartune.report.score_table import read_score_table
 from eartune.report.speech_curve import Fits, SpeechCurve, fit_schemes
 from eartune.report.table import metrics_of
@@ -35,12 +37,13 @@ def enough(
     Example: eartune enough runs/coffee --target 95 --cost 0.50
     """
     wish = read_wish(target, cost)
-    fits, name = _fits(source, metric)
+    fits, name, objections = read_source(source, metric)
+    answer = how_much(fits, name, wish, is_to_record=not objections)
+    answer = replace(answer, sentences=(*objections, *answer.sentences))
     if as_json:
-        print(json.dumps(_json(fits, name, wish), indent=1))
-        return
-    answer = how_much(fits, name, wish)
-    _print(answer)
+        print(json.dumps(_json(fits, name, wish, answer), indent=1))
+    else:
+        _print(answer)
 
 
 def read_wish(target: float | None, cost: float | None) -> Wish:
@@ -52,15 +55,23 @@ def read_wish(target: float | None, cost: float | None) -> Wish:
     return Wish(None if target is None else target / 100, cost)
 
 
-def _fits(source: Path, metric: str | None) -> tuple[Fits, str]:
+def read_source(source: Path, metric: str | None) -> tuple[Fits, str, tuple[str, ...]]:
+    """Return the fitted curves of a run or a table, their metric, and why nothing should be recorded yet, if so.
+
+    Raises InputError for a metric that the run does not have.
+    """
     if source.is_file():
-        return read_score_table(source), metric or "score"
+        return read_score_table(source), metric or "score", ()
     results = read_results(source)
     known = metrics_of(results)
     if metric is not None and metric not in known:
         raise InputError(f"{source}: has no metric {metric!r}; it has {', '.join(known)}")
+    name = metric or known[0]
     answers = RunAnswers.of_run(source, read_task(results[0].settings.get("task", {})))
-    return fit_schemes(join_seeds(results), metric or known[0], answers), metric or known[0]
+    rows = join_seeds(results)
+    evidence = evidence_of(by_architecture(rows), name, compare_schemes(answers, rows, name), answers)
+    objections = dict.fromkeys(said for one in evidence if (said := record_nothing_yet(one)))
+    return fit_schemes(rows, name, answers), name, tuple(objections)
 
 
 def _print(answer: Enough) -> None:
@@ -73,10 +84,10 @@ def _print(answer: Enough) -> None:
             console.print(terminal_table(table))
 
 
-def _json(fits: Fits, metric: str, wish: Wish) -> dict[str, Any]:
+def _json(fits: Fits, metric: str, wish: Wish, answer: Enough) -> dict[str, Any]:
     return {
         "metric": metric,
-        "sentences": list(how_much(fits, metric, wish).sentences),
+        "sentences": list(answer.sentences),
         "schemes": [_curve_json(one, wish) for one in fits.curves],
         "missing": list(fits.missing),
     }

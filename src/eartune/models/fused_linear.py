@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.nn.functional import linear
 
-from eartune.models.fused_operations import computes_in
+from eartune.models.fused_operations import computes_in, has_bfloat16_kernels
 
 PACKED_BYTES = 2 << 30
 """The most memory for packed copies of weights; those beyond it are read as they are."""
@@ -37,9 +37,10 @@ class Packed(NamedTuple):
 
     def product(self, rows: Tensor) -> Tensor:
         """Return the outputs of rows (rows, inputs), LoRA's among them, summed together and rounded once."""
+        inputs = rows.to(self.weight.dtype)
         if self.down is not None:
-            rows = torch.cat([rows, _packed_product(rows, self.down, None)], dim=1)
-        return _packed_product(rows, self.weight, self.bias)
+            inputs = torch.cat([inputs, _packed_product(inputs, self.down, None)], dim=1)
+        return _packed_product(inputs, self.weight, self.bias).to(rows.dtype)
 
 
 PackedWeights = dict[nn.Module, Packed | None]
@@ -206,13 +207,17 @@ def _pack(modules: Sequence[nn.Module], n_bytes: int) -> Packed | None:
         return None
     join_weights([layer.weight for layer in layers])
     weight = joined([layer.weight for layer in layers])
+    if weight.dtype == torch.bfloat16 and not has_bfloat16_kernels():
+        weight = weight.float()
     if n_bytes + weight.nbytes > PACKED_BYTES:
         return None
+    bias = _bias(layers)
+    bias = None if bias is None else bias.to(weight.dtype)
     factors = _joined_factors(layers, weight.dtype)
     if not factors:
-        return Packed(_reordered(weight), _bias(layers), None)
+        return Packed(_reordered(weight), bias, None)
     down, up = factors
-    return Packed(_reordered(torch.cat([weight, up], dim=1)), _bias(layers), _reordered(down))
+    return Packed(_reordered(torch.cat([weight, up], dim=1)), bias, _reordered(down))
 
 
 def _reordered(weight: Tensor) -> Tensor:
@@ -296,5 +301,5 @@ def _joined_factors(layers: Sequence[Factors], dtype: torch.dtype) -> list[Tenso
     ups = [layer.up for layer in layers if layer.up is not None]
     if not downs:
         return []
-    up: Tensor = torch.block_diag(*ups) * layers[0].scale  # type: ignore[no-untyped-call]
-    return [torch.cat(downs).to(dtype), up.to(dtype)]
+    up: Tensor = torch.block_diag(*ups).to(dtype) * layers[0].scale  # type: ignore[no-untyped-call]
+    return [torch.cat(downs).to(dtype), up]

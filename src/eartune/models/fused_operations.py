@@ -17,6 +17,8 @@ ROWS_OF_LOGITS = {"cpu": 16, "cuda": 256}
 """How many rows of logits are turned into probabilities at a time: few on a CPU, so that they stay in its cache."""
 ROWS_WORTH_CONVERTING = 512
 """With fewer rows, converting the weights takes longer than is gained by multiplying them faster."""
+ROWS_WORTH_CONVERTING_WITHOUT_KERNELS = 16
+"""The same where `has_bfloat16_kernels` is False: there, products of bfloat16 take up to nine times as long."""
 CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -65,8 +67,10 @@ def computes_in(tensor: Tensor, n_rows: int) -> torch.dtype:
     Products of bfloat16 are summed in float32 and rounded once. Where a CPU multiplies float32 faster, the same is done
     by hand: the operands are converted, multiplied, and the result rounded.
     """
-    by_hand = tensor.dtype == torch.bfloat16 and tensor.device.type == "cpu" and n_rows >= ROWS_WORTH_CONVERTING
-    return torch.float32 if by_hand and not multiplies_bfloat16() else tensor.dtype
+    if tensor.dtype != torch.bfloat16 or tensor.device.type != "cpu" or multiplies_bfloat16():
+        return tensor.dtype
+    enough = ROWS_WORTH_CONVERTING if has_bfloat16_kernels() else ROWS_WORTH_CONVERTING_WITHOUT_KERNELS
+    return torch.float32 if n_rows >= enough else tensor.dtype
 
 
 @cache
@@ -82,6 +86,13 @@ def multiplies_bfloat16() -> bool:
     flags = {flag for line in lines if line.startswith("flags") for flag in line.split()}
     is_amd = any("AuthenticAMD" in line for line in lines)
     return not flags or "amx_bf16" in flags or ("avx512_bf16" in flags and is_amd)
+
+
+@cache
+def has_bfloat16_kernels() -> bool:
+    """Return whether oneDNN has kernels for bfloat16 on this CPU; it has none where AVX-512 is missing."""
+    supported: bool = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return supported
 
 
 class _RMSNorm(Function):

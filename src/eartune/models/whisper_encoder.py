@@ -16,6 +16,7 @@ from eartune.data.audio import SAMPLE_RATE, Wave
 from eartune.models.audio_llm import HOP_SAMPLES, AudioLLM
 from eartune.models.batch import Clip
 from eartune.models.fused_linear import project
+from eartune.models.fused_operations import computes_in
 from eartune.models.packed_attention import PackedRows, attend_by_row
 
 MARGIN_FRAMES = 4  # the two convolutions look 2 frames past the last valid one; 4 leaves room for an even width
@@ -48,8 +49,8 @@ class TrueLength:
         if frames % 2:
             raise ValueError(f"the mel is {frames} frames wide; the width must be even")
         mel = mel.to(dtype=self.conv1.weight.dtype, device=self.conv1.weight.device)
-        states = nn.functional.gelu(self.conv1(mel))
-        states = nn.functional.gelu(self.conv2(states)).permute(0, 2, 1)
+        states = nn.functional.gelu(convolution(self.conv1, mel))
+        states = nn.functional.gelu(convolution(self.conv2, states)).permute(0, 2, 1)
         positioned: Tensor = states + self.embed_positions.weight[: frames // 2]
         return positioned
 
@@ -57,6 +58,17 @@ class TrueLength:
         """Return the last layer's output (clips, positions, width) averaged in pairs and normalised."""
         pooled: Tensor = self.layer_norm(self.avg_pooler(states.permute(0, 2, 1)).permute(0, 2, 1))
         return pooled
+
+
+def convolution(layer: nn.Conv1d, signal: Tensor) -> Tensor:
+    """Return the layer's output (clips, channels, frames) of a signal of that shape, in the signal's precision.
+
+    It is computed in the precision that is fastest on the device, and rounded once.
+    """
+    dtype = computes_in(signal, signal.shape[-1])
+    bias = None if layer.bias is None else layer.bias.to(dtype)
+    outputs = nn.functional.conv1d(signal.to(dtype), layer.weight.to(dtype), bias, layer.stride, layer.padding)
+    return outputs.to(signal.dtype)
 
 
 def layer_output(layer: Any, states: Tensor, lengths: Tensor) -> Tensor:

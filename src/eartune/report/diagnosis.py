@@ -5,7 +5,7 @@ rows, answers, comparisons, curves -> Evidence -> RULES -> sentences; docs/enoug
 
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import mean, median, stdev
@@ -153,6 +153,22 @@ class Evidence:
         if tested:
             return tested.is_significant and tested.difference.value > 0
         return one[1].low > than[1].high
+
+
+def evidence_of(
+    families: Sequence[tuple[SchemeResult, ...]],
+    metric: str,
+    compared: Sequence[Comparison],
+    answers: RunAnswers | None,
+    next_round: str = "",
+) -> list[Evidence]:
+    """Return the evidence of each architecture, whose rows are compared among themselves."""
+    return [Evidence(own, metric, _among(compared, own), answers, next_round) for own in families]
+
+
+def _among(compared: Sequence[Comparison], rows: Sequence[SchemeResult]) -> tuple[Comparison, ...]:
+    keys = {row.key for row in rows}
+    return tuple(one for one in compared if {one.first.key, one.second.key} <= keys)
 
 
 Rule = Callable[[Evidence], str | None]

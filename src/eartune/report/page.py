@@ -15,8 +15,8 @@ from eartune.files import write_text
 from eartune.report.answers import RunAnswers
 from eartune.report.curve import draw
 from eartune.report.details import Details, details_of
-from eartune.report.diagnosis import Evidence, diagnose, record_nothing_yet
-from eartune.report.differences import Comparison, compare_schemes, difference_notes, differences_table
+from eartune.report.diagnosis import diagnose, evidence_of, record_nothing_yet
+from eartune.report.differences import compare_schemes, difference_notes, differences_table
 from eartune.report.enough import NOTHING, Enough, Wish, how_much, next_round
 from eartune.report.expectations import expectations_of, expectations_table
 from eartune.report.free_speech import what_it_bought
@@ -166,7 +166,7 @@ def build_page(
     metrics = metrics_of(results)[:METRICS_SHOWN]
     compared = compare_schemes(answers, rows, metrics[0])
     fits = fit_schemes(rows, metrics[0], answers)
-    evidence = [Evidence(own, metrics[0], among(compared, own), answers, next_round(fits, wish)) for own in families]
+    evidence = evidence_of(families, metrics[0], compared, answers, next_round(fits, wish))
     curve = build_curve(rows, metrics[0], fits.curves, wish.target)
     known = results[0].definitions or DEFINITIONS
     return Page(
@@ -203,12 +203,6 @@ def build_page(
 def best_architecture(families: Sequence[tuple[SchemeResult, ...]], metric: str) -> tuple[SchemeResult, ...]:
     """Return the rows of the architecture with the best row, whose answers the page shows one by one."""
     return max(families, key=lambda own: max((score.value for row in own if (score := row.score(metric))), default=0))
-
-
-def among(compared: Sequence[Comparison], rows: Sequence[SchemeResult]) -> tuple[Comparison, ...]:
-    """Return the comparisons within some rows, those of one architecture."""
-    keys = {row.key for row in rows}
-    return tuple(one for one in compared if {one.first.key, one.second.key} <= keys)
 
 
 def curves_of(rows: Sequence[SchemeResult], fits: Fits) -> list[SpeechCurve]:

@@ -1,5 +1,6 @@
 """Linear layers in one product give the values and gradients of each alone."""
 
+import copy
 from typing import Any
 
 import pytest
@@ -117,6 +118,26 @@ def test_packed_weights_give_the_same_products(
         for _ in range(3):
             assert torch.allclose(project(states, list(model.values()), residual), expected, atol=1e-6)
     assert len(packings) == 1
+
+
+@pytest.mark.skipif(not has_packed_kernels(), reason="this torch has no products with packed weights")
+@pytest.mark.parametrize("lora", [{}, {"r": 3, "lora_alpha": 5}])
+@torch.no_grad()
+def test_a_cpu_without_kernels_for_bfloat16_packs_in_float32(
+    lora: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a CPU without AVX-512, oneDNN refuses to pack weights in bfloat16, and no model could answer."""
+    monkeypatch.setattr(fused_linear, "has_bfloat16_kernels", lambda: False)
+    model = layers_of(True, **lora).bfloat16()
+    states = torch.randn(9, 8).bfloat16()
+    exact = project(states.float(), list(copy.deepcopy(model).float().values()))
+    known: fused_linear.PackedWeights = {}
+    with packed_weights(known):
+        found = project(states, list(model.values()))
+    (packed,) = known.values()
+    assert packed is not None
+    assert packed.weight.dtype == torch.float32
+    assert torch.equal(found, exact.bfloat16())
 
 
 @torch.no_grad()

@@ -118,7 +118,10 @@ def test_which_processors_multiply_bfloat16_faster(
 def test_large_products_of_bfloat16_are_done_in_float32_where_that_is_faster(monkeypatch: pytest.MonkeyPatch) -> None:
     narrow, wide = torch.zeros(1, dtype=torch.bfloat16), torch.zeros(1)
     monkeypatch.setattr(fused_operations, "multiplies_bfloat16", lambda: False)
-    assert [computes_in(narrow, n) for n in (8, 600)] == [torch.bfloat16, torch.float32]
+    monkeypatch.setattr(fused_operations, "has_bfloat16_kernels", lambda: True)
+    assert [computes_in(narrow, n) for n in (8, 60, 600)] == [torch.bfloat16, torch.bfloat16, torch.float32]
+    monkeypatch.setattr(fused_operations, "has_bfloat16_kernels", lambda: False)
+    assert [computes_in(narrow, n) for n in (8, 60, 600)] == [torch.bfloat16, torch.float32, torch.float32]
     monkeypatch.setattr(fused_operations, "multiplies_bfloat16", lambda: True)
     assert computes_in(narrow, 600) == torch.bfloat16
     assert computes_in(wide, 600) == torch.float32

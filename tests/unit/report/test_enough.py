@@ -1,11 +1,14 @@
 """How much speech is enough: which schemes have a curve, what is said of it, and what is missing otherwise."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from eartune.cli.app import app
 from eartune.data.frame import Entity, SemanticFrame
 from eartune.data.utterance import Utterance, write_manifest
 from eartune.errors import InputError
@@ -14,6 +17,7 @@ from eartune.evaluation.metrics.frame_metrics import frame_metrics
 from eartune.report.answers import RunAnswers
 from eartune.report.enough import Wish, further, how_much
 from eartune.report.free_speech import free_speech_of, what_it_bought
+from eartune.report.result import write_result
 from eartune.report.scheme_result import join_seeds
 from eartune.report.score_table import read_score_table
 from eartune.report.speech_curve import fit_schemes
@@ -236,3 +240,16 @@ def test_speech_that_costs_nothing_is_known_by_its_scheme(cell) -> None:
     grid = {"grid": {"schemes": [{"type": "self-training"}]}}
     (row,) = join_seeds([replace(cell("self-training", "5%", 0.8, share=0.05), settings=grid)])
     assert free_speech_of(row) == "recordings without labels"
+
+
+def test_the_terminal_asks_for_no_recordings_where_a_cascade_does_as_well(tmp_path: Path, curriculum, cell) -> None:
+    """It advises what the page does; the curve alone would name a next round."""
+    results = [*curriculum, cell("cascade", None, 0.95, scheme_type="cascade")]
+    for result in results:
+        write_result(tmp_path / result.name, result)
+    found = json.loads(CliRunner().invoke(app, ["enough", str(tmp_path), "--json"]).output)["sentences"]
+    assert found[0].startswith("Record nothing yet")
+    assert not any("then run again" in sentence for sentence in found)
+    (tmp_path / results[-1].name / "result.json").unlink()
+    found = json.loads(CliRunner().invoke(app, ["enough", str(tmp_path), "--json"]).output)["sentences"]
+    assert any("then run again" in sentence for sentence in found)
