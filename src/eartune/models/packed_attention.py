@@ -230,9 +230,11 @@ def attend_plainly(
     n_rows, n_keys, length, width = key.shape
     shared, n_new = query.shape[1] // n_keys, query.shape[2]
     dtype = computes_in(query, n_rows * n_new)
-    if dtype == query.dtype and not torch.is_grad_enabled():
-        output = scaled_dot_product_attention(query, key, value, attention_mask, scale=scaling, enable_gqa=True)
-        return output.transpose(1, 2), None
+    if not torch.is_grad_enabled():
+        mask = None if attention_mask is None else attention_mask.to(dtype)
+        exact = (part.to(dtype) for part in (query, key, value))
+        output = scaled_dot_product_attention(*exact, mask, scale=scaling, enable_gqa=True)
+        return output.to(query.dtype).transpose(1, 2), None
     q = query.to(dtype).reshape(n_rows * n_keys, shared * n_new, width)
     k, v = (part.to(dtype).reshape(n_rows * n_keys, length, width) for part in (key, value))
     if attention_mask is None:
