@@ -13,7 +13,7 @@ from eartune.evaluation.learning_curve import Forecast
 from eartune.report.answers import RunAnswers
 from eartune.report.diagnosis import evidence_of, record_nothing_yet
 from eartune.report.differences import compare_schemes
-from eartune.report.enough import Enough, Wish, further, how_much
+from eartune.report.enough import Enough, Wish, further, how_much, next_round
 from eartune.report.result import read_results
 from eartune.report.scheme_result import by_architecture, join_seeds
 from eartune.report.score_table import read_score_table
@@ -37,7 +37,7 @@ def enough(
     Example: eartune enough runs/coffee --target 95 --cost 0.50
     """
     wish = read_wish(target, cost)
-    fits, name, objections = read_source(source, metric)
+    fits, name, objections = read_source(source, metric, wish)
     answer = how_much(fits, name, wish, is_to_record=not objections)
     answer = replace(answer, sentences=(*objections, *answer.sentences))
     if as_json:
@@ -55,7 +55,7 @@ def read_wish(target: float | None, cost: float | None) -> Wish:
     return Wish(None if target is None else target / 100, cost)
 
 
-def read_source(source: Path, metric: str | None) -> tuple[Fits, str, tuple[str, ...]]:
+def read_source(source: Path, metric: str | None, wish: Wish) -> tuple[Fits, str, tuple[str, ...]]:
     """Return the fitted curves of a run or a table, their metric, and why nothing should be recorded yet, if so.
 
     Raises InputError for a metric that the run does not have.
@@ -69,9 +69,10 @@ def read_source(source: Path, metric: str | None) -> tuple[Fits, str, tuple[str,
     name = metric or known[0]
     answers = RunAnswers.of_run(source, read_task(results[0].settings.get("task", {})))
     rows = join_seeds(results)
-    evidence = evidence_of(by_architecture(rows), name, compare_schemes(answers, rows, name), answers)
+    fits, compared = fit_schemes(rows, name, answers), compare_schemes(answers, rows, name)
+    evidence = evidence_of(by_architecture(rows), name, compared, answers, next_round(fits, wish), wish.target)
     objections = dict.fromkeys(said for one in evidence if (said := record_nothing_yet(one)))
-    return fit_schemes(rows, name, answers), name, tuple(objections)
+    return fits, name, tuple(objections)
 
 
 def _print(answer: Enough) -> None:

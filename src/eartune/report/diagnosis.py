@@ -77,6 +77,8 @@ class Evidence:
     answers: RunAnswers | None = None
     next_round: str = ""
     """What the learning curve advises, as a sentence; empty where there is no curve."""
+    target: float | None = None
+    """The score that the user wants to reach, 0 to 1."""
 
     def first(self, role: str) -> tuple[SchemeResult, Score] | None:
         """Return the best row of a role, without recordings, and its score."""
@@ -160,10 +162,11 @@ def evidence_of(
     metric: str,
     compared: Sequence[Comparison],
     answers: RunAnswers | None,
-    next_round: str = "",
+    next_round: str,
+    target: float | None,
 ) -> list[Evidence]:
     """Return the evidence of each architecture, whose rows are compared among themselves."""
-    return [Evidence(own, metric, _among(compared, own), answers, next_round) for own in families]
+    return [Evidence(own, metric, _among(compared, own), answers, next_round, target) for own in families]
 
 
 def _among(compared: Sequence[Comparison], rows: Sequence[SchemeResult]) -> tuple[Comparison, ...]:
@@ -180,11 +183,16 @@ def diagnose(evidence: Evidence) -> tuple[str, ...]:
 
 
 def record_nothing_yet(evidence: Evidence) -> str | None:
-    """A cascade of the model with itself is as good as any model that answers the sound, and better than text alone."""
+    """A cascade of the model with itself is as good as any model that answers the sound, and better than text alone.
+
+    Where the user wants a score that it does not reach, recordings are what is left to try.
+    """
     cascade, text = evidence.own_cascade, evidence.first("text reference")
     if not cascade or not evidence.hearing_models or (text and text[1].value >= cascade[1].value):
         return None
     if any(evidence.is_better(one, cascade) for one in evidence.hearing_models):
+        return None
+    if evidence.target is not None and cascade[1].value < evidence.target:
         return None
     return (
         f"Record nothing yet: {cascade[0].prose_name} reaches {_value(evidence, cascade)} without any recording, and "

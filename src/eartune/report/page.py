@@ -166,7 +166,7 @@ def build_page(
     metrics = metrics_of(results)[:METRICS_SHOWN]
     compared = compare_schemes(answers, rows, metrics[0])
     fits = fit_schemes(rows, metrics[0], answers)
-    evidence = evidence_of(families, metrics[0], compared, answers, next_round(fits, wish))
+    evidence = evidence_of(families, metrics[0], compared, answers, next_round(fits, wish), wish.target)
     curve = build_curve(rows, metrics[0], fits.curves, wish.target)
     known = results[0].definitions or DEFINITIONS
     return Page(

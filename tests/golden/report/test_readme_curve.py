@@ -16,11 +16,10 @@ CURVE = ROOT / "docs" / "curve.svg"
 def test_the_curve_of_the_readme_is_that_of_the_committed_results(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    for result in (ROOT / "results" / "coffee").glob("*.json"):
-        (tmp_path / result.stem).mkdir()
-        shutil.copy(result, tmp_path / result.stem / "result.json")
-    write_report(tmp_path)
-    drawn = RunFolder(tmp_path).curve.read_text(encoding="utf-8")
+    run = tmp_path / "coffee"
+    shutil.copytree(ROOT / "results" / "coffee", run)
+    write_report(run)
+    drawn = RunFolder(run).curve.read_text(encoding="utf-8")
     if request.config.getoption("--update", default=False):
         write_text(CURVE, drawn)
     assert drawn == CURVE.read_text(encoding="utf-8")
