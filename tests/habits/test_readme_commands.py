@@ -207,7 +207,7 @@ def test_commands_without_a_model_run_as_the_readme_has_them(tmp_path: Path, mon
     monkeypatch.chdir(tmp_path)
     shutil.copytree(ROOT / "experiments", tmp_path / "experiments")
     (tmp_path / "runs" / "NAME" / "text-only-seed0").mkdir(parents=True)
-    shutil.copy(ROOT / "results" / "coffee" / "text-only-seed0.json", "runs/NAME/text-only-seed0/result.json")
+    shutil.copy(ROOT / "results/coffee/text-only-seed0/result.json", "runs/NAME/text-only-seed0/result.json")
     rows = pool(3)
     eartune.write_manifest(tmp_path / "FILE", rows)
     right = [eartune.Prediction(row.id, None, "", eartune.ParseStatus.OK, row.frame) for row in rows]
