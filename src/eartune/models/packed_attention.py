@@ -232,8 +232,8 @@ def attend_plainly(
     dtype = computes_in(query, n_rows * n_new)
     if not torch.is_grad_enabled():
         mask = None if attention_mask is None else attention_mask.to(dtype)
-        exact = (part.to(dtype) for part in (query, key, value))
-        output = scaled_dot_product_attention(*exact, mask, scale=scaling, enable_gqa=True)
+        q, k, v = (part.to(dtype) for part in (query, key, value))
+        output = scaled_dot_product_attention(q, k, v, mask, scale=scaling, enable_gqa=True)
         return output.to(query.dtype).transpose(1, 2), None
     q = query.to(dtype).reshape(n_rows * n_keys, shared * n_new, width)
     k, v = (part.to(dtype).reshape(n_rows * n_keys, length, width) for part in (key, value))

@@ -159,7 +159,7 @@ def test_a_voice_is_found_by_language() -> None:
 def copy_results(to: Path, *names: str) -> None:
     for name in names:
         (to / name).mkdir(parents=True)
-        shutil.copy(RESULTS / f"{name}.json", to / name / "result.json")
+        shutil.copy(RESULTS / name / "result.json", to / name / "result.json")
 
 
 def test_a_run_without_a_text_only_model_is_refused(folder: Path) -> None:
