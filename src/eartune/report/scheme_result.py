@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Any
 
 from eartune.evaluation.metrics import Score
 from eartune.evaluation.metrics.confidence import over_seeds
@@ -91,7 +92,8 @@ def row_name(scheme: str, budget: str | None) -> str:
 def join_seeds(results: Sequence[RunResult]) -> tuple[SchemeResult, ...]:
     """Return one row for each architecture, scheme and budget.
 
-    Schemes are in the order of ROLES, budgets in that of the speech that they use.
+    Schemes are in the order of ROLES, a plain one before its variants with names of their own, and budgets in that of
+    the speech that they use.
     """
     groups: dict[tuple[str, str, str | None], list[RunResult]] = {}
     for result in results:
@@ -112,10 +114,12 @@ def join_seeds(results: Sequence[RunResult]) -> tuple[SchemeResult, ...]:
             )
         )
     places = {kind: place for place, kind in enumerate(ROLES)}
-    kinds = len(places)
-    return tuple(
-        sorted(rows, key=lambda row: (row.architecture, places.get(row.scheme_type, kinds), row.scheme, row.share))
-    )
+
+    def place(row: SchemeResult) -> tuple[Any, ...]:
+        has_own_name = row.label != row.scheme_type
+        return row.architecture, places.get(row.scheme_type, len(places)), has_own_name, row.scheme, row.share
+
+    return tuple(sorted(rows, key=place))
 
 
 def of_architecture(name: str, architecture: str) -> str:

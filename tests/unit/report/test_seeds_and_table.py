@@ -7,7 +7,7 @@ from rich.console import Console
 
 from eartune.evaluation.metrics import over_seeds
 from eartune.report import terminal_table
-from eartune.report.scheme_result import join_seeds
+from eartune.report.scheme_result import baselines, join_seeds
 from eartune.report.table import build_table, error_line
 from eartune.tables import markdown_table
 from eartune.wording import ABSENT
@@ -27,6 +27,14 @@ def test_schemes_have_their_order_and_budgets_ascend_by_the_speech_they_use(coff
         ("curriculum", "100%"),
         ("my-scheme", "2h"),
     ]
+
+
+def test_a_plain_scheme_stands_before_its_variants_and_is_what_they_are_compared_with(cell):
+    """They stood in the order of the alphabet, and `augmented` was what the curriculum was compared with."""
+    variants = ("augmented", "curriculum", "scaled")
+    rows = join_seeds([cell(name, "5%", 0.8, share=0.05, scheme_type="curriculum") for name in variants])
+    assert [row.scheme for row in rows] == ["curriculum", "augmented", "scaled"]
+    assert [row.scheme for row in baselines(rows)] == ["curriculum"]
 
 
 def test_the_type_of_an_older_result_is_in_its_settings_or_its_label(cell):
