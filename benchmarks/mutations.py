@@ -1762,7 +1762,7 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "src/eartune/report/diagnosis.py",
         "    if evidence.hearing.rate > WELL_HEARD:\n        return (",
         "    if False:\n        return (",
-        "tests/unit/report/test_diagnosis.py::test_bad_transcripts_mean_the_ears",
+        "tests/unit/report/test_diagnosis.py::test_bad_transcripts_mean_that_hearing_is_the_limit",
     ),
     (
         "diagnosis: untuned answers count as unknown labels",

@@ -90,9 +90,9 @@ def multiplies_bfloat16() -> bool:
 
 @cache
 def has_bfloat16_kernels() -> bool:
-    """Return whether oneDNN has kernels for bfloat16 on this CPU; it has none where AVX-512 is missing."""
-    supported: bool = torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return supported
+    """Return whether oneDNN is there and has kernels for bfloat16; of x86 CPUs, those without AVX-512 have none."""
+    available: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return available and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 class _RMSNorm(Function):

@@ -184,7 +184,7 @@ def test_good_transcripts_and_bad_answers_to_sound_mean_transfer(tmp_path: Path,
     assert found is not None and "hears well (0.0" in found and "does not carry over to sound" in found
 
 
-def test_bad_transcripts_mean_the_ears(tmp_path: Path, references) -> None:
+def test_bad_transcripts_mean_that_hearing_is_the_limit(tmp_path: Path, references) -> None:
     heard = ["a tall glass" if place % 3 else words(place) for place in range(N)]
     evidence = evidence_of(references, made_run(tmp_path, references, heard, {"text-only": WRONG, "cascade": RIGHT}))
     found = diagnosis.what_text_taught_is_lost(evidence)
