@@ -213,6 +213,15 @@ def json_line(row: dict[str, Any]) -> str:
     return json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
+def drop_cut_line(path: Path) -> None:
+    """Drop the last line of a file if it has no newline, because the process was ended while it wrote the line."""
+    text = path.read_bytes()
+    whole = text.rfind(b"\n") + 1
+    if whole < len(text):
+        with path.open("r+b") as file:
+            file.truncate(whole)
+
+
 def is_lfs_pointer(path: Path) -> bool:
     """Return whether a file is only the pointer that a clone without Git LFS has in place of a large file."""
     if not path.is_file() or path.stat().st_size >= _LFS_POINTER_BYTES:

@@ -82,6 +82,14 @@ VERBS = {  # module and function of each verb, and its line in `eartune --help`,
 }
 
 
+RESUMES = {
+    "run": "; run the same command to resume",
+    "tune": "; run the same command to resume",
+    "predict": "; with --out, the same command resumes",
+}
+"""What is said of a verb that keeps what it did when it is interrupted."""
+
+
 class Verb(TyperCommand):
     """A verb whose module is imported only when it is called."""
 
@@ -105,6 +113,14 @@ class Verbs(TyperGroup):
         """Return the verb of this name, or None if there is none."""
         return Verb(cmd_name, help=VERBS[cmd_name][1]) if cmd_name in VERBS else None
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run the verb; if it is interrupted, say so, as typer itself would end it without a word."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            print(f"eartune: interrupted{RESUMES.get(str(ctx.invoked_subcommand), '')}", file=sys.stderr)
+            raise typer.Exit(130) from error
+
 
 app = typer.Typer(cls=Verbs, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 
@@ -124,6 +140,8 @@ def main() -> None:
     except ProcessLostError as error:
         print(f"eartune: {error}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("eartune: interrupted; run the same command to resume", file=sys.stderr)
-        sys.exit(130)
+    except OSError as error:
+        if error.filename is None:  # it is about no file
+            raise
+        print(f"eartune: {error.filename}: {error.strerror}", file=sys.stderr)
+        sys.exit(2)

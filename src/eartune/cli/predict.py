@@ -2,22 +2,28 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import IO, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from eartune.before_torch import before_torch
+from eartune.cli.answers_file import check_file, write_answers
+from eartune.cli.console import console
 from eartune.data.audio import AUDIO_SUFFIXES, MAX_SECONDS
 from eartune.data.pauses import pieces_of
 from eartune.data.recording_index import RecordingIndex
 from eartune.data.sound_file import SoundError, open_sound
 from eartune.errors import InputError
-from eartune.files import atomic, is_hidden, json_line
+from eartune.experiments.progress import RunProgress
+from eartune.files import is_hidden, json_line, writable
 from eartune.settings import Through
 from eartune.wording import counted
+
+if TYPE_CHECKING:
+    from eartune.inference.trained_model import TrainedModel
 
 CUT_LONG = " (--cut-long cuts it at its pauses)"
 _NAMED = 5  # files that are passed over
@@ -28,7 +34,10 @@ def predict(
         Path, typer.Argument(metavar="MODEL", help="A model's folder, such as runs/demo/text-only-seed0.")
     ],
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Recordings, or folders of them.")],
-    out: Annotated[Path | None, typer.Option(help="The file to write; by default the terminal.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The file to write, which the same command resumes if interrupted; by default the terminal."),
+    ] = None,
     through: Annotated[
         Through | None,
         typer.Option(help="words: it writes down the words, then answers from these alone; by default as in its run."),
@@ -68,8 +77,11 @@ def predict(
     before_torch()
     from eartune.api import load
 
+    if out is not None:
+        check_file(out)
     recordings = list(dict.fromkeys(find_recordings(paths)))
-    faults = _faults(recordings, cut_long, channel)  # so that a bad recording is found before any is answered
+    index = RecordingIndex()
+    faults = _faults(recordings, cut_long, channel, index)  # so that a bad recording is found before any is answered
     usable = [path for path in recordings if path not in faults]
     if not usable:
         raise InputError(_with_number_of_others(list(faults.values())))
@@ -77,20 +89,41 @@ def predict(
     if batch_size is not None:
         trained = replace(trained, decoding=trained.decoding.model_copy(update={"batch_size": batch_size}))
     _complain(f"{fault}; it is not answered" for fault in faults.values())
-    with _output(out) as lines:
-        for prediction in trained.stream(usable, cut_long=cut_long, channel=channel):
-            row = prediction.to_json(trained.task)
-            del row["id"]
-            of_channel = {} if channel is None else {"channel": channel}
-            lines.write(json_line({"file": row.pop("file")} | of_channel | row))
-            lines.flush()
+    answer = partial(_rows, trained, cut_long, channel)
+    if out is None:
+        for row in answer(usable):
+            print(json_line(row), end="", flush=True)
+    else:
+        made_of = _made_of(model, trained, usable, index) | {"cut_long": cut_long, "channel": channel}
+        with RunProgress(console(), 1) as bar:
+            write_answers(out, usable, answer, made_of, trained.decoding.batch_size, bar)
     if faults:
         raise typer.Exit(1)
 
 
-def _faults(recordings: Sequence[Path], cut_long: bool, channel: int | None) -> dict[Path, str]:
+def _rows(
+    trained: "TrainedModel", cut_long: bool, channel: int | None, recordings: Sequence[Path]
+) -> Iterator[dict[str, Any]]:
+    of_channel = {} if channel is None else {"channel": channel}
+    for prediction in trained.stream(recordings, cut_long=cut_long, channel=channel):
+        row = prediction.to_json(trained.task)
+        del row["id"]
+        yield {"file": writable(row.pop("file"))} | of_channel | row
+
+
+def _made_of(model: Path, trained: "TrainedModel", recordings: Sequence[Path], index: RecordingIndex) -> dict[str, Any]:
+    """What answers are made of: if any of it changes, those of an interrupted command are of no use."""
+    files = sorted(path for path in model.glob("*") if path.is_file())  # they change when the model is trained again
+    return {
+        "model": str(model.resolve()),
+        "files": [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files],
+        "decoding": trained.decoding.model_dump(mode="json"),
+        "recordings": [[writable(str(path)), index.digest(path)] for path in recordings],
+    }
+
+
+def _faults(recordings: Sequence[Path], cut_long: bool, channel: int | None, index: RecordingIndex) -> dict[Path, str]:
     """A sentence for each recording that cannot be answered; one that is only too long can be, if it is to be cut."""
-    index = RecordingIndex()
     faults = index.faults(recordings)
     if cut_long:
         faults = {path: fault for path in faults if (fault := _fault_of_pieces(path))}
@@ -155,13 +188,3 @@ def _with_number_of_others(faults: Sequence[str]) -> str:
 def _complain(sentences: Iterable[str]) -> None:
     for sentence in sentences:
         print(f"eartune: {sentence}", file=sys.stderr)
-
-
-@contextmanager
-def _output(out: Path | None) -> Iterator[IO[str]]:
-    """The terminal, or a file that is renamed to `out` when all is written."""
-    if out is None:
-        yield sys.stdout
-        return
-    with atomic(out) as half_written, half_written.open("w", encoding="utf-8") as file:
-        yield file

@@ -130,6 +130,8 @@ def _identity(path: Path) -> tuple[str, int, int]:
         stat = os.stat(path)
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such recording") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     return _name(path), stat.st_size, stat.st_mtime_ns
 
 

@@ -106,7 +106,7 @@ def _joined(blocks: Sequence[Samples], channels: int) -> Samples:
 def open_sound(source: Path | bytes, channel: int | None = None) -> Iterator[SoundFile]:
     """Open a file, or a file's bytes, or one channel of it, counted from 0.
 
-    Raises SoundError for a file that cannot be decoded or does not have the channel, and OSError.
+    Raises SoundError for a file that cannot be opened, cannot be decoded, or does not have the channel.
     """
     with _opened(source) as file:
         yield file if channel is None else _OneChannel(file, channel)
@@ -114,7 +114,7 @@ def open_sound(source: Path | bytes, channel: int | None = None) -> Iterator[Sou
 
 @contextmanager
 def _opened(source: Path | bytes) -> Iterator[SoundFile]:
-    with BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+    with _bytes_of(source) as file:
         head = _head(file)
         try:
             opened = soundfile.SoundFile(file if isinstance(source, bytes) else source)
@@ -129,6 +129,15 @@ def _opened(source: Path | bytes) -> Iterator[SoundFile]:
             return
         with opened:
             yield _BySoundfile(opened, file, _Chunk.of(file, head))
+
+
+def _bytes_of(source: Path | bytes) -> BinaryIO:
+    if isinstance(source, bytes):
+        return BytesIO(source)
+    try:
+        return source.open("rb")
+    except OSError as error:
+        raise SoundError(str(error.strerror)) from error
 
 
 class _OneChannel(SoundFile):

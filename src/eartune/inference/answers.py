@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from eartune.data.example import Example
-from eartune.files import json_line, read_lines, write_lines
+from eartune.files import drop_cut_line, json_line, read_lines, write_lines
 from eartune.processes import ONE, Processes
 from eartune.progress import Progress
 from eartune.run_folder import partial
@@ -110,12 +110,7 @@ def _written(path: Path) -> dict[Key, Written]:
 
 
 def _whole_rows(collected: Path) -> list[dict[str, Any]]:
-    """The rows of a file that may have been cut while its last row was written; such a row is dropped from it."""
     if not collected.exists():
         return []
-    text = collected.read_bytes()
-    whole = text[: text.rfind(b"\n") + 1]
-    if len(whole) < len(text):
-        with collected.open("r+b") as file:
-            file.truncate(len(whole))
+    drop_cut_line(collected)
     return [row for _, row in read_lines(collected)]

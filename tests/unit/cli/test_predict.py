@@ -1,6 +1,7 @@
 """`predict` answers what it can and names the rest; a folder gives its recordings, and no files of the system."""
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,3 +134,106 @@ def test_a_folder_gives_all_that_can_be_decoded_and_names_the_rest(capsys: pytes
     with pytest.raises(InputError, match=r"^clips/__MACOSX/x: has no recordings"):
         Path("clips/__MACOSX/x").mkdir()
         list(find_recordings([Path("clips/__MACOSX/x")]))
+
+
+def test_an_interrupted_command_is_resumed_by_the_same_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All answers were lost, after hours perhaps."""
+    names = [f"{name}.wav" for name in "abcdefg"]
+    for name in names:
+        sound_file(Path(name), 0.5)
+    command = [*names, "--out", "answers.jsonl", "--batch-size", "2"]
+    whole = predict(*command)
+    expected = Path("answers.jsonl").read_bytes()
+    assert whole.exit_code == 0 and [row["file"] for row in rows_of("answers.jsonl")] == names
+    asked: list[Path] = []
+    stream = Model.stream
+
+    def interrupted(self: Model, recordings: Iterable[Path], **how: Any) -> Iterator[Prediction]:
+        for path in recordings:
+            asked.append(path)
+            if len(asked) == 6:
+                raise KeyboardInterrupt
+            yield from stream(self, [path], **how)
+
+    monkeypatch.setattr(Model, "stream", interrupted)
+    Path("answers.jsonl").unlink()
+    said = predict(*command)
+    assert (said.exit_code, said.stderr) == (130, "eartune: interrupted; with --out, the same command resumes\n")
+    assert not Path("answers.jsonl").exists()
+    assert predict(*command).exit_code == 0
+    assert [str(path) for path in asked[6:]] == ["e.wav", "f.wav", "g.wav"]  # e.wav was one of a batch of two
+    assert Path("answers.jsonl").read_bytes() == expected and not list(Path().glob("*.part*"))
+
+
+@pytest.mark.parametrize("change", ["batches", "a recording", "the model", "the channel"])
+def test_answers_of_another_command_are_not_resumed(change: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.wav", "b.wav"):
+        sound_file(Path(name), 0.5)
+    Path("model").mkdir()
+    Path("model", "result.json").write_text("{}")
+    command = ["a.wav", "b.wav", "--out", "answers.jsonl", "--batch-size", "1"]
+    stream = Model.stream
+
+    def ends_early(self: Model, recordings: Iterable[Path], **how: Any) -> Iterator[Prediction]:
+        yield from stream(self, list(recordings)[:1], **how)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Model, "stream", ends_early)
+        assert predict(*command).exit_code == 130
+    stale = Path("answers.part.jsonl").read_text().replace('"intent":', '"intent":"stale","was":')
+    Path("answers.part.jsonl").write_text(stale)
+    assert predict(*command).exit_code == 0
+    assert [row["intent"] == "stale" for row in rows_of("answers.jsonl")] == [True, False]
+    Path("answers.part.jsonl").write_text(stale)
+    if change == "batches":
+        command[-1] = "2"
+    elif change == "a recording":
+        sound_file(Path("b.wav"), 0.6)
+    elif change == "the model":
+        Path("model", "result.json").write_text('{"trained": "again"}')
+    else:
+        command += ["--channel", "0"]
+    assert predict(*command).exit_code == 0
+    assert not any(row["intent"] == "stale" for row in rows_of("answers.jsonl"))
+
+
+def test_a_long_recording_whose_pieces_may_be_missing_is_answered_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in (("a", 0.5), ("b", 31.0), ("c", 0.5)):
+        sound_file(Path(f"{name}.wav"), seconds)
+    command = ["a.wav", "b.wav", "c.wav", "--cut-long", "--out", "answers.jsonl", "--batch-size", "1"]
+    assert predict(*command).exit_code == 0
+    expected = Path("answers.jsonl").read_bytes()
+    stream = Model.stream
+
+    def ends_early(self: Model, recordings: Iterable[Path], **how: Any) -> Iterator[Prediction]:
+        answered = stream(self, recordings, **how)
+        yield from (next(answered) for _ in range(2))  # a.wav, and the first piece of b.wav
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Model, "stream", ends_early)
+        assert predict(*command).exit_code == 130
+    assert predict(*command).exit_code == 0
+    assert Path("answers.jsonl").read_bytes() == expected
+
+
+def test_a_folder_is_no_file_to_write() -> None:
+    """All was answered before an IsADirectoryError ended it."""
+    sound_file(Path("a.wav"), 0.5)
+    Path("out").mkdir()
+    error = predict("a.wav", "--out", "out").exception
+    assert isinstance(error, InputError)
+    assert str(error) == "out: is a folder; name the file that is to be written, such as out/answers.jsonl"
+
+
+def test_a_name_that_is_not_utf_8_is_answered_under_one_that_can_be_written() -> None:
+    """UnicodeEncodeError ended the command where the answer was written."""
+    name = os.fsdecode(b"caf\xe9.wav")
+    sound_file(Path("a.wav"), 0.5).rename(name)
+    assert predict(name, "--out", "answers.jsonl").exit_code == 0
+    assert rows_of("answers.jsonl")[0]["file"] == "caf?.wav" == answers(predict(name))[0]["file"]
+
+
+def rows_of(file: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in Path(file).read_text().splitlines()]

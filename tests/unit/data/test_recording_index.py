@@ -85,6 +85,17 @@ def test_a_missing_recording_is_one_sentence(tmp_path: Path) -> None:
         RecordingIndex().seconds(tmp_path / "nowhere.wav")
 
 
+@pytest.mark.parametrize(
+    ("path", "why"), [("a.wav/b.wav", "Not a directory"), (f"{'a' * 300}.wav", "File name too long")]
+)
+def test_a_path_that_cannot_be_a_file_is_a_fault_beside_which_others_are_examined(
+    recordings: list[Path], path: str, why: str
+) -> None:
+    """NotADirectoryError and OSError ended the command."""
+    wrong = recordings[0].parent / path
+    assert RecordingIndex().faults([wrong, *recordings]) == {wrong: f"{wrong}: cannot be read ({why})"}
+
+
 def test_an_index_is_saved_while_it_is_filled(
     recordings: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,6 +60,11 @@ def test_a_channel_that_is_not_there_is_said(tmp_path: Path) -> None:
         pass
 
 
+def test_what_cannot_be_opened_is_no_sound(tmp_path: Path) -> None:
+    with pytest.raises(SoundError, match=r"^Is a directory$"), open_sound(tmp_path):
+        raise AssertionError("opened")
+
+
 def by_av(path: Path, codec: str, rate: int = RATE) -> Path:
     av = pytest.importorskip("av")
     with av.open(str(path), "w") as container:
