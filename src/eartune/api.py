@@ -19,7 +19,7 @@ from eartune.experiments.resources import Resources
 from eartune.experiments.runner import RunOutcome
 from eartune.experiments.runner import run as run_experiment
 from eartune.files import read_json
-from eartune.models.architecture import Architecture
+from eartune.models.architecture import POCKET, Architecture
 from eartune.settings import Decoding, Through, explain
 from eartune.tasks.prediction import Prediction, read_predictions
 from eartune.tasks.settings import DEFAULT_TASK, read_task
@@ -46,7 +46,7 @@ def load(
 
     model: the folder of a finished model of a run, such as runs/orders/curriculum-20pct-seed0; a folder that
         `eartune export` wrote, or a repository of the hub with such files; or any untuned checkpoint of a supported
-        family, as a folder or by its name on the hub.
+        family, as a folder or by its name on the hub, or "pocket".
     task: the task of the run, if it was given from Python; for an untuned checkpoint, its task (default: SLU).
     utterances: for an untuned checkpoint, labelled utterances, from which the task collects its labels.
     through: "words" to let it write down the words of a recording and answer from these alone, "nothing" to let it
@@ -69,11 +69,12 @@ def load(
     if through not in (None, *get_args(Through)):
         raise InputError(f"through is {through!r}; it must be one of {', '.join(map(repr, get_args(Through)))}")
     folder = Path(model)
-    is_checkpoint = (folder / "config.json").is_file()  # every checkpoint in the hub's layout has one
+    is_pocket = str(model) == POCKET  # it is made here, so that a folder of that name is ./pocket
+    is_checkpoint = is_pocket or (folder / "config.json").is_file()  # every checkpoint in the hub's layout has one
     if folder.is_dir() and not is_checkpoint:
         check_format(str(model))
         return load_finished_model(folder, task, through)
-    exported = _exported_settings(str(model))
+    exported = None if is_pocket else _exported_settings(str(model))
     if exported is not None:
         return _load_exported(exported, str(model), task, through)
     try:

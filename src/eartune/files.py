@@ -19,13 +19,36 @@ import yaml
 from eartune.errors import InputError
 
 _LFS_POINTER, _LFS_POINTER_BYTES = b"version https://git-lfs", 200
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_IN_EXCEL = " (in Excel: CSV UTF-8)"
 
 
 _HALF_WRITTEN = ".part-"
 _HOST = re.sub("[^A-Za-z0-9]+", "-", platform.node())[:40]
 _OTHERS_SECONDS = 3600
-YAML_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The loader in C, where there is one: it is some ten times as fast."""
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is some ten times as fast
+
+
+class YamlLoader(_LOADER):
+    """Loads YAML, in which no key may stand twice in a mapping: the last value would count, without a word."""
+
+    def __init__(self, stream: Any) -> None:
+        super().__init__(stream)
+        self._looked_at: set[int] = set()
+
+    def flatten_mapping(self, node: Any) -> None:
+        """Raise ConstructorError for a key that is written twice; what `<<` merges in may be written again."""
+        if id(node) not in self._looked_at:  # later it holds what was merged in
+            self._looked_at.add(id(node))
+            seen: set[tuple[str, str]] = set()
+            for key, _ in node.value:
+                name = (key.tag, str(key.value))
+                if name in seen:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"the key {key.value!r} stands twice", key.start_mark
+                    )
+                seen.add(name)
+        super().flatten_mapping(node)
 
 
 @contextmanager
@@ -230,7 +253,7 @@ def is_lfs_pointer(path: Path) -> bool:
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a file, without the byte order mark that some editors write before it.
+    """Return the text of a file, without the byte order mark and the carriage returns that some editors write.
 
     Raises InputError if it is missing, not UTF-8, or only a Git LFS pointer.
     """
@@ -238,10 +261,20 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path}: no such file")
     if is_lfs_pointer(path):
         raise InputError(f"{path}: is a Git LFS pointer, not the file itself; fetch that with git lfs pull")
+    return decoded(path.read_bytes(), path).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def decoded(data: bytes, path: Path) -> str:
+    """Return the text of a file's bytes; raises InputError, which says what they look like, if they are not UTF-8."""
+    head = data[:1000]
+    if data.startswith(_UTF16) or 4 * head.count(0) > len(head):  # in UTF-16, half of a Western letter is zero
+        raise InputError(f"{path}: is not UTF-8 but looks like UTF-16; save it as UTF-8{_IN_EXCEL}")
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not UTF-8 text ({error.reason} at byte {error.start})") from error
+        looks = "binary data" if b"\0" in data else "text of an older encoding, such as Windows-1252 or Shift-JIS"
+        fault = f"is not UTF-8 (byte {error.start}) but looks like {looks}"
+        raise InputError(f"{path}: {fault}; save it as UTF-8 text{_IN_EXCEL}") from error
 
 
 def json_object(text: str, place: str, hook: Callable[[Pairs], dict[str, Any]] | None = None) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from builders import experiment, pool
 from eartune import ParseStatus, Prediction, SemanticFrame, Utterance, api
 from eartune.data.utterance import Recording
 from eartune.errors import InputError
+from eartune.models import registry
+from eartune.models.architecture import Architecture
 from eartune.tasks.prediction import write_predictions
 from eartune.tasks.slu import SluTask
 
@@ -38,6 +40,19 @@ def test_a_public_name_can_be_imported_and_says_what_it_is(name: str) -> None:
 def test_an_unknown_name_is_refused() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         eartune.nonsense  # noqa: B018
+
+
+def test_pocket_is_the_model_that_comes_with_eartune_whatever_folder_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a clone of eartune, whose folder pocket/ has the scripts that made it, it was "no finished model"."""
+    monkeypatch.chdir(tmp_path)
+    Path("pocket").mkdir()
+    monkeypatch.setattr(registry, "load", lambda architecture: architecture)
+    loaded = api.load("pocket", utterances=pool(2))
+    assert loaded.model == loaded.architecture == Architecture(type="qwen2-audio", checkpoint="pocket")
+    with pytest.raises(InputError):
+        api.load("./pocket")
 
 
 def test_the_functions_keep_their_arguments() -> None:

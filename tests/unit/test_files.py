@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from builders import left_half_written
 from eartune.errors import InputError
 from eartune.files import (
     RepeatedKeyError,
+    YamlLoader,
     atomic,
     disk_fault,
     object_of_pairs,
@@ -71,10 +73,11 @@ def test_text_is_written_as_it_reads(tmp_path: Path) -> None:
         (b'{"a":1}\nnull', "row 2: must be a JSON object, {...}, not NoneType"),
         (b'{"a":' + b"9" * 5000 + b"}", "row 1: is not JSON"),
         (b"[" * 100_000, "row 1: is not JSON"),
-        (b'{"a":"\xff"}', "is not UTF-8 text (invalid start byte at byte 6)"),
+        (b'{"a":"\xff"}', "is not UTF-8 (byte 6) but looks like text of an older encoding, such as Windows-1252"),
+        ('{"a":1}'.encode("utf-16"), "is not UTF-8 but looks like UTF-16; save it as UTF-8"),
         (b'{"a":1}\n{"b":[{"a":1,"b":2,"a":1}]}', "row 2: has the key 'a' twice; write it once"),
     ],
-    ids=["cut", "list", "null", "huge integer", "deep", "latin-1", "a key twice"],
+    ids=["cut", "list", "null", "huge integer", "deep", "latin-1", "utf-16", "a key twice"],
 )
 def test_a_row_that_does_not_fit_is_named(tmp_path: Path, content: bytes, said: str) -> None:
     path = tmp_path / "rows.jsonl"
@@ -87,7 +90,7 @@ def test_a_row_that_does_not_fit_is_named(tmp_path: Path, content: bytes, said: 
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"{", "is not JSON"), (b"[]", "must be a JSON object"), (b'{"a":"\xff"}', "is not UTF-8 text")],
+    [(b"{", "is not JSON"), (b"[]", "must be a JSON object"), (b'{"a":"\xff"}', "is not UTF-8")],
     ids=["cut", "list", "latin-1"],
 )
 def test_a_json_file_that_does_not_fit_is_named(tmp_path: Path, content: bytes, said: str) -> None:
@@ -96,6 +99,14 @@ def test_a_json_file_that_does_not_fit_is_named(tmp_path: Path, content: bytes, 
     with pytest.raises(InputError) as fault:
         read_json(path)
     assert str(fault.value).startswith(f"{path}: ") and said in str(fault.value)
+
+
+def test_a_key_may_stand_once_in_each_mapping_of_yaml_and_change_what_is_merged_in() -> None:
+    merged = "one: &one {rate: 1, size: 2}\ntwo: &two {<<: *one, rate: 3}\nthree: {<<: *two, size: 4}\nfour: {<<: *two}"
+    loaded = yaml.load(merged, YamlLoader)
+    assert (loaded["three"], loaded["four"]) == ({"rate": 3, "size": 4}, {"rate": 3, "size": 2})
+    with pytest.raises(yaml.YAMLError, match="the key 'a' stands twice"):
+        yaml.load("one: {two: [{a: 1, b: 2, a: 1}]}", YamlLoader)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

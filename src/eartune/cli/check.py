@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from eartune.cli.console import console as terminal
 from eartune.cli.licences import show_licences
@@ -71,10 +72,11 @@ def check(
     console.print(stage_table(plans, found))
     print_memory(console, found, kind, gpus_per_model)
     parts = parts_of(settings, pools, plans)
-    console.print(disk_sentence(disk_of(parts, pools), free_disk(runs / settings.name)), highlight=False)
+    disk, free = disk_of(parts, pools), free_disk(runs / settings.name)
+    console.print(disk_sentence(disk, free), style="bold red" if disk.total > free else None)
     if pools.dev:
         stages = [trained[-1] for part in parts for trained in distinct_stages(part.plans, part.keys)]
-        console.print(choice_sentence(pools, stages, plans), highlight=False)
+        console.print(choice_sentence(pools, stages, plans))
     if any(stage.augment is not None for plan in plans for stage in plan.stages):
         console.print(AUGMENTED)
     if gpus is not None or gpu is not None or price is not None:
@@ -82,12 +84,12 @@ def check(
             (part, pace_of(part.keys.experiment, pools, runs, kind, gpus_per_model)) for part in parts if part.plans
         ]
         print_work_plan(console, paced, gpus or gpus_per_model, price)
-    console.print(f"{steps_phrase(parts)}. Next: eartune run {experiment}", highlight=False)
+    console.print(f"{steps_phrase(parts)}. Next: eartune run {experiment}")
 
 
 def print_data(console: Console, settings: Experiment, pools: Pools) -> None:
     """Print what the experiment asks, its data with their licences, and what its test can tell apart."""
-    console.print(f"[bold]{settings.name}[/]  {settings.question}")
+    console.print(Text.assemble((settings.name, "bold"), f"  {settings.question}"))
     show_licences(settings, console)
     console.print(
         f"text: {len(pools.text)} utterances   speech: {describe(pools.speech)}   {more_speech(pools)}"
@@ -100,7 +102,7 @@ def print_data(console: Console, settings: Experiment, pools: Pools) -> None:
     )
     console.print(resolution(pools))
     for expected in settings.expect:
-        console.print(f"expected: {expected.sentence(settings.task.main_metric(pools.labels))}", highlight=False)
+        console.print(f"expected: {expected.sentence(settings.task.main_metric(pools.labels))}")
 
 
 def print_memory(console: Console, found: dict[str, list[StageFigures]], kind: Gpu | None, gpus_per_model: int) -> None:
@@ -109,7 +111,8 @@ def print_memory(console: Console, found: dict[str, list[StageFigures]], kind: G
     if footprints:
         largest = max(footprints, key=lambda footprint: footprint.total)
         console.print(memory_table(largest, gpus_per_model))
-        console.print(memory_sentence(largest, kind, gpus_per_model), highlight=False)
+        is_too_small = kind is not None and not largest.fits(kind)
+        console.print(memory_sentence(largest, kind, gpus_per_model), style="bold red" if is_too_small else None)
 
 
 def parts_of(settings: Experiment, pools: Pools, plans: Sequence[CellPlan]) -> list[Part]:
@@ -229,7 +232,7 @@ def disk_sentence(disk: DiskEstimate, free: float) -> str:
     if disk.total <= free:
         return needed
     missing = gigabytes(disk.total - free)
-    return f"{needed}\n[bold red]The disk lacks {missing}; lower training.encoded_gb, use lora or another disk.[/]"
+    return f"{needed}\nThe disk lacks {missing}; lower training.encoded_gb, use lora or another disk."
 
 
 def free_disk(folder: Path) -> float:

@@ -53,8 +53,8 @@ def compare_systems(
         differences = compare(before, after, mode=mode, average=average)
     moved = changes(before, after)
     rows = {"fixed": moved.fixed, "broken": moved.broken, "wrong_in_both": moved.wrong_in_both}
-    disagreement = max(1, len(moved.fixed) + len(moved.broken)) / len(before)
-    detectable = smallest_difference(len(before), design_effect(row.cluster for row in before), disagreement)
+    changed = len(moved.fixed) + len(moved.broken)
+    detectable = detectable_difference(changed, len(before), design_effect(row.cluster for row in before))
     if as_json:
         listed = {kind: [row_json(one.pairs[p], other.pairs[p]) for p in places] for kind, places in rows.items()}
         found = {name: difference.to_json() for name, difference in differences.items()}
@@ -67,12 +67,34 @@ def compare_systems(
     console.print(difference_table(differences))
     console.print(
         "p comes from a paired permutation test of whole clusters with 10,000 draws; rely on it rather than on the "
-        "overlap of intervals. The metrics are not independent of each other.\n"
+        "overlap of intervals. The metrics are not independent of each other."
+    )
+    console.print(resolution(detectable, changed, len(before)))
+    for kind, places in rows.items():
+        show_rows(kind, [(one.pairs[p], other.pairs[p]) for p in places])
+
+
+def detectable_difference(changed: int, rows: int, effect: float) -> float | None:
+    """Return the difference in exact match, 0 to 1, that is detected in 80 of 100 comparisons.
+
+    None where exactly one system is right on too few rows, those that are `changed`: even if it were the same one on
+    all of them, that would not be detected.
+    """
+    found = smallest_difference(rows, effect, changed / rows)
+    return found if found < changed / rows else None
+
+
+def resolution(detectable: float | None, changed: int, rows: int) -> str:
+    """Return a sentence with the difference that the test set detects, or that it is too small for any."""
+    if detectable is None:
+        return (
+            f"This test set is too small to tell apart two systems of which exactly one is right on {changed:,} of "
+            f"{rows:,} rows."
+        )
+    return (
         f"This test set detects a difference of {100 * detectable:.1f} points of exact match in 80 of 100 such "
         "comparisons; a smaller difference needs a larger test set."
     )
-    for kind, places in rows.items():
-        show_rows(kind, [(one.pairs[p], other.pairs[p]) for p in places])
 
 
 def difference_table(differences: dict[str, Difference]) -> RichTable:
@@ -90,16 +112,14 @@ def difference_table(differences: dict[str, Difference]) -> RichTable:
 def show_rows(kind: str, pairs: Sequence[tuple[Pair, Pair]]) -> None:
     """Print the number of rows of a kind and the first few, no two of the same sentence."""
     console = terminal()
-    console.print(f"\n[bold]{kind.replace('_', ' ')}: {len(pairs):,}[/]")
+    console.print(f"\n{kind.replace('_', ' ')}: {len(pairs):,}", style="bold")
     of_sentence = {one.reference.id: (one, other) for one, other in reversed(pairs)}
     shown = list(of_sentence.values())[::-1][:SHOWN]
     for one, other in shown:
-        console.print(f"{one.key}  {one.reference.text or ''}", markup=False)
-        console.print(f"  gold {frame_text(one.reference.frame)}", markup=False)
+        console.print(f"{one.key}  {one.reference.text or ''}")
+        console.print(f"  gold {frame_text(one.reference.frame)}")
         for name, pair in (("A", one), ("B", other)):
-            console.print(
-                f"  {name}    {frame_text(pair.prediction.answer if pair.prediction else None)}", markup=False
-            )
+            console.print(f"  {name}    {frame_text(pair.prediction.answer if pair.prediction else None)}")
     if len(pairs) > len(shown):
         console.print(f"  and {len(pairs) - len(shown):,} more; --json lists them all")
 

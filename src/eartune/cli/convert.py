@@ -26,4 +26,4 @@ def convert_manifest(
         raise InputError(f"{out}: is a {'folder' if out.is_dir() else 'file'}, but {to} is not; name another path")
     notes = convert(read_manifest(manifest), to, out)
     for line in (*notes, f"written: {out}"):
-        terminal().print(line, markup=False, soft_wrap=True)
+        terminal().print(line, soft_wrap=True)

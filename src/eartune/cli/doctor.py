@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from eartune.before_torch import before_torch
 from eartune.cli.console import console as terminal
@@ -55,22 +56,23 @@ class Report:
 
     def check(self, fine: bool, found: str, remedy: str) -> None:
         """Print a finding; if it is not fine, keep its remedy for the verdict."""
-        self.console.print(f"[green]ok[/]    {found}" if fine else f"[red]fix[/]   {found}", highlight=False)
+        verdict = ("ok    ", "green") if fine else ("fix   ", "red")
+        self.console.print(Text.assemble(verdict, found))
         if not fine:
             self.remedies.append(remedy)
 
     def note(self, found: str) -> None:
         """Print a finding that needs no verdict."""
-        self.console.print(f"      {found}", highlight=False, markup=False)
+        self.console.print(f"      {found}")
 
     def conclude(self) -> None:
         """Print the verdict; exit with code 1 if there is something to fix."""
         if not self.remedies:
-            self.console.print("[bold green]ready[/]")
+            self.console.print("ready", style="bold green")
             return
-        self.console.print("[bold red]not ready[/]; to fix:")
+        self.console.print(Text.assemble(("not ready", "bold red"), "; to fix:"))
         for remedy in self.remedies:
-            self.console.print(f"- {remedy}", highlight=False, markup=False)
+            self.console.print(f"- {remedy}")
         raise typer.Exit(1)
 
 

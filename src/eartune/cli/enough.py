@@ -78,7 +78,7 @@ def read_source(source: Path, metric: str | None, wish: Wish) -> tuple[Fits, str
 def _print(answer: Enough) -> None:
     console = terminal()
     for sentence in answer.sentences:
-        console.print(sentence, markup=False, highlight=False)
+        console.print(sentence)
     for table in (answer.gains, answer.hindsight):
         if table:
             console.print()

@@ -71,4 +71,4 @@ def _push(folder: Path, repository: str, dry_run: bool) -> None:
 
 
 def _print(line: str) -> None:
-    terminal().print(line, markup=False, soft_wrap=True)
+    terminal().print(line, soft_wrap=True)

@@ -4,7 +4,7 @@ clips -> transcripts of the untuned model; text -> tokens, typed score; names ->
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,7 +25,8 @@ from eartune.data.whisper_hours import BEGIN_WITH_WHISPER, WHISPER_HOURS
 from eartune.errors import InputError
 from eartune.evaluation.transcript_errors import TranscriptErrors, transcript_errors
 from eartune.experiments.progress import RunProgress
-from eartune.files import YAML_LOADER
+from eartune.files import YamlLoader
+from eartune.models.architecture import POCKET
 from eartune.report.transfer import (
     Target,
     agreement_sentences,
@@ -48,7 +49,11 @@ if TYPE_CHECKING:
 ENGLISH = "en"
 LEAST_PARALLEL = 10
 """The number of sentences in both languages from which tokens of the same sentences are compared."""
+PARALLEL = ["xsid", "massive", "speech-massive", "fleurs"]
+"""The corpora whose sentences are translations of each other where their ids differ in nothing but the language."""
 ANY_CORPUS: TypeAdapter[Corpus] = TypeAdapter(Corpus)
+Loaded = Sequence[tuple[Corpus, Sequence[Utterance]]]
+"""Corpora with their utterances; a manifest is one of them."""
 
 
 def languages(
@@ -63,7 +68,7 @@ def languages(
     ] = None,
     text: Annotated[
         list[str] | None,
-        typer.Option(help="Typed sentences of targets and of English, parallel if there are any, in the same form."),
+        typer.Option(help="Typed sentences of targets and of English, in the same form."),
     ] = None,
     tuned: Annotated[
         Path | None, typer.Option(help="The folder of a model tuned on text alone, which reads the typed sentences.")
@@ -83,32 +88,39 @@ def languages(
 
     Example: eartune languages pocket --from en --to de,it --text '{corpus: xsid, language: de, split: test}'
     """
-    wanted = [name.strip().lower() for name in to.split(",") if name.strip()]
-    if not wanted:
-        raise InputError("--to names no language; write them as de,es,vi,ko")
-    if Path(model).is_dir() and not (Path(model) / "config.json").is_file():
+    wanted = targets_of(to)
+    if model != POCKET and Path(model).is_dir() and not (Path(model) / "config.json").is_file():
         raise InputError(
             f"{model}: is no untuned checkpoint; name that which is to be tuned, and a tuned one by --tuned"
         )
-    measured = measured_transfers(run or (), row)  # before a model is loaded
+    apart = distances(source.lower(), wanted)  # a code that is unknown is refused before a model is loaded
+    measured = measured_transfers(run or (), row)
     console = terminal()
     place = RunsFolder(runs)
     index = RecordingIndex(place.recordings)
     where = Source(data_root(data), place.speech, index=index, labelled=tuned is not None)
-    sentences = Sentences(read(text or (), where), read(clips or (), replace(where, labelled=False)), most)
+    sentences = Sentences.of(read(text or (), where), read(clips or (), replace(where, labelled=False)), most)
     before_torch()
     with RunProgress(console, 1) as progress:
-        targets = figures_of(model, source.lower(), wanted, sentences, tuned, progress)
+        targets = figures_of(model, apart, sentences, tuned, progress)
     console.print(terminal_table(figures_table(targets)))
     for sentence in [*missing(sentences, wanted, tuned), *forecasts(targets)]:
-        console.print(sentence, markup=False)
+        console.print(sentence)
     if measured:
         found = agreements(targets, measured)
         console.print(terminal_table(transfer_table(measured)))
         if found:
             console.print(terminal_table(agreement_table(found)))
         for sentence in agreement_sentences(targets, measured, found):
-            console.print(sentence, markup=False)
+            console.print(sentence)
+
+
+def targets_of(to: str) -> list[str]:
+    """Return the languages that --to names, each once; raises InputError if it names none."""
+    wanted = dict.fromkeys(name.strip().lower() for name in to.split(",") if name.strip())
+    if not wanted:
+        raise InputError("--to names no language; write them as de,es,vi,ko")
+    return list(wanted)
 
 
 @dataclass(frozen=True)
@@ -118,11 +130,32 @@ class Sentences:
     typed: tuple[Utterance, ...]
     clips: tuple[Utterance, ...]
     most: int
+    parallel: frozenset[str] = frozenset()
+    """The ids of the sentences that a corpus has in several languages."""
+
+    @classmethod
+    def of(cls, typed: Loaded, clips: Loaded, most: int) -> "Sentences":
+        """Return the sentences and clips of some corpora."""
+        known = (own for corpus, own in (*typed, *clips) if corpus.corpus in PARALLEL)
+        parallel = frozenset(one.id for own in known for one in own)
+        texts, spoken = (tuple(one for _, own in loaded for one in own) for loaded in (typed, clips))
+        return cls(texts, spoken, most, parallel)
 
     def typed_in(self, language: str) -> list[Utterance]:
         """Return the typed sentences of a language, or the words of its clips if there are none."""
         own = of_language(self.typed, language) or of_language(self.clips, language)
         return [utterance for utterance in own if utterance.text is not None]
+
+    def same_as_english(self, language: str) -> list[tuple[Utterance, Utterance]]:
+        """Return the sentences of a language beside the same ones in English.
+
+        None where fewer than LEAST_PARALLEL are known to be the same: of manifests nothing is known, as in two of them
+        the numbers 1 to 100 may be the ids of any sentences.
+        """
+        english = {parallel_id(one): one for one in self.typed_in(ENGLISH) if one.id in self.parallel}
+        own = {parallel_id(one): one for one in self.typed_in(language) if one.id in self.parallel}
+        pairs = [(own[key], english[key]) for key in own if key in english]
+        return pairs if len(pairs) >= LEAST_PARALLEL else []
 
     def clips_in(self, language: str) -> list[Utterance]:
         """Return some clips of a language whose words are known, one recording each."""
@@ -131,9 +164,9 @@ class Sentences:
         return [replace(utterance, recordings=utterance.recordings[:1]) for utterance in heard]
 
 
-def read(written: Sequence[str], source: Source) -> tuple[Utterance, ...]:
-    """Return the utterances of manifests and corpora."""
-    return tuple(utterance for one in written for utterance in corpus_of(one).load(source))
+def read(written: Sequence[str], source: Source) -> Loaded:
+    """Return manifests and corpora with their utterances."""
+    return [(corpus, corpus.load(source)) for corpus in map(corpus_of, written)]
 
 
 def corpus_of(written: str) -> Corpus:
@@ -143,7 +176,7 @@ def corpus_of(written: str) -> Corpus:
         path = str(here.resolve()) if here.is_file() else written
         return ANY_CORPUS.validate_python({"corpus": "manifest", "path": path})
     try:
-        return ANY_CORPUS.validate_python(yaml.load(written, YAML_LOADER))
+        return ANY_CORPUS.validate_python(yaml.load(written, YamlLoader))
     except yaml.YAMLError as error:
         raise InputError(f"{written}: is not YAML ({' '.join(str(error).split())})") from error
     except ValidationError as error:
@@ -151,40 +184,46 @@ def corpus_of(written: str) -> Corpus:
 
 
 def of_language(utterances: Sequence[Utterance], language: str) -> list[Utterance]:
-    """Return the utterances in a language: in exactly this one, or else in one with a region, as de-DE for de."""
+    """Return the utterances in a language: in exactly this one, or else with a region, as de-DE and de_de for de."""
     exact = [utterance for utterance in utterances if utterance.language.lower() == language]
-    return exact or [one for one in utterances if one.language.lower().split("-")[0] == language]
+    return exact or [one for one in utterances if language_distance.without_region(one.language) == language]
+
+
+def distances(source: str, wanted: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Return how far each target is from the source, by aspect; nothing of any if the data is not there.
+
+    Raises InputError for a language that is not in the data.
+    """
+    if not language_distance.is_installed():
+        return {language: {} for language in wanted}
+    return {language: language_distance.distances(source, language) for language in wanted}
 
 
 def figures_of(
     checkpoint: str,
-    source: str,
-    wanted: Sequence[str],
+    apart: Mapping[str, Mapping[str, float]],
     sentences: Sentences,
     tuned: Path | None,
     progress: RunProgress,
 ) -> list[Target]:
-    """Return the figures of each target; only one model is in memory at a time."""
+    """Return the figures of each target, of which `apart` has the distances; only one model is in memory at a time."""
     from eartune.api import load
 
     model = load(checkpoint)
     with_hours = model.architecture.type in BEGIN_WITH_WHISPER
     count = token_counter(model)
-    english = sentences.typed_in(ENGLISH)
     targets = []
-    for language in wanted:
+    for language in apart:
         errors, n = errors_in(model, sentences.clips_in(language), language, progress)
-        typed = sentences.typed_in(language)
-        base = language.split("-")[0]
         targets.append(
             Target(
                 language,
                 errors=errors,
                 clips=n,
-                tokens_a_character=per_character(typed, count),
-                tokens=against(typed, english, count),
-                distances=language_distance.distances(source, language) if language_distance.is_installed() else {},
-                hours=WHISPER_HOURS.get(base) if with_hours else None,
+                tokens_a_character=per_character(sentences.typed_in(language), count),
+                tokens=against_english(sentences, language, count),
+                distances=apart[language],
+                hours=WHISPER_HOURS.get(language_distance.without_region(language)) if with_hours else None,
             )
         )
     if tuned is None:
@@ -222,18 +261,16 @@ def per_character(sentences: Sequence[Utterance], count: Callable[[str], int]) -
     return sum(map(count, texts)) / characters if characters else None
 
 
-def against(sentences: Sequence[Utterance], english: Sequence[Utterance], count: Callable[[str], int]) -> float | None:
+def against_english(sentences: Sentences, language: str, count: Callable[[str], int]) -> float | None:
     """Return how many times as many tokens a language takes as English: of the same sentences, else a character.
 
-    Sentences are the same whose ids differ in nothing but the language. None if either language has none.
+    None if either language has none.
     """
-    of_english = {parallel_id(utterance): utterance for utterance in english}
-    same = [(one, of_english[key]) for one in sentences if (key := parallel_id(one)) in of_english]
-    if len(same) >= LEAST_PARALLEL:
-        mine, theirs = (sum(count(pair[side].text or "") for pair in same) for side in (0, 1))
+    if pairs := sentences.same_as_english(language):
+        mine, theirs = (sum(count(pair[side].text or "") for pair in pairs) for side in (0, 1))
         return mine / theirs
-    mine_a_character, theirs_a_character = per_character(sentences, count), per_character(english, count)
-    return mine_a_character / theirs_a_character if mine_a_character and theirs_a_character else None
+    own, english = (per_character(sentences.typed_in(name), count) for name in (language, ENGLISH))
+    return own / english if own and english else None
 
 
 def parallel_id(utterance: Utterance) -> str:
@@ -261,13 +298,21 @@ def missing(sentences: Sentences, wanted: Sequence[str], tuned: Path | None) -> 
     """Return a sentence for each figure that cannot be given, with what would give it."""
     silent = [language for language in wanted if not sentences.clips_in(language)]
     wordless = [language for language in wanted if not sentences.typed_in(language)]
+    english = sentences.typed_in(ENGLISH)
+    others = [language for language in wanted if sentences.typed_in(language) not in ([], english)]
+    unpaired = [language for language in others if not sentences.same_as_english(language)]
     found = []
     if silent:
         found.append(f"No clips with words of {listed(silent)}: 30 to 50 a language (--clips) tell the most.")
     if wordless:
         found.append(f"No sentences of {listed(wordless)} (--text or --clips), so that no tokens are counted.")
-    elif not sentences.typed_in(ENGLISH):
+    elif not english:
         found.append("No English sentences (--text), so that tokens are not held against English.")
+    if english and unpaired:
+        found.append(
+            f"Whether sentences of {listed(unpaired)} are translations of the English ones is known only of "
+            f"{listed(PARALLEL)}: the tokens of others are held against English a character."
+        )
     if tuned is None:
         found.append("No model that was tuned on text alone (--tuned), so that typed text is not read.")
     if not language_distance.is_installed():

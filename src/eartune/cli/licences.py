@@ -8,4 +8,4 @@ from eartune.experiments.experiment import Experiment
 def show_licences(experiment: Experiment, console: Console) -> None:
     """Print one line for each licence; those that forbid commercial use are highlighted."""
     for licence, is_restricted in experiment.data.licences.items():
-        console.print(f"[bold yellow]{licence}[/]" if is_restricted else f"[dim]{licence}[/]")
+        console.print(licence, style="bold yellow" if is_restricted else "dim")

@@ -25,7 +25,7 @@ def list_all(
     Example: eartune list
     """
     console = terminal()
-    console.print("[bold]experiments[/]")
+    console.print("experiments", style="bold")
     shipped = sorted(SHIPPED.glob("*.yaml"))
     for path in shipped:
         console.print(f"  {_described(path.stem, read_experiment(path))}")
@@ -33,12 +33,12 @@ def list_all(
         if not any(path.samefile(other) for other in shipped):
             console.print(f"  {_described(str(path), read_experiment(path))}")
     _print(console, "corpora", {kind.model_fields["corpus"].annotation.__args__[0]: kind for kind in CORPORA})  # type: ignore[union-attr]
-    console.print("[bold]grammars[/]")
+    console.print("grammars", style="bold")
     for path in sorted(BUNDLED.glob("*.yaml")):
         first = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
         console.print(f"  {path.stem}  {first}")
     _print(console, "schemes", {kind.model_fields["type"].default: kind for kind in SCHEMES})
-    console.print("[bold]architectures[/]")
+    console.print("architectures", style="bold")
     for family, checkpoint in CHECKPOINTS.items():
         small = f", {POCKET}" if family == "qwen2-audio" else ""
         console.print(f"  {family}  checkpoint: {checkpoint}{small}, or a folder")
@@ -51,6 +51,6 @@ def _described(name: str, experiment: Experiment) -> str:
 
 
 def _print(console: Console, title: str, kinds: dict[str, type]) -> None:
-    console.print(f"[bold]{title}[/]")
+    console.print(title, style="bold")
     for name, kind in kinds.items():
         console.print(f"  {name}  {(kind.__doc__ or '').splitlines()[0]}")

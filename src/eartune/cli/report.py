@@ -33,6 +33,6 @@ def report(
         return
     page = write_report(folders[0], wish=wish)
     if headline := RunFolder(folders[0]).read_headline():
-        console.print(headline, markup=False, highlight=False)
+        console.print(headline)
     console.print(terminal_table(read_results(folders[0])))
     console.print(f"report: {page}")

@@ -68,9 +68,9 @@ def run(
     )
     results = outcome.results
     if headline := outcome.folder.read_headline():
-        console.print(headline, markup=False, highlight=False)
+        console.print(headline)
     console.print(terminal_table(results))
-    console.print(f"report: {outcome.folder.html}", markup=False, soft_wrap=True)
+    console.print(f"report: {outcome.folder.html}", soft_wrap=True)
     answering = [
         result
         for result in results
@@ -80,7 +80,7 @@ def run(
         best = max(answering, key=lambda result: result.scores[result.main_metric].value)
         folder = outcome.folder.model(best.name).path
         for what, verb in (("ask it about a file", f"predict {folder} RECORDING.wav"), ("talk to it", f"try {folder}")):
-            console.print(f"{what}: {_program()} {verb}", markup=False, soft_wrap=True)
+            console.print(f"{what}: {_program()} {verb}", soft_wrap=True)
     if outcome.failed:
         console.print(f"{len(outcome.failed)} of {len(results)} models failed: {', '.join(outcome.failed)}")
         raise typer.Exit(1)

@@ -75,7 +75,7 @@ def score_predictions(
     for metric, of_metric in labels.items():
         console.print(label_table(metric, of_metric))
     for line in quality_lines(quality):
-        console.print(line, markup=False)
+        console.print(line)
 
 
 def repaired_scores(matched: Matched, mode: Mode, average: Average) -> Scores:

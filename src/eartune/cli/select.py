@@ -241,4 +241,4 @@ def next_lines(to: Path) -> list[str]:
 
 def _print(console: Console, *lines: str) -> None:
     for line in lines:
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)

@@ -56,10 +56,10 @@ def serve(
         out.print(f"serving {name_of(model)} at http://{shown}:{listening.getsockname()[1]}; Ctrl-C ends it")
         out.print("POST /v1/understand, /v1/chat/completions; GET /v1/models, /health, /metrics, /openapi.json")
         if not is_local and key is None:
-            out.print(f"[yellow]anybody who reaches {shown} may ask it; {KEY} in the environment sets a key[/]")
+            out.print(f"anybody who reaches {shown} may ask it; {KEY} in the environment sets a key", style="yellow")
 
     run_server(app, listening, time_limit, say_where)
-    out.print("ended; all that was begun is answered")
+    out.print("ended")
 
 
 def name_of(model: str) -> str:

@@ -29,10 +29,10 @@ def tune(
     tuning = tuning_of(contents, folder, starting_model(), seed)
     tuning.write()
     for line in (f"{folder}: {what_there_is(contents)}", f"recipe: {tuning.recipe.name}", tuning.recipe.why):
-        console.print(line, markup=False, soft_wrap=True)
-    console.print(f"\n{tuning.text}", markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
+    console.print(f"\n{tuning.text}", soft_wrap=True)
     if only_write:
-        console.print(f"written: {tuning.path}. Next: eartune run {tuning.path}", markup=False, soft_wrap=True)
+        console.print(f"written: {tuning.path}. Next: eartune run {tuning.path}", soft_wrap=True)
         return
     run(tuning.path, runs=runs)
-    console.print(f"the experiment that was run: {tuning.path}", markup=False, soft_wrap=True)
+    console.print(f"the experiment that was run: {tuning.path}", soft_wrap=True)

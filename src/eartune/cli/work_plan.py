@@ -47,9 +47,9 @@ def print_work_plan(
     schedule = simulate(tasks, workers(gpus, together))
     console.print(order_table(tasks, schedule, together))
     for source in dict.fromkeys(pace.source for _, pace in known):
-        console.print(source, highlight=False)
+        console.print(source)
     for sentence in summary(schedule, gpus, together, price):
-        console.print(sentence, highlight=False)
+        console.print(sentence)
 
 
 def pace_of(
@@ -124,6 +124,6 @@ def memory_sentence(footprint: Footprint, gpu: Gpu | None, gpus_per_model: int) 
         return f"the smallest GPU that holds it{each}: {footprint.gpu}"
     remedies = ["more --gpus-per-model", "training.optimizer: adamw-8bit", "training.lora"]
     return (
-        f"[bold red]An {gpu.name} has {gpu.memory_gb} GB and does not hold it. What needs less: "
-        f"{listed(remedies)}.[/] The smallest GPU that holds it: {footprint.gpu}"
+        f"An {gpu.name} has {gpu.memory_gb} GB and does not hold it. What needs less: "
+        f"{listed(remedies)}. The smallest GPU that holds it: {footprint.gpu}"
     )

@@ -5,6 +5,7 @@ wheel. Its data is read where pip has put it, and never copied: `pip install 'ea
 imported, as it needs a module that setuptools no longer has.
 """
 
+import re
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -41,9 +42,14 @@ def distances(one: str, other: str) -> dict[str, float]:
     return {aspect: _distance(aspect, code_of(one), code_of(other)) for aspect in ASPECTS}
 
 
+def without_region(language: str) -> str:
+    """Return the language of a name that may have a region or a script: de of de-DE, cmn of cmn_hans_cn."""
+    return re.split("[-_]", language.lower())[0]
+
+
 def code_of(language: str) -> str:
     """Return the ISO 639-3 code of a language."""
-    name = language.split("-")[0].lower()
+    name = without_region(language)
     code = _letter_codes().get(name, name)
     return ONE_OF_A_GROUP.get(code, code)
 

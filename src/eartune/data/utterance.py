@@ -174,7 +174,10 @@ def _utterance(
         raise InputError(f'{place}: "text" is empty; leave the key out where nobody wrote the words down')
     if text is None and not recordings:
         raise InputError(f'{place}: has neither "text" nor "recordings"')
-    utterance = Utterance(row["id"], text, str(row.get("language", "und")), None, recordings)
+    language = row.get("language")
+    if language is not None and not isinstance(language, str):
+        raise InputError(f'{place}: "language" must be text such as "en", not {language!r}, or left out')
+    utterance = Utterance(row["id"], text, language or "und", None, recordings)
     return with_label_fields(utterance, row, place, labelled)
 
 

@@ -90,13 +90,15 @@ class LearningCurve:
         """Return the curve of measurements at three or more different amounts; one of them at 0 makes it more certain.
 
         `covariance`, shape (measurements, measurements), is that of the errors of measurement, where it is known:
-        models that answer the same test err together. Raises ValueError for fewer amounts, or scores outside of 0 to 1.
+        models that answer the same test err together. Raises ValueError for fewer amounts, and for values out of range.
         """
         amounts = {one.amount for one in measurements}
         if len(amounts) < FEWEST:
             raise ValueError(f"a learning curve needs scores at {FEWEST} different amounts, not {len(amounts)}")
         if any(not 0 <= one.score <= 1 or one.amount < 0 for one in measurements):
             raise ValueError("amounts must not be negative, and scores must be from 0 to 1")
+        if any(not 0 <= one.deviation < 1 for one in measurements):
+            raise ValueError("deviations must be from 0 to below 1, as scores are from 0 to 1")
         grid = _Grid.around(measurements)
         return cls(grid, _posterior(grid, measurements, covariance), measurements)
 

@@ -13,7 +13,7 @@ from eartune.data.budget import SpeechBudget
 from eartune.data.corpora import Corpus
 from eartune.data.tts.voices import Voice
 from eartune.errors import InputError
-from eartune.files import YAML_LOADER
+from eartune.files import YamlLoader
 from eartune.models.architecture import Architecture, NamedArchitecture
 from eartune.report.expectations import Expectation
 from eartune.report.scheme_result import of_architecture, row_name
@@ -334,7 +334,7 @@ def read_experiment(path: str | Path) -> Experiment:
             raise InputError(f"{path}: no such experiment; it is the path of a YAML, or one of {known}")
         path = shipped
     try:
-        written = yaml.load(path.read_text(encoding="utf-8"), YAML_LOADER)
+        written = yaml.load(path.read_text(encoding="utf-8"), YamlLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: is not YAML ({' '.join(str(error).split())})") from error
     if not isinstance(written, dict):

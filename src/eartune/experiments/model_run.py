@@ -439,7 +439,7 @@ def check_listening(
     if found is None:
         return ListeningRecord(reason=ONE_MEANING)
     if not found.listens:
-        context.progress.console.print(f"[bold red]{plan.cell.name}: {found.sentence}[/]")
+        context.progress.console.print(f"{plan.cell.name}: {found.sentence}", style="bold red")
     return ListeningRecord(listens=found.listens, swapped=found.swapped, silence=found.silence, sentence=found.sentence)
 
 

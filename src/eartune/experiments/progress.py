@@ -47,7 +47,8 @@ class RunProgress:
         self._present: dict[str, Piece] = {}  # by worker
         self._counted: set[str] = set()
         self._line_at = -SECONDS_BETWEEN_LINES
-        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+        what = TextColumn("{task.description}", markup=False)
+        columns = (what, BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
         self._bar = Progress(*columns, TextColumn("{task.fields[left]}"), console=console, transient=True)
         self._task = self._bar.add_task("", total=self.total, left="")
 

@@ -31,7 +31,8 @@ def recording_pool(text: Iterable[Utterance], speech: Iterable[Utterance], task:
     """Return what may be recorded; raises InputError for an utterance of the text without words or a right answer.
 
     Wordings that differ in capitals and punctuation alone are one. An utterance counts as recorded if one of the same
-    words, or the same id, has a recording.
+    words has a recording, or one without words and with the same id: of what has words, ids of different files may be
+    the same by chance, as where each file numbers its rows from 1.
     """
     first: dict[str, Utterance] = {}
     counts: Counter[str] = Counter()
@@ -41,7 +42,7 @@ def recording_pool(text: Iterable[Utterance], speech: Iterable[Utterance], task:
         counts[words] += 1
     spoken = [utterance for utterance in speech if utterance.recordings]
     words_spoken = {normalize_spoken_text(u.text) for u in spoken if u.text is not None}
-    ids_spoken = {utterance.id for utterance in spoken}
+    ids_spoken = {utterance.id for utterance in spoken if utterance.text is None}
     open_ones = {w: u for w, u in first.items() if w not in words_spoken and u.id not in ids_spoken}
     return RecordingPool(
         tuple(open_ones.values()),

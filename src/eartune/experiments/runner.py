@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from time import sleep
@@ -221,7 +222,7 @@ def note_outcome(
     context: RunContext, grid: Grid, model: KeyedPlan, future: Future[bool], slot: Slot, progress: RunProgress
 ) -> None:
     """Note what became of a model; a fault of the input ends the run."""
-    name, say = model[0].cell.name, progress.console.print
+    name, say = model[0].cell.name, partial(progress.console.print, markup=False)  # errors may hold brackets
     progress.gave_up(slot.name)
     try:
         if future.result():

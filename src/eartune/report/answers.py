@@ -38,7 +38,7 @@ class RunAnswers:
     def of_runs(cls, root: Path, paths: Sequence[Path], task: Task | None) -> "RunAnswers | None":
         """Return the answers of runs with the same test, of which models are named relative to `root`.
 
-        None if their task or a test is not at hand, or if their tests differ.
+        None if their task or a test is not at hand, or if their tests differ in a right answer or in a recording.
         """
         runs = tuple(RunFolder(path) for path in paths)
         if task is None or not all(run.references.exists() for run in runs):
@@ -46,6 +46,8 @@ class RunAnswers:
         tests = [{utterance.id: utterance for utterance in read_manifest(run.references)} for run in runs]
         right = [{id: task.reference(utterance) for id, utterance in test.items()} for test in tests]
         if any(other != right[0] for other in right[1:]):
+            return None
+        if len(runs) > 1 and len({_recordings_answered(run, task) for run in runs} - {frozenset()}) > 1:
             return None
         return cls(RunFolder(root), runs, task, tests[0], task.metrics(task.labels(tests[0].values())))
 
@@ -62,10 +64,17 @@ class RunAnswers:
         return self._read[result.name]
 
     def answered(self, result: RunResult) -> tuple[Answered, ...]:
-        """Return a model's answers beside the right ones; a sentence is a cluster. None if they are not at hand."""
-        return tuple(
-            Answered(self.task.reference(self.test[one.id]), one.answer, one.id) for one in self.predictions(result)
-        )
+        """Return a model's answers beside the right ones; a sentence is a cluster. None if they are not at hand.
+
+        They are in the order of the test, so that those of two runs, whose tests may be in other orders, stand beside
+        each other.
+        """
+        in_order = sorted(self.predictions(result), key=lambda one: (self._places[one.id], one.file or ""))
+        return tuple(Answered(self.task.reference(self.test[one.id]), one.answer, one.id) for one in in_order)
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {id: place for place, id in enumerate(self.test)}
 
     @cached_property
     def are_free(self) -> bool:
@@ -80,3 +89,11 @@ class RunAnswers:
         if not files:
             return {}
         return {(row["id"], row.get("file")): str(row["text"]) for _, row in read_lines(files[-1])}
+
+
+def _recordings_answered(run: RunFolder, task: Task) -> frozenset[tuple[str, str | None]]:
+    """The ids and files that every model of a run answers; none if no answers are at hand."""
+    names = run.model_names()
+    models = [model for model in run.models_with_a_result() if names is None or model.path.name in names]
+    path = next((model.predictions for model in models if model.predictions.exists()), None)
+    return frozenset((one.id, one.file) for one in read_predictions(path, task)) if path else frozenset()

@@ -10,7 +10,7 @@ from itertools import combinations
 from statistics import NormalDist
 
 from eartune.evaluation.metrics import Answered, Difference, Share, compare, holm, share_of
-from eartune.evaluation.metrics.confidence import between_seeds
+from eartune.evaluation.metrics.confidence import between_runs
 from eartune.evaluation.metrics.power import Z_LEVEL, Z_POWER
 from eartune.report.answers import RunAnswers
 from eartune.report.result import RunResult
@@ -85,7 +85,7 @@ def compare_rows(answers: RunAnswers, first: SchemeResult, second: SchemeResult,
     pairs, before, after = _paired_answers(answers, first, second)
     if not before or not after:
         return None
-    spread = between_seeds([other.scores[metric].value - one.scores[metric].value for one, other in pairs])
+    spread = _spread([other.scores[metric].value - one.scores[metric].value for one, other in pairs], pairs)
     difference = _widened(compare(before, after, answers.metrics)[metric], spread)
     return Comparison(first, second, len(pairs), difference, difference.p, spread)
 
@@ -100,7 +100,7 @@ def share_of_row(answers: RunAnswers, first: SchemeResult, second: SchemeResult,
     of_seeds = [(one.scores[metric].value, other.scores[metric].value) for one, other in pairs]
     if found is None or not all(below for _, below in of_seeds):
         return None
-    spread = between_seeds([above / below for above, below in of_seeds])
+    spread = _spread([above / below for above, below in of_seeds], pairs)
     low, high = (math.hypot(found.value - bound, spread) for bound in (found.low, found.high))
     return Share(found.value, found.value - low, found.value + high)
 
@@ -213,6 +213,11 @@ def _paired_answers(
     pairs = paired_models(first, second)
     before, after = (_answers_of(answers, [pair[side] for pair in pairs]) for side in (0, 1))
     return pairs, before, after
+
+
+def _spread(values: Sequence[float], pairs: Sequence[tuple[RunResult, RunResult]]) -> float:
+    """The half-width of a mean over pairs of models, of which some share a seed of training or a selection."""
+    return between_runs(values, [(one.seed, (one.selection_seed, other.selection_seed)) for one, other in pairs])
 
 
 def _answers_of(answers: RunAnswers, models: Sequence[RunResult]) -> list[Answered]:

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -47,6 +47,10 @@ from eartune.wording import ABSENT, percent
 
 EMPTY = Table((), (), left=0)
 METRICS_SHOWN = 3  # more would be a table to scroll; every score is in the cells' result.json
+NOT_PAIRED = (
+    "These runs are not compared answer by answer, for which all must have answered the same recordings of one test, "
+    "with the same right answers in the references.jsonl of each."
+)
 
 
 @dataclass(frozen=True)
@@ -145,9 +149,9 @@ def write_comparison(run_folders: Sequence[Path], file: Path, wish: Wish = NOTHI
     """
     runs = joined_runs(run_folders)
     task = read_task(runs.results[0].settings.get("task", {}))
-    write_text(
-        file, html(build_page(runs.results, RunAnswers.of_runs(runs.root, run_folders, task), wish, file.parent))
-    )
+    answers = RunAnswers.of_runs(runs.root, run_folders, task)
+    page = build_page(runs.results, answers, wish, file.parent)
+    write_text(file, html(page if answers else replace(page, warnings=(*page.warnings, NOT_PAIRED))))
 
 
 def build_page(

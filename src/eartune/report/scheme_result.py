@@ -62,8 +62,11 @@ class SchemeResult:
 
     def score(self, metric: str) -> Score | None:
         """Return the mean over the seeds that have this metric; None if no seed has it."""
-        scores = [result.scores[metric] for result in self.finished if metric in result.scores]
-        return over_seeds(scores) if len(scores) > 1 else scores[0] if scores else None
+        scored = [result for result in self.finished if metric in result.scores]
+        scores = [result.scores[metric] for result in scored]
+        if len(scores) > 1:
+            return over_seeds(scores, [(result.seed, result.selection_seed) for result in scored])
+        return scores[0] if scores else None
 
     def mean(self, number: Callable[[RunResult], float | None]) -> float | None:
         """Return the mean over the seeds that have this number; None if no seed has it."""

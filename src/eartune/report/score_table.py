@@ -6,11 +6,13 @@ CSV with the columns recordings (or hours) and score (or error), and if known de
 import csv
 import math
 from collections.abc import Mapping, Sequence
+from io import StringIO
 from pathlib import Path
 from statistics import fmean, stdev
 
 from eartune.errors import InputError
 from eartune.evaluation.learning_curve import FEWEST, LearningCurve, Measurement
+from eartune.files import read_text
 from eartune.report.speech_curve import Fits, SpeechCurve, look_back
 
 UNITS = {"recordings": "recording", "hours": "hour", "amount": "recording"}
@@ -18,21 +20,22 @@ UNITS = {"recordings": "recording", "hours": "hour", "amount": "recording"}
 
 SCORE, ERROR, DEVIATION = "score", "error", "deviation"
 
+LEAST_AMOUNT, LARGEST_AMOUNT = 1e-6, 1e12  # beyond these the powers of the law overflow
+
 
 def read_score_table(path: Path) -> Fits:
     """Return the curve of the scores in a CSV file; rows of one amount are seeds, and count as their mean.
 
-    Scores, errors and deviations are fractions, or percentages if any of them is above 1. Raises InputError, naming the
-    row, for a value that is no number or out of range, and if there are fewer than three different amounts.
+    Scores and errors are fractions, or percentages if any of them is above 1; deviations are what these are. Raises
+    InputError, naming the row, for a value that is no number or out of range, and if there are fewer than three
+    different amounts.
     """
     column, rows = _read(path)
-    unit = 100.0 if any(value > 1 for row in rows for key, value in row.items() if key != column) else 1.0
+    unit = 100.0 if any(row.get(key, 0.0) > 1 for _, row in rows for key in (SCORE, ERROR)) else 1.0
     seeds: dict[float, list[tuple[float, float]]] = {}
-    for row in rows:
-        score = row[SCORE] / unit if SCORE in row else 1 - row[ERROR] / unit
-        if not 0 <= score <= 1:
-            raise InputError(f"{path}: at {row[column]:g} {column} the score is not from 0 to {unit:g}")
-        seeds.setdefault(row[column], []).append((score, row.get(DEVIATION, 0.0) / unit))
+    for place, row in rows:
+        score, deviation = _in_range(row, unit, place)
+        seeds.setdefault(row[column], []).append((score, deviation))
     if len(seeds) < FEWEST:
         raise InputError(
             f"{path}: has {len(seeds)} different amounts; a forecast needs {FEWEST}, of which 0 may be one"
@@ -43,12 +46,25 @@ def read_score_table(path: Path) -> Fits:
     return Fits((curve,), ())
 
 
-def _read(path: Path) -> tuple[str, list[dict[str, float]]]:
-    """The name of the column of amounts, and the numbers of each row by column; empty cells are left out."""
+def _in_range(row: Mapping[str, float], unit: float, place: str) -> tuple[float, float]:
+    """The score and the deviation of a row as fractions."""
+    name = SCORE if SCORE in row else ERROR
+    if row[name] > unit:
+        raise InputError(f"{place}: the {name} must be from 0 to {unit:g}, not {row[name]:g}")
+    deviation = row.get(DEVIATION, 0.0) / unit
+    if deviation >= 0.5:
+        raise InputError(
+            f"{place}: the deviation must be below {unit / 2:g}, as the {name}s are from 0 to {unit:g}, "
+            f"not {row[DEVIATION]:g}"
+        )
+    return row[name] / unit if name == SCORE else 1 - row[name] / unit, deviation
+
+
+def _read(path: Path) -> tuple[str, list[tuple[str, dict[str, float]]]]:
+    """The name of the column of amounts, and each row's place and numbers by column; empty cells are left out."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        lines = list(csv.DictReader(StringIO(read_text(path))))
+    except csv.Error as error:
         raise InputError(f"{path}: cannot be read as CSV ({error})") from error
     columns = set(lines[0]) if lines else set()
     column = next((name for name in UNITS if name in columns), None)
@@ -56,7 +72,8 @@ def _read(path: Path) -> tuple[str, list[dict[str, float]]]:
         raise InputError(
             f'{path}: its first line must name the columns "recordings" (or "hours") and "score" or "error"'
         )
-    return column, [_numbers(row, column, f"{path}: row {number}") for number, row in enumerate(lines, start=2)]
+    places = [f"{path}: row {number}" for number in range(2, len(lines) + 2)]
+    return column, [(place, _numbers(row, column, place)) for place, row in zip(places, lines, strict=True)]
 
 
 def _numbers(row: Mapping[str, str | None], amount: str, place: str) -> dict[str, float]:
@@ -73,6 +90,9 @@ def _numbers(row: Mapping[str, str | None], amount: str, place: str) -> dict[str
             raise InputError(f"{place}: {column} must be a number from 0, not {written}")
     if amount not in found or not found.keys() & {SCORE, ERROR}:
         raise InputError(f"{place}: needs {amount} and a {SCORE}")
+    if found[amount] and not LEAST_AMOUNT <= found[amount] <= LARGEST_AMOUNT:
+        limits = f"{LEAST_AMOUNT:g} to {LARGEST_AMOUNT:g}"
+        raise InputError(f"{place}: {amount} must be 0 or from {limits}, not {found[amount]:g}")
     return found
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from eartune.data.language_distance import without_region
 from eartune.errors import InputError
 from eartune.evaluation.metrics import Score, holm
 from eartune.evaluation.rank_correlation import FEWEST, RankCorrelation, rank_correlation
@@ -110,9 +111,9 @@ def measured_transfers(runs: Sequence[Path], row: str | None) -> list[Transfer]:
     found: dict[str, Transfer] = {}
     for run in runs:
         one = measured_transfer(run, row)
-        if one.language in found:
+        if one.language.lower() in found:
             raise InputError(f"{run}: its test is in {one.language}, as that of another run; name one run for each")
-        found[one.language] = one
+        found[one.language.lower()] = one
     return list(found.values())
 
 
@@ -137,15 +138,34 @@ def measured_transfer(run: Path, row: str | None) -> Transfer:
 
 
 def _language(run: Path, results: Sequence[RunResult]) -> str:
-    """The language of the test of a run, without its region."""
+    """The language of the test of a run, with its region where the corpus names one."""
     languages = sorted({name for result in results for name in result.languages.get("test", [])})
     if len(languages) != 1:
         raise InputError(f"{run}: its test has {counted(len(languages), 'known language')}, and one is needed")
-    return _without_region(languages[0])
+    return languages[0]
 
 
-def _without_region(language: str) -> str:
-    return language.split("-")[0]
+def by_target(targets: Sequence[Target], transfers: Sequence[Transfer]) -> dict[str, Transfer]:
+    """Return what was measured for each target that has a run, by the name of the target.
+
+    That is the run with a test in just this language, or in another region of it, if no other target and no other run
+    is of the same language: a run counts once.
+    """
+    exact = {one.language.lower(): one for one in transfers}
+    found = {}
+    for target in targets:
+        related = [one for one in transfers if _is_related(one.language, target.language)]
+        rivals = {one.language.lower() for one in targets if _is_related(one.language, target.language)}
+        if target.language.lower() in exact:
+            found[target.language] = exact[target.language.lower()]
+        elif len(related) == len(rivals) == 1:
+            found[target.language] = related[0]
+    return found
+
+
+def _is_related(one: str, other: str) -> bool:
+    """Whether two names are of one language, perhaps of different regions."""
+    return without_region(one) == without_region(other)
 
 
 def _chosen(rows: Sequence[SchemeResult], row: str | None) -> SchemeResult | None:
@@ -186,12 +206,12 @@ def _pairs(
     predictor: Predictor, targets: Sequence[Target], transfers: Sequence[Transfer]
 ) -> list[tuple[float, Transfer]]:
     """What a predictor says of each target, higher for what it thinks better, and what was measured."""
-    measured = {one.language: one for one in transfers}
+    measured = by_target(targets, transfers)
     sign = 1.0 if predictor.higher_is_better else -1.0
     return [
-        (sign * value, measured[language])
+        (sign * value, measured[one.language])
         for one in targets
-        if (language := _without_region(one.language)) in measured and (value := predictor.of(one)) is not None
+        if one.language in measured and (value := predictor.of(one)) is not None
     ]
 
 
@@ -215,10 +235,20 @@ def agreement_table(found: Sequence[Agreement]) -> Table:
 def agreement_sentences(
     targets: Sequence[Target], transfers: Sequence[Transfer], found: Sequence[Agreement]
 ) -> list[str]:
-    """Return what the correlations show, and for each predictor the clearest pair of targets that contradicts it."""
-    n = len({_without_region(one.language) for one in targets} & {one.language for one in transfers})
+    """Return what the correlations show, and for each predictor the clearest pair of targets that contradicts it.
+
+    The last sentence names the runs that belong to no target.
+    """
+    measured = by_target(targets, transfers)
+    n = len(measured)
+    left_out = [one.language for one in transfers if one not in measured.values()]
+    unused = (
+        [f"What was measured in {listed(left_out)} belongs to no target: --to must name it just so."]
+        if left_out
+        else []
+    )
     if not found:
-        return [f"{counted(n, 'target')} with a run: rank correlations need {FEWEST} with different figures."]
+        return [f"{counted(n, 'target')} with a run: rank correlations need {FEWEST} with different figures.", *unused]
     shown = [one.predictor.name for one in found if one.adjusted_p < 0.05 and one.of_score.rho > 0]
     if shown:
         said = (
@@ -231,7 +261,7 @@ def agreement_sentences(
             f"{len(found)} of them."
         )
     against = [contradiction(one.predictor, targets, transfers) for one in found]
-    return [said, *(sentence for sentence in against if sentence)]
+    return [said, *(sentence for sentence in against if sentence), *unused]
 
 
 def contradiction(predictor: Predictor, targets: Sequence[Target], transfers: Sequence[Transfer]) -> str | None:

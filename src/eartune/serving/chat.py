@@ -25,8 +25,10 @@ def read_chat(body: bytes) -> dict[str, Any]:
         raise InputError("the body is not JSON") from error
     if not isinstance(request, dict) or not isinstance(request.get("messages"), list):
         raise InputError('the body must be an object with "model" and "messages"')
-    if request.get("n", 1) != 1:
+    if request.get("n") not in (None, 1):
         raise InputError('"n" must be 1: there is one answer')
+    if request.get("stream") not in (None, True, False):
+        raise InputError('"stream" must be true or false')
     return request
 
 

@@ -5,9 +5,11 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from eartune.claims import CLAIMS, Claims
 from eartune.data.audio import SAMPLE_RATE, Wave, write_audio
 from eartune.data.utterance import Recording, Utterance, read_manifest, with_label_fields, write_manifest
 from eartune.errors import InputError
@@ -41,25 +43,26 @@ class KeptRows:
         `answer` has the keys of a manifest's row. Raises InputError for one that the task could not learn from, and
         for a row without both words and recording.
         """
-        before = {row.id: row for row in self.rows()}
-        if known_as is not None and known_as not in before:
-            raise InputError(f"{NAME}: {self.manifest} has no row {known_as!r} that could be changed")
-        name = known_as or _next_id(before)
         words = None if text is None or not text.strip() else " ".join(text.split())
         if words is None and wave is None:
             raise InputError(f"{NAME}: has neither words nor a recording")
-        row = self._row(name, answer, words, wave)
+        row = with_label_fields(Utterance("", words, self.language, None), answer, NAME)
+        self.task.check([row])
+        if known_as is not None and all(known.id != known_as for known in self.rows()):
+            raise InputError(f"{NAME}: {self.manifest} has no row {known_as!r} that could be changed")
         self.folder.mkdir(parents=True, exist_ok=True)
+        with Claims(self.folder / CLAIMS).hold(self.manifest.stem, wait=True):
+            return self._write(row, wave, known_as)
+
+    def _write(self, row: Utterance, wave: Wave | None, known_as: str | None) -> str:
+        before = {row.id: row for row in self.rows()}
+        name = known_as or _next_id(before)
+        row = replace(row, id=name)
         if wave is not None:
+            row = replace(row, recordings=(Recording(self.folder / f"{name}.wav", len(wave) / SAMPLE_RATE),))
             write_audio(row.recordings[0].path, wave)
         write_manifest(self.manifest, (before | {name: row}).values())
         return name
-
-    def _row(self, name: str, answer: Mapping[str, Any], words: str | None, wave: Wave | None) -> Utterance:
-        recordings = () if wave is None else (Recording(self.folder / f"{name}.wav", len(wave) / SAMPLE_RATE),)
-        row = with_label_fields(Utterance(name, words, self.language, None, recordings), answer, NAME)
-        self.task.check([row])
-        return row
 
 
 def _next_id(known: Mapping[str, object]) -> str:

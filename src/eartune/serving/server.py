@@ -1,5 +1,6 @@
 """Runs an application on a socket until it is told to end; what was begun by then is finished."""
 
+import errno
 import signal
 import socket
 from collections.abc import Callable
@@ -17,7 +18,13 @@ def bound_socket(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=256)
     except OSError as error:
-        raise InputError(f"cannot listen on port {port} of {host} ({error.strerror}); choose another --port") from error
+        is_host = (
+            error.errno is None or error.errno < 0 or error.errno == errno.EADDRNOTAVAIL
+        )  # < 0: the name is unknown
+        other = "--host, such as 127.0.0.1 or 0.0.0.0" if is_host else "--port"
+        raise InputError(
+            f"cannot listen on port {port} of {host} ({error.strerror}); choose another {other}"
+        ) from error
 
 
 def run_server(app: ASGIApp, listening: socket.socket, seconds: float, on_start: Callable[[], None]) -> None:

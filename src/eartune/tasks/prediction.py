@@ -107,10 +107,14 @@ def prediction_rows(
     rows = [(place, _checked(row, place)) for place, row in read_lines(path, object_of_pairs)]
     if not rows:
         raise InputError(f"{path}: holds no predictions")
-    if labels is None or any("status" in row or row.keys() & set(keys) for _, row in rows):
+    if labels is None:
         return rows
-    read = [(place, _with_answer_of_text(row, place, task, labels)) for place, row in rows]
-    if all(task.read_answer(row, place) is None and row.keys() & _NAMES for place, row in read):
+    has_own = ["status" in row or bool(row.keys() & set(keys)) for _, row in rows]
+    read = [
+        (place, row if is_own else _with_answer_of_text(row, place, task, labels))
+        for (place, row), is_own in zip(rows, has_own, strict=True)
+    ]
+    if not any(has_own) and all(task.read_answer(row, place) is None and row.keys() & _NAMES for place, row in read):
         said = f", the first text being {str(rows[0][1]['text'])[:60]!r}" if "text" in rows[0][1] else ""
         raise InputError(
             f"{path}: holds no answer that can be read{said}; each row needs the keys of an answer, or a "

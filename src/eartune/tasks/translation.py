@@ -3,6 +3,7 @@
 where is my train
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,8 +18,14 @@ from eartune.files import writable
 from eartune.settings import Section
 from eartune.tasks.task import ParseStatus, Part
 
-TOKENIZERS: dict[str, Tokenizer] = {"chinese": "zh", "japanese": "ja-mecab", "korean": "ko-mecab"}
-"""The tokenizers of sacreBLEU for languages that are written without spaces, or judged by other units than words."""
+TOKENIZERS: dict[Tokenizer, tuple[str, ...]] = {
+    "zh": ("chinese", "mandarin", "cantonese"),
+    "ja-mecab": ("japanese",),
+    "ko-mecab": ("korean",),
+    "char": ("thai", "lao", "laotian", "khmer", "cambodian", "burmese", "myanmar", "shan", "tibetan", "dzongkha"),
+}
+"""The tokenizers of sacreBLEU for languages that are written without spaces, or judged by other units than words, with
+the words of their names. It has none for those of `char`, whose characters count as tokens."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,7 @@ class TranslationTask(Section):
     to: str = Field(min_length=1)
     """The language of the translations, by its English name: German. The instruction names it."""
     tokenizer: Tokenizer | None = None
-    """sacreBLEU's tokenizer for BLEU; None is zh for Chinese, ja-mecab for Japanese, ko-mecab for Korean, or 13a."""
+    """sacreBLEU's tokenizer for BLEU; None is that of `TOKENIZERS` for the language, or 13a."""
 
     def to_json(self) -> dict[str, Any]:
         """Return all settings, including those with default values."""
@@ -111,11 +118,17 @@ class TranslationTask(Section):
 
     def metrics(self, labels: IntoLanguage) -> Metrics:
         """Return BLEU and chrF; raises InputError where sacreBLEU, or its tokenizer, is not installed."""
-        return translation_metrics(self.tokenizer or TOKENIZERS.get(self.to.lower(), "13a"))
+        return translation_metrics(self.tokenizer or tokenizer_of(self.to))
 
     def main_metric(self, labels: IntoLanguage) -> str:
         """Return the name of BLEU, which papers on speech translation report."""
         return "bleu"
+
+
+def tokenizer_of(language: str) -> Tokenizer:
+    """Return the tokenizer for a language by any word of its name, as in Mandarin Chinese or Chinese (Simplified)."""
+    words = re.findall(r"\w+", language.lower())
+    return next((tokenizer for tokenizer, names in TOKENIZERS.items() if set(words) & set(names)), "13a")
 
 
 def _one_line(text: str) -> str:

@@ -8,9 +8,11 @@ from types import SimpleNamespace as Disk
 
 import pytest
 
-from builders import pool
-from eartune.cli.check import choice_sentence, disk_sentence, free_disk, resolution
+from builders import experiment, pool
+from eartune.cli.check import choice_sentence, disk_sentence, free_disk, print_data, resolution
+from eartune.cli.console import console
 from eartune.data.example import as_speech
+from eartune.experiments.plan import Pools
 from eartune.settings import Decoding
 from eartune.training.disk_estimate import DiskEstimate
 from eartune.training.schemes import DevSet, Stage
@@ -62,3 +64,11 @@ def test_what_a_run_has_saved_already_counts_as_free(tmp_path: Path, monkeypatch
     stage.mkdir(parents=True)
     (stage / "weights.safetensors").write_bytes(bytes(700))
     assert free_disk(tmp_path / "runs" / "orders") == 5700
+
+
+def test_a_question_with_brackets_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """The words in the brackets were lost, or ended the command in a MarkupError."""
+    settings = experiment(question="Does [small, large] help [/end]?")
+    pools = Pools(pool(4), pool(4, 2.0), as_speech(pool(4, 2.0)), settings.task.labels(pool(4)))
+    print_data(console(), settings, pools)
+    assert capsys.readouterr().out.startswith("alarms  Does [small, large] help [/end]?\n")

@@ -49,7 +49,7 @@ def test_what_is_not_known_of_a_language_counts_as_not_shared(three_languages: N
 
 
 def test_a_group_of_languages_is_its_standard_one(three_languages: None) -> None:
-    assert (code_of("ar"), code_of("fr-FR"), code_of("deu")) == ("arb", "fra", "deu")
+    assert (code_of("ar"), code_of("fr-FR"), code_of("de_de"), code_of("deu")) == ("arb", "fra", "deu", "deu")
 
 
 def test_an_unknown_language_is_named(three_languages: None) -> None:

@@ -138,8 +138,10 @@ def test_a_recording_without_seconds_is_measured(tmp_path: Path) -> None:
     assert read[0].seconds == pytest.approx(1.25)
 
 
-def test_entities_and_language_may_be_left_out(tmp_path: Path) -> None:
-    (read,) = read_rows(tmp_path, {"id": "u1", "text": "go", "intent": "go"})
+@pytest.mark.parametrize("more", [{}, {"language": None}], ids=str)
+def test_entities_and_language_may_be_left_out(tmp_path: Path, more: dict[str, Any]) -> None:
+    """A language of null became the language "None"."""
+    (read,) = read_rows(tmp_path, {"id": "u1", "text": "go", "intent": "go"} | more)
     assert (read.language, read.frame) == ("und", SemanticFrame("go"))
 
 
@@ -153,6 +155,7 @@ def test_an_empty_manifest_holds_nothing(tmp_path: Path) -> None:
         ({"id": None}, 'needs an "id", as text'),
         ({"id": ""}, 'needs an "id", as text'),
         ({"id": 7}, 'needs an "id", as text'),
+        ({"language": 5}, '"language" must be text such as "en", not 5, or left out'),
         ({"text": "  "}, '"text" is empty'),
         ({"text": 5}, '"text" is empty'),
         ({"text": None}, 'has neither "text" nor "recordings"'),

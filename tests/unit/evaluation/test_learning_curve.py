@@ -132,3 +132,9 @@ def test_the_same_measurements_give_the_same_forecast() -> None:
 def test_what_cannot_be_fitted_is_refused(scores: dict[float, float], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         LearningCurve.fit(measured(scores))
+
+
+def test_a_deviation_as_wide_as_all_scores_is_refused() -> None:
+    """A table of percentages with deviations of 100 ended in "Probabilities contain NaN"."""
+    with pytest.raises(ValueError, match="deviations must be from 0 to below 1"):
+        LearningCurve.fit(measured({0: 0.5, 10: 0.6, 20: 0.7}, 1.0))

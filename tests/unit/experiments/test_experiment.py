@@ -284,10 +284,11 @@ def test_a_fault_is_one_sentence_with_file_and_place(tmp_path: Path, changes: di
         (b"\tname: a", "is not YAML ("),
         (b"name: \xff", "is not YAML ("),
         (b"!!python/object/apply:os.system ['true']", "is not YAML ("),
+        (b"name: a\ngrid: {budgets: [5%], budgets: [10%]}", "is not YAML (the key 'budgets' stands twice in "),
         (b"", "must hold name, question, data, architecture and grid"),
         (b"- name", "must hold name, question, data, architecture and grid"),
     ],
-    ids=["open list", "tab", "latin-1", "code", "empty", "list"],
+    ids=["open list", "tab", "latin-1", "code", "a key twice", "empty", "list"],
 )
 def test_a_file_that_is_no_experiment_is_named(tmp_path: Path, content: bytes, said: str) -> None:
     path = tmp_path / "alarms.yaml"

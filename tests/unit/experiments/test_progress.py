@@ -99,3 +99,11 @@ def test_more_work_than_was_planned_shows_neither_over_100_percent_nor_negative_
         clock.now += 60
         shown.within("answers", units=50, part=0.5)
     assert lines(console) == ["100%  answers"]
+
+
+def test_brackets_in_what_is_done_are_no_markup() -> None:
+    console = Console(file=StringIO(), width=100, force_terminal=True)
+    with RunProgress(console, total=100) as shown:
+        shown.within("[/x]: transcribing", units=50, part=0.5)
+        shown._bar.refresh()
+    assert "[/x]: transcribing" in console.file.getvalue()

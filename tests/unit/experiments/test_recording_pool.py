@@ -30,6 +30,7 @@ def test_what_is_recorded_is_left_out_by_its_words_or_its_id() -> None:
         utterance("s1", "wake me, on friday", None, 1.0),
         utterance("t3", None, None, 1.0),
         utterance("t4", "stop"),  # has no recording
+        utterance("t4", "another sentence of another file, which numbers its rows as well", None, 1.0),
     )
     pool = recording_pool(TEXT, speech, SluTask())
     assert pool.utterances == (TEXT[3],)

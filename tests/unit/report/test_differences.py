@@ -50,12 +50,14 @@ def run_folder(tmp_path: Path, cell) -> Path:
 def made(folder: Path, cell, cells: dict, types: dict[str, str] | None = None) -> Path:
     """A run's folder, with scores that are those of its answers; `types` are the types of schemes with other names."""
     write_manifest(RunFolder(folder).references, [Utterance(f"u{n}", "a small one", "en", GOLD) for n in range(N)])
-    for (scheme, budget, seed), right in cells.items():
+    for (scheme, budget, seed, *selection), right in cells.items():
         share = {None: 0, "5%": 0.05, "100%": 1}[budget]
         said = [GOLD if n < right else WRONG for n in range(N)]
         scores = evaluate([Answered(GOLD, frame, f"u{n}") for n, frame in enumerate(said)])
         scheme_type = (types or {}).get(scheme)
         result = replace(cell(scheme, budget, 0.5, share=share, seed=seed, scheme_type=scheme_type), scores=scores)
+        if selection:
+            result = replace(result, selection_seed=selection[0], name=f"{result.name}-selection{selection[0]}")
         write_result(folder / result.name, result)
         predictions = [Prediction(f"u{n}", None, "", ParseStatus.OK, frame) for n, frame in enumerate(said)]
         write_predictions(folder / result.name / "predictions.jsonl", predictions, SluTask())
@@ -246,6 +248,16 @@ def test_seeds_that_disagree_widen_the_interval(tmp_path: Path, cell) -> None:
     assert one.seeds == 2 and one.difference.value == pytest.approx(8 / 60)
     assert one.difference.high - one.difference.low > 0.5  # t of one degree of freedom is 12.7
     assert "p pools the answers of all seeds" in difference_notes([one])[-1]
+
+
+def test_a_difference_between_crossed_seeds_has_the_spread_of_selections(tmp_path: Path, cell) -> None:
+    """Six pairs of three selections gave an interval as if six selections had been drawn."""
+    cells: dict = {("text-only", None, seed): 30 for seed in (0, 1)}
+    rights = enumerate((40, 46, 52), start=1)
+    cells |= {("curriculum", "5%", seed, selection): right for selection, right in rights for seed in (0, 1)}
+    (one,) = compared_in(made(tmp_path, cell, cells))
+    assert one.seeds == 6 and one.difference.value == pytest.approx(16 / 60)
+    assert one.spread == pytest.approx(4.303 * 0.1 / math.sqrt(3), rel=1e-3)
 
 
 def test_a_difference_that_seeds_hide_is_not_significant_however_small_p_is(run_folder: Path) -> None:

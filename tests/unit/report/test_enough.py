@@ -196,16 +196,40 @@ def test_errors_in_hours_are_read(tmp_path: Path) -> None:
         ("n,score\n0,0.5\n", 'must name the columns "recordings"'),
         ("amount,score\n0,0.5\n5,high\n", "row 3: score must be a number, not 'high'"),
         ("amount,score\n0,0.5\n-5,0.6\n", "row 3: amount must be a number from 0"),
-        ("amount,score\n0,50\n5,160\n", "at 5 amount the score is not from 0 to 100"),
+        ("amount,score\n0,50\n5,160\n", "row 3: the score must be from 0 to 100, not 160"),
+        ("hours,error\n0,120\n5,60\n", "row 2: the error must be from 0 to 100, not 120"),
+        ("hours,score,deviation\n0,60,1\n1,70,100\n2,80,1\n", "row 3: the deviation must be below 50, .* not 100"),
+        ("hours,error,deviation\n0,0.6,2\n", "row 2: the deviation must be below 0.5, as the errors are from 0 to 1,"),
+        ("hours,score,deviation\n0,0.6,0.5\n", "row 2: the deviation must be below 0.5"),
+        ("hours,score\n0,50\n1e300,60\n1e308,70\n", "row 3: hours must be 0 or from 1e-06 to 1e\\+12, not 1e\\+300"),
+        ("hours,score\n0,50\n1e-300,60\n", "row 3: hours must be 0 or from 1e-06"),
         ("amount,score\n0,0.5\n5,\n", "row 3: needs amount and a score"),
         ("", "must name the columns"),
+        ("hours,score\n0,50\n".encode("utf-16"), "is not UTF-8 but looks like UTF-16; save it as UTF-8"),
     ],
 )
-def test_a_table_that_cannot_be_used_is_one_sentence(tmp_path: Path, rows: str, sentence: str) -> None:
+def test_a_table_that_cannot_be_used_is_one_sentence(tmp_path: Path, rows: str | bytes, sentence: str) -> None:
     file = tmp_path / "bad.csv"
-    file.write_text(rows, encoding="utf-8")
+    file.write_bytes(rows if isinstance(rows, bytes) else rows.encode())
     with pytest.raises(InputError, match=sentence):
         read_score_table(file)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "5,100\n10,100\n20,100\n",
+        "0,0\n10,0\n20,0\n",
+        "0,0\n0,100\n10,0\n10,100\n20,0\n20,100\n",
+        "0,60,49.9\n10,70,49.9\n20,80,49.9\n",
+        "0,50\n1e-6,60\n1e12,70\n",
+    ],
+    ids=["all right", "nothing right", "seeds as far apart as can be", "hardly known", "amounts far apart"],
+)
+def test_extreme_scores_have_a_forecast_without_a_warning(tmp_path: Path, rows: str) -> None:
+    file = tmp_path / "extreme.csv"
+    file.write_text(f"hours,score,deviation\n{rows}", encoding="utf-8")
+    assert "has the highest curve" in " ".join(how_much(read_score_table(file), "score").sentences)
 
 
 def test_the_covariance_of_systems_is_that_of_their_draws() -> None:

@@ -71,7 +71,32 @@ def test_other_tests_leave_the_tables(make_run, tmp_path: Path, cell) -> None:
     write_manifest(RunFolder(folders[1]).references, [Utterance("x", "another", "en", GOLD)])
     assert RunAnswers.of_runs(tmp_path, folders, SluTask()) is None
     write_comparison(folders, tmp_path / "page.html")
-    assert "text-only (before)" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "text-only (before)" in page and "not compared answer by answer" in page
+
+
+def test_a_test_in_another_order_is_the_same_test(make_run, tmp_path: Path) -> None:
+    """The report ended in a ValueError, as answers were laid side by side in the orders of their files."""
+    folders = [make_run("before", 0.4, right=10), make_run("after", 0.5, right=30)]
+    write_comparison(folders, tmp_path / "in_order.html")
+    for file in (RunFolder(folders[1]).references, *folders[1].glob("*/predictions.jsonl")):
+        file.write_text("".join(reversed(file.read_text("utf-8").splitlines(keepends=True))), "utf-8")
+    write_comparison(folders, tmp_path / "page.html")
+    differences = [
+        re.findall(r">text-only \(before\) minus text-only \(after\)<.*?</tr>", page, re.DOTALL)
+        for page in (file.read_text("utf-8") for file in (tmp_path / "in_order.html", tmp_path / "page.html"))
+    ]
+    assert differences[0] and differences[0] == differences[1]
+
+
+def test_other_recordings_of_the_same_sentences_are_another_test(make_run, tmp_path: Path) -> None:
+    folders = [make_run("before", 0.4), make_run("after", 0.5)]
+    for file in folders[1].glob("*/predictions.jsonl"):
+        file.write_text(file.read_text("utf-8").replace('"file":null', '"file":"noisy.wav"'), "utf-8")
+    assert "noisy.wav" in file.read_text("utf-8")
+    write_comparison(folders, tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "not compared answer by answer" in page and "minus text-only (after)" not in page
 
 
 def test_what_cannot_be_told_apart_or_compared_is_refused(make_run, tmp_path: Path, cell) -> None:

@@ -58,6 +58,20 @@ def test_seeds_are_joined_by_over_seeds(cell):
     assert build_table([row], ["slot_f1"]).lines[0][2] == "2"
 
 
+def test_selections_with_several_seeds_each_are_no_independent_models(cell):
+    crossed = [
+        replace(
+            cell("curriculum", "5%", 0.7 + selection / 20 + seed / 100, share=0.05, seed=seed), selection_seed=selection
+        )
+        for selection in (0, 1, 2)
+        for seed in (0, 1)
+    ]
+    (row,) = join_seeds(crossed)
+    expected = over_seeds([one.scores["slot_f1"] for one in crossed], [(n % 2, n // 2) for n in range(6)])
+    assert row.score("slot_f1") == expected
+    assert expected.high - expected.low > 0.2  # 4.303 times the standard error of 0.70, 0.75, 0.80
+
+
 def test_a_failed_seed_is_counted_but_never_averaged(coffee):
     good = coffee[5]
     bad = replace(coffee[6], status="failed", error="stopped")

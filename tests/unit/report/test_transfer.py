@@ -17,6 +17,7 @@ from eartune.report.transfer import (
     agreement_sentences,
     agreement_table,
     agreements,
+    by_target,
     contradiction,
     figures_table,
     forecasts,
@@ -112,6 +113,29 @@ def test_a_region_of_a_target_makes_no_difference() -> None:
     assert agreement_sentences(known, transfers(), agreements(known, transfers()))[0].startswith("Over 5 targets")
 
 
+@pytest.mark.parametrize(
+    ("wanted", "run", "paired"),
+    [
+        ("pt-br pt-pt", "pt", {}),
+        ("pt-br pt-pt", "pt-BR", {"pt-br": "pt-BR"}),
+        ("pt-br", "pt-PT", {"pt-br": "pt-PT"}),
+        ("pt pt-br", "pt", {"pt": "pt"}),
+        ("pt", "pt-BR pt-PT", {}),
+        ("de de-st", "de-st de", {"de": "de", "de-st": "de-st"}),
+        ("vi vi", "vi-VN", {"vi": "vi-VN"}),
+    ],
+)
+def test_a_run_counts_for_one_target(wanted: str, run: str, paired: dict[str, str]) -> None:
+    """Targets and runs were cut to their language, so that one run of pt was measured for pt-br and for pt-pt."""
+    named = [replace(transfers()[0], language=name) for name in run.split()]
+    known = [Target(name, hours=1) for name in wanted.split()]
+    assert {target: one.language for target, one in by_target(known, named).items()} == paired
+    sentences = agreement_sentences(known, named, agreements(known, named))
+    assert sentences[0].startswith(f"{len(paired)} target")
+    unused = sorted({*run.split()} - {*paired.values()})
+    assert len(sentences) == 1 + bool(unused) and all(name in sentences[-1] for name in unused)
+
+
 def run_of(folder: Path, language: str, *results: RunResult) -> Path:
     for result in results:
         write_result(folder / result.name, replace(result, languages={"test": [language]}))
@@ -128,23 +152,29 @@ def test_a_run_is_measured_at_zero_per_cent_and_its_gain_is_over_text(
     )
     run = run_of(tmp_path / "a", "vi-VN", text, zero, some)
     found = measured_transfer(run, None)
-    assert (found.language, found.name, found.score.value) == ("vi", "curriculum 0%", 0.62)
+    assert (found.language, found.name, found.score.value) == ("vi-VN", "curriculum 0%", 0.62)
     assert found.gain == pytest.approx(0.12)
     assert measured_transfer(run, "curriculum 100%").score.value == 0.8
     alone = measured_transfer(run_of(tmp_path / "b", "ko", text), None)
     assert (alone.name, alone.gain) == ("text-only", None)
     assert transfer_table([found, alone]).lines == (
         ("ko", "text-only", "50.0 [46.0, 54.0]", "–"),  # noqa: RUF001
-        ("vi", "curriculum 0%", "62.0 [58.0, 66.0]", "+12.0"),
+        ("vi-VN", "curriculum 0%", "62.0 [58.0, 66.0]", "+12.0"),
     )
 
 
 def test_two_runs_of_one_language_are_refused(tmp_path: Path, cell: Callable[..., RunResult]) -> None:
     text = cell("text-only", None, 0.5)
-    vi, ko, again = (run_of(tmp_path / name, name, text) for name in ("vi", "ko", "vi-VN"))
-    assert [one.language for one in measured_transfers([vi, ko], None)] == ["vi", "ko"]
-    with pytest.raises(InputError, match=r"vi-VN: its test is in vi, as that of another run; name one run for each$"):
+    vi, ko = (run_of(tmp_path / name, name, text) for name in ("vi-VN", "ko"))
+    again = run_of(tmp_path / "again", "vi-vn", text)
+    with pytest.raises(InputError, match=r"again: its test is in vi-vn, as that of another run; name one run for each"):
         measured_transfers([vi, ko, again], None)
+
+
+def test_runs_of_a_language_and_of_a_dialect_are_two(tmp_path: Path, cell: Callable[..., RunResult]) -> None:
+    """xSID has de and de-st, and the second run was refused as one of the same language."""
+    runs = [run_of(tmp_path / name, name, cell("text-only", None, 0.5)) for name in ("de", "de-st")]
+    assert [one.language for one in measured_transfers(runs, None)] == ["de", "de-st"]
 
 
 def test_a_run_without_the_row_or_with_a_test_of_two_languages_is_refused(

@@ -199,6 +199,7 @@ def test_a_streamed_chat_adds_up_to_the_text(client: Client, model: FakeModel, b
         ("[]", "must be an object"),
         ('{"model": "slu"}', "messages"),
         (chat("stop", n=2), '"n" must be 1'),
+        (chat("stop", stream="false"), '"stream" must be true or false'),
         (json.dumps({"messages": []}), "one recording"),
         (chat([input_audio(b"x"), input_audio(b"x")]), "one recording"),
         (chat([{"type": "audio_url", "audio_url": {"url": "file:///etc/passwd"}}]), "one recording"),
@@ -212,6 +213,10 @@ def test_a_streamed_chat_adds_up_to_the_text(client: Client, model: FakeModel, b
 def test_a_wrong_chat_is_told_what_is_wrong(client: Client, body: str, said: str) -> None:
     status, sentence = message(client.ask("/v1/chat/completions", body))
     assert status == 400 and said in sentence
+
+
+def test_what_may_be_null_is_as_if_it_was_not_there(client: Client) -> None:
+    assert client.json("/v1/chat/completions", chat("stop", n=None, stream=None))["object"] == "chat.completion"
 
 
 def test_a_chat_may_name_no_model_but_no_other(client: Client) -> None:

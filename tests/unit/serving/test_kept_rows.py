@@ -1,5 +1,7 @@
 """What somebody tried and kept is a manifest that can be trained on; what could not be is refused by one sentence."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ from typer.testing import CliRunner
 
 from builders import frame, tone
 from eartune.cli.app import app
-from eartune.data.utterance import read_manifest
+from eartune.data.utterance import Utterance, read_manifest
 from eartune.errors import InputError
 from eartune.serving.kept_rows import KeptRows
 from eartune.tasks.classification import ClassificationTask
@@ -74,6 +76,24 @@ def test_what_could_not_be_trained_on_is_refused(
     with pytest.raises(InputError, match=said):
         kept.keep(answer, text, None, known_as)
     assert not kept.folder.exists()
+
+
+def test_two_who_keep_rows_in_one_folder_overwrite_none_of_each_other_s(
+    kept: KeptRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both read the same rows, and gave theirs the same name."""
+    read = KeptRows.rows
+
+    def slow(self: KeptRows) -> tuple[Utterance, ...]:
+        found = read(self)
+        time.sleep(0.05)
+        return found
+
+    monkeypatch.setattr(KeptRows, "rows", slow)
+    two = [kept, KeptRows(kept.folder, SluTask(), "en")]
+    with ThreadPoolExecutor(2) as threads:
+        names = list(threads.map(lambda one: [one.keep(ORDER, None, WAVE) for _ in range(3)], two))
+    assert sorted(names[0] + names[1]) == sorted(row.id for row in kept.rows()) == [f"t000{n}" for n in range(1, 7)]
 
 
 def test_labels_of_other_tasks_are_kept_too(tmp_path: Path) -> None:

@@ -98,6 +98,19 @@ def test_the_text_of_another_tool_is_parsed_as_a_models_answer(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
+    "other",
+    ['{"id":"u2","text":"well","status":"NOT_JSON"}', '{"id":"u2","intent":"a","usage":{"n":3,"n":4}}'],
+    ids=str,
+)
+def test_a_text_is_parsed_whatever_stands_in_other_rows(tmp_path: Path, other: str) -> None:
+    """One row with a status, or with a key that stands twice, made all others wrong."""
+    (tmp_path / "said.jsonl").write_text(json.dumps({"id": "u1", "text": TEXT}) + f"\n{other}\n")
+    first, second = read_predictions(tmp_path / "said.jsonl", SluTask(), LABELS)
+    assert first == Prediction("u1", None, TEXT, ParseStatus.OK, frame("order", "size:small"))
+    assert second.answer is None
+
+
+@pytest.mark.parametrize(
     "row",
     [{"text": f"```json\n{TEXT}\n```"}, {"text": TEXT.replace('"', "'")}, {"intent": None, "entities": None}, {}],
     ids=["fenced", "Python", "nulls", "nothing"],

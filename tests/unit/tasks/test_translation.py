@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from eartune.data.utterance import Utterance
 from eartune.errors import InputError
+from eartune.evaluation.metrics import Answered, evaluate
 from eartune.tasks.settings import read_task
 from eartune.tasks.task import ParseStatus
-from eartune.tasks.translation import TranslationTask
+from eartune.tasks.translation import TranslationTask, tokenizer_of
 from eartune.tasks.words_first import WordsFirst
 
 TASK = TranslationTask(to="German")
@@ -71,9 +72,37 @@ def test_words_may_come_before_the_translation_and_limit_nothing() -> None:
     )
 
 
-@pytest.mark.parametrize(("to", "tokenizer"), [("German", "13a"), ("Chinese", "zh")])
+@pytest.mark.parametrize(
+    ("to", "tokenizer"),
+    [
+        ("German", "13a"),
+        ("Chinese", "zh"),
+        ("Mandarin Chinese", "zh"),
+        ("Chinese (Simplified)", "zh"),
+        ("Cantonese", "zh"),
+        ("thai", "char"),
+        ("Northern Thai", "char"),
+        ("Burmese", "char"),
+        ("Lao", "char"),
+        ("Khmer", "char"),
+    ],
+)
 def test_the_language_chooses_the_tokenizer(to: str, tokenizer: str) -> None:
     assert f"tok:{tokenizer}|" in TranslationTask(to=to).metrics(LABELS)["bleu"].definition
+
+
+@pytest.mark.parametrize(
+    ("to", "tokenizer"), [("Japanese (Kansai)", "ja-mecab"), ("Korean", "ko-mecab"), ("Maltese", "13a")]
+)
+def test_a_tokenizer_that_may_be_missing_is_chosen_by_any_word_of_the_name(to: str, tokenizer: str) -> None:
+    assert tokenizer_of(to) == tokenizer
+
+
+def test_a_thai_sentence_with_one_wrong_word_is_not_all_wrong() -> None:
+    """13a took a sentence without spaces for one token, so that BLEU was near 0."""
+    task = TranslationTask(to="Thai")
+    rows = [Answered("รถไฟไปเชียงใหม่ออกกี่โมง", "รถบัสไปเชียงใหม่ออกกี่โมง", "1")]
+    assert evaluate(rows, task.metrics(LABELS), resamples=0)["bleu"].value > 0.7
 
 
 def test_the_main_metric_is_one_of_the_metrics() -> None:

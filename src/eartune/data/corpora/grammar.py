@@ -10,7 +10,7 @@
 import hashlib
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -24,7 +24,7 @@ from eartune.data.frame import Entity, SemanticFrame
 from eartune.data.tts.voices import Voice
 from eartune.data.utterance import Utterance
 from eartune.errors import InputError
-from eartune.files import YAML_LOADER
+from eartune.files import YamlLoader
 from eartune.settings import Section
 
 BUNDLED = Path(__file__).with_name("grammars")
@@ -44,13 +44,15 @@ class GrammarCorpus(Section):
     seed: int = 0
     label: str | None = Field(default=None, min_length=1)
     """A label that every sentence gets for classification, such as the mood in which its voices are to sound."""
+    language: str = Field(default="en", min_length=1)
+    """The language of the sentences; in English ones, "a" and "an" outside of slots follow the next word."""
     voices: tuple[Voice, ...] = ()
     """Voices, one of which speaks each sentence: synthetic speech. Without any, the corpus is text."""
 
     def load(self, source: Source) -> tuple[Utterance, ...]:
         """Load the utterances; raises InputError when the grammar has fewer different sentences."""
         path = BUNDLED / f"{self.grammar}.yaml"
-        grammar = read_grammar(path if path.is_file() else source.data / self.grammar)
+        grammar = read_grammar(path if path.is_file() else source.data / self.grammar, self.language)
         stop = self.start + self.sentences
         found = list(islice(grammar.sentences(self.seed), self.start, stop))
         if len(found) < self.sentences:
@@ -58,7 +60,7 @@ class GrammarCorpus(Section):
         name = Path(self.grammar).stem
         marked = name if self.label is None else f"{name}-{self.label}"  # the same sentence may have other labels
         utterances = tuple(
-            Utterance(_identify(marked, text), text, "en", frame, label=self.label) for text, frame in found
+            Utterance(_identify(marked, text), text, self.language, frame, label=self.label) for text, frame in found
         )
         return voiced(utterances, self.voices, source)
 
@@ -69,6 +71,7 @@ class Grammar:
 
     expressions: tuple[tuple[str, str], ...]  # (intent, expression)
     slots: dict[str, tuple[str, ...]]
+    language: str = "en"
 
     def sentences(self, seed: int) -> Iterator[tuple[str, SemanticFrame]]:
         """Yield distinct labelled sentences, drawn evenly from the intents, until a thousand draws give no new one."""
@@ -87,29 +90,37 @@ class Grammar:
                 yield text, frame
 
     def _write_out(self, intent: str, expression: str, draw: random.Random) -> tuple[str, SemanticFrame]:
-        words: list[str] = []
+        words: list[tuple[str, bool]] = []  # with whether each is of a slot's value, which is labelled as it is said
         entities: list[Entity] = []
         for piece in _PIECE.finditer(expression):
             if piece["choice"] is not None:
-                words.append(draw.choice(piece["choice"].split(",")).strip())
+                said = draw.choice(piece["choice"].split(","))
             elif piece["optional"] is not None:
-                words.append(piece["optional"].strip() if draw.random() < 0.5 else "")
+                said = piece["optional"] if draw.random() < 0.5 else ""
             elif piece["slot"] is not None:
-                filler = " ".join(draw.choice(self.slots[piece["slot"]]).lower().split())  # as the text will have it
-                words.append(filler)
-                entities.append(Entity(piece["name"], filler))
+                said = draw.choice(self.slots[piece["slot"]])
+                entities.append(Entity(piece["name"], " ".join(said.lower().split())))
             else:
-                words.append(piece["words"].strip())
-        text = re.sub(r"\ba (?=[aeiou])", "an ", " ".join(" ".join(words).split()).lower())
-        return re.sub(r"\ban (?=[^aeiou])(?!hour)", "a ", text), _labelled(intent, entities)
+                said = piece["words"]
+            words += [(word, piece["slot"] is not None) for word in said.lower().split()]
+        is_english = re.match("en([-_]|$)", self.language, re.IGNORECASE)
+        text = " ".join(_with_articles(words) if is_english else (word for word, _ in words))
+        return text, _labelled(intent, entities)
 
 
-def read_grammar(path: Path) -> Grammar:
+def _with_articles(words: Sequence[tuple[str, bool]]) -> Iterator[str]:
+    """Yield English words, of which "a" and "an" follow the next word, but for those of a slot's value."""
+    for (word, is_of_value), (following, _) in zip(words, [*words[1:], ("", False)], strict=True):
+        is_right = is_of_value or word not in ("a", "an") or not following or following.startswith("hour")
+        yield word if is_right else "an" if following[0] in "aeiou" else "a"
+
+
+def read_grammar(path: Path, language: str = "en") -> Grammar:
     """Read a grammar from a file; raises InputError with file and place for anything that is wrong in it."""
     if not path.is_file():
         raise InputError(f"{path}: no such grammar")
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), YAML_LOADER)
+        content = yaml.load(path.read_text(encoding="utf-8"), YamlLoader)
         context = content["context"]
         written = [(str(intent), texts) for intent, texts in context["expressions"].items()]
         named = [(str(slot), values) for slot, values in (context.get("slots") or {}).items()]
@@ -126,7 +137,7 @@ def read_grammar(path: Path) -> Grammar:
         raise InputError(f"{path}: holds no expressions")
     for intent, text in expressions:
         _check_expression(text, slots, f"{path}: {intent}")
-    return Grammar(expressions, slots)
+    return Grammar(expressions, slots, language)
 
 
 def _texts(values: Any, place: str) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Confidence intervals of scores: a bootstrap over clusters within one run, and Student's t between seeds."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from eartune.evaluation.metrics.resampling import drawn_sums
 from eartune.evaluation.metrics.score import Score
 
 Interval = tuple[float, float]
+Seeds = tuple[Hashable, Hashable]  # of the training of a run, and of its selection of speech
 UNKNOWN = (0.0, 1.0)
 
 # Student's t for a two-sided 95 % interval, by degrees of freedom from 1.
@@ -54,17 +56,19 @@ def percentile_interval(values: NDArray[np.float64], unknown: Interval) -> Inter
     return float(low), float(high)
 
 
-def over_seeds(scores: Sequence[Score]) -> Score:
-    """Return the mean score over seeds; its interval covers the uncertainty of the test set and of the seed.
+def over_seeds(scores: Sequence[Score], seeds: Sequence[Seeds] | None = None) -> Score:
+    """Return the mean score over seeds; its interval covers the uncertainty of the test set and of the seeds.
 
     The half-width is sqrt(h^2 + s^2): h is the mean half-width of the runs' intervals, s is Student's t times the
-    standard error between the runs, 0 for a single run.
+    standard error between the runs, 0 for a single run. `seeds` are those of each run, as `between_runs` takes them;
+    without them all runs are independent.
     """
     if not scores:
         raise ValueError("a mean over seeds needs the score of one run at least")
-    value = float(np.mean([score.value for score in scores]))
+    values = [score.value for score in scores]
+    value = float(np.mean(values))
     within = float(np.mean([(score.high - score.low) / 2 for score in scores]))
-    half_width = math.hypot(within, between_seeds([score.value for score in scores]))
+    half_width = math.hypot(within, between_seeds(values) if seeds is None else between_runs(values, seeds))
     return Score(
         value=value,
         low=max(0.0, value - half_width),
@@ -75,8 +79,26 @@ def over_seeds(scores: Sequence[Score]) -> Score:
     )
 
 
+def between_runs(values: Sequence[float], seeds: Sequence[Seeds]) -> float:
+    """Return the half-width of the mean of runs that may share a seed of training or a selection of speech.
+
+    Runs that share one err together, so that no single run is a draw of its own: it is the larger of the half-widths
+    over the means of each training seed and over those of each selection. Where all runs differ in one of the two
+    alone, that is their `between_seeds`.
+    """
+    return max(between_seeds(_means_of_groups(values, names)) for names in zip(*seeds, strict=True))
+
+
+def _means_of_groups(values: Sequence[float], names: Sequence[Hashable]) -> list[float]:
+    """The mean of the values of each name, in the order of the names."""
+    groups: dict[Hashable, list[float]] = {}
+    for value, name in zip(values, names, strict=True):
+        groups.setdefault(name, []).append(value)
+    return [fmean(group) for group in groups.values()]
+
+
 def between_seeds(values: Sequence[float]) -> float:
-    """Return the half-width of the mean of a few runs: Student's t times the standard error; 0 for one run."""
+    """Return the half-width of the mean of independent runs: Student's t times the standard error; 0 for one run."""
     freedom = len(values) - 1
     if not freedom:
         return 0.0

@@ -1,8 +1,8 @@
 """Matches predictions with references: which recording each answers, which are missing, which are there twice."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from os.path import basename  # a Path takes ten times as long, and there are thousands
 from pathlib import Path
@@ -52,7 +52,7 @@ def match(references: Sequence[Reference], predictions: Sequence[Prediction], pa
     """Match by recording where a prediction names one, and by id otherwise.
 
     A recording is found by its file name, in whatever folder; where several share the name, by as much of the path as
-    the prediction names, and then by the sentence's id.
+    the prediction names, and then by the sentence's id. Paths may be written as on Windows.
 
     In strict mode, none of several predictions for one recording counts; in official mode, the last one does. Raises
     InputError in strict mode if no prediction belongs to any reference, and in both for a prediction that could belong
@@ -66,7 +66,7 @@ def match(references: Sequence[Reference], predictions: Sequence[Prediction], pa
         by_name.setdefault(recording.parts[-1], []).append(recording)
     found: dict[str, list[Prediction]] = {}
     unknown = []
-    for prediction in predictions:
+    for prediction in _with_slashes(predictions, by_name):
         if prediction.file is None:
             key = only.get(prediction.id, prediction.id)
         else:
@@ -143,6 +143,15 @@ def _expected(
         else:
             expected |= {r.key: (reference, r.speaker) for r in of_reference[reference.id]}
     return expected
+
+
+def _with_slashes(predictions: Iterable[Prediction], names: Container[str]) -> Iterator[Prediction]:
+    """The predictions; a path with backslashes that names no recording is read as one of Windows."""
+    for prediction in predictions:
+        if prediction.file is not None and "\\" in prediction.file and basename(prediction.file) not in names:
+            yield replace(prediction, file=prediction.file.replace("\\", "/"))
+        else:
+            yield prediction
 
 
 def _key_of_file(prediction: Prediction, candidates: Sequence[_Recording], path: Path) -> str:

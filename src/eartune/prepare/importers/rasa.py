@@ -19,13 +19,14 @@ from typing import Any
 import yaml
 
 from eartune.errors import InputError
-from eartune.files import YAML_LOADER
+from eartune.files import YamlLoader
 from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.importers.row import Row, RowError
 from eartune.prepare.importers.text import read_text
 from eartune.prepare.importers.to_utterances import to_utterances
 
 _MARKED = re.compile(r"\[(?P<words>[^\[\]]+)\](?:\((?P<type>[^)]*)\)|(?P<one>\{[^}]*\})|(?P<many>\[\s*\{[^\]]*\]))")
+_FOLDED = "has several examples in one line, which all but `|` makes of them; write `examples: |`"
 _LINK = re.compile(r"\s*(https?://|mailto:)")
 
 
@@ -48,7 +49,7 @@ def read_rasa(path: Path) -> Imported:
 
 def _root(path: Path) -> Any:
     try:
-        return yaml.compose(read_text(path), Loader=YAML_LOADER)  # nothing is made of tags: nodes are read as text
+        return yaml.compose(read_text(path), Loader=YamlLoader)  # nothing is made of tags: nodes are read as text
     except (yaml.YAMLError, RecursionError) as error:
         raise InputError(f"{path}: is not YAML ({' '.join(str(error).split())})") from error
 
@@ -67,9 +68,11 @@ def _examples(section: dict[str, Any], path: Path) -> Iterator[Row]:
     if "intent" not in section:
         return
     intent = section["intent"]
-    lines = list(_lines(section.get("examples"), path))
+    examples = section.get("examples")
+    lines = list(_lines(examples, path))
     for line, text in lines:
-        yield Row(f"{path}, row {line}", {"intent": intent.value, "text": text}, _fault_of(text))
+        fault = _fault_of(text) or (_FOLDED if _is_folded(examples) and " - " in text else "")
+        yield Row(f"{path}, row {line}", {"intent": intent.value, "text": text}, fault)
     if not lines:
         yield Row(f"{path}, row {intent.start_mark.line + 1}", {"intent": str(intent.value)}, "has no examples")
 
@@ -86,6 +89,12 @@ def _lines(examples: Any, path: Path) -> Iterator[tuple[int, str]]:
             text = _fields(item, path).get("text", item)
             words = text.value.strip() if isinstance(text, yaml.ScalarNode) else ""
             yield text.start_mark.line + 1, words if words.startswith("-") else f"- {words}"
+
+
+def _is_folded(node: Any) -> bool:
+    """Whether text of several lines may have become one line, as all but `|` makes of it."""
+    is_text = isinstance(node, yaml.ScalarNode) and node.style != "|"
+    return is_text and node.end_mark.line > node.start_mark.line
 
 
 def _fault_of(line: str) -> str:

@@ -50,6 +50,7 @@ def test_recordings_are_answered_one_by_one_in_the_order_of_the_references() -> 
 
 def test_a_recording_is_found_by_its_name_in_whatever_folder() -> None:
     assert frames(matched(said("/data/slurp_real/a.wav")))["a.wav"] == SET
+    assert frames(matched(said(r"clips\a.wav")))["a.wav"] == SET
 
 
 def test_recordings_of_one_name_are_told_apart_by_their_sentence() -> None:
