@@ -62,6 +62,8 @@ def read_source(source: Path, metric: str | None, wish: Wish) -> tuple[Fits, str
     """
     if source.is_file():
         return read_score_table(source), metric or "score", ()
+    if not source.exists():
+        raise InputError(f"{source}: is neither a run's folder nor a file")
     results = read_results(source)
     known = metrics_of(results)
     if metric is not None and metric not in known:

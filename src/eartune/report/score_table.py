@@ -19,6 +19,7 @@ UNITS = {"recordings": "recording", "hours": "hour", "amount": "recording"}
 """The names of the column of amounts, and what the amounts are counted in."""
 
 SCORE, ERROR, DEVIATION = "score", "error", "deviation"
+DELIMITERS = ",;\t"
 
 LEAST_AMOUNT, LARGEST_AMOUNT = 1e-6, 1e12  # beyond these the powers of the law overflow
 
@@ -62,24 +63,29 @@ def _in_range(row: Mapping[str, float], unit: float, place: str) -> tuple[float,
 
 def _read(path: Path) -> tuple[str, list[tuple[str, dict[str, float]]]]:
     """The name of the column of amounts, and each row's place and numbers by column; empty cells are left out."""
+    text = read_text(path)
+    first, _, _ = text.partition("\n")
+    reader = csv.reader(StringIO(text), delimiter=max(DELIMITERS, key=first.count), skipinitialspace=True)
     try:
-        lines = list(csv.DictReader(StringIO(read_text(path))))
+        columns = [name.strip().lower() for name in next(reader, [])]
+        lines = [(reader.line_num, cells) for cells in reader if any(cells)]
     except csv.Error as error:
         raise InputError(f"{path}: cannot be read as CSV ({error})") from error
-    columns = set(lines[0]) if lines else set()
     column = next((name for name in UNITS if name in columns), None)
-    if column is None or not columns & {SCORE, ERROR}:
+    if column is None or not lines or not {SCORE, ERROR} & set(columns):
         raise InputError(
             f'{path}: its first line must name the columns "recordings" (or "hours") and "score" or "error"'
         )
-    places = [f"{path}: row {number}" for number in range(2, len(lines) + 2)]
-    return column, [(place, _numbers(row, column, place)) for place, row in zip(places, lines, strict=True)]
+    if twice := next((name for name in (column, SCORE, ERROR, DEVIATION) if columns.count(name) > 1), None):
+        raise InputError(f"{path}: has the column {twice!r} twice; leave one")
+    rows = ((f"{path}: row {number}", dict(zip(columns, cells, strict=False))) for number, cells in lines)
+    return column, [(place, _numbers(row, column, place)) for place, row in rows]
 
 
-def _numbers(row: Mapping[str, str | None], amount: str, place: str) -> dict[str, float]:
+def _numbers(row: Mapping[str, str], amount: str, place: str) -> dict[str, float]:
     found = {}
     for column in (amount, SCORE, ERROR, DEVIATION):
-        written = (row.get(column) or "").strip()
+        written = row.get(column, "").strip()
         if not written:
             continue
         try:

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from eartune.cli.app import app
+from eartune.cli.enough import read_source
 from eartune.data.frame import Entity, SemanticFrame
 from eartune.data.utterance import Utterance, write_manifest
 from eartune.errors import InputError
@@ -190,8 +191,31 @@ def test_errors_in_hours_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "rows",
+    [
+        "recordings;score\n0;60\n7;70\n\n33;80\n",
+        "recordings\tScore\r\n0\t60\r\n7\t70\r\n33\t80\r\n",
+        "Recordings, Score\n0, 60\n7, 70\n33, 80",
+    ],
+    ids=["semicolons and an empty row", "tabs", "blanks"],
+)
+def test_a_table_may_be_written_as_spreadsheets_do(tmp_path: Path, rows: str) -> None:
+    """It asked for columns that the table had."""
+    (tmp_path / "ours.csv").write_bytes(rows.encode())
+    (one,) = read_score_table(tmp_path / "ours.csv").curves
+    assert [(point.amount, point.score) for point in one.curve.measurements] == [(0, 0.6), (7, 0.7), (33, 0.8)]
+
+
+def test_what_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere\.csv: is neither a run's folder nor a file"):
+        read_source(tmp_path / "nowhere.csv", None, Wish())
+
+
+@pytest.mark.parametrize(
     ("rows", "sentence"),
     [
+        ("hours,score,score\n0,60,1\n", "has the column 'score' twice"),
+        ("hours,score\n0,60\n\n5,high\n", "row 4: score must be a number"),
         ("amount,score\n0,0.5\n", "has 1 different amounts"),
         ("n,score\n0,0.5\n", 'must name the columns "recordings"'),
         ("amount,score\n0,0.5\n5,high\n", "row 3: score must be a number, not 'high'"),
