@@ -29,7 +29,7 @@ from eartune.models.lora import LoraLayers
 from eartune.models.packed_attention import PackedRows
 from eartune.models.whisper_encoder import layer_output, n_audio_tokens
 from eartune.settings import Lora
-from hearing import LOWER_LAYERS, SHARD, Lower
+from lower_layers import LOWER_LAYERS, SHARD, Lower
 from sentences import Sentence
 
 RANK = 64
@@ -66,7 +66,7 @@ class TokenTable(nn.Module):
         return torch.cat([scores[..., :1] + self.silence, scores[..., 1:]], dim=-1)
 
 
-class Ears:
+class TokenEncoder:
     """The pocket's encoder above its frozen lower layers, its adapter, and the table of tokens."""
 
     def __init__(self, pocket: Qwen2Audio, sentences: Sequence[Sentence]) -> None:
@@ -107,7 +107,7 @@ class Ears:
             states = layer_output(layer, states, rows.lengths)
         return self.tower.pool(rows.unpack(states)), n_audio_tokens(2 * lengths)
 
-    def heard(self, lower: Lower, texts: Sequence[str]) -> list[Tensor]:
+    def first_states(self, lower: Lower, texts: Sequence[str]) -> list[Tensor]:
         """Return the encoder's states of the first take of some texts, (tokens, 512) each."""
         with torch.no_grad():
             states, counts = self.states([lower[0, text] for text in texts])
@@ -159,28 +159,30 @@ class Ears:
         return texts
 
 
-def start_adapter(ears: Ears, sentences: Sequence[Sentence], lower: Lower, path: Path) -> None:
+def start_adapter(encoder: TokenEncoder, sentences: Sequence[Sentence], lower: Lower, path: Path) -> None:
     """Give the adapter its first weights, in closed form from the untrained encoder; they are kept in `path`."""
     if not path.exists():
         chosen = [sentence.text for sentence in sentences if not sentence.held_out][:ADAPTER_CLIPS]
         batches = [chosen[start : start + 25] for start in range(0, len(chosen), 25)]
-        states = [state for batch in batches for state in ears.heard(lower, batch)]
-        torch.save(fit_adapter(states, [ears.tokens(text) for text in chosen], ears.embeddings), path)
+        states = [state for batch in batches for state in encoder.first_states(lower, batch)]
+        torch.save(fit_adapter(states, [encoder.tokens(text) for text in chosen], encoder.embeddings), path)
     weight, bias = torch.load(path, weights_only=True)
     with torch.no_grad():
-        ears.adapter.linear.weight.copy_(weight)
-        ears.adapter.linear.bias.copy_(bias)
+        encoder.adapter.linear.weight.copy_(weight)
+        encoder.adapter.linear.bias.copy_(bias)
 
 
-def train_encoder(ears: Ears, sentences: Sequence[Sentence], lower: Lower, passes: float, work: Path) -> None:
+def train_encoder(
+    encoder: TokenEncoder, sentences: Sequence[Sentence], lower: Lower, passes: float, work: Path
+) -> None:
     """Train over all clips `passes` times, and write the trained tensors to encoder.safetensors in the work folder."""
     state_file = work / "encoder.pt"
     batches = plan(sentences, lower, passes)
-    optimizer = torch.optim.AdamW(ears.trained.values(), lr=LEARNING_RATE, weight_decay=0.0, betas=(0.9, 0.98))
+    optimizer = torch.optim.AdamW(encoder.trained.values(), lr=LEARNING_RATE, weight_decay=0.0, betas=(0.9, 0.98))
     done = 0
     if state_file.exists():
         saved = torch.load(state_file, weights_only=True)
-        put_back(ears, load_file(work / "encoder.safetensors"))
+        put_back(encoder, load_file(work / "encoder.safetensors"))
         optimizer.load_state_dict(saved["optimizer"])
         done = saved["done"]
     started = saved_at = time.time()
@@ -190,9 +192,9 @@ def train_encoder(ears: Ears, sentences: Sequence[Sentence], lower: Lower, passe
             group["lr"] = LEARNING_RATE * schedule(step, len(batches), DECAY_SHARE)
         batch = batches[step]
         torch.manual_seed(step)
-        loss = ears.loss([veil(lower[key]) for key in batch], [text for _, text in batch])
+        loss = encoder.loss([veil(lower[key]) for key in batch], [text for _, text in batch])
         loss.backward()
-        nn.utils.clip_grad_norm_(ears.trained.values(), 1.0)
+        nn.utils.clip_grad_norm_(encoder.trained.values(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
         losses.append(loss.item())
@@ -204,15 +206,15 @@ def train_encoder(ears: Ears, sentences: Sequence[Sentence], lower: Lower, passe
         if time.time() - saved_at > SAVE_SECONDS or step + 1 == len(batches):
             saved_at = time.time()
             with atomic(work / "encoder.safetensors") as half_written:
-                save_file({name: value.detach().clone() for name, value in ears.trained.items()}, half_written)
+                save_file({name: value.detach().clone() for name, value in encoder.trained.items()}, half_written)
             with atomic(state_file) as half_written:
                 torch.save({"optimizer": optimizer.state_dict(), "done": step + 1}, half_written)
 
 
-def put_back(ears: Ears, tensors: dict[str, Tensor]) -> None:
+def put_back(encoder: TokenEncoder, tensors: dict[str, Tensor]) -> None:
     """Load the tensors that an earlier training wrote or shipped, of which the latter lack the table's two numbers."""
     with torch.no_grad():
-        for name, value in ears.trained.items():
+        for name, value in encoder.trained.items():
             saved = tensors.get(name, tensors.get(name.replace(".default.weight", "")))
             if saved is not None:
                 value.copy_(saved)
@@ -252,7 +254,7 @@ def veil(states: Tensor) -> Tensor:
     return veiled
 
 
-def hear_all(ears: Ears, sentences: Sequence[Sentence], lower: Lower, path: Path) -> Clips:
+def encode_clips(encoder: TokenEncoder, sentences: Sequence[Sentence], lower: Lower, path: Path) -> Clips:
     """Return every clip's states and, of those to train on, where its tokens are heard; saved in `path`."""
     is_held_out = {sentence.text: sentence.held_out for sentence in sentences}
     if not path.exists():
@@ -261,12 +263,12 @@ def hear_all(ears: Ears, sentences: Sequence[Sentence], lower: Lower, path: Path
         for start in trange(0, len(keys), 32, desc="states", unit="batch"):
             batch = keys[start : start + 32]
             with torch.no_grad():
-                states, counts = ears.states([lower[key] for key in batch])
-                frames = ears.adapter(states)
+                states, counts = encoder.states([lower[key] for key in batch])
+                frames = encoder.adapter(states)
             for place, (take, text) in enumerate(batch):
                 count = int(counts[place])
                 tensors[f"{take}/{text}"] = states[place, :count].to(torch.float16).clone()
-                peaks = [] if is_held_out[text] else ears.peaks(frames[place, :count], text)
+                peaks = [] if is_held_out[text] else encoder.peaks(frames[place, :count], text)
                 tensors[f"peaks/{take}/{text}"] = torch.tensor(peaks, dtype=torch.int16)
         with atomic(path) as half_written:
             save_file(tensors, half_written)
@@ -280,22 +282,22 @@ def hear_all(ears: Ears, sentences: Sequence[Sentence], lower: Lower, path: Path
     return clips
 
 
-def shipped_tensors(ears: Ears) -> dict[str, Tensor]:
+def shipped_tensors(encoder: TokenEncoder) -> dict[str, Tensor]:
     """Return what is shipped of the encoder and the adapter, under the names of the merged model."""
     return {
         name.replace(".default.weight", ""): value.detach().to(torch.bfloat16).contiguous()
-        for name, value in ears.trained.items()
+        for name, value in encoder.trained.items()
         if not name.startswith("table.")
     }
 
 
-def word_errors(ears: Ears, sentences: Sequence[Sentence], lower: Lower, most: int = 300) -> float:
+def word_errors(encoder: TokenEncoder, sentences: Sequence[Sentence], lower: Lower, most: int = 300) -> float:
     """Return the word error rate of the frames' best classes on held-out sentences in held-out voices."""
     held_out = sorted([s.text for s in sentences if s.held_out][:most], key=lambda text: len(lower[0, text]))
     errors = words = 0
     for start in range(0, len(held_out), 20):
         texts = held_out[start : start + 20]
-        for said, heard in zip(texts, ears.read([lower[0, text] for text in texts]), strict=True):
+        for said, heard in zip(texts, encoder.read([lower[0, text] for text in texts]), strict=True):
             errors += Levenshtein.distance(said.split(), heard.split())
             words += len(said.split())
     return errors / words

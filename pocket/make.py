@@ -15,8 +15,8 @@ from align import align
 from eartune.files import atomic
 from eartune.models.pocket.build import build_pocket
 from eartune.models.pocket.weights import TRAINED
-from encoder import Ears, hear_all, put_back, shipped_tensors, start_adapter, train_encoder, word_errors
-from hearing import encode_all, read_shards
+from encoder import TokenEncoder, encode_clips, put_back, shipped_tensors, start_adapter, train_encoder, word_errors
+from lower_layers import encode_all, read_shards
 from sentences import gather
 from wer import report_word_errors
 
@@ -28,16 +28,16 @@ def main() -> None:
     for take in range(options.takes):
         encode_all(sentences, options.work / "lower", take, workers=2)
     lower = read_shards(sentences, options.work / "lower", options.takes)
-    ears = Ears(build_pocket(trained=None), sentences)
+    encoder = TokenEncoder(build_pocket(trained=None), sentences)
     shipped = load_file(TRAINED) if options.go_on else {}
     if options.go_on:
-        put_back(ears, shipped)
+        put_back(encoder, shipped)
     else:
-        start_adapter(ears, sentences, lower, options.work / "adapter.pt")
-    train_encoder(ears, sentences, lower, options.passes, options.work)
-    print(f"word error rate of the encoder alone, by its frames: {word_errors(ears, sentences, lower):.1%}")
-    clips = hear_all(ears, sentences, lower, options.work / "states.safetensors")
-    trained = shipped_tensors(ears)
+        start_adapter(encoder, sentences, lower, options.work / "adapter.pt")
+    train_encoder(encoder, sentences, lower, options.passes, options.work)
+    print(f"word error rate of the encoder alone, by its frames: {word_errors(encoder, sentences, lower):.1%}")
+    clips = encode_clips(encoder, sentences, lower, options.work / "states.safetensors")
+    trained = shipped_tensors(encoder)
     pocket = build_pocket(trained=None)
     align(pocket, sentences, clips, options.examples, options.work, shipped | trained)
     with atomic(TRAINED) as half_written:

@@ -11,7 +11,7 @@ from eartune.models.chat_format import render
 from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.models.generation.generate import generate
 from eartune.settings import Decoding
-from hearing import take_of
+from lower_layers import take_of
 from sentences import Sentence
 
 
