@@ -191,6 +191,7 @@ def contents(folder: Path) -> dict[str, bytes]:
         ("prepare test.jsonl --to prepared --split =train.csv", "--split =train.csv: must be NAME=FILE"),
         ("prepare --to prepared --split a/b=test.jsonl --map audio=clip_path", "'a/b' cannot name a split"),
         ("prepare test.jsonl --to prepared --map utt", "--map utt: must be OURS=THEIRS"),
+        ("prepare test.jsonl --to p --map text=a --map text=b", "--map text=b: text is a already; give it once"),
         ("prepare test.jsonl --to prepared --map text=words", "test.jsonl: has no column 'words' for text"),
         ("prepare test.jsonl --to prepared --split train=./test.jsonl", "test.jsonl: is given twice"),
         ("prepare test.jsonl --to . --map audio=clip_path", "test.jsonl: would be overwritten"),
@@ -205,6 +206,14 @@ def test_what_a_user_may_get_wrong_is_one_sentence_and_nothing_is_written(
     before = contents(folder)
     assert said in run(line, code=2).splitlines()[-1]
     assert contents(folder) == before
+
+
+def test_a_column_is_left_out_that_is_mapped_to_nothing(run: Run) -> None:
+    """All rows of topics were set aside as entities that nobody can read, and there was no way around it."""
+    Path("tags.csv").write_text("text,intent,tags\nlights off,off,urgent;home\n")
+    run("prepare tags.csv --to prepared", code=2)
+    assert "add --map entities=)" in Path("prepared/quarantine.jsonl").read_text()
+    assert "not read: tags" in run("prepare tags.csv --to prepared --map entities=")
 
 
 def test_the_verb_starts_without_torch() -> None:

@@ -50,7 +50,8 @@ def prepare_files(
     split: Annotated[list[str] | None, typer.Option(metavar="NAME=FILE", help="A file whose split you name.")] = None,
     format: Annotated[FileFormat | None, typer.Option(help="The files' format, if it is not recognised.")] = None,
     columns: Annotated[
-        list[str] | None, typer.Option("--map", metavar="OURS=THEIRS", help="Which column is which, as in text=utt.")
+        list[str] | None,
+        typer.Option("--map", metavar="OURS=THEIRS", help="Which column is which, as in text=utt; entities= for none."),
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Write nothing if any row is faulty.")] = False,
     headers_only: Annotated[
@@ -111,8 +112,8 @@ def prepare_files(
     if cut_long and not unlabelled:
         raise InputError("--cut-long needs --unlabelled: a row's words and label would be wrong for pieces of it")
     how = None if hold_out is None else parse_hold_out(hold_out, seed)
-    root, named = data_root(data), dict(_pairs("--with", "KEY=VALUE", settings))
-    mapped = dict(_pairs("--map", "OURS=THEIRS", columns))
+    root, named = data_root(data), _values("--with", "KEY=VALUE", settings)
+    mapped = _values("--map", "OURS=THEIRS", columns, may_be_blank=True)
     if hub is not None:
         if files or split or format or is_download or text_only:
             raise InputError(f"--hub {hub}: is in place of files and of corpora; leave out what is for these")
@@ -250,12 +251,22 @@ def _check_outside(corpus: Path, outputs: Iterable[Path]) -> None:
         raise InputError(f"{corpus}: holds the corpus itself; name another folder to write to")
 
 
-def _pairs(option: str, form: str, values: Iterable[str] | None) -> list[tuple[str, str]]:
+def _pairs(option: str, form: str, values: Iterable[str] | None, may_be_blank: bool = False) -> list[tuple[str, str]]:
     parts = [value.partition("=") for value in values or []]
     for left, equals, right in parts:
-        if not (left and equals and right):
+        if not (left and equals and (right or may_be_blank)):
             raise InputError(f"{option} {left}{equals}{right}: must be {form}")
     return [(left, right) for left, _, right in parts]
+
+
+def _values(option: str, form: str, values: Iterable[str] | None, may_be_blank: bool = False) -> dict[str, str]:
+    """The value of each key; raises InputError for a key that is given twice, as one of its values would be lost."""
+    found: dict[str, str] = {}
+    for key, value in _pairs(option, form, values, may_be_blank):
+        if key in found:
+            raise InputError(f"{option} {key}={value}: {key} is {found[key]} already; give it once")
+        found[key] = value
+    return found
 
 
 def _outputs(splits: Collection[str], to: Path, messages: Path | None) -> set[Path]:

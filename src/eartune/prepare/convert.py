@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from eartune.data.audio import audio_seconds
 from eartune.data.utterance import Utterance, frame_fields
 from eartune.errors import InputError
 from eartune.prepare.importers.hugging_face import write_dataset
@@ -28,12 +29,14 @@ from eartune.wording import counted
 Target = Literal["nemo", "lhotse", "kaldi", "hf", "messages"]
 FOLDERS = ("kaldi", "hf")  # formats that are a folder, where others are a file
 _WITHOUT_TEXT_ALONE = ("nemo", "lhotse", "kaldi")
+_WITH_WHAT_IS_IN_FILES = ("lhotse", "hf")  # formats for which recordings are opened; others name them
 
 
 def convert(utterances: Sequence[Utterance], target: Target, out: Path) -> list[str]:
     """Write utterances in a format of other tools; return sentences about what was not written.
 
-    Raises InputError for an utterance without a frame, and where nothing would be written.
+    Raises InputError, before anything is written, for an utterance without a frame, for a recording that would have to
+    be read and cannot, and where nothing would be written.
     """
     for utterance in utterances:
         if utterance.frame is None:
@@ -41,6 +44,8 @@ def convert(utterances: Sequence[Utterance], target: Target, out: Path) -> list[
     typed = [row for row in utterances if not row.recordings] if target in _WITHOUT_TEXT_ALONE else []
     if len(typed) == len(utterances):
         raise InputError(f"{out}: nothing would be written, as {target} holds recordings, of which there are none")
+    if target in _WITH_WHAT_IS_IN_FILES:
+        _check_recordings(utterances)
     match target:
         case "nemo":
             write_nemo(out, utterances, _labels)
@@ -53,6 +58,15 @@ def convert(utterances: Sequence[Utterance], target: Target, out: Path) -> list[
         case "messages":
             write_messages(out, utterances)
     return [f"left out: {counted(len(typed), 'row')} of text alone, which {target} does not hold"] if typed else []
+
+
+def _check_recordings(utterances: Sequence[Utterance]) -> None:
+    for utterance in utterances:
+        for recording in utterance.recordings:
+            try:
+                audio_seconds(recording.path)
+            except InputError as error:
+                raise InputError(f"the utterance {utterance.id!r}: {error}") from error
 
 
 def _labels(utterance: Utterance) -> dict[str, Any]:

@@ -34,6 +34,8 @@ class HoldOut:
     seed: int = 0
     name: str = TEST
     """The split that the held-out rows become."""
+    keep_share: bool = False
+    """Whether speakers are rather in both than that less than half, or more than twice, of the amount is held out."""
 
 
 @dataclass(frozen=True)
@@ -71,27 +73,32 @@ def divide(rows: Sequence[Utterance], how: HoldOut) -> Divided:
     """Divide rows into those to train on and those held out.
 
     Rows with the same words, or with parts of one recording, stay together, and all rows of a speaker do, if that
-    leaves both sides some; where sentences are shared by speakers, so that it does not, the sentence says so. What is
-    counted are rows with recordings, or all rows where none has any. The order depends on the seed and the ids alone.
-    Raises InputError if nothing can be held out.
+    leaves both sides some; where sentences are shared by speakers, so that it does not, the sentence says so, and also
+    where far more or less is held out than was asked for. What is counted are rows with recordings, or all rows where
+    none has any. The order depends on the seed and the ids alone. Raises InputError if nothing can be held out.
     """
     counted_rows = {place for place, row in enumerate(rows) if row.recordings} or set(range(len(rows)))
+    cannot = f"{counted(len(counted_rows), 'row')} cannot be divided by holding out {how.amount}"
     wanted = max(1.0, _amount(how.amount, len(counted_rows)))
+    if wanted >= len(counted_rows):
+        raise InputError(f"{cannot}, which leaves none to train on; hold out fewer, or use more rows")
     speakers = {recording.speaker for row in rows for recording in row.recordings if recording.speaker}
     chosen: set[int] = set()
     if len(speakers) > 1:
         chosen = _chosen(_groups(rows, True), rows, counted_rows, wanted, how.seed)
+        if how.keep_share and not wanted / 2 <= len(chosen & counted_rows) <= 2 * wanted:
+            chosen = set()
     by_speaker = bool(chosen)
     chosen = chosen or _chosen(_groups(rows, False), rows, counted_rows, wanted, how.seed)
-    if not chosen or chosen >= counted_rows:
+    if not chosen:
         raise InputError(
-            f"{counted(len(counted_rows), 'row')} cannot be divided by holding out {how.amount}: what has the same "
-            "words or is of one recording stays together; use more rows, or hold out more"
+            f"{cannot}: what has the same words or is of one recording stays together, here all of it; use more rows"
         )
     held_out = tuple(row for place, row in enumerate(rows) if place in chosen)
     train = tuple(row for place, row in enumerate(rows) if place not in chosen)
     n_held_out = len(chosen & counted_rows)
-    return Divided(train, held_out, _sentence(how, held_out, n_held_out, len(counted_rows), len(speakers), by_speaker))
+    said = _sentence(how, held_out, n_held_out, len(counted_rows), len(speakers), by_speaker)
+    return Divided(train, held_out, said + _deviation(how.amount, n_held_out, wanted, by_speaker))
 
 
 def _amount(amount: Budget, size: int) -> float:
@@ -107,8 +114,17 @@ def _sentence(how: HoldOut, rows: Sequence[Utterance], n: int, of: int, n_speake
         tested = {recording.speaker for row in rows for recording in row.recordings if recording.speaker}
         return f"{said}, of {len(tested)} of {n_speakers} speakers, none of whom is trained on"
     if n_speakers > 1:
-        return f"{said}; the {n_speakers} speakers are in both, as keeping them apart would leave one side nothing"
+        reason = "hold out far more or less" if how.keep_share else "leave one side nothing"
+        return f"{said}; the {n_speakers} speakers are in both, as keeping them apart would {reason}"
     return f"{said}; " + ("all are of one speaker" if n_speakers else "no row names a speaker, so some may be in both")
+
+
+def _deviation(asked: Budget, n: int, wanted: float, by_speaker: bool) -> str:
+    """What is added to the sentence where far more or less is held out than was asked for."""
+    if abs(n - wanted) <= max(1, wanted / 4):
+        return ""
+    shared = "words, a recording or a speaker" if by_speaker else "words or a recording"
+    return f"; {asked} was asked for, but rows that share {shared} stay together"
 
 
 def _groups(rows: Sequence[Utterance], by_speaker: bool) -> list[list[int]]:
@@ -150,7 +166,9 @@ def _chosen(
     """The rows of the groups that come nearest to what is wanted, with each label as often as its share.
 
     Groups of the same labels are one kind. In each turn the group is taken whose labels are furthest below their
-    share, of those that bring the number nearer to what is wanted, until there is none.
+    share, of those that bring the number nearer to what is wanted, until there is none. If that is not half of what is
+    wanted, the smallest of the others is added, unless the number would be off by a larger factor than without it.
+    All rows are never chosen.
     """
     totals = Counter(_label(rows[place]) for place in counted_rows)
     share = wanted / len(counted_rows)
@@ -165,13 +183,17 @@ def _chosen(
             / totals[label]
             for label, n in kind
         )
-        return any(taken[label] + n == totals[label] for label, n in kind), further / sum(n for _, n in kind)
+        return any(taken[label] + n == totals[label] for label, n in kind), further / _size(kind)
 
     order = deque(kinds)
     while True:
-        missing = wanted - taken.total()
-        fitting = (kind for kind in order if abs(missing - sum(n for _, n in kind)) < abs(missing))
+        there = taken.total()
+        missing, room = wanted - there, len(counted_rows) - there
+        fitting = (kind for kind in order if abs(missing - _size(kind)) < abs(missing) and _size(kind) < room)
         best = min(islice(fitting, _KINDS_COMPARED), key=distance, default=None)
+        if best is None and there < wanted / 2:
+            larger = (kind for kind in order if there * (there + _size(kind)) < wanted**2 and _size(kind) < room)
+            best = min(larger, key=lambda kind: (_size(kind), distance(kind)), default=None)
         if best is None:
             return chosen
         chosen.update(kinds[best].pop())
@@ -195,6 +217,11 @@ def _kinds(
         if labels:
             kinds.setdefault(tuple(sorted(labels.items())), []).append(group)
     return kinds
+
+
+def _size(kind: tuple[tuple[str, int], ...]) -> int:
+    """The number of rows of a group of this kind that count."""
+    return sum(n for _, n in kind)
 
 
 def _label(row: Utterance) -> str:

@@ -14,6 +14,7 @@ from eartune.data.audio import MAX_SECONDS
 from eartune.data.pauses import Ending, Span, cut_at_pauses
 from eartune.data.sound_file import Samples, SoundError, SoundFile, open_sound
 from eartune.data.utterance import Recording, Utterance
+from eartune.prepare.channel_numbers import count_from_zero
 from eartune.prepare.importers.excerpt import Excerpt
 from eartune.prepare.importers.import_result import Imported
 from eartune.wording import counted
@@ -24,17 +25,18 @@ def cut_long_recordings(splits: Mapping[str, Imported]) -> tuple[dict[str, Impor
 
     A recording that cannot be read stays, to be set aside with the reason.
     """
+    splits, counted_from_one = count_from_zero(splits)
     counts: Counter[str] = Counter()
     cut = {
         split: replace(imported, utterances=tuple(one for row in imported.utterances for one in _rows(row, counts)))
         for split, imported in splits.items()
     }
     if not counts["recording"]:
-        return cut, ()
+        return cut, counted_from_one
     said = f"cut at pauses: {counted(counts['recording'], 'recording')} into {counted(counts['piece'], 'row')}"
     divided = counts[Ending.QUIETEST]
     more = f", {divided} of which end where it is quietest, as nobody pauses there" if divided else ""
-    return cut, (said + more,)
+    return cut, (*counted_from_one, said + more)
 
 
 def _rows(row: Utterance, counts: Counter[str]) -> Iterator[Utterance]:

@@ -22,11 +22,13 @@ from eartune.data.audio import NOT_READABLE, write_audio
 from eartune.data.sound_file import SoundError
 from eartune.data.utterance import Recording, Utterance, write_manifest
 from eartune.errors import InputError
-from eartune.files import remove, write_text
+from eartune.files import read_lines, remove, write_text
+from eartune.prepare.channel_numbers import count_from_zero
 from eartune.prepare.hold_out import TRAIN, HoldOut, divide
 from eartune.prepare.importers.excerpt import Excerpt, copy_name, file_name
 from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.profile import Profile, build_profile, markdown_profile
+from eartune.prepare.split import distance_from_test
 from eartune.prepare.validation.fault import Fault, escaped
 from eartune.prepare.validation.quarantine import Quarantined, write_quarantine
 from eartune.prepare.validation.quarantine_rows import (
@@ -74,9 +76,13 @@ def prepare(
     With `hold_out`, for which there must be one split, the rows that remain are divided into training and a test.
     Manifests name recordings relative to `out`; with `copy`, those that lie elsewhere are copied into it.
     `progress` is called with the number of files that were measured, and of all files. Raises InputError, and writes
-    nothing, if a split's name cannot be a file's, if `out` is a file, and with `strict` if anything would be set aside.
+    nothing, if a split's name cannot be a file's, if `out` is a file, or holds what was held out of other rows when a
+    test is to be held out, and with `strict` if anything would be set aside.
     """
     _check_names(splits, out)
+    splits, counted_from_one = count_from_zero(splits)
+    if hold_out:
+        _check_none_is_held_out(out, hold_out)
     rows = {split: imported.utterances for split, imported in splits.items()}
     faults = list(check_rows(rows))
     measured = measure(rows, set_aside(faults), read_samples, progress)
@@ -92,7 +98,18 @@ def prepare(
     profile = build_profile(kept, kept_recordings, quarantined, warnings, read_samples, right_rows)
     kept, to_write = _with_files(kept, out, copy)
     _write(out, kept, quarantined, profile, to_write)
-    return Prepared(kept, quarantined, warnings, profile, (*held_out, *_where_recordings_are(kept, out, to_write)))
+    return Prepared(
+        kept,
+        quarantined,
+        warnings,
+        profile,
+        (*counted_from_one, *held_out, *_where_recordings_are(kept, out, to_write)),
+    )
+
+
+def is_manifest(path: Path) -> bool:
+    """Return whether a file of JSON lines is a manifest: rows of chats, which may stand beside it, have no id."""
+    return path.name != QUARANTINE and "id" in next((row for _, row in read_lines(path)), {})
 
 
 def count_faults(quarantined: Sequence[Quarantined]) -> str:
@@ -107,6 +124,17 @@ def _check_names(splits: Iterable[str], out: Path) -> None:
             raise InputError(f"{split!r} cannot name a split; use letters and digits, such as train, dev or test")
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file; name a folder to write to")
+
+
+def _check_none_is_held_out(out: Path, hold_out: HoldOut) -> None:
+    """Raise InputError for a dev part or a test of an earlier run, which would stay beside a new division."""
+    for path in sorted(out.glob("*.jsonl")):
+        is_held_out = path.stem != hold_out.name and distance_from_test(path.stem) <= distance_from_test("dev")
+        if is_held_out and is_manifest(path):
+            raise InputError(
+                f"{path}: was held out before, and its rows may now be in {TRAIN} or {hold_out.name}; "
+                "move it away, or name another folder"
+            )
 
 
 def _divided(

@@ -142,6 +142,20 @@ def test_rows_that_are_left_out_are_counted_and_unlabelled_ones_refused(tmp_path
         convert([replace(rows[0], frame=None)], "nemo", tmp_path / "n.json")
 
 
+@pytest.mark.parametrize("target", ["lhotse", "hf"])
+def test_a_recording_that_cannot_be_read_is_named_with_its_utterance_and_nothing_is_written(
+    tmp_path: Path, clip: Path, target: Target
+) -> None:
+    """It ended in a traceback, after half of a dataset was written."""
+    (tmp_path / "damaged.wav").write_bytes(b"RIFF")
+    for name, said in {"gone": "no such recording", "damaged": r"not a recording that can be read \("}.items():
+        first, *others = rows_of(clip)
+        faulty = replace(others[1], recordings=(Recording(clip, 1.0), Recording(tmp_path / f"{name}.wav", 1.0)))
+        with pytest.raises(InputError, match=rf"^the utterance 'c': {tmp_path}/{name}\.wav: {said}"):
+            convert([first, faulty], target, tmp_path / "out" / "written")
+        assert not (tmp_path / "out").exists()
+
+
 def test_the_command_writes_and_refuses_what_it_would_destroy(tmp_path: Path, clip: Path) -> None:
     write_manifest(tmp_path / "m.jsonl", rows_of(clip))
 

@@ -1,5 +1,6 @@
 """The test that is held out: its size, its labels, and what is never in training and test at once."""
 
+import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,12 @@ from eartune.prepare.importers.excerpt import Excerpt
 def row(name: str, text: str | None, intent: str = "go", speaker: str | None = None, file: str = "") -> Utterance:
     recording = Recording(Path(file or f"{name}.wav"), 1.0, speaker)
     return Utterance(name, text, "en", SemanticFrame(intent), (recording,))
+
+
+def rows_of_speakers(sizes: list[int]) -> list[Utterance]:
+    """So many rows of each speaker, all of different words."""
+    speakers = [f"s{n}" for n, size in enumerate(sizes) for _ in range(size)]
+    return [row(f"u{n}", f"sentence {n}", "go", speaker) for n, speaker in enumerate(speakers)]
 
 
 def speakers_of(rows: tuple[Utterance, ...]) -> set[str | None]:
@@ -59,10 +66,60 @@ def test_speakers_are_in_one_of_both() -> None:
     )
 
 
-def test_where_all_speakers_say_the_same_sentences_stay_whole_and_it_is_said() -> None:
+@pytest.mark.parametrize(
+    ("sizes", "asked", "said"),
+    [
+        ([50, 50], "20%", r"50 of 100 recorded rows \(50 %\), .* of 1 of 2 speakers, .*; 20% was asked for"),
+        (
+            [25, 25, 25, 25],
+            "10%",
+            r"25 of 100 recorded rows \(25 %\), .* of 1 of 4 speakers, .*; 10% was asked for, but",
+        ),
+        (
+            [33, 33, 33, 1],
+            "15%",
+            r"34 of 100 recorded rows .* of 2 of 4 speakers, .*; 15% was asked for, but rows that",
+        ),
+        ([50, 50], "80 utterances", "50 of 100 .*; 80 utterances was asked for"),
+        ([99, 1], "20%", "1 of 100 recorded rows"),
+        ([47, 46, 7], "15%", "7 of 100 recorded rows .*; 15% was asked for"),
+        ([40, 40, 20], "20%", r"20 of 100 recorded rows .* none of whom is trained on$"),
+    ],
+)
+def test_speakers_of_many_rows_are_not_divided_and_another_share_is_said(
+    sizes: list[int], asked: str, said: str
+) -> None:
+    """They were in both, with a reason that was not true; or a speaker of one row was the whole test."""
+    divided = divide(rows_of_speakers(sizes), parse_hold_out(asked))
+    assert not speakers_of(divided.held_out) & speakers_of(divided.train)
+    assert re.search(said, divided.sentence)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "n", "said"),
+    [
+        ([50, 50], 15, "the 2 speakers are in both, as keeping them apart would hold out far more or less"),
+        ([99, 1], 15, "the 2 speakers are in both, as keeping them apart would hold out far more or less"),
+        (
+            [25, 25, 25, 25],
+            25,
+            "; 15% was asked for, but rows that share words, a recording or a speaker stay together",
+        ),
+    ],
+)
+def test_a_part_that_is_to_keep_its_share_may_be_of_speakers_who_are_trained_on(
+    sizes: list[int], n: int, said: str
+) -> None:
+    divided = divide(rows_of_speakers(sizes), replace(parse_hold_out("15%"), keep_share=True))
+    assert len(divided.held_out) == n and divided.sentence.endswith(said)
+
+
+@pytest.mark.parametrize("percent", [20, 60])
+def test_where_all_speakers_say_the_same_sentences_stay_whole_and_it_is_said(percent: int) -> None:
+    """At 60 %, all rows were chosen, and it ended as if they could not be divided."""
     rows = [row(f"u{n}", f"Sentence {n % 10}!", "go", f"s{n // 10}") for n in range(100)]
-    divided = divide(rows, parse_hold_out("20%"))
-    assert len(divided.held_out) == 20 and "the 10 speakers are in both" in divided.sentence
+    divided = divide(rows, parse_hold_out(f"{percent}%"))
+    assert len(divided.held_out) == percent and "the 10 speakers are in both" in divided.sentence
     assert not {u.text for u in divided.held_out} & {u.text for u in divided.train}
 
 
@@ -131,9 +188,29 @@ def test_an_amount_that_makes_no_test(written: str) -> None:
         parse_hold_out(written)
 
 
-def test_what_cannot_be_divided() -> None:
-    with pytest.raises(InputError, match=r"^2 rows cannot be divided by holding out 20%"):
-        divide([row("a", "the same"), row("b", "the same")], parse_hold_out("20%"))
+@pytest.mark.parametrize(
+    ("said", "asked", "fault"),
+    [
+        (["the same", "the same"], "20%", r"2 rows .* holding out 20%: what has the same .* all of it; use more rows$"),
+        (
+            ["one", "two"],
+            "2 utterances",
+            r"2 rows .*, which leaves none to train on; hold out fewer, or use more rows$",
+        ),
+        (["one", "two"], "1000 utterances", r"2 rows cannot be divided by holding out 1000 utterances, which leaves"),
+        (["one"], "20%", r"1 row cannot be divided by holding out 20%, which leaves none to train on"),
+    ],
+)
+def test_what_cannot_be_divided(said: list[str], asked: str, fault: str) -> None:
+    with pytest.raises(InputError, match=f"^{fault}"):
+        divide([row(f"u{n}", words) for n, words in enumerate(said)], parse_hold_out(asked))
+
+
+def test_sentences_of_many_rows_are_not_divided_and_another_share_is_said() -> None:
+    """It ended as if they could not be divided."""
+    divided = divide([row(f"u{n}", f"sentence {n % 4}") for n in range(100)], parse_hold_out("10%"))
+    assert len(divided.held_out) == 25
+    assert divided.sentence.endswith("; 10% was asked for, but rows that share words or a recording stay together")
 
 
 @pytest.mark.parametrize(

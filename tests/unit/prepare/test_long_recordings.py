@@ -84,3 +84,10 @@ def test_pieces_are_written_as_recordings_of_their_own(call: Path, tmp_path: Pat
     assert [(one.id, round(one.seconds, 2)) for one in rows] == [("a-piece1", 25.5), ("a-piece2", 24.5)]
     assert {r.path.parent for one in rows for r in one.recordings} == {tmp_path / "out" / "recordings"}
     assert prepared.quarantined == ()
+
+
+def test_channels_that_are_counted_from_1_are_cut_at_their_own_pauses(call: Path) -> None:
+    both = tuple(Excerpt(call, math.nan, channel=channel) for channel in (1, 2))
+    rows, said = cut(row(*both))
+    assert [(start, channel) for _, start, _, channel in parts(rows)] == [(0.0, 0), (25.5, 0), (0.0, 1), (28.0, 1)]
+    assert said[0].startswith("the rows count channels from 1, up to 2, as for call.flac")

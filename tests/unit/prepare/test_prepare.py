@@ -23,6 +23,7 @@ from eartune.data.utterance import Recording, Utterance, read_manifest
 from eartune.errors import InputError
 from eartune.files import read_lines
 from eartune.prepare import prepare as module
+from eartune.prepare.hold_out import parse_hold_out
 from eartune.prepare.importers.detect_format import read_utterances
 from eartune.prepare.importers.excerpt import Excerpt, file_name
 from eartune.prepare.importers.import_result import Imported, Rejected
@@ -184,6 +185,23 @@ def test_a_split_is_named_like_a_file(tmp_path: Path, split: str) -> None:
     with pytest.raises(InputError, match="cannot name a split"):
         prepare({split: imported()}, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_held_out_before_does_not_stay_beside_a_new_test(tmp_path: Path) -> None:
+    """The old dev set stayed, and its rows were in the new training and test, too."""
+    rows = imported(*(utterance(f"u{n}", f"sentence {n}") for n in range(10)))
+    prepare({"all": rows}, tmp_path)
+    (tmp_path / "chats-test.jsonl").write_text('{"messages": []}\n')
+    (tmp_path / "calls.jsonl").write_text("no JSON")
+    for _ in range(2):  # what it writes itself may be there
+        assert len(prepare({"train": rows}, tmp_path, hold_out=parse_hold_out("20%")).splits["test"]) == 2
+    (tmp_path / "dev.jsonl").write_bytes((tmp_path / "test.jsonl").read_bytes())
+    before = contents(tmp_path)
+    with pytest.raises(
+        InputError, match=r"dev\.jsonl: was held out before, and its rows may now be in train or test; move"
+    ):
+        prepare({"train": rows}, tmp_path, hold_out=parse_hold_out("20%"))
+    assert contents(tmp_path) == before
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:

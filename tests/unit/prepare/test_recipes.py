@@ -8,7 +8,7 @@ import pytest
 
 from builders import pool, sound_file
 from eartune.data.tts.languages import VoicesOfLanguage
-from eartune.data.utterance import Recording, Utterance, write_manifest
+from eartune.data.utterance import Recording, Utterance, read_manifest, write_manifest
 from eartune.errors import InputError
 from eartune.experiments.experiment import Experiment, read_experiment
 from eartune.prepare.recipes import RECIPES, read_contents, tuning_of
@@ -58,6 +58,7 @@ def spoken_test(folder: Path, language: str = "en", words: bool = True) -> list[
         (80, "en", MANY, "curriculum", "nothing"),
         (80, "xx", MANY, "curriculum", "nothing"),
         (40, "en", FEW, "curriculum", "nothing"),
+        (32, "en", WORDS, "text-only", "words"),
         (40, "xx", WORDS, "text-only", "words"),
         (9, "en", WORDS, "text-only", "words"),
     ],
@@ -102,6 +103,46 @@ def test_training_is_without_the_sentences_of_the_dev_set(tmp_path: Path) -> Non
     tuned(tmp_path, rows(tmp_path, 80, 20), spoken_test(tmp_path))
     contents = read_contents(tmp_path / "tune")
     assert len(contents.splits["train"]) + len(contents.splits["dev"]) == 100 and len(contents.splits["dev"]) == 12
+
+
+def test_of_two_speakers_neither_is_the_whole_dev_set(tmp_path: Path) -> None:
+    train = [
+        replace(row, recordings=(replace(row.recordings[0], speaker=f"s{n % 2}"),))
+        for n, row in enumerate(rows(tmp_path, 80, 0))
+    ]
+    tuned(tmp_path, train, spoken_test(tmp_path))
+    assert len(read_manifest(tmp_path / "tune" / "dev.jsonl")) == 12
+
+
+def test_typed_rows_and_recordings_without_words_stay_two_pools_of_which_ids_may_be_the_same(tmp_path: Path) -> None:
+    """Both stood in one file, so that not every row had words and the curriculum had no text, and ids were repeated."""
+    typed = [replace(row, id=str(n)) for n, row in enumerate(rows(tmp_path, 0, 30))]
+    spoken = [replace(row, id=str(n), text=None) for n, row in enumerate(rows(tmp_path, 80, 0))]
+    for name, written in {"typed": typed, "spoken": spoken, "test-calls": spoken_test(tmp_path)}.items():
+        write_manifest(tmp_path / f"{name}.jsonl", written)
+    tuning = tuning_of(read_contents(tmp_path), tmp_path, POCKET)
+    tuning.write()
+    data = read_experiment(tuning.path).data
+    assert tuning.recipe.name == MANY
+    paths = {name: [corpus.path for corpus in getattr(data, name)] for name in ("text", "speech", "dev", "test")}
+    assert paths == {
+        **{"text": ["tune/typed.jsonl"], "speech": ["tune/spoken.jsonl"]},
+        **{"dev": ["tune/dev.jsonl"], "test": ["test-calls.jsonl"]},
+    }
+    counts = {name: len(read_manifest(tmp_path / "tune" / f"{name}.jsonl")) for name in ("typed", "spoken", "dev")}
+    assert counts == {"typed": 30, "spoken": 68, "dev": 12}
+
+
+def test_typed_rows_of_which_each_sentence_would_be_held_out_are_all_learned(tmp_path: Path) -> None:
+    train = [replace(row, text=row.text if n < 7 else None) for n, row in enumerate(rows(tmp_path, 8, 0))]
+    typed = [replace(train[0], id="typed", recordings=())]
+    for name, written in {"train": train, "train-typed": typed, "test": spoken_test(tmp_path)}.items():
+        write_manifest(tmp_path / f"{name}.jsonl", written)
+    for seed in range(20):
+        tuning = tuning_of(read_contents(tmp_path), tmp_path, POCKET, seed)
+        tuning.write()
+        (text,) = read_experiment(tuning.path).data.text
+        assert len(read_manifest(tmp_path / text.path)) == 1
 
 
 def test_what_cannot_be_tuned_is_said(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@
                          "value": {"start": 2, "end": 7, "text": "small", "labels": ["size"]}}]}]}
     Doccano        {"id": 7, "text": "a small latte", "cats": ["order"], "entities": [[2, 7, "size"]]}
                    {"id": 7, "text": "a small latte", "label": ["order"]}
-                   {"id": 7, "text": "a small latte", "label": [[2, 7, "size"]], "intent": "order"}
+                   {"id": 7, "text": "a small latte", "label": [[2, 7, "size"]], "intent": "order"}  (or "labels")
 
 A transcript that was written in Label Studio (a TextArea) is the text; where the data have words, only one that is
 called text or transcript. Of several annotations the ground truth counts. The keys of "data" are their author's: a
@@ -19,22 +19,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from eartune.data.audio import AUDIO_SUFFIXES
 from eartune.prepare.importers.columns import LABELS, NAMES, guess, known_values
-from eartune.prepare.importers.entities import are_spans
+from eartune.prepare.importers.entities import are_spans, decode, words_at
 from eartune.prepare.importers.excerpt import recording_fields
 from eartune.prepare.importers.import_result import Imported
-from eartune.prepare.importers.recording_files import RecordingFiles
 from eartune.prepare.importers.row import Row, RowError, is_blank
 from eartune.prepare.importers.to_utterances import to_utterances
 from eartune.wording import listed
 
-_UPLOADED = re.compile(r"/data/upload/(?:\d+/)?(?P<stored>(?:[0-9a-f]{8}-)?(?P<name>[^/]+))$")
-_LOCAL = re.compile(r"/data/local-files/\?d=(?P<path>.+)$")
 _CHOICES = ("intent", "scenario", "action", "label")
 _SPAN_TYPES = ("labels", "hypertextlabels")
+_CHOICES_AS_TEXT = re.compile(r'\s*\{\s*"choices"')
+_SEVERAL = "has several values for {}; name the choices intent, scenario or action, with one each"
+_LISTS_OF_DOCCANO = ("cats", "label", "labels")
 
 
 def is_label_studio(content: dict[str, Any]) -> bool:
@@ -47,13 +46,14 @@ def is_doccano(content: dict[str, Any]) -> bool:
     """Whether a row is one of Doccano: its labels are lists, of names or of places in the text."""
     if isinstance(content.get("cats"), list):
         return True
-    labels = content.get("label")
-    return isinstance(labels, list) and not are_spans(labels) and ("text" in content or "filename" in content)
+    label, labels = content.get("label"), content.get("labels")
+    has_labels = isinstance(label, list) and not are_spans(label)
+    has_spans = isinstance(labels, list) and any(isinstance(each, list) for each in labels)
+    return (has_labels or has_spans) and ("text" in content or "filename" in content)
 
 
 def read_label_studio(rows: Sequence[Row], path: Path) -> Imported:
     """Read one utterance from each task that has an annotation."""
-    files = RecordingFiles(path.parent)
     unread: dict[str, None] = {}
 
     def translated(task: dict[str, Any]) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def read_label_studio(rows: Sequence[Row], path: Path) -> Imported:
         unread.update(dict.fromkeys(key for key in data if key not in named.values()))
         values = {ours: data[theirs] for ours, theirs in named.items() if ours not in LABELS}
         audio, speaker = recording_fields(values.pop("audio", None)), values.pop("speaker", None)
-        recordings = [audio | {"file": _on_disk(audio["file"], files), "speaker": speaker}] if audio else []
+        recordings = [audio | {"speaker": speaker}] if audio else []
         values |= {"id": str(task.get("id", "")), "recordings": recordings}
         return known_values(data) | values | _annotation(task, not is_blank(values.get("text")))
 
@@ -134,21 +134,23 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
+def label_or_choice(value: Any, key: str) -> Any:
+    """Return a label of a table, or the one choice in {"choices": [...]}, as JSON-MIN and CSV have several."""
+    found = decode(value, key) if isinstance(value, str) and _CHOICES_AS_TEXT.match(value) else value
+    return _only(found["choices"], key) if isinstance(found, dict) and found.keys() == {"choices"} else value
+
+
+def _only(values: Any, key: str) -> Any:
+    if len(stated := _listed(values)) != 1:
+        raise RowError(_SEVERAL.format(key))
+    return stated[0]
+
+
 def _once(found: dict[str, Any], key: str, values: Any) -> dict[str, Any]:
     """One value for a key; raises RowError for several."""
-    if len(stated := _listed(values)) != 1 or key in found:
-        raise RowError(f"has several values for {key}; name the choices intent, scenario or action, with one each")
-    return {key: stated[0]}
-
-
-def _on_disk(name: str, files: RecordingFiles) -> str:
-    """The file of a recording that Label Studio names by an address; uploads get eight digits before their name."""
-    if found := _LOCAL.search(name):
-        return unquote(found["path"])
-    if found := _UPLOADED.search(name):
-        stored, own = unquote(found["stored"]), unquote(found["name"])
-        return own if files.exist(own) and not files.exist(stored) else stored
-    return name
+    if key in found:
+        raise RowError(_SEVERAL.format(key))
+    return {key: _only(values, key)}
 
 
 def read_doccano(rows: Sequence[Row], path: Path, labelled: bool = True) -> Imported:
@@ -157,20 +159,21 @@ def read_doccano(rows: Sequence[Row], path: Path, labelled: bool = True) -> Impo
 
 
 def _of_doccano(row: dict[str, Any]) -> dict[str, Any]:
-    others = {key: value for key, value in row.items() if key not in ("label", "entities", "cats")}
+    others = {key: value for key, value in row.items() if key not in ("entities", *_LISTS_OF_DOCCANO)}
     values = {ours: others[theirs] for ours, theirs in guess(others, NAMES.keys() - {"entities"}).items()}
-    audio, speaker = values.pop("audio", None), values.pop("speaker", None)
-    labels, spans = _listed(row.get("cats", row.get("label"))), _listed(row.get("entities"))
-    if any(isinstance(label, list) for label in labels):
-        labels, spans = [], labels
+    audio, speaker = recording_fields(values.pop("audio", None)), values.pop("speaker", None)
+    stated = [each for key in _LISTS_OF_DOCCANO for each in _listed(row.get(key))]
+    spans = [each for each in stated if isinstance(each, list)] + _listed(row.get("entities"))
+    labels = [each for each in stated if not isinstance(each, list)]
+    given = "text" if "text" not in values and audio is not None else "intent"  # a transcript, or a class
+    if labels and not is_blank(values.get(given)) and values[given] not in labels:
+        labels.append(values[given])
     if len(labels) > 1:
         raise RowError(f"has the labels {', '.join(map(str, labels))}; an utterance has one")
-    label = labels[0] if labels else None
-    given = "text" if "text" not in values and audio is not None else "intent"  # a transcript, or a class
-    values |= {} if label is None else {given: label}
+    values |= {given: labels[0]} if labels else {}
     values["id"] = row.get("id")
     entities = [_span(span, str(values.get("text") or "")) for span in spans]
-    return values | {"entities": entities, "recordings": [] if audio is None else [{"file": audio, "speaker": speaker}]}
+    return values | {"entities": entities, "recordings": [audio | {"speaker": speaker}] if audio else []}
 
 
 def _span(span: Any, text: str) -> dict[str, str]:
@@ -179,4 +182,4 @@ def _span(span: Any, text: str) -> dict[str, str]:
         span = [span.get("start_offset"), span.get("end_offset"), span.get("label")]
     if not isinstance(span, list) or len(span) != 3 or not all(type(place) is int for place in span[:2]):
         raise RowError('an entity must be [start, end, "type"]')
-    return {"type": str(span[2]), "filler": text[span[0] : span[1]]}
+    return {"type": str(span[2]), "filler": words_at(text, span[0], span[1])}

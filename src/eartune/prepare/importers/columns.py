@@ -24,14 +24,15 @@ NAMES: Mapping[str, tuple[str, ...]] = {
             "audio_file_path",
         ),
         *("file", "file_name", "filepath", "path", "wav", "wav_path", "wav_file", "wav_filename", "wav_filepath"),
+        *("audios", "audio_paths", "audio_files", "wavs", "clips"),
         *("clip", "clip_path", "recording", "recording_path", "recording_file", "sound", "sound_file", "audio_url"),
     ),
     "language": ("language", "lang", "locale", "language_code"),
     "speaker": ("speaker", "speaker_id", "client_id", "user", "spk", "spk_id"),
-    "intent": ("intent", "label", "intent_label"),
+    "intent": (*("intent_name", "intent_text", "intent", "label_text", "label_name", "label", "intent_label"),),
     "scenario": ("scenario", "domain"),
     "action": ("action",),
-    "entities": ("entities", "slots", "tags", "annot_utt"),
+    "entities": ("entities", "slots", "tags", "spans", "annot_utt"),
     "semantics": ("semantics",),  # the whole frame, as SpeechBrain's preparation of SLURP has it
     "start": (
         *("start", "start_time", "start_sec", "start_seconds", "start_s", "segment_start", "begin", "begin_time"),
@@ -54,6 +55,10 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 }
 """Our names, and the headings of others, the likeliest first; case, blanks, brackets, "-" and "_" do not count."""
 LABELS = ("intent", "scenario", "action", "entities")
+_NUMBERED: Mapping[str, str] = {
+    named: numbered for numbered in ("intent", "label") for named in (f"{numbered}name", f"{numbered}text")
+}
+"""The columns that hold the numbers of names in another, both without what does not count."""
 _PAIR, _PART = {"scenario", "action"}, {"start", "end", "duration", "channel"}
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")  # of startMs, START_MS and "start (ms)" the last is ms; of items it is not
 
@@ -61,21 +66,24 @@ _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")  # of startMs, START_MS and "start (m
 def match_columns(header: Collection[str], named: Mapping[str, str], path: Path) -> dict[str, str]:
     """Return the file's columns by our names; raises InputError if `named`, the user's choice, does not fit.
 
-    The entities' column may be several, `size,drink`, each of which holds the words of one type of slot.
+    The entities' column may be several, `size,drink`, each of which holds the words of one type of slot. One that is
+    named as nothing is not guessed.
     """
-    for ours, theirs in named.items():
+    for ours in named:
         if ours not in NAMES:
             raise InputError(f"columns: {ours!r} is none of {', '.join(NAMES)}")
+    left_out, named = {ours for ours in named if not named[ours]}, {ours: name for ours, name in named.items() if name}
+    for ours, theirs in named.items():
         for name in slot_columns(header, named) if ours == "entities" else [theirs]:
             if name not in header:
                 raise InputError(f"{path}: has no column {name!r} for {ours}; it has {', '.join(header)}")
     taken = {*named.values(), *slot_columns(header, named)}
-    guessed = guess([name for name in header if name not in taken], NAMES.keys() - named.keys())
+    guessed = guess([name for name in header if name not in taken], NAMES.keys() - named.keys() - left_out)
     columns = {ours: (guessed | dict(named))[ours] for ours in NAMES if ours in guessed or ours in named}
     missing = _PAIR - columns.keys()
     if len(missing) == 1 and _PAIR & named.keys():
         raise InputError(f"{path}: scenario and action go together; name the column of the {min(missing)} too")
-    if "entities" not in columns and plain(columns.get("text", "")) == "annotutt":
+    if "entities" not in {*columns, *left_out} and plain(columns.get("text", "")) == "annotutt":
         columns["entities"] = columns["text"]
     return _without_half_a_pair(_without_half_a_part(columns, named))
 
@@ -104,6 +112,7 @@ def other_columns(
     JSON lines of two tools may say "slots" in one row and "entities" in another. A column that the user named has none.
     """
     free = {plain(name): name for name in reversed(list(header)) if name not in columns.values()}
+    free.pop(_NUMBERED.get(plain(columns.get("intent", "")), ""), None)
     found = {ours: [free[known] for known in map(plain, NAMES[ours]) if known in free] for ours in columns}
     return {
         ours: [name for name in names if plain(name) != "annotutt"]

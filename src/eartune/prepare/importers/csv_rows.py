@@ -20,27 +20,36 @@ from eartune.prepare.importers.row import Row
 _DELIMITERS = (",", ";", "\t", "|")
 _ESCAPED_QUOTE = re.compile(r'(?<!\\)((?:\\\\)*)\\"')  # after an even number of backslashes
 _FOR_EXCEL = re.compile(r'"?sep=.?"?\s*', re.IGNORECASE)
+_LINE_END = re.compile(r"\s*[\r\n]\s*")
+_MOST_LINES_OF_HEADER = 100
+_LONGEST_CELL = 2**31 - 1  # csv permits 131,072 characters, which a long text, or sound in base64, may have
 _OPEN_QUOTE = "; is a quote left open?"
 
 
 def split_lines(text: str) -> list[str]:
     """Return the lines of a text, with their ends, split where csv splits them.
 
-    A first line such as `sep=;` tells Excel the delimiter and is not shown by it; it is left out.
+    A first line such as `sep=;` tells Excel the delimiter and is not shown by it; it is left out. A header that has
+    names of several lines, in quotes, is one line.
     """
     lines = list(io.StringIO(text, newline=""))
-    return lines[1:] if lines and _FOR_EXCEL.fullmatch(lines[0]) else lines
+    lines = lines[1:] if lines and _FOR_EXCEL.fullmatch(lines[0]) else lines
+    n_lines = _lines_of_header(lines)
+    return ["".join(lines[:n_lines]), *lines[n_lines:]] if lines else lines
 
 
 def read_header(lines: Sequence[str], path: Path) -> tuple[str, list[str]]:
     """Return the delimiter, and the names of the columns in the first line; raises InputError if it has none.
 
-    The delimiter is the one that splits the header into most names, as text in the rows may be full of commas.
+    The delimiter is the one that splits the header into most names, as text in the rows may be full of commas, and
+    into whole ones, as what is quoted may be.
     """
     if not lines or not lines[0].strip():
         raise InputError(f"{path}: must begin with a row that names the columns")
-    names = {delimiter: _names(lines[0], delimiter, path) for delimiter in _DELIMITERS}
-    delimiter = max(_DELIMITERS, key=lambda delimiter: len(names[delimiter]))
+    names = {delimiter: _names(lines[0], delimiter) for delimiter in _DELIMITERS}
+    delimiter = max(_DELIMITERS, key=lambda each: (not _has_quotes(names[each]), len(names[each])))
+    if not names[delimiter]:
+        raise InputError(f"{path}: must begin with a row that names the columns, with quotes around whole names alone")
     return delimiter, names[delimiter]
 
 
@@ -50,6 +59,7 @@ def read_rows(lines: Sequence[str], delimiter: str, header: Sequence[str], path:
     A row that cannot be read has a fault. In CSV a quote inside of quotes may be written "" or, where this leaves fewer
     faults, \\".
     """
+    csv.field_size_limit(_LONGEST_CELL)
     if delimiter == "\t":
         return list(_rows(_cells_of_tsv(lines), lines, delimiter, header, path))
     rows = list(_rows(_cells_of_csv(lines, delimiter, len(header)), lines, delimiter, header, path))
@@ -61,15 +71,34 @@ def read_rows(lines: Sequence[str], delimiter: str, header: Sequence[str], path:
     return rows
 
 
+def _lines_of_header(lines: Sequence[str]) -> int:
+    """How many lines the header has; a lone quote in it, or any in a TSV, holds none together."""
+    if not lines or lines[0].count('"') % 2 == 0 or "\t" in lines[0]:
+        return 1
+    for delimiter in _DELIMITERS:
+        reader = csv.reader(lines[:_MOST_LINES_OF_HEADER], delimiter=delimiter, strict=True)
+        with suppress(csv.Error):
+            if not _has_quotes(next(reader)):
+                return reader.line_num
+    return 1
+
+
 Cells = tuple[int, list[str], str]
 """The number of lines of a row, its cells, and what is wrong with them, or an empty text."""
 
 
-def _names(line: str, delimiter: str, path: Path) -> list[str]:
+def _names(line: str, delimiter: str) -> list[str]:
+    """The names of the columns with this delimiter; none if it does not stand between what is quoted, but in it."""
     try:
-        return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter))]
-    except csv.Error as error:
-        raise InputError(f"{path}: must begin with a row that names the columns ({error})") from error
+        cells = next(csv.reader([line], delimiter=delimiter, strict=delimiter != "\t"))
+    except csv.Error:
+        return []
+    return [_LINE_END.sub(" ", cell.strip()) for cell in cells]
+
+
+def _has_quotes(names: Sequence[str]) -> bool:
+    """Whether there is a quote in a name, as in half of one, or there are no names."""
+    return not names or any('"' in name for name in names)
 
 
 def _rows(
@@ -80,6 +109,8 @@ def _rows(
         line = "".join(lines[start : start + n_lines])
         start += n_lines
         if line.strip(f'{delimiter}" \t\r\n'):
+            if cells and cells == [*header]:
+                fault = "is the header once more, as where files are joined; leave it out"
             if not fault and len(cells) != len(header):
                 fault = f"has {len(cells)} cells, but the header has {len(header)}"
                 fault += _OPEN_QUOTE if n_lines > 1 else ""

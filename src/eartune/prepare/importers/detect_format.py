@@ -11,7 +11,7 @@ from eartune.prepare.importers.annotation import is_doccano, is_label_studio, re
 from eartune.prepare.importers.columns import guess
 from eartune.prepare.importers.folders import FolderFormat, format_of_folder, read_label_folders
 from eartune.prepare.importers.import_result import Imported
-from eartune.prepare.importers.json_rows import json_rows
+from eartune.prepare.importers.json_rows import json_rows, not_rows
 from eartune.prepare.importers.kaldi import read_kaldi
 from eartune.prepare.importers.lhotse import read_lhotse
 from eartune.prepare.importers.messages import ONE_TURN, read_messages
@@ -72,7 +72,7 @@ def _read_rows(
 ) -> Imported:
     """Read a file, with a right row of its kind where some of its rows cannot be used."""
     rows = json_rows(path) if format not in _NOT_JSON else []
-    format = format or _by_rows(rows)
+    format = format or _by_rows(rows, path)
     if columns and format not in _TABLES:
         raise InputError(f"{path}: is read as {format}; only {', '.join(_TABLES)} have columns to name")
     if not labelled and format not in _MAY_BE_UNLABELLED:
@@ -124,10 +124,18 @@ def _by_suffix(path: Path) -> FileFormat | None:
     return _FORMAT_OF_SUFFIX[suffix]
 
 
-def _by_rows(rows: Sequence[Row]) -> FileFormat:
-    """The format of the first row that shows one; any other JSON is a table."""
+def _by_rows(rows: Sequence[Row], path: Path) -> FileFormat:
+    """The format of the first row that shows one; any other JSON is a table, but for an object of other things."""
     contents = [dict(row.content) for row in rows[:20] if isinstance(row.content, dict)]
-    return next((format for content in contents if (format := _by_keys(content))), "jsonl")
+    found = next((format for content in contents if (format := _by_keys(content))), None)
+    if not found and len(rows) == len(contents) == 1 and _holds_others(contents[0]):
+        raise not_rows(path)
+    return found or "jsonl"
+
+
+def _holds_others(content: dict[str, Any]) -> bool:
+    """Whether an object has none of our names, and holds nothing but objects and lists, as a row never does."""
+    return bool(content) and not guess(content) and all(isinstance(each, dict | list) for each in content.values())
 
 
 def _by_keys(content: dict[str, Any]) -> FileFormat | None:

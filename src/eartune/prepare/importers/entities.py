@@ -2,10 +2,12 @@
 
     [{"type": "date", "filler": "friday"}]    [{"entity": "date", "value": "friday"}]    [{"date": "friday"}]
     [{"start": 11, "end": 17, "text": "friday", "labels": ["date"]}]    [{"entity_group": "date", "word": "friday"}]
+    [{"category": "date", "offset": 11, "length": 6}]    [[11, 17, "date"]]
     {"date": "friday", "size": ["small", "large"]}    "wake me on [date : friday]"    "date=friday; size=small"
 
-A type without a filler is left out: a table has a column for it, but the row does not mention it. A type that stands
-twice in an object, {"city": "oslo", "city": "rome"}, has both fillers.
+In an object that is no item of a list, "type" and "text" may be slots, too: {"type": "pizza", "text": "hi", "to":
+"bob"} has three. A type without a filler is left out: a table has a column for it, but the row does not mention it. A
+type that stands twice in an object, {"city": "oslo", "city": "rome"}, has both fillers.
 """
 
 import ast
@@ -18,19 +20,25 @@ from typing import Any
 from eartune.data.frame import Entity
 from eartune.files import object_of_pairs
 from eartune.prepare.importers.columns import plain
-from eartune.prepare.importers.row import RowError, is_blank, label_or_none, text_or_none
+from eartune.prepare.importers.row import RowError, bare_or_none, is_blank, label_or_none, text_or_none
 
 _NOTHING = ("null", "None")  # as a table has it in a cell
 _TYPES = ("type", "entity", "slot", "label", "labels", "entitygroup", "entitytype", "slotname", "slottype", "tag")
 _FILLERS = ("filler", "value", "text", "word", "words", "surface", "mention")
-_IN_LISTS = (*_TYPES, "name")  # an object that is no item of a list is likely to mean a slot that is called name
-_PLACE = {"start", "end"}
+_MAY_BE_SLOTS = ("type", "label", "labels", "tag")
+_IN_LISTS = (*_TYPES, "name", "category", "class")  # an object that is no item of a list is likely to mean slots
+_PLACES = (
+    *(("start", "end"), ("startoffset", "endoffset"), ("startchar", "endchar"), ("from", "to"), ("begin", "end")),
+    ("offset", "length"),
+)
+_ABOUT_A_PLACE = {*(key for keys in _PLACES for key in keys), "score", "confidence", "confidencescore"}
 _SPANS = re.compile(r"\s*\[\s*\{")
 _LIKELY_CODE = re.compile(r"\s*(\{|\[\s*[\[{(\"'\]])")
 _MARKED = re.compile(r"\[\s*+(?P<type>[^\[\]:]+):\s*+(?P<filler>[^\[\]]+)\]")
 MARKED_TEXT = re.compile(r"\[ *[^\W\d][\w.-]* : [^\[\]]+\]")
 """Text in which entities are likely to be marked, as MASSIVE does it; "[noise: door]" and "[10:30]" are none."""
 _PAIR = re.compile(r"\s*(?P<type>[^=;\[\]{}]*\w)\s*=\s*(?P<filler>[^=;\[\]{}]*)")
+_LETTERS = re.compile("[A-Za-z]{2}")
 _SHAPES = 'must be a list of {"type": ..., "filler": ...} or an object of {"type": "filler"}'
 
 
@@ -44,9 +52,9 @@ def text_and_entities(text: str | None, given: Any) -> tuple[str | None, tuple[E
     if is_blank(given) or given in _NOTHING:
         return text, ()
     if not isinstance(given, str):
-        return text, read_entities(_as_said(given, text))
+        return text, read_entities(_as_said(given, text), text or "")
     if _LIKELY_CODE.match(given):
-        return text, read_entities(_as_said(decode(given, "entities"), text))
+        return text, read_entities(_as_said(decode(given, "entities"), text), text or "")
     if given != text and (pairs := _pairs(given)) is not None:
         return text, pairs
     words, entities = unmarked(text_or_none(given, "entities") or "")
@@ -56,21 +64,55 @@ def text_and_entities(text: str | None, given: Any) -> tuple[str | None, tuple[E
 
 
 def _as_said(value: Any, text: str | None) -> Any:
-    """Entities with the words that stand at their place, where their value is a synonym of these, as Rasa has it."""
-    if not isinstance(value, list) or not text:
+    """Entities with the words at their place, where they have none, or a synonym of these, as Rasa has it."""
+    if not isinstance(value, list | tuple) or not text:
         return value
-    return [_with_words(item, text) if isinstance(item, dict) else item for item in value]
+    return [_with_words(_span(item), text) for item in value]
 
 
-def _with_words(item: dict[str, Any], text: str) -> dict[str, Any]:
-    filler = _described(item, _IN_LISTS)[1]
-    if filler is None or not item.keys() >= {"start", "end"}:
+def _span(item: Any) -> Any:
+    """An item of a list, which may be [start, end, "type"]."""
+    if isinstance(item, list | tuple) and [type(each) for each in item] == [int, int, str]:
+        return {"start": item[0], "end": item[1], "label": item[2]}
+    return item
+
+
+def _with_words(item: Any, text: str) -> Any:
+    place = _place(item) if isinstance(item, dict) else None
+    if place is None:
         return item
-    start, end, value = item["start"], item["end"], item[filler]
-    is_place = type(start) is int and type(end) is int and 0 <= start < end <= len(text)
-    if not is_place or not isinstance(value, str) or value.casefold() in text.casefold():
+    kind, filler = _described(item, _IN_LISTS)
+    if filler is None:
+        return item if kind is None else {"type": item[kind], "filler": _whole_words_at(text, *place)}
+    start, end, value = *place, item[filler]
+    if not 0 <= start < end <= len(text) or not isinstance(value, str) or value.casefold() in text.casefold():
         return item
     return item | {filler: text[start:end]}
+
+
+def words_at(text: str, start: int, end: int) -> str:
+    """Return what stands from one place to another, the end being behind it; raises RowError for places outside."""
+    if not 0 <= start < end <= len(text):
+        raise RowError(f"has an entity from {start} to {end}, but its text has the places 0 to {len(text)}")
+    return text[start:end]
+
+
+def _whole_words_at(text: str, start: int, end: int) -> str:
+    """The same, but where the tool is not known: it may count to the last letter and not to the place behind it."""
+    words = words_at(text, start, end)
+    if any(_LETTERS.fullmatch(text[place - 1 : place + 1]) for place in (start, end) if place > 0):
+        raise RowError(f"has an entity from {start} to {end}, {words!r}, which cuts a word; end is the place behind it")
+    return words
+
+
+def _place(item: dict[Any, Any]) -> tuple[int, int] | None:
+    """Where an entity begins and ends in the text, if it says so in characters."""
+    keys = {plain(key): key for key in item if isinstance(key, str)}
+    for first, second in _PLACES:
+        begin, other = item.get(keys.get(first)), item.get(keys.get(second))
+        if type(begin) is int and type(other) is int:
+            return begin, begin + other if second == "length" else other
+    return None
 
 
 def unmarked(text: str) -> tuple[str, tuple[Entity, ...]]:
@@ -95,12 +137,12 @@ def _pairs(given: str) -> tuple[Entity, ...] | None:
     return tuple(_entity(kind, filler) for kind, filler in found if not is_blank(filler))
 
 
-def read_entities(value: Any) -> tuple[Entity, ...]:
-    """Return the entities in decoded JSON, in its order; raises RowError that says what would be right."""
+def read_entities(value: Any, text: str = "") -> tuple[Entity, ...]:
+    """Return the entities of a text in decoded JSON, in its order; raises RowError that says what would be right."""
     if value is None:
         return ()
     if isinstance(value, dict):
-        return tuple(_of_object(value))
+        return tuple(_of_object(value, text))
     if isinstance(value, list | tuple):
         return tuple(entity for item in value for entity in _of_item(item))
     raise RowError(f'"entities" {_SHAPES}, not {type(value).__name__}')
@@ -135,16 +177,36 @@ def _literal(node: ast.expr) -> Any:
     return ast.literal_eval(node)
 
 
-def _of_object(value: dict[Any, Any]) -> Iterator[Entity]:
+def _of_object(value: dict[Any, Any], text: str) -> Iterator[Entity]:
     """An object may hold all entities of a row by type, a single entity, or a list each of types and of fillers."""
     kind, filler = _described(value, _TYPES)
-    if kind is None or filler is None:
+    if kind is None or filler is None or not _is_one(value, kind, filler, text):
         return _by_type(value)
     if isinstance(value[kind], list) and isinstance(value[filler], list):
         if len(value[kind]) != len(value[filler]):
             raise RowError(f'"entities" has {len(value[kind])} of {kind!r} but {len(value[filler])} of {filler!r}')
         return (_entity(*pair) for pair in zip(value[kind], value[filler], strict=True))
     return _of_types(value[kind], value[filler])
+
+
+def _is_one(value: dict[Any, Any], kind: str, filler: str, text: str) -> bool:
+    """Whether an object with the keys of an entity is one, and not slots by name; raises RowError if it may be both."""
+    if plain(kind) not in _MAY_BE_SLOTS or plain(filler) == "filler":
+        return True
+    further, place = {plain(str(key)): each for key, each in value.items() if key not in (kind, filler)}, _place(value)
+    if not all(name in _ABOUT_A_PLACE and not isinstance(each, str) for name, each in further.items()):
+        return False
+    is_said = all(isinstance(each, str) and _is_in(each, text) for each in (value[kind], value[filler]))
+    if (is_said and not further) or (place and not _is_in(str(value[filler]), text[place[0] : place[1]])):
+        raise RowError(
+            f'"entities" has {", ".join(map(str, value))}: are they slots, or one entity? '
+            'Write a list of {"type": ..., "filler": ...}'
+        )
+    return True
+
+
+def _is_in(words: str, text: str) -> bool:
+    return f" {words} ".casefold() in f" {text} ".casefold()
 
 
 def _of_item(item: Any) -> Iterator[Entity]:
@@ -156,7 +218,9 @@ def _of_item(item: Any) -> Iterator[Entity]:
     kind, filler = _described(item, _IN_LISTS)
     if kind is not None and filler is not None:
         return _of_types(item[kind], item[filler])
-    if len(item) > 1 and (kind is not None or filler is not None or item.keys() & _PLACE):
+    said = [value for value in item.values() if not is_blank(value)]
+    is_about_a_place = bool(item.keys() & {"start", "end"}) or any(isinstance(value, int | float) for value in said)
+    if len(said) > 1 and (kind is not None or filler is not None or is_about_a_place):
         raise RowError(f'"entities" {_SHAPES}; one has {", ".join(map(str, item))}')
     return _by_type(item)
 
@@ -181,10 +245,10 @@ def _by_type(fillers: dict[Any, Any]) -> Iterator[Entity]:
 
 
 def _entity(kind: Any, filler: Any) -> Entity:
-    named, words = label_or_none(kind, "type"), label_or_none(filler, "filler")
+    named, words = (bare_or_none(label_or_none(value, name)) for value, name in ((kind, "type"), (filler, "filler")))
     if named is None or words is None:
         raise RowError(f'"entities" {_SHAPES}; one has a blank type or filler')
-    return Entity(named.strip(), words.strip())  # a label with a blank beside it would be another label
+    return Entity(named, words)
 
 
 def _letters(text: str) -> str:

@@ -117,18 +117,28 @@ def recording_fields(value: Any) -> dict[str, Any] | None:
     """Return the file, or the stored bytes and a name for them, of a row's audio value; None if there is none.
 
     The value is a path, or an object with a path, with a file's bytes, or with samples and their rate, which may name
-    a part and a channel of these. Raises RowError for anything else.
+    a part and a channel of these; or a list of one of them. Raises RowError for anything else.
     """
     if isinstance(value, dict):
         return _of_object(value)
     if isinstance(value, bytes):
         return _stored(value, None)
     if isinstance(value, list):
-        raise RowError(_NO_RATE)
+        return _of_list(value)
     if isinstance(value, str) and value.startswith("data:"):
         return _stored(_decoded(value.partition(",")[2]), None)
     name = text_or_none(value, "audio")
     return None if name is None else {"file": name}
+
+
+def _of_list(values: list[Any]) -> dict[str, Any] | None:
+    """The one recording in a list, as chats have them."""
+    if any(isinstance(value, int | float) for value in values):
+        raise RowError(_NO_RATE)
+    named = [value for value in values if not is_blank(value)]
+    if len(named) > 1:
+        raise RowError(f"names {len(named)} recordings; write a row for each of them")
+    return recording_fields(named[0]) if named else None
 
 
 def channel_of(value: Any) -> int | str | None:

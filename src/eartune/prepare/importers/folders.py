@@ -44,13 +44,16 @@ def inputs_in(path: Path) -> list[tuple[str, Path]]:
     if (path / "clips").is_dir() and any(table.is_file() for table in tables):
         return [(split_of(table.stem), table) for table in tables if table.is_file()]
     inside = [(split_of(each.name), each) for each in sorted(path.iterdir()) if each.is_dir()]
-    parts = [(split, found) for split, each in inside if (found := _read_as_one(each))]
-    parts += [(split, each) for split, each in inside if split != UNNAMED and _has_recordings_below(each)]
+    parts = [
+        (split, found or each)
+        for split, each in inside
+        if (found := _read_as_one(each)) or (split != UNNAMED and _has_recordings_below(each))
+    ]
     if not parts and _has_recordings_below(path):
         parts = [(split_of(path.name), path)]
     if not parts:
         raise _nothing_in(path)
-    return list(dict.fromkeys(parts))
+    return parts
 
 
 def format_of_folder(path: Path) -> FolderFormat:

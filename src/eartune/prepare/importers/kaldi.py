@@ -11,7 +11,7 @@ that is its own speaker, as Kaldi wants it of those whose speaker is not known, 
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -122,11 +122,11 @@ def _part(segment: str | None) -> tuple[str, dict[str, Any]]:
     return whole, times if stated is None else times | {"channel": channel_of(stated)}
 
 
-def _base(folder: Path, sounds: Any) -> Path:
-    """The folder that recordings are named relative to: this one, or one above it."""
-    first = next(iter(sounds), "")
+def _base(folder: Path, sounds: Iterable[str]) -> Path:
+    """The folder that recordings are named relative to: this one, or one above it, where any of them is."""
+    relative = [sound for sound in sounds if sound and not Path(sound).is_absolute()]
     above = (folder, *folder.absolute().parents[:_FOLDERS_ABOVE])
-    return next((base for base in above if (base / first).is_file()), folder)
+    return next((base for base in above if any((base / sound).is_file() for sound in relative)), folder)
 
 
 def write_kaldi(

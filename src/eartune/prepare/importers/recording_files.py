@@ -7,12 +7,15 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from eartune.data.audio import AUDIO_SUFFIXES
 from eartune.prepare.importers.row import RowError
 
 SUBFOLDERS = ("audio", "wav", "wavs", "clips", "recordings")
 _URL = re.compile(r"\w+://")
+_UPLOADED = re.compile(r"/data/upload/(?:\d+/)?(?P<stored>(?:[0-9a-f]{8}-)?(?P<name>[^/]+))$")  # by Label Studio
+_LOCAL = re.compile(r"/data/local-files/\?d=(?P<path>.+)$")
 
 
 class RecordingFiles:
@@ -26,11 +29,12 @@ class RecordingFiles:
     def find(self, name: str) -> Path:
         """Return the file called `name`, or the one recording that is called so except for its suffix.
 
-        A name that no file has may have been written on Windows, as clips\\a.wav. A recording that does not exist gets
-        the path that it would have in the folder; it is reported as missing when recordings are measured. Raises
-        RowError for a name that fits several files, or that no file can have.
+        A name that no file has may have been written on Windows, as clips\\a.wav, or be an address of Label Studio,
+        /data/upload/1/1f0c9a3b-a.wav. A recording that does not exist gets the path that it would have in the folder;
+        it is reported as missing when recordings are measured. Raises RowError for a name that fits several files, or
+        that no file can have.
         """
-        if _URL.match(name):
+        if _URL.match(name) and name in _names_on_disk(name):
             raise RowError(f"the recording {name} is a URL; download the file and name that")
         for spelled in _spellings(name):
             for folder in self._folders:
@@ -40,9 +44,10 @@ class RecordingFiles:
                     raise RowError(f"the recording {name} may be {' or '.join(fitting)}; write the suffix too")
                 if fitting:
                     return wanted.with_name(fitting[0])
-        if not _is_possible(self._folders[0] / name):
+        missing = self._folders[0] / _names_on_disk(name)[0]
+        if not _is_possible(missing):
             raise RowError(f"no file can be called {name[:80]!r}")
-        return self._folders[0] / name
+        return missing
 
     def exist(self, name: Any) -> bool:
         """Return whether a value is the name, or the name but for its suffix, of a recording that is there."""
@@ -59,9 +64,20 @@ class RecordingFiles:
 
 def _spellings(name: str) -> Iterable[str]:
     """A name as it stands, as a path of Windows, and with accents as macOS and as others write them."""
-    written = (name, name.replace("\\", "/"))
+    names = (name, *_names_on_disk(name))
+    written = (*names, *(each.replace("\\", "/") for each in names))
     forms = (unicodedata.normalize(form, each) for form in ("NFC", "NFD") for each in written)
     return dict.fromkeys((*written, *forms))
+
+
+def _names_on_disk(name: str) -> tuple[str, ...]:
+    """The name, or what the file of an address of Label Studio may be called; uploads get eight digits before it."""
+    if found := _LOCAL.search(name):
+        path = unquote(found["path"])
+        return path, Path(path).name
+    if found := _UPLOADED.search(name):
+        return unquote(found["stored"]), unquote(found["name"])
+    return (name,)
 
 
 def _is_possible(path: Path) -> bool:

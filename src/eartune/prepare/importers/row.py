@@ -1,9 +1,13 @@
 """A row of a file, and the checks that its values go through."""
 
 import json
+import math
+import re
 from typing import Any, NamedTuple
 
 from eartune.files import object_of_pairs, writable
+
+_UNSEEN, _JOINERS = "\u200b\u2060\ufeff", "\u200c\u200d"  # spaces without width, and the byte order mark
 
 
 class RowError(ValueError):
@@ -21,8 +25,9 @@ class Row(NamedTuple):
 
 
 def is_blank(value: Any) -> bool:
-    """Whether the value is absent or blank: a table has a blank cell where a JSON object has no key."""
-    return value is None or (isinstance(value, str) and not value.strip())
+    """Whether the value is absent, blank or NaN: a table has a blank cell where a JSON object has no key."""
+    is_nan = isinstance(value, float) and math.isnan(value)
+    return value is None or is_nan or (isinstance(value, str) and not value.strip())
 
 
 def text_or_none(value: Any, name: str) -> str | None:
@@ -40,6 +45,18 @@ def label_or_none(value: Any, name: str) -> str | None:
     """Return text as `text_or_none` does, or a number as text: ids and fillers may be written as numbers."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _limit(value)
     return str(value) if is_number else text_or_none(value, name)
+
+
+def bare_or_none(label: str | None) -> str | None:
+    """Return a label without what nobody sees at its ends, and which would make another label of it; None if it is all.
+
+    Joiners (U+200C and U+200D) shape the letter beside them in scripts that join, from Hebrew on, and stay there.
+    """
+    if label is None:
+        return None
+    joins = any(char >= "\u0590" and char not in _UNSEEN + _JOINERS for char in label)
+    ends = rf"[\s{_UNSEEN}{'' if joins else _JOINERS}]+"
+    return re.sub(rf"^{ends}|{ends}$", "", label) or None
 
 
 def _limit(value: float) -> float:

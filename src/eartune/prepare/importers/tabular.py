@@ -19,13 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from eartune.errors import InputError
+from eartune.prepare.importers.annotation import label_or_choice
 from eartune.prepare.importers.columns import match_columns, other_columns, slot_columns
 from eartune.prepare.importers.csv_rows import read_header, read_rows, split_lines
 from eartune.prepare.importers.entities import are_spans
 from eartune.prepare.importers.excerpt import part_and_channel, recording_fields
 from eartune.prepare.importers.hugging_face import STATE, labels_of, open_dataset
 from eartune.prepare.importers.import_result import Imported
-from eartune.prepare.importers.row import Row, is_blank
+from eartune.prepare.importers.missing_values import without_missing_values
+from eartune.prepare.importers.row import Row, RowError, is_blank
 from eartune.prepare.importers.semantics import labels_of_frame
 from eartune.prepare.importers.text import read_text
 from eartune.prepare.importers.to_utterances import to_utterances
@@ -47,7 +49,9 @@ def read_csv(path: Path, named: Mapping[str, str], labelled: bool = True) -> Imp
     lines = split_lines(read_text(path))
     delimiter, header = read_header(lines, path)
     columns = _needed(match_columns(_unique(header, path), named, path), header, path, labelled)
-    return _imported(read_rows(lines, delimiter, header, path), columns, header, named, path, labelled)
+    rows, notes = without_missing_values(read_rows(lines, delimiter, header, path), columns.get("text"))
+    found = _imported(rows, columns, header, named, path, labelled)
+    return replace(found, notes=(*notes, *found.notes))
 
 
 def read_dataset(folder: Path, named: Mapping[str, str], labelled: bool = True) -> Imported:
@@ -74,18 +78,30 @@ def read_parquet(path: Path, named: Mapping[str, str], labelled: bool = True) ->
 
 
 def _translated(
-    content: dict[str, Any], columns: Mapping[str, str], others: Mapping[str, Sequence[str]]
+    content: dict[str, Any], columns: Mapping[str, str], others: Mapping[str, Sequence[str]], slots: Sequence[str]
 ) -> dict[str, Any]:
+    _check_is_accepted(content, columns)
     values = {ours: content.get(theirs) for ours, theirs in columns.items()}
+    if slots:
+        values["entities"] = {slot: value for slot in slots if not is_blank(value := content.get(slot))}
     for ours in others:
         if _is_nothing(values[ours]):
             said = (content[name] for name in others[ours] if not _is_nothing(content.get(name)))
             values[ours] = next(said, values[ours])
+    values |= {
+        label: label_or_choice(values[label], label) for label in values.keys() & {"intent", "scenario", "action"}
+    }
     values |= labels_of_frame(values.pop("semantics", None))
     speaker, audio = values.pop("speaker", None), recording_fields(values.pop("audio", None))
     if content.get("recordings"):
         return values | {"recordings": content["recordings"]}
     return values | {"recordings": [audio | {"speaker": speaker} | part_and_channel(values, columns)] if audio else []}
+
+
+def _check_is_accepted(content: dict[str, Any], columns: Mapping[str, str]) -> None:
+    """Raise RowError for a row of Prodigy that somebody rejected or passed over."""
+    if "answer" not in columns.values() and content.get("answer") in ("reject", "ignore"):
+        raise RowError(f'has the "answer" {content["answer"]!r}, as Prodigy writes it; only what is accepted is read')
 
 
 def _is_nothing(value: Any) -> bool:
@@ -101,12 +117,12 @@ def _imported(
     labelled: bool,
 ) -> Imported:
     columns = _with_spans(columns, rows, header, named)
-    others, slots = other_columns(header, columns, named), slot_columns(header, named)
+    others = other_columns(header, columns, named)
+    slots = [] if named.get("entities") in header else slot_columns(header, named)
     read = {*columns.values(), *chain.from_iterable(others.values()), *slots, "recordings"}
     ignored = tuple(name for name in header if name and name not in read)
     unread = Unread(columns, ignored, path)
-    rows = _with_slots(rows, slots, named["entities"]) if slots and named["entities"] not in header else rows
-    translate = partial(_translated, columns=columns, others=others)
+    translate = partial(_translated, columns=columns, others=others, slots=slots)
     found = to_utterances(unread.passing(rows), translate, path.parent, columns, labelled)
     return replace(found, ignored=ignored, others=others, notes=tuple(unread.notes(found.utterances)))
 
@@ -115,7 +131,7 @@ def _with_spans(
     columns: dict[str, str], rows: Iterable[Row], header: Collection[str], named: Mapping[str, str]
 ) -> dict[str, str]:
     """The columns, of which one that would be the intent is the entities': Label Studio calls spans label, too."""
-    if "entities" in columns or not isinstance(rows, Sequence):
+    if "entities" in columns or "entities" in named or not isinstance(rows, Sequence):
         return columns
     first = [row.content for row in rows[:_ROWS_LOOKED_AT] if isinstance(row.content, dict)]
     intents = [columns.get("intent", ""), *other_columns(header, columns, named).get("intent", ())]
@@ -125,15 +141,6 @@ def _with_spans(
     left = next((name for name in intents if name != spans), None)
     found = {ours: theirs for ours, theirs in columns.items() if theirs != spans} | {"entities": spans}
     return found | ({"intent": left} if "intent" not in found and left else {})
-
-
-def _with_slots(rows: Iterable[Row], slots: Sequence[str], name: str) -> Iterator[Row]:
-    """Yield the rows with one more cell, of this name, that holds what stands in the columns of the slots."""
-    for row in rows:
-        if isinstance(row.content, dict):
-            said = {slot: value for slot in slots if not is_blank(value := row.content.get(slot))}
-            row = row._replace(content=row.content | {name: said})
-        yield row
 
 
 def _needed(columns: dict[str, str], header: Collection[str], path: Path, labelled: bool) -> dict[str, str]:

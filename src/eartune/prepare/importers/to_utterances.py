@@ -23,7 +23,15 @@ from eartune.prepare.importers.entities import text_and_entities
 from eartune.prepare.importers.excerpt import Excerpt, channel_of, part_fields
 from eartune.prepare.importers.import_result import Imported, Rejected
 from eartune.prepare.importers.recording_files import RecordingFiles
-from eartune.prepare.importers.row import Row, RowError, json_compatible, label_or_none, text_or_none
+from eartune.prepare.importers.row import (
+    Row,
+    RowError,
+    bare_or_none,
+    is_blank,
+    json_compatible,
+    label_or_none,
+    text_or_none,
+)
 
 Translation = Callable[[dict[str, Any]], Mapping[str, Any]]
 """Translates a row to the names of our manifest; raises RowError if it cannot."""
@@ -47,8 +55,21 @@ def to_utterances(
         try:
             utterances.append(ids.identified(_utterance(translate(_object(row)), files, labelled), row.place))
         except (RowError, RepeatedKeyError) as error:
-            rejected.append(Rejected(row.place, json_compatible(row.content), str(error)))
+            reason = _by_its_column(str(error), row.content, columns or {})
+            rejected.append(Rejected(row.place, json_compatible(row.content), reason))
     return Imported(tuple(utterances), tuple(rejected), dict(columns or {}))
+
+
+def _by_its_column(reason: str, content: Any, columns: Mapping[str, str]) -> str:
+    """A reason that begins with one of our names, with the name of the column that the value is from."""
+    ours = next((name for name in columns if reason.startswith(f'"{name}" ')), None)
+    value = dict.get(content, columns[ours]) if ours and isinstance(content, dict) else None
+    if ours is None or is_blank(value) or value in ([], {}):  # then it is from another column, if from any
+        return reason
+    own = f'"{columns[ours]}"'
+    if ours == "entities" and columns[ours] != ours:
+        own += " is read as entities (if it is for something else, add --map entities=) and"
+    return reason.replace(f'"{ours}"', own, 1)
 
 
 def _object(row: Row) -> dict[str, Any]:
@@ -85,9 +106,7 @@ def _frame(values: Mapping[str, Any], entities: tuple[Entity, ...], labelled: bo
 
 
 def _label(value: Any, name: str) -> str | None:
-    """A label without the blanks around it, which would make another label of it."""
-    text = text_or_none(value, name)
-    return None if text is None else text.strip()
+    return bare_or_none(text_or_none(value, name))
 
 
 def _recordings(listed: Any, files: RecordingFiles) -> tuple[Recording, ...]:
@@ -112,7 +131,7 @@ def _recording(row: Any, files: RecordingFiles) -> Recording:
 
 
 def _seconds(value: Any) -> float:
-    if value is None:
+    if is_blank(value):
         return math.nan
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e9:
         raise RowError("the length of a recording must be a number of seconds above 0, or left out to be measured")

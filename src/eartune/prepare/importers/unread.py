@@ -38,7 +38,7 @@ class Unread:
         Times are missed where a whole recording stands in several of the utterances that were read.
         """
         for name in self._ignored:
-            if any(self._files.exist(row[name]) for row in self._rows):
+            if any(self._files.exist(cell) for row in self._rows for cell in _listed(row[name])):
                 yield f"the column {name} names files that exist and is not read; for recordings add --map audio={name}"
         if self._text and any(MARKED_TEXT.search(str(row[self._text])) for row in self._rows):
             yield (
@@ -69,3 +69,7 @@ class Unread:
         cells = [(row[name], row[self._text]) for row in self._rows if self._text and not is_blank(row[name])]
         found = [f" {cell} ".casefold() in f" {text} ".casefold() and cell != text for cell, text in cells]
         return bool(found) and sum(found) >= _LEAST_SHARE * len(found)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -1,5 +1,6 @@
 """Exports of Label Studio and of Doccano."""
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -59,14 +60,20 @@ def test_scenario_and_action_are_two_choices(tmp_path: Path) -> None:
         ("/data/upload/12/1f0c9a3b-a.wav", "a.wav"),
         ("/data/upload/1f0c9a3b-b.wav", "1f0c9a3b-b.wav"),
         ("/data/local-files/?d=clips/a%20b.wav", "clips/a b.wav"),
+        ("/data/local-files/?d=clips/a.wav", "a.wav"),
+        ("http://localhost:8080/data/upload/12/1f0c9a3b-a.wav", "a.wav"),
         ("clips/c.wav", "clips/c.wav"),
     ],
 )
 def test_addresses_of_label_studio_are_files(tmp_path: Path, address: str, file: str) -> None:
     sound_file(tmp_path / "a.wav")
     sound_file(tmp_path / "1f0c9a3b-b.wav")
-    (row,) = read(tmp_path, task([choice("intent", "x")], audio=address)).utterances
-    assert row.recordings[0].path == tmp_path / file
+    """In JSON-MIN and CSV, which are tables, they were not found."""
+    (tmp_path / "rows.csv").write_text(f"audio,intent\n{address},x\n")
+    of_task = read(tmp_path, task([choice("intent", "x")], audio=address))
+    for imported in (of_task, read_utterances(tmp_path / "rows.csv")):
+        (row,) = imported.utterances
+        assert row.recordings[0].path == tmp_path / file
 
 
 def test_the_ground_truth_counts_and_what_differs_is_set_aside(tmp_path: Path) -> None:
@@ -123,7 +130,11 @@ def test_parts_of_recordings_and_two_intents_are_set_aside(tmp_path: Path) -> No
     [
         ({"text": "a small latte", "cats": ["order"], "entities": [[2, 7, "size"]]}, frame("order", "size:small")),
         ({"text": "a small latte", "label": ["order"]}, frame("order")),
-        ({"text": "a small latte", "label": [[2, 7, "size"]], "intent": "order"}, frame("order", "size:small")),
+        *(
+            ({"text": "a small latte", key: [[2, 7, "size"]], "intent": "order"}, frame("order", "size:small"))
+            for key in ("label", "labels", "entities")
+        ),
+        ({"text": "a small latte", "labels": [[2, 7, "size"]], "label": "order"}, frame("order", "size:small")),
         (
             {
                 "text": "a small latte",
@@ -152,6 +163,9 @@ def test_what_doccano_labelled_twice_or_not_at_all_is_set_aside(tmp_path: Path) 
         {"id": 3, "text": "x", "cats": ["a"], "entities": [["0", 1, "y"]]},
         {"id": 4, "text": "x", "cats": ["a"], "entities": 5},
         {"id": 5, "text": "x", "label": 5},
+        {"id": 6, "text": "fly to oslo", "cats": ["a"], "entities": [[7, 700, "city"]]},
+        {"id": 7, "text": "fly to oslo", "cats": ["a"], "label": [[-4, 11, "city"]]},
+        {"id": 8, "text": "x", "label": ["urgent"], "intent": "fly"},
     ]
     reasons = [row.reason for row in read(tmp_path, *rows).rejected]
     assert reasons == [
@@ -160,6 +174,9 @@ def test_what_doccano_labelled_twice_or_not_at_all_is_set_aside(tmp_path: Path) 
         'an entity must be [start, end, "type"]',
         'an entity must be [start, end, "type"]',
         '"intent" must be text, not int',
+        "has an entity from 7 to 700, but its text has the places 0 to 11",
+        "has an entity from -4 to 11, but its text has the places 0 to 11",
+        "has the labels urgent, fly; an utterance has one",
     ]
 
 
@@ -174,4 +191,33 @@ def test_numbers_where_lists_should_be_are_faults_of_their_rows(tmp_path: Path) 
     assert [row.reason for row in imported.rejected] == [
         "has no annotation",
         'needs an "intent", or "scenario" and "action"',
+    ]
+
+
+def test_several_choices_in_a_table_are_several_values(tmp_path: Path) -> None:
+    """They were one label, with brackets and all."""
+    cells = ('{"choices":["order","cancel"]}', '{"choices":["order"]}', "order")
+    rows = [{"id": n, "text": "hi", "intent": cell} for n, cell in enumerate(cells)]
+    with (tmp_path / "export.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([rows[0].keys(), *(row.values() for row in rows)])
+    for imported in (
+        read(
+            tmp_path, *(row | {"intent": json.loads(cell)} for row, cell in zip(rows[:2], cells, strict=False)), rows[2]
+        ),
+        read_utterances(tmp_path / "export.csv"),
+    ):
+        assert [row.frame for row in imported.utterances] == [frame("order")] * 2
+        assert imported.rejected[0].reason.startswith("has several values for intent; ")
+
+
+def test_of_prodigy_spans_are_entities_and_only_what_is_accepted_is_read(tmp_path: Path) -> None:
+    """Spans were lost, and what somebody had rejected was learned."""
+    spans = [{"start": 7, "end": 11, "token_start": 2, "token_end": 2, "label": "city"}]
+    row = {"text": "fly to oslo", "spans": spans, "label": "fly", "answer": "accept", "_task_hash": 5}
+    others = [{"text": "lights off", "spans": [], "label": "fly", "answer": answer} for answer in ("reject", "ignore")]
+    imported = read(tmp_path, row, *others)
+    assert [found.frame for found in imported.utterances] == [frame("fly", "city:oslo")]
+    assert [each.reason for each in imported.rejected] == [
+        f'has the "answer" {answer!r}, as Prodigy writes it; only what is accepted is read'
+        for answer in ("reject", "ignore")
     ]

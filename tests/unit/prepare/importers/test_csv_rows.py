@@ -35,6 +35,35 @@ def test_in_a_tsv_a_quote_is_a_letter() -> None:
     assert [row.place for row in rows] == [f"rows, row {n}" for n in range(2, 2 + len(SENTENCES))]
 
 
+@pytest.mark.parametrize("delimiter", ["\t", ",", ";"])
+def test_a_header_among_the_rows_is_none_of_them(delimiter: str) -> None:
+    """`cat a.csv b.csv` gave an utterance of the words "text" with the intent "intent"."""
+    rows = read("id,text,intent\na1,go,drive\nid,text,intent\nb1,text,intent\n".replace(",", delimiter))
+    assert [row.fault for row in rows] == ["", "is the header once more, as where files are joined; leave it out", ""]
+
+
+@pytest.mark.parametrize(
+    ("header", "delimiter", "names"),
+    [
+        ('"id";"text (a, b, c, d)";"intent"', ";", ["id", "text (a, b, c, d)", "intent"]),
+        ('id,"text; as | heard; by; us",intent', ",", ["id", "text; as | heard; by; us", "intent"]),
+        ('id,"text\n (words)\n",intent', ",", ["id", "text (words)", "intent"]),
+        ('id;"text,\r\nas heard";intent', ";", ["id", "text, as heard", "intent"]),
+    ],
+)
+def test_a_quoted_header_is_read_as_it_is_meant(header: str, delimiter: str, names: list[str]) -> None:
+    """It was divided at commas in quotes, and at the end of its first line."""
+    lines = split_lines(f"{header}\na1{delimiter}go{delimiter}drive\n")
+    assert read_header(lines, Path("rows")) == (delimiter, names)
+    (row,) = read_rows(lines, delimiter, names, Path("rows"))
+    assert (row.place, row.content) == ("rows, row 2", dict(zip(names, ["a1", "go", "drive"], strict=True)))
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_long_cell_is_a_cell(quote: str) -> None:
+    assert texts(read(f"id,text,intent\na1,{quote}{'so ' * 100_000}go{quote},drive\n")) == ["so " * 100_000 + "go"]
+
+
 @pytest.mark.parametrize("first", ["sep=;\r\n", '"sep=;"\n', "SEP=\t\n", ""])
 def test_a_line_for_excel_names_no_columns(first: str) -> None:
     (row,) = read(f"{first}text;intent\nstop, now;halt\n")
@@ -78,8 +107,9 @@ def test_a_lone_quote_in_a_csv_swallows_no_rows(head: str) -> None:
 def test_a_cell_of_several_lines_is_one_cell(text: str, head: str) -> None:
     written = io.StringIO()
     values = {"id": "a1", "intent": "play", "text": text}
-    csv.writer(written).writerows([head.split(","), [values[name] for name in head.split(",")], head.split(",")])
-    assert texts(read(written.getvalue())) == [text.strip(), "text"]
+    rows = [[(values | {"text": each})[name] for name in head.split(",")] for each in (text, "stop")]
+    csv.writer(written).writerows([head.split(","), *rows])
+    assert texts(read(written.getvalue())) == [text.strip(), "stop"]
 
 
 def test_quotes_after_a_backslash_are_read() -> None:

@@ -76,6 +76,53 @@ def test_the_first_row_that_has_a_shape_tells_it(tmp_path: Path) -> None:
     assert [u.text for u in imported.utterances] == ["go"] and len(imported.rejected) == 2
 
 
+ROWS = [{"text": "go", "intent": "drive"}, {"text": "stop", "intent": "halt"}]
+NAMES = ["text", "intent"]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize(
+    "whole",
+    [
+        {"data": ROWS},
+        {"schema": {"fields": []}, "data": [{"index": 0} | row for row in ROWS]},
+        {"features": [], "rows": [{"row_idx": n, "row": row, "truncated_cells": []} for n, row in enumerate(ROWS)]},
+        {name: {str(n): row[name] for n, row in enumerate(ROWS)} for name in NAMES},
+        {name: [row[name] for row in ROWS] for name in NAMES},
+        {"columns": NAMES, "index": [0, 1], "data": [list(row.values()) for row in ROWS]},
+    ],
+    ids=["data", "pandas table", "viewer of the hub", "pandas", "columns", "pandas split"],
+)
+def test_rows_that_one_object_holds_are_read(tmp_path: Path, whole: dict[str, Any], indent: int | None) -> None:
+    """In one line they were one row with neither text nor a recording."""
+    (tmp_path / "a.json").write_text(json.dumps(whole, indent=indent))
+    imported = read_utterances(tmp_path / "a.json")
+    assert labels(imported) == [("go", "drive"), ("stop", "halt")]
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [{"rasa_nlu_data": {"common_examples": ROWS}}, {"features": [], "rows": []}, {"a1": ROWS[0], "a2": ROWS[1]}],
+)
+def test_one_object_of_another_shape_is_told_what_is_right_in_one_line_too(tmp_path: Path, whole: object) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(whole))
+    with pytest.raises(InputError, match="is a single JSON object; write one object a line, or a list of objects"):
+        read_utterances(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"text": "go", "intent": "drive", "data": [{"text": "no"}]},
+        {"audio": {"path": "a.wav", "bytes": None}, "intent": "drive"},
+        {"text": "go", "intent": "drive", "slots": {"0": "a"}},
+    ],
+)
+def test_one_row_stays_one_row(tmp_path: Path, row: dict[str, Any]) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps(row))
+    assert labels(read_utterances(tmp_path / "a.jsonl")) == [(row.get("text"), "drive")]
+
+
 def test_a_list_of_objects_is_rows(tmp_path: Path) -> None:
     """As LLaMA-Factory's files are written."""
     (tmp_path / "a.json").write_text(json.dumps([ROW, CHAT, 7], indent=1))

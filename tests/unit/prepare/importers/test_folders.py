@@ -79,6 +79,18 @@ def test_metadata_of_each_split_or_of_all(tmp_path: Path, name: str) -> None:
     assert inputs_in(tmp_path)[0][1] == tmp_path / name
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("metadata.csv", "file_name,text,intent\ndata/a.wav,hello,greet\n"), ("wav.scp", "a data/a.wav\n")],
+)
+def test_folders_beside_a_table_are_not_read_as_labels_too(tmp_path: Path, name: str, content: str) -> None:
+    """Each recording was imported twice, the second time without words and with the folder's name as its intent."""
+    recordings(tmp_path, "train/data/a.wav", "test/greet/b.wav")
+    (tmp_path / "train" / name).write_text(content)
+    table = tmp_path / "train" / name if name.endswith("csv") else tmp_path / "train"
+    assert inputs_in(tmp_path) == [("test", tmp_path / "test"), ("train", table)]
+
+
 def test_data_directories_of_espnet(tmp_path: Path) -> None:
     for split in ("train", "devel", "test", "local"):
         (tmp_path / split).mkdir()

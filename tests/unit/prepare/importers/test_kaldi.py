@@ -144,6 +144,15 @@ def test_recordings_are_named_relative_to_the_folder_of_the_recipe(tmp_path: Pat
     assert row.recordings[0].path == tmp_path / "downloads" / "a.wav"
 
 
+def test_one_recording_that_is_gone_does_not_hide_the_others(tmp_path: Path) -> None:
+    """If it was the first of wav.scp, none was found."""
+    sound_file(tmp_path / "b.wav")
+    wav_scp = f"0 {tmp_path / 'b.wav'}\na gone.wav\nb b.wav\n"
+    folder = directory(tmp_path / "data" / "train", wav_scp=wav_scp, text="0 x_y so\na x_y so\nb x_y so\n")
+    found = [row.recordings[0].path.is_file() for row in read_utterances(folder).utterances]
+    assert found == [True, False, True]
+
+
 def test_a_command_is_not_run(tmp_path: Path) -> None:
     folder = directory(tmp_path, wav_scp="a a.wav\nb sph2pipe -f wav b.sph |\n")
     with pytest.raises(InputError, match=r"wav\.scp: b is a command, which is not run; write its sound to a file"):

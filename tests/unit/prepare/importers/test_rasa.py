@@ -87,6 +87,14 @@ def test_entities_are_what_is_marked(tmp_path: Path, example: str, text: str, en
     assert (found.text, found.frame) == (text, frame("x", *entities))
 
 
+@pytest.mark.parametrize("written", [">\n    - hi\n    - hello [bob](name)\n", '"- hi\n    - hello"\n'])
+def test_examples_that_yaml_folds_are_not_one_example(tmp_path: Path, written: str) -> None:
+    """`examples: >` gave one row, "hi - hello bob"."""
+    imported = read(tmp_path, f"nlu:\n- intent: x\n  examples: {written}- intent: y\n  examples: |\n    - a - b\n")
+    assert [row.text for row in imported.utterances] == ["a - b"]
+    assert [row.reason.partition("; ")[2] for row in imported.rejected] == ["write `examples: |`"]
+
+
 def test_a_fault_is_placed_in_its_line(tmp_path: Path) -> None:
     imported = examples(tmp_path, "- go", "", "stop", '- in [NYC]{"entity": }', "- in [NYC](city)")
     assert len(imported.utterances) == 2
