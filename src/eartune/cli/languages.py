@@ -149,8 +149,8 @@ class Sentences:
     def same_as_english(self, language: str) -> list[tuple[Utterance, Utterance]]:
         """Return the sentences of a language beside the same ones in English.
 
-        None where fewer than LEAST_PARALLEL are known to be the same: of manifests nothing is known, as in two of them
-        the numbers 1 to 100 may be the ids of any sentences.
+        The list is empty where fewer than LEAST_PARALLEL are known to be the same: of manifests nothing is known, as in
+        two of them the numbers 1 to 100 may be the ids of any sentences.
         """
         english = {parallel_id(one): one for one in self.typed_in(ENGLISH) if one.id in self.parallel}
         own = {parallel_id(one): one for one in self.typed_in(language) if one.id in self.parallel}

@@ -29,7 +29,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     ),
     "language": ("language", "lang", "locale", "language_code"),
     "speaker": ("speaker", "speaker_id", "client_id", "user", "spk", "spk_id"),
-    "intent": (*("intent_name", "intent_text", "intent", "label_text", "label_name", "label", "intent_label"),),
+    "intent": ("intent_name", "intent_text", "intent", "label_text", "label_name", "label", "intent_label"),
     "scenario": ("scenario", "domain"),
     "action": ("action",),
     "entities": ("entities", "slots", "tags", "spans", "annot_utt"),

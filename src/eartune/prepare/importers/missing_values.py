@@ -38,12 +38,8 @@ def without_missing_values(rows: Iterable[Row], text: str | None) -> tuple[list[
 
 def _notes(blanked: Counter[str], kept: Counter[str], text: str | None) -> Iterator[str]:
     if blanked:
-        cells = f"{counted(blanked.total(), 'cell')} with {_listed(blanked)}"
+        cells = f"{counted(blanked.total(), 'cell')} with {listed(list(blanked))}"
         yield f"{cells}, as tools write what is missing, read as blank"
     if kept:
-        rows = f"{counted(kept.total(), 'row')} with {_listed(kept)} for {text}"
+        rows = f"{counted(kept.total(), 'row')} with {listed(list(kept))} for {text}"
         yield f"{rows}, which is kept as words; leave the cell blank where nobody said so"
-
-
-def _listed(values: Iterable[str]) -> str:
-    return listed(list(values))
