@@ -151,6 +151,17 @@ def test_recordings_without_intents_are_prepared_as_such(run: Run) -> None:
     assert not Path("heard/experiment.yaml").exists()
 
 
+def test_recordings_without_labels_are_offered_to_tune(run: Run) -> None:
+    run(COMMAND)
+    assert "Next: eartune tune FOLDER --unlabelled heard, where" in run("prepare clips --unlabelled --to heard")
+    shown = run("tune prepared --unlabelled heard --only-write")
+    assert "7 recordings without labels, " in shown
+    assert "heard: is not used, as this recipe does not learn from recordings without labels" in shown
+    assert "is not used" not in run("tune prepared --only-write")
+    refused = run("tune prepared --unlabelled clips --only-write", code=2)
+    assert "clips: holds no manifests; make them with eartune prepare RECORDINGS --to clips --unlabelled" in refused
+
+
 def test_long_recordings_without_labels_are_cut_if_asked(run: Run) -> None:
     """They were set aside, and a person had to cut hours of calls by hand."""
     sound_file(Path("clips/c7.wav"), 40.0)

@@ -145,7 +145,7 @@ def steps_phrase(parts: Sequence[Part]) -> str:
     counts = [shared_steps(part.plans, part.keys) for part in parts]
     steps, shared = sum(count for count, _ in counts), sum(count for _, count in counts)
     saved = f"; {shared} of them are skipped, as equal stages are trained once" if shared else ""
-    return f"{sum(len(part.plans) for part in parts)} models with {steps} steps in all{saved}"
+    return f"{counted(sum(len(part.plans) for part in parts), 'model')} with {counted(steps, 'step')} in all{saved}"
 
 
 def choice_sentence(pools: Pools, stages: Sequence[Stage], plans: Sequence[CellPlan] = ()) -> str:

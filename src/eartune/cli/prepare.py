@@ -108,8 +108,8 @@ def prepare_files(
 
     Example: eartune prepare --hub PolyAI/minds14 --with name=en-US --map intent=intent_class --to prepared
     """
-    console = terminal()
-    if cut_long and not unlabelled:
+    console, labelled = terminal(), not unlabelled
+    if cut_long and labelled:
         raise InputError("--cut-long needs --unlabelled: a row's words and label would be wrong for pieces of it")
     how = None if hold_out is None else parse_hold_out(hold_out, seed)
     root, named = data_root(data), _values("--with", "KEY=VALUE", settings)
@@ -119,7 +119,7 @@ def prepare_files(
             raise InputError(f"--hub {hub}: is in place of files and of corpora; leave out what is for these")
         with TemporaryDirectory(prefix="eartune-hub-") as downloaded:
             save_from_hub(hub, named, folder := Path(downloaded) / hub)
-            splits = _read_files(inputs_in(folder), to, messages, how, None, mapped, not unlabelled, console)
+            splits = _read_files(inputs_in(folder, labelled), to, messages, how, None, mapped, labelled, console)
     elif corpus := _corpus(files or [], named, root, is_download, text_only):
         if split or format or columns:
             raise InputError(f"--split, --format and --map are for files of your own, not for the corpus {corpus.name}")
@@ -127,8 +127,8 @@ def prepare_files(
         splits = _read_corpus(corpus, is_download, how, console)
     else:
         named_files = _pairs("--split", "NAME=FILE", split)
-        inputs = _inputs(files or [], named_files)
-        splits = _read_files(inputs, to, messages, how, format, mapped, not unlabelled, console)
+        inputs = _inputs(files or [], named_files, labelled)
+        splits = _read_files(inputs, to, messages, how, format, mapped, labelled, console)
         for folder in filter(Path.is_dir, (*(files or []), *(Path(file) for _, file in named_files))):
             _print(console, *passed_over(folder, splits.values(), to / RECORDINGS))
     splits = {split: _in_language(imported, language) for split, imported in splits.items()}
@@ -142,14 +142,18 @@ def prepare_files(
         _print(console, _write_messages(messages, prepared.splits))
     if not any(prepared.splits.values()):
         raise InputError(f"nothing is left to train on or to test; {to / QUARANTINE} gives the reasons")
-    following = use_of_unlabelled if unlabelled else write_experiment
+    following = write_experiment if labelled else use_of_unlabelled
     _print(console, "", *following(prepared.splits, to))
 
 
 def use_of_unlabelled(splits: Mapping[str, Sequence[Utterance]], to: Path) -> list[str]:
-    """Return where manifests without labels go in an experiment."""
+    """Return what manifests without labels are for: `eartune tune`, or an experiment of the user's own."""
     names = [split for split, rows in splits.items() if rows]
-    return [f"Next, in an experiment of your own, with --data {_quoted(to)}:", f"unlabelled: {pool(names)}"]
+    return [
+        f"Next: eartune tune FOLDER --unlabelled {_quoted(to)}, where FOLDER holds your labelled rows; or, in an "
+        f"experiment of your own, with --data {_quoted(to)}:",
+        f"unlabelled: {pool(names)}",
+    ]
 
 
 def write_experiment(splits: Mapping[str, Sequence[Utterance]], to: Path) -> list[str]:
@@ -171,6 +175,7 @@ def write_experiment(splits: Mapping[str, Sequence[Utterance]], to: Path) -> lis
         write_text(path, written)
         said = f"An experiment about them is in {path}, with comments; change what you like."
     return [
+        *contents.not_used,
         said,
         "Next, to see what it would do, and then with run in place of check:",
         f"eartune check {_quoted(path)}",
@@ -239,10 +244,10 @@ def _read_corpus(corpus: NamedCorpus, is_download: bool, how: HoldOut | None, co
     return {TRAIN if how else name: imported for name, imported in found.items()}
 
 
-def _inputs(files: Sequence[Path], named: Iterable[tuple[str, str]]) -> list[tuple[str, Path]]:
+def _inputs(files: Sequence[Path], named: Iterable[tuple[str, str]], labelled: bool) -> list[tuple[str, Path]]:
     """The files to read, each with its split; a folder stands for the files in it."""
-    found = [one for file in files for one in inputs_in(file)]
-    return found + [(name, inside) for name, file in named for _, inside in inputs_in(Path(file))]
+    found = [one for file in files for one in inputs_in(file, labelled)]
+    return found + [(name, inside) for name, file in named for _, inside in inputs_in(Path(file), labelled)]
 
 
 def _check_outside(corpus: Path, outputs: Iterable[Path]) -> None:

@@ -14,6 +14,9 @@ from eartune.prepare.starting_model import starting_model
 
 def tune(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of manifests, as prepare writes it.")],
+    unlabelled: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="A folder of manifests as prepare --unlabelled writes it.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The seed of training, and of the part on which epochs are chosen.")] = 0,
     only_write: Annotated[bool, typer.Option("--only-write", help="Write the experiment, and do not run it.")] = False,
     runs: RunsRoot = Path("runs"),
@@ -25,10 +28,14 @@ def tune(
     Example: eartune tune data/calls
     """
     console = terminal()
-    contents = read_contents(folder)
+    contents = read_contents(folder, unlabelled)
     tuning = tuning_of(contents, folder, starting_model(), seed)
     tuning.write()
-    for line in (f"{folder}: {what_there_is(contents)}", f"recipe: {tuning.recipe.name}", tuning.recipe.why):
+    not_used = list(contents.not_used)
+    if contents.unlabelled and not tuning.recipe.uses_unlabelled:
+        not_used += [f"{unlabelled}: is not used, as this recipe does not learn from recordings without labels"]
+    chosen = f"recipe: {tuning.recipe.name}", tuning.recipe.why
+    for line in (f"{folder}: {what_there_is(contents)}", *chosen, *not_used):
         console.print(line, soft_wrap=True)
     console.print(f"\n{tuning.text}", soft_wrap=True)
     if only_write:

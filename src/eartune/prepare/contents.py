@@ -4,7 +4,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -26,6 +26,8 @@ class Contents:
     """The rows of each split that has any, and which of them are text, speech and test."""
 
     splits: Splits
+    unlabelled: Splits = field(default_factory=dict)
+    """Rows without labels, by the names of their manifests as seen from the folder of the others."""
 
     @cached_property
     def text(self) -> list[str]:
@@ -79,6 +81,22 @@ class Contents:
     def n_recorded(self) -> int:
         """The number of utterances with recordings to train on."""
         return sum(bool(row.recordings) for row in self.rows(self.speech))
+
+    @property
+    def n_unlabelled(self) -> int:
+        """The number of utterances with recordings that nobody labelled."""
+        return sum(bool(row.recordings) for row in chain.from_iterable(self.unlabelled.values()))
+
+    @property
+    def not_used(self) -> list[str]:
+        """A sentence about each split that is neither trained on nor held out, because its name says neither."""
+        held_out = [name for name in self.splits if distance_from_test(name) <= distance_from_test("dev")]
+        return [
+            f"{name}.jsonl is not used, as its name says neither train nor dev nor test; to train on it, call it "
+            f"train-{name}.jsonl"
+            for name in self.splits
+            if name not in self._training and name not in held_out and name not in self.test
+        ]
 
     def rows(self, names: Iterable[str]) -> list[Utterance]:
         """Return the rows of some splits."""

@@ -16,7 +16,7 @@ from eartune.prepare.starting_model import POCKET
 
 ROOT = Path(__file__).parents[3]
 VOICES = VoicesOfLanguage(({"name": "en-US"},), ({"name": "en-GB"},))
-MANY, FEW, WORDS, WORDLESS = (recipe.name for recipe in RECIPES)
+MANY, SELF_LABELLED, FEW, WORDS, WORDLESS = (recipe.name for recipe in RECIPES)
 
 
 @pytest.fixture(autouse=True)
@@ -36,12 +36,12 @@ def rows(folder: Path, n_recorded: int, n_typed: int, language: str = "en", word
 
 
 def tuned(
-    folder: Path, train: list[Utterance], test: list[Utterance], **more: list[Utterance]
+    folder: Path, train: list[Utterance], test: list[Utterance], unlabelled: Path | None = None, **more: list[Utterance]
 ) -> tuple[str, Experiment]:
     """The name of the recipe, and its experiment."""
     for name, written in {"train": train, "test": test, **more}.items():
         write_manifest(folder / f"{name}.jsonl", written)
-    tuning = tuning_of(read_contents(folder), folder, POCKET)
+    tuning = tuning_of(read_contents(folder, unlabelled), folder, POCKET)
     tuning.write()
     return tuning.recipe.name, read_experiment(tuning.path)
 
@@ -72,6 +72,47 @@ def test_what_is_trained_for_what_there_is(
     assert bool(experiment.data.synthetic_speech) == only.uses_synthetic == (name == FEW)
     assert [corpus.path for corpus in experiment.data.dev] == ["tune/dev.jsonl"]
     assert experiment.data.root == tmp_path / "tune" / ".."
+
+
+@pytest.mark.parametrize(
+    ("n_recorded", "n_unlabelled", "language", "name"),
+    [
+        (16, 100, "en", SELF_LABELLED),
+        (65, 100, "en", SELF_LABELLED),
+        (66, 100, "en", MANY),
+        (15, 100, "en", WORDS),
+        (16, 99, "en", WORDS),
+        (33, 99, "en", FEW),
+        (16, 100, "xx", WORDS),
+    ],
+)
+def test_recordings_without_labels_are_labelled_by_the_model(
+    tmp_path: Path, n_recorded: int, n_unlabelled: int, language: str, name: str
+) -> None:
+    train = rows(tmp_path, n_recorded, 50, language)
+    calls = [replace(row, id=f"u{row.id}", text=None, frame=None) for row in rows(tmp_path, n_unlabelled, 0, "yy")]
+    orders = tmp_path / "orders"
+    write_manifest(tmp_path / "calls" / "all.jsonl", calls)
+    found, experiment = tuned(orders, train, spoken_test(tmp_path), unlabelled=tmp_path / "calls")
+    (only,) = experiment.grid.schemes
+    assert (found, only.uses_unlabelled) == (name, name == SELF_LABELLED)
+    assert [corpus.path for corpus in experiment.data.unlabelled] == ["../calls/all.jsonl"] * only.uses_unlabelled
+    assert [corpus.path for corpus in experiment.data.text] == ["tune/train.jsonl"]
+
+
+def test_a_manifest_whose_name_says_neither_train_nor_test_is_named(tmp_path: Path) -> None:
+    """It was passed over in silence."""
+    for name in ("train", "test", "dev", "typed"):
+        write_manifest(tmp_path / f"{name}.jsonl", rows(tmp_path, 2, 0))
+    assert read_contents(tmp_path).not_used == [
+        "typed.jsonl is not used, as its name says neither train nor dev nor test; to train on it, call it "
+        "train-typed.jsonl"
+    ]
+    for name in ("test", "dev"):
+        (tmp_path / f"{name}.jsonl").unlink()
+    assert read_contents(tmp_path).test == ["typed"] and read_contents(tmp_path).not_used == []
+    (tmp_path / "train.jsonl").unlink()
+    assert read_contents(tmp_path).text == ["typed"] and read_contents(tmp_path).not_used == []
 
 
 def test_text_alone_is_tested_and_chosen_on_voices_of_which_none_is_trained_on(tmp_path: Path) -> None:

@@ -9,7 +9,12 @@ from eartune.data.audio import AUDIO_SUFFIXES
 from eartune.errors import InputError
 from eartune.prepare.importers.annotation import is_doccano, is_label_studio, read_doccano, read_label_studio
 from eartune.prepare.importers.columns import guess
-from eartune.prepare.importers.folders import FolderFormat, format_of_folder, read_label_folders
+from eartune.prepare.importers.folders import (
+    FolderFormat,
+    format_of_folder,
+    read_label_folders,
+    read_unlabelled_recordings,
+)
 from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.importers.json_rows import json_rows, not_rows
 from eartune.prepare.importers.kaldi import read_kaldi
@@ -26,7 +31,7 @@ FileFormat = Literal["jsonl", "csv", "parquet", "messages", "nemo", "lhotse", "r
 _FORMATS = get_args(FileFormat)
 _TABLES = ("jsonl", "csv", "parquet", "dataset")
 _NOT_JSON = ("csv", "parquet", "rasa", *get_args(FolderFormat))
-_MAY_BE_UNLABELLED = (*_TABLES, "kaldi", "doccano")
+_MAY_BE_UNLABELLED = (*_TABLES, "kaldi", "recordings", "doccano")
 _FORMAT_OF_SUFFIX: Mapping[str, FileFormat | None] = {
     **{".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".yml": "rasa", ".yaml": "rasa"},
     **{".jsonl": None, ".json": None, ".ndjson": None},  # the rows show it
@@ -52,13 +57,13 @@ def read_utterances(
     opened, only searched for: in the file's folder, and there in audio, wav, wavs, clips and recordings. One that is
     not found gets the path that it would have in the file's folder. Lengths that the file does not state are nan.
     A folder is a saved dataset, a data directory of Kaldi, or recordings in a folder for each label. Where rows need
-    not be `labelled`, one without an intent has no frame.
+    not be `labelled`, one without an intent has no frame, and any folder of recordings is read.
     Raises InputError, one sentence that names the file, if the whole file cannot be used.
     """
     if format not in (None, *_FORMATS):
         raise InputError(f"{path}: {format!r} is not a format; name one of {', '.join(_FORMATS)}")
     if path.is_dir():
-        imported = _read_rows(path, format_of_folder(path), columns, labelled)
+        imported = _read_rows(path, format_of_folder(path, labelled), columns, labelled)
     else:
         check_readable(path)
         imported = _read_rows(path, format or _by_suffix(path), columns, labelled)
@@ -98,6 +103,8 @@ def _read_as(
             return read_kaldi(path, labelled)
         case "audiofolder":
             return read_label_folders(path)
+        case "recordings":
+            return read_unlabelled_recordings(path)
         case "label-studio":
             return read_label_studio(rows, path)
         case "doccano":

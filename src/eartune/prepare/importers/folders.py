@@ -2,6 +2,7 @@
 
 calls/train/metadata.csv        AudioFolder: a table with file_name, in each split or at the top
 calls/train/order/ab12.wav      AudioFolder: recordings in a folder for each label
+calls/2026-11/ab12.wav          recordings that nobody labelled, at any depth
 data/train/wav.scp              Kaldi and ESPnet
 calls/train/state.json          Hugging Face's save_to_disk
 cv-corpus/de/train.tsv          Common Voice, beside clips/
@@ -23,16 +24,17 @@ from eartune.prepare.importers.row import Row
 from eartune.prepare.importers.to_utterances import to_utterances
 from eartune.prepare.split import UNNAMED, split_of
 
-FolderFormat = Literal["dataset", "kaldi", "audiofolder"]
+FolderFormat = Literal["dataset", "kaldi", "audiofolder", "recordings"]
 _SPLITS_OF_COMMON_VOICE = ("train", "dev", "test")
 _OTHER_SOUND = (".raw", ".pcm", ".vox", ".sln", ".g729", ".dss")  # what nobody can read without more being said
 _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 
 
-def inputs_in(path: Path) -> list[tuple[str, Path]]:
+def inputs_in(path: Path, labelled: bool = True) -> list[tuple[str, Path]]:
     """Return the files or folders to read with the split of each: a file itself, and all that a folder holds.
 
-    Raises InputError for a folder that holds nothing of what is known.
+    Where rows need not be `labelled`, a folder may hold nothing but recordings, at any depth. Raises InputError for one
+    that holds nothing of what is known.
     """
     if not path.is_dir():
         return [(split_of(path.stem), path)]
@@ -47,21 +49,23 @@ def inputs_in(path: Path) -> list[tuple[str, Path]]:
     parts = [
         (split, found or each)
         for split, each in inside
-        if (found := _read_as_one(each)) or (split != UNNAMED and _has_recordings_below(each))
+        if (found := _read_as_one(each)) or (labelled and split != UNNAMED and _has_recordings_below(each))
     ]
-    if not parts and _has_recordings_below(path):
+    if not parts and (_has_recordings_below(path) if labelled else _holds_recordings(path)):
         parts = [(split_of(path.name), path)]
     if not parts:
         raise _nothing_in(path)
     return parts
 
 
-def format_of_folder(path: Path) -> FolderFormat:
+def format_of_folder(path: Path, labelled: bool = True) -> FolderFormat:
     """Return what kind of data a folder is, one of those that `inputs_in` returns; raises InputError if it is none."""
     if (path / STATE).is_file():
         return "dataset"
     if (path / WAV_SCP).is_file():
         return "kaldi"
+    if not labelled and _holds_recordings(path):
+        return "recordings"
     if not _has_recordings_below(path):
         raise _nothing_in(path)
     return "audiofolder"
@@ -77,6 +81,21 @@ def read_label_folders(folder: Path) -> Imported:
         return {"id": name, "intent": file.parent.name, "recordings": [{"file": str(file.absolute())}]}
 
     return to_utterances(rows, translated, folder)
+
+
+def read_unlabelled_recordings(folder: Path) -> Imported:
+    """Read one utterance, without words and label, from each recording of a folder, at any depth."""
+    files = sorted(file for file in _sound_below(folder) if file.suffix.lower() in AUDIO_SUFFIXES)
+    rows = (Row(f"{folder}, {file.relative_to(folder)}", {"file": str(file)}) for file in files)
+
+    def translated(row: dict[str, str]) -> dict[str, object]:
+        file = Path(row["file"])
+        return {
+            "id": str(file.relative_to(folder).with_suffix("")),
+            "recordings": [{"file": str(file.absolute())}],
+        }
+
+    return to_utterances(rows, translated, folder, labelled=False)
 
 
 def _nothing_in(path: Path) -> InputError:
@@ -96,6 +115,11 @@ def _read_as_one(folder: Path) -> Path | None:
 def _has_recordings_below(folder: Path) -> bool:
     """Whether recordings are in folders of this one."""
     return next(_recordings(folder), None) is not None
+
+
+def _holds_recordings(folder: Path) -> bool:
+    """Whether a folder, or any folder below it, has recordings."""
+    return any(file.suffix.lower() in AUDIO_SUFFIXES for file in _sound_below(folder))
 
 
 def _recordings(folder: Path) -> Iterator[Path]:

@@ -34,6 +34,26 @@ def test_recordings_in_a_folder_for_each_label(tmp_path: Path) -> None:
     assert inputs_in(calls / "train") == [("train", calls / "train")]
 
 
+def test_recordings_that_nobody_labelled_are_read_at_any_depth(tmp_path: Path) -> None:
+    """A folder of them was refused with and without --unlabelled."""
+    calls = recordings(tmp_path / "test-calls", "a.wav", "train/11/b.wav", "audio/c.wav", ".hidden/d.wav")
+    (calls / "train" / "notes.txt").touch()
+    assert inputs_in(calls, labelled=False) == [("test", calls)]
+    imported = read_utterances(calls, labelled=False)
+    assert [(row.id, row.text, row.frame) for row in imported.utterances] == [
+        *(("a", None, None), ("audio/c", None, None), ("train/11/b", None, None))
+    ]
+    assert imported.utterances[0].recordings[0].path == calls / "a.wav" and not imported.rejected
+    with pytest.raises(InputError, match="is a folder without"):
+        inputs_in(recordings(tmp_path / "flat", "a.wav"))
+
+
+def test_a_table_of_recordings_that_nobody_labelled_is_read_before_the_recordings(tmp_path: Path) -> None:
+    calls = recordings(tmp_path, "train/a.wav", "train/b.wav")
+    (calls / "train" / "metadata.csv").write_text("file_name,text\na.wav,hello\n")
+    assert inputs_in(calls, labelled=False) == [("train", calls / "train" / "metadata.csv")]
+
+
 def test_recordings_that_no_row_names_are_counted_and_hidden_ones_are_none(tmp_path: Path) -> None:
     """Of deeper folders, of audio and wav, and of telephony's bare samples nothing was said; .hidden was a label."""
     names = ("order/a.wav", "order/sub/b.wav", "audio/c.wav", "top.wav", "out/recordings/d.wav")
