@@ -92,8 +92,6 @@ LABELLING, LABELLING_TESTS = (
     "src/eartune/inference/self_labelling.py",
     "tests/unit/inference/test_self_labelling.py",
 )
-AVERAGING, AVERAGING_TESTS = "src/eartune/training/averaging.py", "tests/unit/training/test_averaging.py"
-SCALING, SCALING_TESTS = "src/eartune/training/scaling.py", "tests/unit/training/test_scaling.py"
 HEARING, HEARING_TESTS = "src/eartune/training/hearing_watch.py", "tests/unit/training/test_hearing_watch.py"
 WORKER, WORKER_TESTS = "src/eartune/serving/worker.py", "tests/unit/serving/test_worker.py"
 GATE, SERVING, SERVING_TESTS = (
@@ -566,7 +564,7 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "dev: in the key of a stage of one epoch",
         PLAN,
-        "return replace(stage, dev=dev) if stage.epochs > 1 or stage.shares_to_try else stage",
+        "return replace(stage, dev=dev) if stage.epochs > 1 else stage",
         "return replace(stage, dev=dev)",
         "tests/unit/experiments/test_keys.py",
     ),
@@ -582,13 +580,6 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         DEV_CHOICE,
         "return scores.index(max(scores))",
         "return len(scores) - 1 - scores[::-1].index(max(scores))",
-        SETTINGS_CHOSEN,
-    ),
-    (
-        "dev: the last scale that was tried stays",
-        DEV_CHOICE,
-        "    keep(shares[place_of_best(tried)])\n",
-        "",
         SETTINGS_CHOSEN,
     ),
     (
@@ -1419,83 +1410,6 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "[replace(example, transcript=None) for example in (*stage.most_examples, *held_out)]",
         "[*stage.most_examples, *held_out]",
         BEYOND,
-    ),
-    (
-        "average: the factors of LoRA are averaged one by one",
-        AVERAGING,
-        'if "lora_A" in name:',
-        'if "lora_A" in name and False:',
-        AVERAGING_TESTS,
-    ),
-    (
-        "average: the updates are added up and not divided",
-        AVERAGING,
-        "dim=1) / len(values)).to(",
-        "dim=1)).to(",
-        AVERAGING_TESTS,
-    ),
-    (
-        "average: the weights of the last step stay",
-        RUNNER,
-        "if stage.average > 1:",
-        "if False:",
-        BEYOND,
-    ),
-    (
-        "average: the exported adapter has the scale of one update",
-        "src/eartune/export/adapter.py",
-        "lora_alpha=lora.alpha * rank / lora.rank",
-        "lora_alpha=lora.alpha",
-        BEYOND,
-    ),
-    (
-        "keys: an average changes no key",
-        KEYS,
-        "if stage.average > 1:",
-        "if False:",
-        "tests/unit/experiments/test_keys.py",
-    ),
-    (
-        "scale: LoRA's update is not scaled",
-        SCALING,
-        "value.float() * share",
-        "value.float()",
-        SCALING_TESTS,
-    ),
-    (
-        "scale: whole weights are scaled and not their update",
-        SCALING,
-        "torch.lerp(start[name].float().to(value.device), value.float(), share)",
-        "value.float() * share",
-        SCALING_TESTS,
-    ),
-    (
-        "scale: the speech stage begins with all of the update",
-        DEV_CHOICE,
-        "if shares != 1:",
-        "if False:",
-        BEYOND,
-    ),
-    (
-        "keys: a scale changes no key",
-        KEYS,
-        "if stage.share_of_update != 1:",
-        "if False:",
-        "tests/unit/experiments/test_keys.py",
-    ),
-    (
-        "self-training: the last stage begins with a share of the second",
-        SCHEMES,
-        "share_of_update=1, to_label",
-        "to_label",
-        "tests/unit/training/test_schemes.py",
-    ),
-    (
-        "disk: snapshots take none",
-        DISK,
-        "last.average * (2 if training.lora else 1) if last.average > 1 else",
-        "0 if last.average > 1 else",
-        DISK_TESTS,
     ),
     (
         "rehearsal: the held-out recordings are trained on",

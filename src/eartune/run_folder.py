@@ -14,7 +14,7 @@ runs/                                RunsFolder
         encoded/<key>.safetensors    what a frozen encoder computed from one recording
         transcripts/<key>/           <recogniser>.jsonl, the test's transcripts for a cascade
         stages/<name>-<key>/         StageFolder, shared by all models that train the same stage
-            train.jsonl  checkpoint-N/  snapshots/  weights.safetensors  stage.json
+            train.jsonl  checkpoint-N/  weights.safetensors  stage.json
             teacher.jsonl  teacher/  what the model before the stage answers and finds probable, to be learned
             labelled.jsonl  labelled.json  labelling/  its labels of recordings without labels, and what they rest on
             dev.jsonl  choosing/  the score of each epoch on the dev set, its answers, and the best weights so far
@@ -193,15 +193,6 @@ class StageFolder:
         return self.path / "stage.json"
 
     @property
-    def snapshots(self) -> tuple[Path, ...]:
-        """The files of weights after some steps, of which the stage's are the average, in the order of their steps."""
-        return tuple(sorted(self.snapshot(0).parent.glob("[!.]*"), key=lambda path: int(path.stem)))
-
-    def snapshot(self, step: int) -> Path:
-        """Return the file of the weights after a step, which is kept until the stage is finished."""
-        return self.path / "snapshots" / f"{step}{Path(WEIGHTS).suffix}"
-
-    @property
     def teacher_answers(self) -> Path:
         """The file of the teacher's answers to the words of recordings without labels."""
         return self.path / "teacher.jsonl"
@@ -232,18 +223,9 @@ class StageFolder:
         return self.path / "dev.jsonl"
 
     @property
-    def shares(self) -> Path:
-        """The file of the score on the dev set with each share of the update before, one JSON line for each."""
-        return self.path / "shares.jsonl"
-
-    @property
     def choosing(self) -> Path:
         """The folder of what the choices on the dev set rest on, which only an unfinished stage needs."""
         return self.path / CHOOSING
-
-    def answers_with_share(self, place: int) -> Path:
-        """Return the file of the answers to the dev set with a share, by its place among those that are tried."""
-        return self.choosing / f"share-{place}.jsonl"
 
     def dev_answers(self, epoch: int) -> Path:
         """Return the file of the answers to the dev set after an epoch."""
@@ -312,8 +294,7 @@ class StageFolder:
         return CheckpointFolder(self.path / f"checkpoint-{step}")
 
     def remove_what_training_needs(self) -> None:
-        """Remove checkpoints and snapshots, which are large, and what a teacher's or own labels or a choice rest on."""
-        remove(self.snapshot(0).parent)
+        """Remove checkpoints, which are large, and what a teacher's or own labels or a choice rest on."""
         remove(self.teaching)
         remove(self.labelling)
         remove(self.choosing)

@@ -1,13 +1,11 @@
 """Schemes beyond the paper, each a whole run on a tiny model: what they write, and that it can be loaded again."""
 
-import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from rich.console import Console
 
 from eartune.data.audio import write_audio
@@ -15,9 +13,8 @@ from eartune.data.example import Example
 from eartune.data.frame import Entity, SemanticFrame
 from eartune.data.utterance import Recording, Utterance, write_manifest
 from eartune.experiments.experiment import Experiment
-from eartune.experiments.finished_model import load_audio_llm, load_finished_model, read_finished_model
+from eartune.experiments.finished_model import load_finished_model, read_finished_model
 from eartune.experiments.runner import run as run_experiment
-from eartune.export.adapter import save_adapter
 from eartune.export.exporting import exported_settings
 from eartune.files import read_json, read_lines
 from eartune.inference import self_labelling
@@ -195,77 +192,6 @@ def test_self_training_that_is_cut_while_it_labels_goes_on_to_the_same_weights(
 def test_self_training_without_recordings_to_label_is_refused(data: Path) -> None:
     with pytest.raises(ValueError, match=r"'self-training' needs recordings to label under data\.unlabelled"):
         experiment(data, {"type": "self-training"})
-
-
-# --- averages ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("lora", [None, {"rank": 2, "alpha": 4}])
-def test_an_averaged_model_is_the_mean_of_its_merged_snapshots_once_it_is_loaded_again(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lora: dict[str, int] | None
-) -> None:
-    """The weights of each step are noted; the stage has 6 steps, of which 4, 5 and 6 count."""
-    merged: list[dict[str, torch.Tensor]] = []
-
-    def note(model: Qwen2Audio, path: Path) -> None:
-        if path.parent.name == "snapshots":
-            merged.append(merged_weights(copy.deepcopy(model)))
-        REAL_SAVE(model, path)
-
-    monkeypatch.setattr(trainer, "save_weights", note)
-    scheme = {"type": "curriculum", "average": 3, "trainable": ["modality-adapter", "language-model"]}
-    folder = run(experiment(data, scheme, training={"batch_size": 2, "lora": lora}), data, tmp_path)
-    assert len(merged) == 3 and not list(tmp_path.rglob("snapshots"))
-    loaded = load_finished_model(folder).model
-    assert loaded.lora.rank() == (6 if lora else 0)
-    predictions = [row["text"] for _, row in read_lines(folder / "predictions.jsonl")]
-    assert [
-        found.text for found in load_finished_model(folder).stream([data / "recordings" / "test0.wav"])
-    ] == predictions[:1]
-    found = merged_weights(loaded)
-    for name, value in found.items():
-        expected = torch.stack([snapshot[name] for snapshot in merged]).mean(dim=0)
-        torch.testing.assert_close(value, expected, atol=1e-6, rtol=1e-5)
-    assert any(not torch.equal(merged[0][name], merged[2][name]) for name in found)
-
-
-def merged_weights(model: Qwen2Audio) -> dict[str, torch.Tensor]:
-    model.lora.merge()
-    return {name: value.detach() for name, value in model.module.named_parameters()}
-
-
-def test_the_adapter_of_an_average_has_its_rank_and_the_scale_that_was_trained(data: Path, tmp_path: Path) -> None:
-    scheme = {"type": "curriculum", "average": 3, "trainable": ["language-model"]}
-    folder = run(experiment(data, scheme, training={"batch_size": 2, "lora": {"rank": 2, "alpha": 4}}), data, tmp_path)
-    found = read_finished_model(folder)
-    save_adapter(load_audio_llm(found), found, tmp_path / "adapter")
-    config = read_json(tmp_path / "adapter" / "adapter_config.json")
-    assert (config["r"], config["lora_alpha"]) == (6, 12)
-
-
-# --- a share of the text stage -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("lora", [None, {"rank": 2}])
-def test_the_speech_stage_begins_half_way_between_the_weights_before_and_after_the_text_stage(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lora: dict[str, int] | None
-) -> None:
-    merged: dict[str, dict[str, torch.Tensor]] = {}
-
-    def note(model: Qwen2Audio, stage: Any, *rest: Any) -> float:
-        merged[f"before {stage.name}"] = merged_weights(copy.deepcopy(model))
-        seconds = REAL(model, stage, *rest)
-        merged[f"after {stage.name}"] = merged_weights(copy.deepcopy(model))
-        return seconds
-
-    monkeypatch.setattr(trainer, "train_stage", note)
-    scheme = {"type": "curriculum", "text_scale": 0.5}
-    run(experiment(data, scheme, training={"batch_size": 2, "lora": lora}), data, tmp_path)
-    assert len(merged) == 4
-    for name, value in merged["before mixed"].items():
-        half_way = (merged["before text"][name] + merged["after text"][name]) / 2
-        torch.testing.assert_close(value, half_way, atol=1e-6, rtol=1e-5)
-    assert any(not torch.equal(v, merged["before text"][n]) for n, v in merged["before mixed"].items())
 
 
 # --- transcription beside text -----------------------------------------------------------------------------------

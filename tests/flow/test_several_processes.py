@@ -55,10 +55,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def experiment(data: Path) -> Experiment:
-    """A teacher, own labels and transcripts, an average, and an epoch and a share of an update that a dev set chooses.
-
-    That is all that processes share out.
-    """
+    """A teacher, own labels and transcripts, and an epoch that a dev set chooses: all that processes share out."""
     pools = {name: [{"corpus": "manifest", "path": f"{name}.jsonl"}] for name in ("text", "speech", "dev", "test")}
     return Experiment.model_validate(
         {
@@ -68,7 +65,7 @@ def experiment(data: Path) -> Experiment:
             "architecture": {"type": "qwen2-audio", "checkpoint": str(data / "tiny"), "precision": "float32"},
             "grid": {
                 "schemes": [
-                    RATES | {"type": "distilled", "average": 2, "text_scale": [0.5, 1]},
+                    RATES | {"type": "distilled"},
                     RATES | {"type": "self-training"},
                 ],
                 "budgets": ["50%"],

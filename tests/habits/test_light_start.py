@@ -13,7 +13,6 @@ NEEDS_TORCH = (
     *("models.packed_attention", "models.pocket.build", "models.registry", "models.rows", "models.size_from_config"),
     *("models.untuned_weights", "models.whisper_encoder"),
     *(
-        "training.averaging",
         "training.callbacks",
         "training.distillation",
         "training.encoder_cache",
@@ -21,7 +20,6 @@ NEEDS_TORCH = (
         "training.hearing_watch",
         "training.micro_batches",
         "training.optimizer",
-        "training.scaling",
         "training.trainer",
         "inference",
     ),

@@ -151,14 +151,12 @@ def steps_phrase(parts: Sequence[Part]) -> str:
 def choice_sentence(pools: Pools, stages: Sequence[Stage], plans: Sequence[CellPlan] = ()) -> str:
     """Return a sentence that says what is decoded of the dev set, and for what."""
     ending = sum(stage.chooses_epoch for stage in stages)
-    scaled = sum(bool(stage.shares_to_try) for stage in stages)
     prompted = [plan for plan in plans if plan.dev is not None]
     times = sum(stage.times_dev_is_answered for stage in stages) + sum(len(plan.prompts) for plan in prompted)
     if not times:
         return "dev: no stage has more than one epoch, so that nothing is chosen and nothing decoded"
     when = [
         *([f"after each epoch of {counted(ending, 'stage')}"] if ending else []),
-        *([f"with each text_scale of {counted(scaled, 'stage')}"] if scaled else []),
         *([f"with each prompt of {counted(len(prompted), 'model')}"] if prompted else []),
     ]
     return (

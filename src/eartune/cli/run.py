@@ -13,6 +13,7 @@ from eartune.cli.licences import show_licences
 from eartune.cli.options import DataRoot, ExperimentFile, RunsRoot, data_root
 from eartune.experiments.experiment import read_experiment
 from eartune.report import terminal_table
+from eartune.run_folder import ModelFolder
 
 Gpus = Annotated[
     str | None,
@@ -72,9 +73,7 @@ def run(
     console.print(terminal_table(results))
     console.print(f"report: {outcome.folder.html}", soft_wrap=True)
     answering = [
-        result
-        for result in results
-        if result.finished and outcome.folder.model(result.name).read_plan()["transcribed_by"] is None
+        result for result in results if result.finished and _takes_recordings(outcome.folder.model(result.name))
     ]
     if answering:
         best = max(answering, key=lambda result: result.scores[result.main_metric].value)
@@ -84,6 +83,11 @@ def run(
     if outcome.failed:
         console.print(f"{len(outcome.failed)} of {len(results)} models failed: {', '.join(outcome.failed)}")
         raise typer.Exit(1)
+
+
+def _takes_recordings(model: ModelFolder) -> bool:
+    """Whether a finished model answers recordings; one of which only the results were copied has no plan."""
+    return model.plan.is_file() and model.read_plan()["transcribed_by"] is None
 
 
 def _program() -> str:

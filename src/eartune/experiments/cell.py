@@ -121,13 +121,11 @@ def reads_its_own_words(plan: CellPlan, experiment: Experiment) -> bool:
 
 
 def chosen_on(stage: Stage) -> dict[str, Any]:
-    """Return on what the epoch or the share of a stage will be chosen, as a part of its plan; empty if none is."""
+    """Return on what the epoch of a stage will be chosen, as a part of its plan; empty if it is not chosen."""
     if stage.dev is None:
         return {}
     dev = stage.dev
-    return {"dev": {"recordings": len(dev.examples), "beams": dev.decoding.beams, "patience": dev.patience}} | (
-        {"shares": list(stage.shares_to_try)} if stage.shares_to_try else {}
-    )
+    return {"dev": {"recordings": len(dev.examples), "beams": dev.decoding.beams, "patience": dev.patience}}
 
 
 def unfinished_result(context: RunContext, plan: CellPlan, keys: CellKeys) -> RunResult:

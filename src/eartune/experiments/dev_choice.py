@@ -1,4 +1,4 @@
-"""What the dev set chooses for a model: the share of an update with which a stage begins, its epoch, and the prompt.
+"""What the dev set chooses for a model: the epoch of each stage, and the prompt.
 
 a value -> the model with it -> answers to the dev set -> their score, a row of a file -> the value with the best
 
@@ -19,7 +19,7 @@ from eartune.processes import Processes
 from eartune.report.choice import choice_in_words
 from eartune.run_folder import ModelFolder, StageFolder, seconds_in
 from eartune.tasks.prediction import answered
-from eartune.training.schemes import TEXT_SCALE, DevSet, Stage
+from eartune.training.schemes import DevSet, Stage
 
 if TYPE_CHECKING:
     from eartune.experiments.model_run import RunContext
@@ -66,38 +66,6 @@ def place_of_best(rows: Sequence[Row]) -> int:
     return scores.index(max(scores))
 
 
-# --- the share of an update ----------------------------------------------------------------------------------------
-
-
-def begin_with_share(
-    context: "RunContext",
-    stage: Stage,
-    keep: Callable[[float], None],
-    rows: "RowMaker",
-    folder: StageFolder,
-    title: str,
-) -> None:
-    """Let a stage begin with its share of the update before it: of several, with the best one on the dev set.
-
-    `keep` gives the model of `rows` a share of that update, whatever share it had.
-    """
-    shares, dev = stage.share_of_update, stage.dev
-    if not isinstance(shares, tuple):
-        if shares != 1:
-            keep(shares)
-        return
-    assert dev is not None  # the settings refuse several values without a dev set
-
-    def measure(place: int) -> Row:
-        keep(shares[place])
-        answers = folder.answers_with_share(place)
-        return scored_on_dev(context, dev, rows, answers, folder.dev_decoding, f"{title}, {TEXT_SCALE}")[0]
-
-    tried = score_each(shares, measure, folder.shares, context.processes)
-    keep(shares[place_of_best(tried)])
-    context.progress.console.print(f"{title}: {choice_in_words(as_choice(TEXT_SCALE, tried))}")
-
-
 # --- the epoch -----------------------------------------------------------------------------------------------------
 
 
@@ -129,14 +97,12 @@ def epoch_choice(
     return EpochChoice(folder.dev, stage.epochs, measure, save, say, dev.patience, processes)
 
 
-def note_of(stage: Stage, choice: "EpochChoice | None", folder: StageFolder) -> dict[str, Any] | None:
+def note_of(choice: "EpochChoice | None", folder: StageFolder) -> dict[str, Any] | None:
     """Return what the note of a stage says of its choices; None if nothing was chosen."""
-    note: dict[str, Any] = {}
-    if choice is not None and choice.best is not None:
-        note = {"epochs": choice.epochs, "tried": len(choice.rows), **choice.rows[choice.best - 1]}
-    if stage.shares_to_try:
-        note["shares"] = [row for _, row in read_lines(folder.shares)]
-    return note | {"seconds": folder.dev_seconds} if note else None
+    if choice is None or choice.best is None:
+        return None
+    best = choice.rows[choice.best - 1]
+    return {"epochs": choice.epochs, "tried": len(choice.rows), **best, "seconds": folder.dev_seconds}
 
 
 # --- the prompt ----------------------------------------------------------------------------------------------------
@@ -167,10 +133,9 @@ def choices(plan: CellPlan, stages: Sequence[StageFolder], folder: ModelFolder) 
     """Return what was chosen for a model on how many recordings of the dev set; empty if nothing was."""
     notes = {stage.name: stored.chosen for stage, stored in zip(plan.stages, stages, strict=True)}
     found = {name: note for name, note in notes.items() if note}
-    epochs = {name: f"{note['epoch']} of {note['epochs']}" for name, note in found.items() if "epoch" in note}
-    chosen = [as_choice(TEXT_SCALE, note["shares"]) for note in found.values() if "shares" in note]
-    if folder.prompts.is_file():
-        chosen.append(as_choice("prompt", [row for _, row in read_lines(folder.prompts)]))
+    epochs = {name: f"{note['epoch']} of {note['epochs']}" for name, note in found.items()}
+    prompts = [row for _, row in read_lines(folder.prompts)] if folder.prompts.is_file() else []
+    chosen = [as_choice("prompt", prompts)] if prompts else []
     sizes = [len(stage.dev.examples) for stage in plan.stages if stage.dev] + [one["n"] for one in chosen]
     parts = {"epoch": epochs, "chosen": chosen}
     return {"recordings": sizes[0]} | {name: part for name, part in parts.items() if part} if sizes else {}

@@ -107,10 +107,6 @@ class Keys:
             content["augment"] = stage.augment.model_dump(mode="json")
         if stage.rehearsal is not None and stage.rehearsal.stop_at is not None:
             content["stop_at"] = [stage.rehearsal.stop_at, self._examples(stage.rehearsal.held_out)]
-        if stage.share_of_update != 1:
-            content["share_of_update"] = stage.share_of_update
-        if stage.average > 1:
-            content["average"] = stage.average
         if stage.order != "shuffled":
             content["order"] = stage.order
         if stage.to_label:  # an answer that names an unknown label is not learned
@@ -121,7 +117,7 @@ class Keys:
         return digest(content)
 
     def _choice(self, dev: DevSet, plan: CellPlan) -> list[Any]:
-        """What decides which epoch, share or prompt is the best: the answers to the dev set, and their metric."""
+        """What decides which epoch or prompt is the best: the answers to the dev set, and their metric."""
         task, asking, labels = self.experiment.task, plan.asking, self.pools.labels
         decoding = dev.decoding.model_dump(mode="json", exclude={"batch_size", "through"})
         may_write = self._labels if dev.decoding.constrain == "schema" else None

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,7 +21,6 @@ from eartune.data.normalization import normalize_spoken_text
 from eartune.data.recording_index import RecordingIndex
 from eartune.evaluation.metrics import Score, evaluate
 from eartune.experiments.dev_choice import (
-    begin_with_share,
     choices,
     epoch_choice,
     note_of,
@@ -271,13 +269,8 @@ def are_finished(context: RunContext, folders: Sequence[StageFolder]) -> list[bo
 def train_one_stage(
     context: RunContext, plan: CellPlan, keys: CellKeys, place: int, model: "AudioLLM", folder: StageFolder
 ) -> None:
-    """Train the stage at a place of the plan, from its last checkpoint if there is one; write its weights and note.
-
-    What the model teaches or labels before the stage, it does with all that it has learned; only then is a share of
-    the last update kept, where the stage asks for that.
-    """
+    """Train the stage at a place of the plan, from its last checkpoint if there is one; write its weights and note."""
     from eartune.models.rows import Augmented
-    from eartune.training.averaging import Snapshots, write_average
     from eartune.training.callbacks import TrainingLog
     from eartune.training.trainer import load_weights, save_weights, train_stage
 
@@ -295,49 +288,22 @@ def train_one_stage(
     if stage.teacher_weight:
         stage, make_row = taught(context, model, stage, rows, folder, title)
     asked = context.rows(model, plan.preface, encoded)
-    if place:
-        begin_with_share(context, stage, shares_of_update(context, plan, keys, place, model), asked, folder, title)
     processes, settings = context.processes, context.experiment.training
     log = TrainingLog(folder.log, context.watch(title, train_units(stage)), processes=processes)
-    snapshots = Snapshots(
-        stage.average, lambda step: processes.of_first(lambda: save_weights(model, folder.snapshot(step)))
-    )
     hearing = hearing_watch(context, stage, rows, log, title)
     choice = epoch_choice(context, stage, asked, folder, log, title)
-    callbacks = [snapshots, *([hearing] if hearing else []), *([choice] if choice else [])]
+    callbacks = [*([hearing] if hearing else []), *([choice] if choice else [])]
     tracked = context.tracking.stage(plan.cell.name, stage.name) if context.tracking and processes.is_first else None
     with nullcontext() if tracked is None else tracked.opened():
         seconds = train_stage(
             model, stage, make_row, settings, plan.cell.seed, folder.path, log, callbacks, tracked, processes
         )
-    if stage.average > 1:
-        processes.of_first(lambda: write_average(folder.snapshots, folder.weights))
-        load_weights(model, folder.weights)
-    else:
-        if choice and choice.best:
-            load_weights(model, folder.best_weights)
-        processes.of_first(lambda: save_weights(model, folder.weights))
+    if choice and choice.best:
+        load_weights(model, folder.best_weights)
+    processes.of_first(lambda: save_weights(model, folder.weights))
     trained = {str(part): {"parameters": a, "trained": b} for part, (a, b) in model.components.counts().items()}
     stopped = next((one.stopped for one in (hearing, choice) if one and one.stopped), None)
-    processes.of_first(lambda: folder.finish(seconds, trained, stopped, note_of(stage, choice, folder)))
-
-
-def shares_of_update(
-    context: RunContext, plan: CellPlan, keys: CellKeys, place: int, model: "AudioLLM"
-) -> Callable[[float], None]:
-    """Return what gives a model a share of the update by the stage before a place of the plan, whatever it had."""
-    from eartune.training.scaling import keep_share
-    from eartune.training.trainer import load_weights
-
-    trained, weights = plan.stages[place - 1].trainable, stage_folders(context.folder, plan, keys)[place - 1].weights
-    start = cache(partial(train_model, context, plan, keys, place - 1))
-
-    def keep(share: float) -> None:
-        load_weights(model, weights)
-        if share != 1:
-            keep_share(model, trained, share, start)
-
-    return keep
+    processes.of_first(lambda: folder.finish(seconds, trained, stopped, note_of(choice, folder)))
 
 
 def hearing_watch(

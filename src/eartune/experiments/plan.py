@@ -16,7 +16,7 @@ from eartune.data.utterance import Utterance
 from eartune.errors import InputError
 from eartune.experiments.experiment import Alignment, Cell, Experiment
 from eartune.models.size_from_config import size_of
-from eartune.settings import Component, Through
+from eartune.settings import Through
 from eartune.tasks.task import Labels, Task
 from eartune.training.memory_estimate import Footprint, footprint
 from eartune.training.schemes import SELF, Asking, DevSet, Stage
@@ -250,7 +250,7 @@ def _plan_cell(experiment: Experiment, pools: Pools, cell: Cell) -> CellPlan:
     transcribes_after = len(alignment) if through == "nothing" or experiment.training.lora else len(stages)
     on = dev if len(prompts) > 1 else None
     plan = CellPlan(cell, speech, stages, asking, prompts, through, transcribes_after, on)
-    _check_stages(plan, experiment)
+    _check_words_within_a_stage(plan, experiment)
     return plan
 
 
@@ -265,8 +265,8 @@ def _dev(experiment: Experiment, pools: Pools, asking: Asking, through: Through)
 
 
 def _chosen(stage: Stage, dev: DevSet | None) -> Stage:
-    """The stage with the recordings on which its epoch or its share is chosen, if there is anything to choose."""
-    return replace(stage, dev=dev) if stage.epochs > 1 or stage.shares_to_try else stage
+    """The stage with the recordings on which its epoch is chosen, if there is anything to choose."""
+    return replace(stage, dev=dev) if stage.epochs > 1 else stage
 
 
 def _without(unlabelled: Sequence[Utterance], speech: Sequence[Utterance]) -> tuple[Utterance, ...]:
@@ -296,43 +296,12 @@ def _rehearsed(scheme: str, stage: Stage, pools: Pools) -> Stage:
     return replace(stage, examples=stage.examples + added, rehearsal=replace(stage.rehearsal, held_out=held_out))
 
 
-def _check_stages(plan: CellPlan, experiment: Experiment) -> None:
-    """Raise InputError for a stage that these settings of training cannot make."""
-    scheme, stages, lora = plan.cell.scheme.label, plan.stages, experiment.training.lora
-    if any(stage.dev for stage in stages):
-        _check_choice(plan, experiment)
-    if stages and stages[0].share_of_update != 1:
-        raise InputError(f"{scheme}: its first stage has no stage before it of which it could keep a share")
-    if lora is None:
-        return
-    for place, stage in enumerate(stages):
-        if lora.dora and stage.average > 1:
-            raise InputError(f"{scheme}: weights of DoRA cannot be averaged; leave average or training.lora.dora out")
-        if lora.dora and stage.share_of_update != 1:
-            raise InputError(
-                f"{scheme}: an update of DoRA cannot be scaled; leave text_scale or training.lora.dora out"
-            )
-        learned = (Component.LANGUAGE_MODEL in earlier.trainable for earlier in stages[: max(0, place - 1)])
-        if stage.share_of_update != 1 and any(learned):
-            raise InputError(
-                f"{scheme}: an update of LoRA can be scaled only after the first stage that trains it; "
-                "leave text_scale out, or language-model out of alignment.trainable"
-            )
-
-
-def _check_choice(plan: CellPlan, experiment: Experiment) -> None:
-    """Raise InputError if nothing can be chosen on the dev set within a stage."""
-    scheme = plan.cell.scheme.label
-    for stage in plan.stages:
-        if stage.chooses_epoch and stage.average > 1:
-            raise InputError(
-                f"{scheme}: the weights of the stage {stage.name!r} cannot both be averaged and be those of the best "
-                "epoch; leave average or data.dev out, or train the stage for one epoch"
-            )
-    if plan.through == "words" and experiment.training.lora is None:
+def _check_words_within_a_stage(plan: CellPlan, experiment: Experiment) -> None:
+    """Raise InputError if the dev set is to be read within a stage by a model that can transcribe only after it."""
+    if plan.through == "words" and not experiment.training.lora and any(stage.dev for stage in plan.stages):
         raise InputError(
-            f"{scheme}: without LoRA a model transcribes with its tuned weights, so that data.dev cannot be read "
-            "within a stage; add training.lora, or leave decoding.through or data.dev out"
+            f"{plan.cell.scheme.label}: without LoRA a model transcribes with its tuned weights, so that data.dev "
+            "cannot be read within a stage; add training.lora, or leave decoding.through or data.dev out"
         )
 
 

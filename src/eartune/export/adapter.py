@@ -21,10 +21,9 @@ def save_adapter(model: AudioLLM, run: FinishedModel, folder: Path) -> None:
         instead = "export without --adapter" if run.through == "nothing" else "load it from its run with eartune.load"
         raise InputError(f"{run.folder.path}: its {component} was trained too, which an adapter cannot hold; {instead}")
     folder.mkdir(parents=True)
-    rank = model.lora.rank()  # an average has a multiple of the rank that was trained, and the same scale
     config = LoraConfig(
-        r=rank,
-        lora_alpha=lora.alpha * rank / lora.rank,
+        r=lora.rank,
+        lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
         use_dora=lora.dora,
         target_modules=rf"{re.escape(model.lora.path)}\..*\.({'|'.join(model.lora.leaves)})",

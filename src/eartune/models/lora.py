@@ -1,13 +1,11 @@
 """LoRA on the linear layers of a language model: adding it, and merging it into the weights."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
-from torch import Tensor, nn
-from torch.nn.utils import skip_init
+from torch import nn
 
 from eartune.models.nf4 import dequantised
 from eartune.settings import Lora
@@ -54,25 +52,6 @@ class LoraLayers:
         for name, parameter in self.module.named_parameters():
             if "lora_" in name:
                 parameter.data = parameter.data.to(dtype)
-
-    def fit(self, saved: Mapping[str, Tensor]) -> None:
-        """Give the updates the ranks of saved ones, by the names of their parameters; what they are scaled by stays.
-
-        The average of several updates has their ranks together, so that only multiples of a rank are taken up. The
-        factors of a layer that is changed are not set.
-        """
-        for name, wrapped in self.module.named_modules():
-            for adapter in wrapped.lora_A if isinstance(wrapped, LoraLayer) else ():
-                down, up = wrapped.lora_A[adapter], wrapped.lora_B[adapter]
-                rank = len(saved.get(f"{name}.lora_A.{adapter}.weight", down.weight))
-                if rank > down.out_features and rank % down.out_features == 0:
-                    make: Any = skip_init
-                    kind = {"bias": False, "device": down.weight.device, "dtype": down.weight.dtype}
-                    wrapped.lora_A[adapter] = make(nn.Linear, down.in_features, rank, **kind)
-                    wrapped.lora_B[adapter] = make(nn.Linear, rank, up.out_features, **kind)
-                    wrapped.lora_A[adapter].weight.requires_grad_(down.weight.requires_grad)
-                    wrapped.lora_B[adapter].weight.requires_grad_(up.weight.requires_grad)
-                    wrapped.r[adapter] = rank
 
     def rank(self) -> int:
         """Return the rank of the updates; 0 without LoRA."""

@@ -24,7 +24,7 @@ class DiskEstimate:
     """Bytes of the weights that all stages keep."""
     checkpoints: float
     """Bytes of two checkpoints of the largest stage, as the old one is deleted once the new one is complete, and of
-    the snapshots that are to be averaged, or the weights of the best epoch."""
+    the weights of the best epoch, where that is chosen."""
     encoder_cache: float
     """Bytes that the states of frozen encoders take, never more than training.encoded_gb allows."""
 
@@ -47,7 +47,7 @@ def disk_estimate(
     weights = [weight_bytes(size, trained, architecture, training) for trained in stages]
     checkpoints = [
         2 * checkpoint_bytes(size, trained, architecture, training)
-        + snapshot_bytes(size, trained, architecture, training)
+        + trained[-1].chooses_epoch * weight_bytes(size, trained, architecture, training)
         for trained in stages
     ]
     return DiskEstimate(len(stages), sum(weights), max(checkpoints, default=0.0), cache)
@@ -67,16 +67,6 @@ def checkpoint_bytes(size: Size, stages: tuple[Stage, ...], architecture: Archit
     a_parameter = 12 if training.optimizer == "adamw" else 2
     optimizer = _trained(size, set(stages[-1].trainable), training) * a_parameter
     return weight_bytes(size, stages, architecture, training) + optimizer
-
-
-def snapshot_bytes(size: Size, stages: tuple[Stage, ...], architecture: Architecture, training: Training) -> float:
-    """Return the bytes of the weights that the last stage keeps to average them, which with LoRA stay side by side.
-
-    A stage whose epoch is chosen keeps those of the best one.
-    """
-    last = stages[-1]
-    number = last.average * (2 if training.lora else 1) if last.average > 1 else int(last.chooses_epoch)
-    return number * weight_bytes(size, stages, architecture, training)
 
 
 def encoded_once(stage: Stage) -> tuple[Example, ...]:

@@ -86,13 +86,6 @@ class Stage:
     """The weight of learning, from sound, the probabilities of answers that the model before this stage has from words.
 
     Where it is above 0, the answers of examples without labels are those that the same model reads from their words."""
-    share_of_update: float | tuple[float, ...] = 1.0
-    """The share of the update of the stage before this one with which it begins; 1 keeps the weights as they are.
-
-    Of several, the one is taken with which the model answers the dev set best before this stage, of equal ones the
-    first."""
-    average: int = 1
-    """The number of snapshots, from 60 % of the steps on, whose weights are averaged; with 1, the last ones stay."""
     to_label: tuple[Example, ...] = ()
     """Recordings that the model before this stage labels; those whose labels are kept are examples of it as well."""
     rehearsal: Rehearsal | None = None
@@ -100,7 +93,7 @@ class Stage:
     augment: Augmentation | None = None
     """How recordings are changed at each showing; None shows them as they are."""
     dev: DevSet | None = None
-    """The recordings on which its epoch and its share are chosen, which the plan adds; None if there is no choice."""
+    """The recordings on which its epoch is chosen, which the plan adds; None if there is no choice."""
     order: Order = "shuffled"
     """The order of its batches in every epoch."""
 
@@ -110,19 +103,14 @@ class Stage:
         return self.examples + self.to_label
 
     @property
-    def shares_to_try(self) -> tuple[float, ...]:
-        """The shares of which the dev set chooses one; empty where there is one alone."""
-        return self.share_of_update if isinstance(self.share_of_update, tuple) else ()
-
-    @property
     def chooses_epoch(self) -> bool:
         """Whether the dev set chooses its epoch; of one epoch there is nothing to choose."""
         return self.dev is not None and self.epochs > 1
 
     @property
     def times_dev_is_answered(self) -> int:
-        """How often the dev set is decoded at most: with each share, then after each epoch."""
-        return len(self.shares_to_try) + (self.epochs if self.chooses_epoch else 0) if self.dev else 0
+        """How often the dev set is decoded at most: after each epoch."""
+        return self.epochs if self.chooses_epoch else 0
 
 
 @dataclass(frozen=True)
@@ -143,8 +131,6 @@ class Asking:
 
 SELF = "self"
 """The name of the untuned model as a recogniser."""
-TEXT_SCALE = "text_scale"
-"""The name of the setting from which the share of a text stage's update comes."""
 
 
 def mixed(text: Pool, speech: Pool, synthetic: Pool, least_speech: float) -> tuple[Example, ...]:
@@ -178,11 +164,6 @@ def in_per_cent(share: SpeechBudget) -> SpeechBudget:
     if share.unit != "%":
         raise InputError(f"{str(share)!r} is no share of a stage; write one in per cent, such as 20%")
     return share
-
-
-def is_number(value: Any) -> bool:
-    """Return whether a value is a number, as true and false are not."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 class Scheme(Section, ABC):
@@ -363,8 +344,6 @@ class DirectMixing(Scheme):
     """The least fraction of speech in an epoch; recordings are repeated to reach it. 0, as in the paper: never."""
     synthetic: bool = False
     """Whether the scheme also trains on all of data.synthetic_speech."""
-    average: int = Field(default=1, ge=1)
-    """The number of snapshots of the last stage, from 60 % of its steps on, whose weights are averaged; 1: none."""
     augment: Augmentation | None = None
     """How recordings are changed each time that they are shown; None, as in the paper: not at all."""
 
@@ -377,7 +356,7 @@ class DirectMixing(Scheme):
         """Return one stage of text and speech."""
         examples = mixed(text, speech, synthetic, self.least_speech)
         settings = self.epochs, self.learning_rate, self.warmup_ratio, self.trainable
-        return [Stage("mixed", examples, *settings, average=self.average, augment=self.augment)]
+        return [Stage("mixed", examples, *settings, augment=self.augment)]
 
 
 class Curriculum(Scheme):
@@ -387,18 +366,6 @@ class Curriculum(Scheme):
     text_epochs: int = Field(default=2, ge=1)
     text_learning_rate: float = Field(default=5e-6, gt=0)
     text_warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
-    text_scale: Annotated[
-        float | tuple[float, ...],
-        one_or_several(
-            float,
-            lambda value: is_number(value) and 0 < value <= 1,
-            "a number above 0 and up to 1, or several different ones, such as [0.5, 0.75, 1]",
-        ),
-    ] = 1.0
-    """The share of what the text stage learned with which the speech stage begins; less of it may harm hearing less.
-
-    Several: the one with which the model before the speech stage answers the dev set best, of equal ones the smaller.
-    """
     rehearsal: float = Field(default=0, ge=0, lt=1)
     """The share of transcription among the examples of the text stage, of data.alignment or else synthetic_speech."""
     stop_at_word_error_rate: float | None = Field(default=None, gt=0)
@@ -414,8 +381,6 @@ class Curriculum(Scheme):
     """The least fraction of speech in an epoch; recordings are repeated to reach it. 0, as in the paper: never."""
     synthetic: bool = False
     """Whether the scheme also trains on all of data.synthetic_speech."""
-    average: int = Field(default=1, ge=1)
-    """The number of snapshots of the last stage, from 60 % of its steps on, whose weights are averaged; 1: none."""
     augment: Augmentation | None = None
     """How recordings are changed each time that they are shown; None, as in the paper: not at all."""
 
@@ -429,21 +394,14 @@ class Curriculum(Scheme):
         """Whether the setting `synthetic` is on."""
         return self.synthetic
 
-    @property
-    def settings_to_choose(self) -> tuple[str, ...]:
-        """`text_scale`, if it lists several values."""
-        return (TEXT_SCALE,) if isinstance(self.text_scale, tuple) else ()
-
     def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
         """Return a stage of text, then a stage of text and speech."""
         both = mixed(next_share(text, 0, self.text_again.amount / 100), speech, synthetic, self.least_speech)
-        share = tuple(sorted(self.text_scale)) if isinstance(self.text_scale, tuple) else self.text_scale
-        later: dict[str, Any] = {"share_of_update": share, "average": self.average, "augment": self.augment}
         typed = self.text_epochs, self.text_learning_rate, self.text_warmup_ratio
         settings = self.speech_epochs, self.speech_learning_rate, self.speech_warmup_ratio, self.trainable
         return [
             _text_stage(text, *typed, self.rehearsal, self.stop_at_word_error_rate),
-            Stage("mixed", both, *settings, **later),
+            Stage("mixed", both, *settings, augment=self.augment),
         ]
 
 
@@ -546,9 +504,7 @@ class SelfTraining(Curriculum):
         wordless = as_speech([replace(utterance, text=None) for utterance in unlabelled])
         if not wordless:  # the budget has selected all of them
             return stages
-        first, second = stages
-        last = replace(second, name="self-labelled", share_of_update=1, to_label=wordless)
-        return [first, replace(second, average=1), last]
+        return [*stages, replace(stages[-1], name="self-labelled", to_label=wordless)]
 
 
 class StageSettings(Section):

@@ -367,7 +367,6 @@ def save_weights(model: AudioLLM, path: Path) -> None:
 def load_weights(model: AudioLLM, path: Path) -> None:
     """Load saved parameters into the model; raises InputError if it has none of that name and shape."""
     saved = load_file(path)
-    model.lora.fit(saved)
     known = dict(model.module.named_parameters())
     with torch.no_grad():
         for name, value in saved.items():

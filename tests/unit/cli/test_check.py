@@ -47,11 +47,10 @@ def test_check_says_what_is_decoded_to_choose_epochs() -> None:
     assert choice_sentence(pools, [text, replace(text, epochs=2), replace(text, epochs=1, dev=None)]) == (  # type: ignore[arg-type]
         "dev: 2 recordings decoded after each epoch of 2 stages, 10 answers at most in all; the best is kept"
     )
-    scaled = replace(text, epochs=1, share_of_update=(0.5, 1.0))
     prompted = SimpleNamespace(dev=dev, prompts=("a", "b", "c"))
-    assert choice_sentence(pools, [scaled], [prompted, SimpleNamespace(dev=None)]) == (  # type: ignore[arg-type, list-item]
-        "dev: 2 recordings decoded with each text_scale of 1 stage and with each prompt of 1 model, "
-        "10 answers at most in all; the best is kept"
+    assert choice_sentence(pools, [text], [prompted, SimpleNamespace(dev=None)]) == (  # type: ignore[arg-type, list-item]
+        "dev: 2 recordings decoded after each epoch of 1 stage and with each prompt of 1 model, "
+        "12 answers at most in all; the best is kept"
     )
     assert "nothing is chosen and nothing decoded" in choice_sentence(pools, [])  # type: ignore[arg-type]
 

@@ -14,6 +14,8 @@ import eartune.api
 from builders import experiment_file
 from eartune.cli import run
 from eartune.cli.app import app
+from eartune.files import write_json
+from eartune.run_folder import RunFolder
 
 
 def result(name: str, scheme: str, value: float) -> Any:
@@ -25,24 +27,24 @@ def result(name: str, scheme: str, value: float) -> Any:
 def test_one_is_told_how_to_talk_to_the_best_model_that_takes_recordings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: str | None, shown: str
 ) -> None:
-    """After `make demo` the command was not found, as it is in .venv."""
-    folder = SimpleNamespace(
-        html=Path("runs/alarms/report.html"),
-        read_headline=lambda: None,
-        model=lambda name: SimpleNamespace(
-            path=Path("runs/alarms") / name,
-            read_plan=lambda: {"transcribed_by": "openai/whisper-tiny" if name == "cascade-seed0" else None},
-        ),
-    )
+    """After `make demo` the command was not found, as it is in .venv.
+
+    A model of which only the results were copied was asked for its plan, which ended the run in an error.
+    """
+    folder = RunFolder(tmp_path / "alarms")
+    for name, recogniser in (("text-only-seed0", None), ("curriculum-seed0", None), ("cascade-seed0", "whisper-tiny")):
+        write_json(folder.model(name).plan, {"transcribed_by": recogniser})
     results = [result("text-only-seed0", "text-only", 0.5), result("curriculum-seed0", "curriculum", 0.6)]
-    outcome = SimpleNamespace(folder=folder, results=[*results, result("cascade-seed0", "cascade", 0.9)], failed=())
+    results += [result("cascade-seed0", "cascade", 0.9), result("copied-seed0", "copied", 0.8)]
+    outcome = SimpleNamespace(folder=folder, results=results, failed=())
     monkeypatch.setattr(eartune.api, "run", lambda *_, **__: outcome)
     monkeypatch.setattr(run, "terminal_table", lambda results: Table())
     monkeypatch.setattr(sys, "argv", [".venv/bin/eartune", "run"])
     monkeypatch.setattr(shutil, "which", lambda name: found)
     said = CliRunner().invoke(app, ["run", str(experiment_file(tmp_path / "alarms.yaml"))])
     assert said.exit_code == 0, said.output
+    curriculum = folder.model("curriculum-seed0").path
     assert said.output.splitlines()[-2:] == [
-        f"ask it about a file: {shown} predict runs/alarms/curriculum-seed0 RECORDING.wav",
-        f"talk to it: {shown} try runs/alarms/curriculum-seed0",
+        f"ask it about a file: {shown} predict {curriculum} RECORDING.wav",
+        f"talk to it: {shown} try {curriculum}",
     ]

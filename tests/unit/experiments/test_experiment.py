@@ -12,8 +12,6 @@ from eartune.errors import InputError
 from eartune.experiments.experiment import read_experiment, shipped_experiment
 from eartune.training.schemes import Scheme, Stage
 
-TEXT_SCALE = "grid.schemes.0.curriculum.text_scale"
-
 
 def spoken_by(**voice: Any) -> dict[str, Any]:
     """A corpus that a voice speaks."""
@@ -219,20 +217,15 @@ def test_settings_survive_their_json() -> None:
         ),
         ({"dev": {"patience": 2}}, "dev: needs recordings under data.dev on which to choose"),
         (
-            {"grid__schemes": [{"type": "curriculum", "text_scale": [0.5, 1]}]},
-            "the scheme 'curriculum' lists several values of text_scale: give one value, or recordings under data.dev",
-        ),
-        (
             {"grid__schemes": [{"type": "prompted", "labels": [True, False], "examples": [0, 5]}]},
             "the scheme 'prompted' lists several values of labels and examples: give one value, or recordings under",
         ),
         *(
-            ({"grid__schemes": [{"type": "curriculum", "text_scale": scale}]}, f"{TEXT_SCALE}: needs a number above 0")
-            for scale in (0, "much", [0.5], [0.5, 0.5], [0.5, 2], [[0.5], 1])
-        ),
-        (
-            {"grid__schemes": [{"type": "prompted", "examples": [True, 2]}]},
-            "grid.schemes.0.prompted.examples: needs a whole number from 0 up, or several different ones, such as [0,",
+            (
+                {"grid__schemes": [{"type": "prompted", "examples": examples}]},
+                "grid.schemes.0.prompted.examples: needs a whole number from 0 up, or several different ones, such as",
+            )
+            for examples in (-1, "many", [0], [5, 5], [0, -1], [[0], 1], [True, 2])
         ),
         ({"dev": {"patience": 0}}, "dev.patience: input should be greater than or equal to 1"),
         ({"dev": {"recordings": 5}}, "dev: unknown key 'recordings'; did you mean 'most_recordings'?"),

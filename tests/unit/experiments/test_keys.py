@@ -12,7 +12,7 @@ from builders import experiment, frame, pool
 from eartune.data.example import as_speech
 from eartune.data.utterance import Recording
 from eartune.experiments.cell import write_plan
-from eartune.experiments.keys import CellKeys, Keys, base_fingerprint, digest, shared_steps
+from eartune.experiments.keys import Keys, base_fingerprint, digest, shared_steps
 from eartune.experiments.plan import Pools, plan_cells
 from eartune.models.architecture import Architecture
 from eartune.run_folder import RunFolder
@@ -92,9 +92,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "speech rate": {"grid__schemes": schemes(speech_learning_rate=1e-4)},
     "text warm-up": {"grid__schemes": schemes(text_warmup_ratio=0.5)},
     "speech warm-up": {"grid__schemes": schemes(speech_warmup_ratio=0.5)},
-    "text scale": {"grid__schemes": schemes(text_scale=0.5)},
     "augmentation": {"grid__schemes": schemes(augment={})},
-    "average": {"grid__schemes": schemes(average=3)},
     "trained parts": {"grid__schemes": schemes(trainable=["language-model"])},
     "batch size": {"training__batch_size": 8},
     "lora": {"training__lora": {"rank": 4}},
@@ -200,9 +198,7 @@ def test_the_seed_changes_every_key() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        "average",
         "augmentation",
-        "text scale",
         "speech epochs",
         "speech rate",
         "trained parts",
@@ -304,18 +300,15 @@ def test_what_changes_which_epoch_is_the_best_changes_the_key(change: str) -> No
 def test_what_is_chosen_among_changes_the_key_of_what_comes_of_it() -> None:
     dev, on = dev_of(*pool(3, prefix="d")), {"data__dev": [{"corpus": "manifest", "path": "dev.jsonl"}]}
 
-    def of(scheme: str, found: Pools = dev, **settings: Any) -> CellKeys:
-        one = {"type": scheme, "text_epochs": 1} if scheme == "curriculum" else {"type": scheme}
-        (found_keys,) = cell_keys(of=found, grid__schemes=[one | settings], grid__budgets=["50%"], **on).values()
-        return found_keys
+    def key(found: Pools = dev, **settings: Any) -> str:
+        schemes = [{"type": "prompted"} | settings]
+        (found_keys,) = cell_keys(of=found, grid__schemes=schemes, grid__budgets=["50%"], **on).values()
+        return found_keys.model
 
     fewer = dev_of(*pool(2, prefix="d"))
-    one, two = (of("curriculum", text_scale=scales) for scales in ([0.5, 1], [0.25, 1]))
-    assert len({one.stages[1], two.stages[1], of("curriculum", fewer, text_scale=[0.5, 1]).stages[1]}) == 3
-    assert one.stages == of("curriculum", text_scale=[1, 0.5]).stages and one.stages[0] == two.stages[0]
-    assert len({of("prompted", examples=some).model for some in ([0, 1], [0, 2], 0)}) == 3
-    assert of("prompted", fewer, examples=[0, 1]).model != of("prompted", examples=[0, 1]).model
-    assert of("prompted", fewer).model == of("prompted").model
+    assert len({key(examples=some) for some in ([0, 1], [0, 2], 0)}) == 3
+    assert key(fewer, examples=[0, 1]) != key(examples=[0, 1])
+    assert key(fewer) == key()
 
 
 def test_a_choice_changes_the_key_of_a_stage_with_something_to_choose_alone() -> None:

@@ -307,38 +307,6 @@ def test_alignment_needs_words() -> None:
 UNLABELLED = [{"corpus": "manifest", "path": "unlabelled.jsonl"}]
 
 
-def test_weights_of_dora_are_not_averaged() -> None:
-    """An update of DoRA is no sum of factors."""
-    settings = {"grid__schemes": [{"type": "curriculum", "average": 2}], "training__lora": {"rank": 2, "dora": True}}
-    with pytest.raises(InputError, match=r"^curriculum: weights of DoRA cannot be averaged"):
-        plan_cells(experiment(**settings), in_memory())
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"training__lora": {"rank": 2, "dora": True}}, "curriculum: an update of DoRA cannot be scaled"),
-        (
-            {"training__lora": {"rank": 2}, "alignment": {"trainable": ["language-model"]}},
-            "curriculum: an update of LoRA can be scaled only after the first stage that trains it",
-        ),
-        ({"training__lora": {"rank": 2}}, None),
-        ({"alignment": {"trainable": ["language-model"]}}, None),
-    ],
-    ids=["DoRA", "LoRA twice", "LoRA", "all weights"],
-)
-def test_an_update_that_is_no_product_of_factors_from_zero_is_not_scaled(
-    changes: dict[str, object], said: str | None
-) -> None:
-    settings = experiment(grid__schemes=[{"type": "curriculum", "text_scale": 0.5}], **changes)
-    aligned = replace(in_memory(), alignment=pool(2, 1.0, prefix="read"))
-    if said is None:
-        assert plan_cells(settings, aligned)
-    else:
-        with pytest.raises(InputError, match=f"^{said}"):
-            plan_cells(settings, aligned)
-
-
 def test_unlabelled_recordings_need_no_labels_and_bring_none(tmp_path: Path) -> None:
     """Their intent is none that the task knows, and no other pool has it."""
     known, unknown = recorded(tmp_path, utterance("n0", "play", frame("music.play")), *pool(1, prefix="n1"))
@@ -454,15 +422,6 @@ def test_epochs_are_chosen_where_there_are_several() -> None:
     assert stages_of({"type": "text-only"}) == [("text", True)]
 
 
-def test_of_one_epoch_that_begins_with_one_of_several_shares_the_share_is_chosen() -> None:
-    scheme = {"type": "curriculum", "text_epochs": 1, "text_scale": [1, 0.5], "average": 2}
-    assert stages_of(scheme) == [("text", False), ("mixed", True)]
-    settings = experiment(data__dev=DEV, grid__schemes=[scheme], grid__budgets=["50%"])
-    _, stage = plan_cells(settings, with_dev())[0].stages
-    assert (stage.shares_to_try, stage.chooses_epoch, stage.times_dev_is_answered) == ((0.5, 1.0), False, 2)
-    assert replace(stage, epochs=3).times_dev_is_answered == 5
-
-
 def test_a_prompted_model_has_a_prompt_for_each_value_with_each() -> None:
     scheme = {"type": "prompted", "labels": [True, False], "examples": [0, 1]}
     settings = experiment(data__dev=DEV, grid__schemes=[scheme], grid__budgets=[])
@@ -496,19 +455,8 @@ def test_through_words_nothing_is_asked_for_but_the_answer() -> None:
     assert dev is not None and {example.asked for example in dev.examples} == {Asked.FRAME}
 
 
-@pytest.mark.parametrize(
-    ("scheme", "changes", "said"),
-    [
-        ({"type": "direct-mixing", "average": 2}, {}, "direct-mixing: the weights of the stage 'mixed' cannot both be"),
-        ({"type": "text-only"}, {"decoding": {"through": "words"}}, "text-only: without LoRA a model transcribes with"),
-    ],
-    ids=["average", "words without LoRA"],
-)
-def test_what_cannot_be_chosen_is_refused(scheme: dict[str, object], changes: dict[str, object], said: str) -> None:
-    with pytest.raises(InputError, match=f"^{said}"):
-        stages_of(scheme, **changes)
-
-
-def test_weights_are_averaged_where_there_is_nothing_to_choose() -> None:
-    assert stages_of({"type": "curriculum", "average": 2}) == [("text", True), ("mixed", False)]
-    assert stages_of({"type": "text-only"}, decoding={"through": "words"}, training={"lora": {"rank": 2}})
+def test_through_words_an_epoch_is_chosen_only_with_lora() -> None:
+    through = {"decoding": {"through": "words"}}
+    with pytest.raises(InputError, match=r"^text-only: without LoRA a model transcribes with"):
+        stages_of({"type": "text-only"}, **through)
+    assert stages_of({"type": "text-only"}, training={"lora": {"rank": 2}}, **through) == [("text", True)]

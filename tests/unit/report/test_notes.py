@@ -51,14 +51,13 @@ def test_what_the_epochs_were_chosen_on_is_said(cell: Callable[..., RunResult]) 
 
 
 def test_settings_that_were_chosen_are_named_with_all_their_scores(cell: Callable[..., RunResult]) -> None:
-    scale = {"setting": "text_scale", "value": 0.7, "n": 40, "metric": "slu_f1", "scores": [[0.7, 0.712], [1.0, 0.699]]}
-    prompt = scale | {"setting": "prompt", "value": "labels", "scores": [["5 examples", 0.1], ["labels", 0.2]]}
-    model = cell("curriculum", "5%", 0.7)
-    ran = [replace(model, dev={"recordings": 40, "chosen": [choice]}) for choice in (scale, prompt)]
+    prompt = {"setting": "prompt", "value": "labels", "n": 40, "metric": "slu_f1"} | {
+        "scores": [["5 examples", 0.1], ["labels", 0.2]]
+    }
+    ran = [replace(cell("prompted", None, 0.7), dev={"recordings": 40, "chosen": [prompt]})]
     (said,) = [note for note in notes((), ran) if "dev set" in note]
     assert said == (
         "Chosen on the dev set of 40 recordings, before the test was decoded, once: "
-        f"{ran[0].name}: text_scale 0.7 (SLU F1 71.2; 1.0: 69.9); {ran[0].name}: prompt labels (SLU F1 20.0; "
-        "5 examples: 10.0)."
+        f"{ran[0].name}: prompt labels (SLU F1 20.0; 5 examples: 10.0)."
     )
-    assert choice_in_words(scale) == "chosen on 40 dev recordings: text_scale 0.7 (SLU F1 71.2; 1.0: 69.9)"
+    assert choice_in_words(prompt) == "chosen on 40 dev recordings: prompt labels (SLU F1 20.0; 5 examples: 10.0)"

@@ -65,27 +65,15 @@ def test_a_run_keeps_all_weights_two_checkpoints_of_the_largest_stage_and_the_ca
     assert found.total == found.weights + found.checkpoints + found.encoder_cache
 
 
-@pytest.mark.parametrize(("lora", "snapshots"), [(None, 3), (Lora(rank=2), 6)])
-def test_snapshots_lie_beside_the_checkpoints_and_those_of_lora_in_their_average_too(
-    lora: Lora | None, snapshots: int
-) -> None:
-    architecture, training = settings(lora=lora)
-    plain, averaged = (
-        disk_estimate(POCKET, [(replace(TEXT, average=number),)], (), architecture, training) for number in (1, 3)
-    )
-    one = weight_bytes(POCKET, (TEXT,), architecture, training)
-    assert averaged.checkpoints - plain.checkpoints == snapshots * one
-
-
 @pytest.mark.parametrize("lora", [None, Lora(rank=2)])
 def test_the_weights_of_the_best_epoch_lie_beside_the_checkpoints(lora: Lora | None) -> None:
     architecture, training = settings(lora=lora)
     dev, several = DevSet(as_speech(pool(3, 2.0)), Decoding()), replace(TEXT, epochs=2)
-    plain, choosing, scaled = (
+    plain, choosing, once = (
         disk_estimate(POCKET, [(one,)], (), architecture, training)
-        for one in (several, replace(several, dev=dev), replace(TEXT, share_of_update=(0.5, 1.0), dev=dev))
+        for one in (several, replace(several, dev=dev), replace(TEXT, dev=dev))
     )
-    assert scaled.checkpoints == plain.checkpoints  # of one epoch none is the best
+    assert once.checkpoints == plain.checkpoints  # of one epoch none is the best
     assert choosing.checkpoints - plain.checkpoints == weight_bytes(POCKET, (TEXT,), architecture, training)
     assert (plain.encoder_cache, choosing.encoder_cache) == (0, 3 * 2.0 * 50 * 1280 * 2)
 

@@ -242,21 +242,6 @@ def test_self_training_of_nothing_is_the_curriculum() -> None:
     assert SelfTraining().stages(TEXT, SPEECH) == Curriculum().stages(TEXT, SPEECH)
 
 
-@pytest.mark.parametrize("kind", [DirectMixing, Curriculum, WordsThenFrame, Distilled, SelfTraining])
-def test_the_weights_of_the_last_stage_alone_are_averaged(kind: type[Curriculum]) -> None:
-    unlabelled = (without_labels(pool(1, 1.0, prefix="n")),) if kind is SelfTraining else ()
-    *before, last = kind(average=3).stages(TEXT, SPEECH, (), *unlabelled)
-    assert last.average == 3 and all(stage.average == 1 for stage in before)
-    assert kind().stages(TEXT, SPEECH)[-1].average == 1
-
-
-@pytest.mark.parametrize("kind", [Curriculum, WordsThenFrame, Distilled, SelfTraining])
-def test_only_the_stage_after_the_text_stage_begins_with_a_share_of_its_update(kind: type[Curriculum]) -> None:
-    unlabelled = (without_labels(pool(1, 1.0, prefix="n")),) if kind is SelfTraining else ()
-    stages = kind(text_scale=0.5).stages(TEXT, SPEECH, (), *unlabelled)
-    assert [stage.share_of_update for stage in stages] == [1, 0.5, 1][: len(stages)]
-
-
 @pytest.mark.parametrize("kind", [DirectMixing, SyntheticSpeech, Curriculum, WordsThenFrame, Distilled, SelfTraining])
 def test_stages_with_speech_and_no_others_change_recordings(kind: type[Curriculum]) -> None:
     changed = Augmentation(speed=0.2)
