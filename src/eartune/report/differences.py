@@ -16,7 +16,7 @@ from eartune.report.answers import RunAnswers
 from eartune.report.result import RunResult
 from eartune.report.scheme_result import SchemeResult, baselines, by_architecture
 from eartune.tables import Table
-from eartune.wording import percent
+from eartune.wording import listed, percent
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,12 @@ class Comparison:
         The test pools the answers of all seeds, as if another seed could not bring another difference; the interval
         includes that.
         """
-        return self.adjusted_p < 0.05 and not self.difference.low <= 0 <= self.difference.high
+        return not self.may_be_chance and not self.difference.low <= 0 <= self.difference.high
+
+    @property
+    def may_be_chance(self) -> bool:
+        """Whether the paired test shows no difference even between these models, at the 5 % level after correction."""
+        return self.adjusted_p >= 0.05
 
     @property
     def detectable(self) -> float:
@@ -247,11 +252,25 @@ def difference_sentence(one: Comparison) -> str:
     p = f"p {_p(one.adjusted_p)}" if one.adjusted_p < 0.001 else f"p = {_p(one.adjusted_p)}"
     if one.is_significant:
         verdict = "a significant difference"
-    elif one.adjusted_p < 0.05:
-        verdict = "a difference no larger than those between seeds"
-    else:
+    elif one.may_be_chance:
         verdict = "a difference that may be due to chance"
+    else:
+        verdict = "a difference no larger than those between seeds or selections"
     return (
         f"{one.second.prose_name} is {abs(value):.1f} points {side} {one.first.prose_name} [{low:+.1f}, {high:+.1f}] "
         f"in a paired test ({p} after Holm's correction), {verdict}"
+    )
+
+
+def chance_sentence(several: Sequence[Comparison]) -> str:
+    """Return comparisons with one model that may all be due to chance, as the rest of such a sentence."""
+    parts = [
+        f"{one.second.prose_name} ({100 * one.difference.value:+.1f} [{100 * one.difference.low:+.1f}, "
+        f"{100 * one.difference.high:+.1f}])"
+        for one in several
+    ]
+    smallest = min(one.adjusted_p for one in several)
+    return (
+        f"differences in points from {several[0].first.prose_name} may be due to chance in paired tests (p from "
+        f"{_p(smallest)} up after Holm's correction): {listed(parts)}"
     )

@@ -16,6 +16,7 @@ from eartune.evaluation.metrics import score_covariance
 from eartune.evaluation.metrics.power import Z_LEVEL
 from eartune.report.answers import RunAnswers
 from eartune.report.scheme_result import SchemeResult
+from eartune.wording import listed
 
 BUDGETS = 3
 """The number of different budgets that a forecast needs, beside the score without speech."""
@@ -68,17 +69,19 @@ class Fits:
 def fit_schemes(rows: Sequence[SchemeResult], metric: str, answers: RunAnswers | None) -> Fits:
     """Fit the curve of each scheme with budgets; where there is none, the reason says what to add to the YAML."""
     curves, missing = [], []
+    short: dict[int, list[str]] = {}
     for scheme in dict.fromkeys(row.scheme for row in rows if row.budget is not None):
         spoken = [row for row in rows if row.scheme == scheme and row.budget is not None and row.score(metric)]
         reference = _reference(rows, spoken, metric)
         if len({_recordings(row) for row in spoken}) < BUDGETS:
-            missing.append(_more_budgets(rows, scheme, len(spoken)))
+            name = next(row.prose_name for row in rows if row.scheme == scheme)
+            short.setdefault(len(spoken), []).append(name)
         elif reference is None:
             missing.append(_no_reference(spoken[0]))
         else:
             curves.append(_fit((reference, *spoken), metric, answers))
     best = sorted(curves, key=lambda one: -one.curve.score(one.curve.largest).value)
-    return Fits(tuple(best), tuple(missing))
+    return Fits(tuple(best), (*(_more_budgets(names, finished) for finished, names in short.items()), *missing))
 
 
 def _fit(rows: Sequence[SchemeResult], metric: str, answers: RunAnswers | None) -> SpeechCurve:
@@ -160,11 +163,11 @@ def scheme_settings(row: SchemeResult) -> dict[str, Any]:
     return next((one for one in schemes if (one.get("name") or one.get("type")) == row.label), {})
 
 
-def _more_budgets(rows: Sequence[SchemeResult], scheme: str, finished: int) -> str:
-    name = next(row.prose_name for row in rows if row.scheme == scheme)
+def _more_budgets(names: Sequence[str], finished: int) -> str:
+    have = "it has" if len(names) == 1 else "they have"
     return (
-        f"No forecast for {name}: it has scores at {finished} of the {BUDGETS} budgets that a forecast needs; add more "
-        "to grid.budgets in the YAML, each about three times the one before, such as [10%, 30%, 100%]."
+        f"No forecast for {listed(names)}: {have} scores at {finished} of the {BUDGETS} budgets that a forecast needs; "
+        "add more to grid.budgets in the YAML, each about three times the one before, such as [10%, 30%, 100%]."
     )
 
 

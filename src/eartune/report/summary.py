@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eartune.evaluation.metrics import Score
-from eartune.report.differences import Comparison, difference_sentence, find_comparison
+from eartune.report.differences import Comparison, chance_sentence, difference_sentence, find_comparison
 from eartune.report.headline import headline
 from eartune.report.scheme_result import SchemeResult, baselines
 from eartune.report.wording import metric_name, with_interval
@@ -99,8 +99,9 @@ def _with_all_speech(all_speech: Sequence[_Scored], texts: Sequence[_Scored], me
 
 
 def _at_budget(group: Sequence[_Scored], all_speech: Sequence[_Scored], metric: str) -> str:
-    """The scores of the schemes at one budget; baselines come last."""
-    shown = sorted(group, key=lambda one: one.row.role == "baseline")[:SCHEMES_SHOWN]
+    """The scores of the best schemes at one budget; baselines come last."""
+    best = sorted(group, key=lambda one: -one.score.value)[:SCHEMES_SHOWN]
+    shown = sorted(filter(best.__contains__, group), key=lambda one: one.row.role == "baseline")
     parts = [
         f"{one.name} reaches {one.value} {metric_name(metric)}" if one is shown[0] else f"{one.name} {one.value}"
         for one in shown
@@ -128,7 +129,7 @@ def _baseline_differences(
     ]
     tested = [(one, found) for one, base in pairs if (found := find_comparison(comparisons, base.row, one.row))]
     if tested:
-        return [f"At {one.budget} {difference_sentence(found)}." for one, found in tested]
+        return _tested_differences(tested)
     apart: dict[tuple[str, str], list[str]] = {}
     undecided: dict[tuple[str, str], list[_Scored]] = {}
     for one, base in pairs:
@@ -149,6 +150,18 @@ def _baseline_differences(
             f"so this test with {size} cannot tell them apart."
         )
     return sentences
+
+
+def _tested_differences(tested: Sequence[tuple[_Scored, Comparison]]) -> list[str]:
+    """A sentence for each difference, but one for all at a budget that may be due to chance, if there are several."""
+    alike: dict[tuple[str, str], list[Comparison]] = {}
+    for one, found in tested:
+        place = f"chance {found.first.prose_name}" if found.may_be_chance else found.second.prose_name
+        alike.setdefault((one.budget, place), []).append(found)
+    return [
+        f"At {budget} {difference_sentence(found[0]) if len(found) == 1 else chance_sentence(found)}."
+        for (budget, _), found in alike.items()
+    ]
 
 
 def _gain_over_text(spoken: Sequence[_Scored], text: _Scored, comparisons: Sequence[Comparison]) -> str:

@@ -266,7 +266,7 @@ def test_a_difference_that_seeds_hide_is_not_significant_however_small_p_is(run_
     assert sure.is_significant and difference_sentence(sure).endswith("a significant difference")
     wide = replace(sure, difference=replace(sure.difference, low=-0.1, high=0.3), spread=0.19)
     assert not wide.is_significant and difference_sentence(wide).endswith(
-        "a difference no larger than those between seeds"
+        "a difference no larger than those between seeds or selections"
     )
     assert wide.test_to_detect(0.1) == math.inf
     assert sure.test_to_detect(sure.detectable) == pytest.approx(1)

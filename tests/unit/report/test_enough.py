@@ -103,6 +103,8 @@ def test_too_few_budgets_and_a_missing_text_only_model_are_one_sentence_each(cur
     assert "add `type: text-only` to grid.schemes" in said(curriculum[1:])
     other = [cell("direct-mixing", "5%", 0.7, share=0.05)]
     assert "No forecast for direct mixing: it has scores at 1 of the 3" in said([*curriculum, *other])
+    two = [*other, cell("distilled", "5%", 0.7, share=0.05)]
+    assert "No forecast for direct mixing and distilled: they have scores at 1 of the 3" in said([*curriculum, *two])
 
 
 def test_a_failed_or_unfinished_model_is_no_budget(curriculum) -> None:

@@ -6,6 +6,8 @@ from itertools import combinations
 
 import pytest
 
+from eartune.evaluation.metrics.compare import Difference
+from eartune.report.differences import Comparison
 from eartune.report.notes import warnings
 from eartune.report.scheme_result import join_seeds
 from eartune.report.summary import summarize
@@ -74,6 +76,35 @@ def test_text_comes_first_of_the_schemes_without_speech(cell):
     assert re.search(
         r"\. Text-only tuning reaches .*; the untuned model .*; the prompted model .*; the cascade ", told(flat)
     )
+
+
+def test_of_many_schemes_at_a_budget_the_best_four_are_named_in_their_order(cell):
+    """The first four of the YAML were named, and the best one was not among them."""
+    scores = {"curriculum": 0.5, "distilled": 0.4, "words-then-frame": 0.6, "self-training": 0.9, "direct-mixing": 0.7}
+    text = told([cell(scheme, "5%", score, share=0.05) for scheme, score in scores.items()])
+    named = ("the curriculum reaches", "words-then-frame", "self-training", "direct mixing")
+    places = [text.index(f"{name} ") for name in named]
+    assert places == sorted(places) and "distilled 40.0" not in text
+
+
+def test_differences_that_may_be_chance_are_one_sentence_at_each_budget(cell):
+    """Eight sentences in a row said the same."""
+    results = [cell(scheme, "5%", 0.5, share=0.05) for scheme in ("direct-mixing", "curriculum", "distilled", "b", "c")]
+    base, *others = join_seeds(results)
+    score = results[0].scores["slot_f1"]
+    found = [
+        Comparison(base, other, 1, Difference(value, value - 0.02, value + 0.02, p, score, score), adjusted_p=p)
+        for other, value, p in zip(others, (0.01, -0.01, 0.1, 0.0), (0.3, 0.6, 0.001, 1.0), strict=True)
+    ]
+    text = summarize([base, *others], "slot_f1", found).replace("\u00a0", " ")
+    assert (
+        "At 5 % differences in points from direct mixing may be due to chance in paired tests (p from 0.300 up after "
+        "Holm's correction): the curriculum (+1.0 [-1.0, +3.0]), distilled (-1.0 [-3.0, +1.0]) and "
+        "c (+0.0 [-2.0, +2.0])."
+    ) in text
+    assert "At 5 % b is 10.0 points above direct mixing [+8.0, +12.0]" in text
+    alone = summarize([base, *others], "slot_f1", found[:1]).replace("\u00a0", " ")
+    assert "At 5 % the curriculum is 1.0 points above direct mixing" in alone
 
 
 def test_a_budget_in_hours_reads_well(cell):
