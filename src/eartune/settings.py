@@ -37,6 +37,7 @@ class Lora(Section):
 
     rank: int = Field(default=16, ge=1)
     alpha: float = Field(default=32, gt=0)
+    """The updates are multiplied by alpha / rank."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     dora: bool = False
     """Train the length of each row of a weight apart from its direction (DoRA, arXiv 2402.09353)."""
@@ -92,6 +93,7 @@ class Training(Section):
     """The factor of a stage's learning rate for each component; 1 for those not listed."""
     weight_decay: float = Field(default=0.0, ge=0)
     max_grad_norm: float = Field(default=1.0, gt=0)
+    """The norm to which the gradient of a step is scaled down where it is larger."""
 
 
 Through = Literal["nothing", "words"]
@@ -104,7 +106,7 @@ class Decoding(Section):
     beams: int = Field(default=3, ge=1)
     """Beam size; 1 is greedy. For the paper, 3 is reported."""
     max_new_tokens: int = Field(default=128, ge=1)
-    """The longest answer of SLURP's test needs fewer than 100 tokens of Qwen's vocabulary."""
+    """The most tokens of an answer; the longest of SLURP's test needs fewer than 100 of Qwen's vocabulary."""
     batch_size: int = Field(default=16, ge=1)
     """Utterances that are decoded together."""
     constrain: Literal["nothing", "schema"] = "nothing"

@@ -35,6 +35,7 @@ class Data(Section):
     """The folder that holds the corpora, relative to that of the YAML; None: EARTUNE_DATA, or data. It is no setting
     that results name, as it changes none of them."""
     text: tuple[Corpus, ...] = ()
+    """Labelled text, every row of which has words."""
     speech: tuple[Corpus, ...] = ()
     """The recordings from which budgets select."""
     source_speech: tuple[Corpus, ...] = ()
@@ -51,6 +52,7 @@ class Data(Section):
     """Recordings on which the epoch of each stage is chosen, and each setting that lists several values; see `dev` of
     the experiment."""
     test: tuple[Corpus, ...] = Field(min_length=1)
+    """The recordings that every model answers in the end; they are not trained on."""
 
     @property
     def corpora(self) -> tuple[Corpus, ...]:
@@ -119,9 +121,11 @@ class Grid(Section):
     """The models to make; a scheme that does not use speech is independent of the budget and runs once per seed."""
 
     schemes: tuple[AnyScheme, ...] = Field(min_length=1)
+    """The ways of training that are compared."""
     architectures: tuple[NamedArchitecture, ...] = ()
     """The architectures that are compared, in place of the experiment's `architecture`; each makes every model."""
     budgets: tuple[SpeechBudget, ...] = ()
+    """The amounts of speech, of each of which every scheme with recordings makes a model: 5%, 2h, or 200 utterances."""
     seeds: tuple[Seed, ...] = Field(default=(0,), min_length=1)
     """The seeds of training: the order of batches, and the initial weights of LoRA."""
     selection_seeds: tuple[Seed, ...] = Field(default=(0,), min_length=1)
@@ -150,7 +154,9 @@ class Experiment(Section):
     """All settings of an experiment, with the question that it answers."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    """The name of the experiment and of its folder: small letters, digits and hyphens."""
     question: str
+    """What the experiment answers; it is the title of the report."""
     task: AnyTask = DEFAULT_TASK
     data: Data
     architecture: Architecture

@@ -46,7 +46,9 @@ class Expectation(Section):
     share_of: str | None = None
     """Another model; the range is of the first one's score as a share of its score."""
     at_least: Percentage | None = None
+    """The lower end of the range, such as 85%."""
     at_most: Percentage | None = None
+    """The upper end of the range."""
     metric: str | None = Field(default=None, min_length=1)
     """The metric; None is the main metric of the task."""
 

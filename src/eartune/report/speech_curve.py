@@ -163,7 +163,7 @@ def scheme_settings(row: SchemeResult) -> dict[str, Any]:
     return next((one for one in schemes if (one.get("name") or one.get("type")) == row.label), {})
 
 
-def _more_budgets(names: Sequence[str], finished: int) -> str:
+def _more_budgets(names: list[str], finished: int) -> str:
     have = "it has" if len(names) == 1 else "they have"
     return (
         f"No forecast for {listed(names)}: {have} scores at {finished} of the {BUDGETS} budgets that a forecast needs; "

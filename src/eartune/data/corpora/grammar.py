@@ -40,6 +40,7 @@ class GrammarCorpus(Section):
     grammar: str
     """The name of a grammar in eartune (home), or of a file under the data root."""
     sentences: int = Field(ge=1)
+    """The number of different sentences."""
     start: int = Field(default=0, ge=0)
     seed: int = 0
     label: str | None = Field(default=None, min_length=1)

@@ -14,6 +14,7 @@ class ManifestCorpus(Section):
 
     corpus: Literal["manifest"]
     path: str
+    """The file, relative to the data root."""
     voices: tuple[Voice, ...] = ()
     """Voices, one of which speaks each text in place of its recordings: synthetic speech."""
 
