@@ -1696,8 +1696,8 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "enough: a curve of two budgets",
         "src/eartune/report/speech_curve.py",
-        "        if len({_recordings(row) for row in spoken}) < BUDGETS:",
-        "        if len({_recordings(row) for row in spoken}) < 2:",
+        "(different := len({_recordings(row) for row in spoken})) < BUDGETS:",
+        "(different := len({_recordings(row) for row in spoken})) < 2:",
         "tests/unit/report/test_enough.py::test_too_few_budgets_and_a_missing_text_only_model_are_one_sentence_each",
     ),
     (

@@ -5,8 +5,8 @@
     python benchmarks/recording_script.py --speed        # the seconds of choosing 200 of 50,000 sentences
 
 Of the 330 recordings to train on, 7, 16 and 33 are chosen, and drawn five times at random. With each set a
-curriculum like that of experiments/coffee.yaml, with 100 typed orders, trains its second stage, from one text stage
-that all share. These recordings have no words: in their place the choice gets the values of each, such as "dark
+curriculum, two epochs of 100 typed orders and one of both, trains its second stage, from one text stage that all
+share. These recordings have no words: in their place the choice gets the values of each, such as "dark
 roast large latte". Writes a JSON file beside this one: scores, means, and differences on the same test, select minus
 random, with 95 % intervals over sentences and draws.
 """
@@ -41,7 +41,9 @@ COFFEE = Path(__file__).parents[1] / "experiments" / "coffee.yaml"
 NAME = "recording-script"
 SIZES, DRAWS = (7, 16, 33), 5
 TYPED_ORDERS, BATCH_SIZE = 100, 4
-CURRICULUM = {"text_learning_rate": 6e-4, "speech_learning_rate": 6e-4, "least_speech": 0.35}
+CURRICULUM = {"text_epochs": 2, "text_again": "100%", "text_learning_rate": 6e-4, "speech_learning_rate": 6e-4} | {
+    "least_speech": 0.35
+}
 METRIC = "slot_f1"
 RESAMPLES = 10_000
 Counts = npt.NDArray[np.float64]

@@ -18,7 +18,6 @@ runs/                                RunsFolder
             teacher.jsonl  teacher/  what the model before the stage answers and finds probable, to be learned
             labelled.jsonl  labelled.json  labelling/  its labels of recordings without labels, and what they rest on
             dev.jsonl  choosing/  the score of each epoch on the dev set, its answers, and the best weights so far
-            shares.jsonl         the score on the dev set with each share of the update before
         curriculum-5pct-seed0/       ModelFolder
             fingerprint.json  settings.json  labels.json  selection.json  plan.json
             prompts.jsonl  choosing/  the score on the dev set with each prompt, and the answers

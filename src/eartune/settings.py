@@ -36,9 +36,11 @@ class Lora(Section):
     """Settings of LoRA: low-rank updates of the language model are trained instead of all its weights."""
 
     rank: int = Field(default=16, ge=1)
+    """The rank of the updates."""
     alpha: float = Field(default=32, gt=0)
     """The updates are multiplied by alpha / rank."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
+    """The share of LoRA's inputs that are set to 0 in a step."""
     dora: bool = False
     """Train the length of each row of a weight apart from its direction (DoRA, arXiv 2402.09353)."""
 
@@ -92,6 +94,7 @@ class Training(Section):
     rate_factors: dict[Component, Annotated[float, Field(gt=0)]] = {}
     """The factor of a stage's learning rate for each component; 1 for those not listed."""
     weight_decay: float = Field(default=0.0, ge=0)
+    """AdamW's weight decay."""
     max_grad_norm: float = Field(default=1.0, gt=0)
     """The norm to which the gradient of a step is scaled down where it is larger."""
 

@@ -155,11 +155,20 @@ def test_recordings_without_labels_are_offered_to_tune(run: Run) -> None:
     run(COMMAND)
     assert "Next: eartune tune FOLDER --unlabelled heard, where" in run("prepare clips --unlabelled --to heard")
     shown = run("tune prepared --unlabelled heard --only-write")
-    assert "7 recordings without labels, " in shown
-    assert "heard: is not used, as this recipe does not learn from recordings without labels" in shown
+    assert ", 1 row without labels, " in shown  # of 7, of which 6 are labelled
+    assert "heard: is not used; self-training needs 16 to 65 labelled recordings, 100 or more without labels" in shown
     assert "is not used" not in run("tune prepared --only-write")
     refused = run("tune prepared --unlabelled clips --only-write", code=2)
     assert "clips: holds no manifests; make them with eartune prepare RECORDINGS --to clips --unlabelled" in refused
+
+
+def test_what_was_written_below_a_folder_of_recordings_is_not_read_with_them(run: Run) -> None:
+    """The second of two equal commands read the copies of the first one as well."""
+    for _ in range(2):
+        run("prepare clips --unlabelled --copy --to clips/ready")
+        assert len(read_manifest(Path("clips/ready/all.jsonl"), labelled=False)) == 7
+    run("prepare clips/ready/recordings --unlabelled --to clips/ready")
+    assert len(read_manifest(Path("clips/ready/all.jsonl"), labelled=False)) == 7
 
 
 def test_long_recordings_without_labels_are_cut_if_asked(run: Run) -> None:

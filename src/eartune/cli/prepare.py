@@ -81,7 +81,7 @@ def prepare_files(
     ] = None,
     seed: Annotated[int, typer.Option(help="The seed of what --hold-out chooses.")] = 0,
     unlabelled: Annotated[
-        bool, typer.Option("--unlabelled", help="Rows need no intent, as for data.unlabelled and data.alignment.")
+        bool, typer.Option("--unlabelled", help="Rows need no intent; a folder of bare recordings is read.")
     ] = False,
     cut_long: Annotated[
         bool,
@@ -96,11 +96,14 @@ def prepare_files(
 ) -> None:
     """Make manifests of your own files: faulty rows are set aside with reasons, and a profile describes the rest.
 
-    It writes an experiment about them, too, if there is a test. The exit code is 2 where no row is left.
+    It writes an experiment about them, too, if there is a test and no --unlabelled. The exit code is 2 where no row is
+    left.
 
     Example: eartune prepare train.csv test.csv --to prepared --map text=sentence
 
     Example: eartune prepare calls.csv --to data/calls --hold-out 20%
+
+    Example: eartune prepare calls --unlabelled --to data/calls-without-labels
 
     Instead of files you can name a public corpus, which is read from the data root; --download downloads it first.
 
@@ -165,6 +168,7 @@ def write_experiment(splits: Mapping[str, Sequence[Utterance]], to: Path) -> lis
     written = experiment_text(contents, to, starting_model())
     if written is None:
         return [
+            *contents.not_used,
             "No experiment is written, as something is missing from its data:",
             *data_section(contents),
             _needed(contents),
@@ -307,11 +311,12 @@ def _read_files(
     names = _names(list(dict.fromkeys(name for name, _ in inputs)), how)
     inputs = [(TRAIN if how else name, file) for name, file in inputs]
     _check_inputs(inputs, _outputs(names, to, messages))
-    return _read(inputs, format, columns, labelled, console)
+    return _read(inputs, to / RECORDINGS, format, columns, labelled, console)
 
 
 def _read(
     inputs: Iterable[tuple[str, Path]],
+    written: Path,
     format: FileFormat | None,
     columns: Mapping[str, str],
     labelled: bool,
@@ -321,9 +326,20 @@ def _read(
     splits: dict[str, list[Imported]] = {}
     for split, file in inputs:
         imported = read_utterances(file, format, columns, labelled)
+        if not labelled:
+            imported = _without_own(imported, file, written)
         splits.setdefault(split, []).append(imported)
         _print(console, _read_as(file, split, imported), *(f"{file}: {note}" for note in imported.notes))
     return {split: _joined(parts) for split, parts in splits.items()}
+
+
+def _without_own(imported: Imported, folder: Path, written: Path) -> Imported:
+    """The rows of a folder without those of recordings that an earlier call wrote into a folder below it."""
+    own = written.resolve()
+    if folder.resolve() not in own.parents:
+        return imported
+    rows = [row for row in imported.utterances if not any(own in one.path.resolve().parents for one in row.recordings)]
+    return replace(imported, utterances=tuple(rows))
 
 
 def _read_as(file: Path, split: str, imported: Imported) -> str:

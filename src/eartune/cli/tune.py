@@ -8,7 +8,7 @@ import typer
 from eartune.cli.console import console as terminal
 from eartune.cli.options import RunsRoot
 from eartune.cli.run import run
-from eartune.prepare.recipes import read_contents, tuning_of, what_there_is
+from eartune.prepare.recipes import WHAT_SELF_TRAINING_NEEDS, read_contents, tuning_of, what_there_is
 from eartune.prepare.starting_model import starting_model
 
 
@@ -33,7 +33,7 @@ def tune(
     tuning.write()
     not_used = list(contents.not_used)
     if contents.unlabelled and not tuning.recipe.uses_unlabelled:
-        not_used += [f"{unlabelled}: is not used, as this recipe does not learn from recordings without labels"]
+        not_used += [f"{unlabelled}: is not used; {WHAT_SELF_TRAINING_NEEDS}"]
     chosen = f"recipe: {tuning.recipe.name}", tuning.recipe.why
     for line in (f"{folder}: {what_there_is(contents)}", *chosen, *not_used):
         console.print(line, soft_wrap=True)

@@ -29,11 +29,11 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class Data(Section):
-    """The pools of labelled text and labelled speech to train on, and the recordings to test on."""
+    """The pools to train on and to test on; each is a list of corpora, such as [{corpus: slurp, split: train}]."""
 
     root: Path | None = Field(default=None, exclude=True)
-    """The folder that holds the corpora, relative to that of the YAML; None: EARTUNE_DATA, or data. It is no setting
-    that results name, as it changes none of them."""
+    """The folder that holds the corpora, relative to that of the YAML; None: EARTUNE_DATA, or data. The option --data
+    has precedence."""
     text: tuple[Corpus, ...] = ()
     """Labelled text, every row of which has words."""
     speech: tuple[Corpus, ...] = ()
@@ -160,6 +160,7 @@ class Experiment(Section):
     task: AnyTask = DEFAULT_TASK
     data: Data
     architecture: Architecture
+    """It is left out where grid.architectures lists several."""
     alignment: Alignment = Alignment()
     dev: Dev = Dev()
     grid: Grid

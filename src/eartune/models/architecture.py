@@ -50,7 +50,7 @@ class Architecture(Section):
 
     type: Family
     checkpoint: str
-    """A name on the hub, a folder in the hub's layout, or POCKET, a small qwen2-audio."""
+    """A name on the hub, a folder in the hub's layout, or `pocket`, a small qwen2-audio that comes with eartune."""
     precision: Literal["bfloat16", "float32", "nf4"] = "bfloat16"
     """The precision of weights and computation; the optimizer keeps float32 copies of trained weights. `nf4` stores
     the decoder's linear layers in 4 bits and computes in bfloat16; it needs training.lora and eartune[train]."""

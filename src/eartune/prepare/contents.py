@@ -3,8 +3,8 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -15,6 +15,7 @@ import yaml
 from eartune.data.tts.languages import VoicesOfLanguage, voices_of_language
 from eartune.data.utterance import Utterance
 from eartune.prepare.split import distance_from_test, training_splits
+from eartune.wording import listed
 
 UNKNOWN = "und"  # the language of rows that name none
 
@@ -26,8 +27,8 @@ class Contents:
     """The rows of each split that has any, and which of them are text, speech and test."""
 
     splits: Splits
-    unlabelled: Splits = field(default_factory=dict)
-    """Rows without labels, by the names of their manifests as seen from the folder of the others."""
+    unlabelled: Sequence[Utterance] = ()
+    """Recordings that nobody labelled, from another folder."""
 
     @cached_property
     def text(self) -> list[str]:
@@ -82,21 +83,28 @@ class Contents:
         """The number of utterances with recordings to train on."""
         return sum(bool(row.recordings) for row in self.rows(self.speech))
 
-    @property
-    def n_unlabelled(self) -> int:
-        """The number of utterances with recordings that nobody labelled."""
-        return sum(bool(row.recordings) for row in chain.from_iterable(self.unlabelled.values()))
+    @cached_property
+    def dev(self) -> list[str]:
+        """The splits to choose settings on that have recordings: those held out that are no test."""
+        held_out = [name for name in self.splits if distance_from_test(name) == 1 and name not in self.test]
+        return [name for name in held_out if any(row.recordings for row in self.splits[name])]
 
     @property
     def not_used(self) -> list[str]:
         """A sentence about each split that is neither trained on nor held out, because its name says neither."""
-        held_out = [name for name in self.splits if distance_from_test(name) <= distance_from_test("dev")]
-        return [
-            f"{name}.jsonl is not used, as its name says neither train nor dev nor test; to train on it, call it "
-            f"train-{name}.jsonl"
-            for name in self.splits
-            if name not in self._training and name not in held_out and name not in self.test
-        ]
+        near_test = [name for name in self.splits if distance_from_test(name) <= 1]
+        used = {*self._training, *self.test, *near_test}
+        return [self._why_not_used(name, used) for name in self.splits if name not in used]
+
+    def _why_not_used(self, name: str, used: Collection[str]) -> str:
+        ids = {row.id for row in self.splits[name]}
+        if twice := [other for other in self.splits if other in used and any(r.id in ids for r in self.splits[other])]:
+            files = listed([f"{other}.jsonl" for other in twice])
+            return f"{name}.jsonl is not used, as rows of it are in {files}; delete it if an earlier command wrote it"
+        return (
+            f"{name}.jsonl is not used, as its name says neither train nor dev nor test; to train on it, prepare it "
+            f"with --split train-{name}=FILE"
+        )
 
     def rows(self, names: Iterable[str]) -> list[Utterance]:
         """Return the rows of some splits."""

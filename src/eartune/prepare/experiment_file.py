@@ -15,7 +15,7 @@ _PERCENTS = (1, 2, 5, 10, 20, 50)
 _LEAST_RECORDED = 10
 """How many recorded utterances a budget should hold: with fewer, chance decides more than the budget does."""
 _FEWEST_TO_DIVIDE = 4  # of which a quarter is one
-_FEW_ROWS = 400  # experiments/demo.yaml has 192 and experiments/coffee.yaml 200, both in batches of 4
+_FEW_ROWS = 400  # experiments/demo.yaml has 192 and experiments/coffee-schemes.yaml 200, both in batches of 4
 
 
 def experiment_text(contents: Contents, folder: Path, model: StartingModel) -> str | None:
@@ -81,6 +81,9 @@ def _pools(contents: Contents) -> Iterator[str]:
         yield f"  speech: {pool(contents.speech)}  # {recorded} with recordings, from which a budget chooses"
     elif contents.voices:
         yield f"  synthetic_speech: {pool(contents.text, contents.voices.training)}  # spoken by machines"
+    if contents.dev:
+        chosen = "without its first #, the epoch of each stage is chosen on these"
+        yield f"  # dev: {pool(contents.dev)}  # {chosen}"
     if contents.is_test_spoken:
         number = sum(bool(row.recordings) for row in contents.rows(contents.test))
         yield f"  test: {pool(contents.test)}  # {counted(number, 'row')} with recordings, never trained on"

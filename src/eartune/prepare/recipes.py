@@ -3,28 +3,34 @@
 what the manifests hold -> the first recipe that fits -> training and dev manifests -> a YAML with one model
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from os.path import relpath
+from itertools import chain
 from pathlib import Path
 
-from eartune.data.utterance import Utterance, read_manifest, write_manifest
+from eartune.data.utterance import Recording, Utterance, read_manifest, write_manifest
 from eartune.errors import InputError
 from eartune.files import write_text
 from eartune.prepare.contents import Contents, contents_of, experiment_name, pool
 from eartune.prepare.experiment_file import EXPERIMENT, batch_size
 from eartune.prepare.hold_out import divide, parse_hold_out
 from eartune.prepare.prepare import is_manifest
-from eartune.prepare.split import distance_from_test
 from eartune.prepare.starting_model import StartingModel
 from eartune.wording import counted
 
 FOLDER = "tune"
 """The folder beside the manifests for what `tune` writes."""
+UNLABELLED = "unlabelled"
+"""The manifest in it of the recordings that nobody labelled."""
 FEW, MANY = 33, 66
 """Numbers of recordings at which docs/results.md has measured what they bring."""
 FEW_TO_LABEL_OTHERS, MANY_UNLABELLED = 16, 100
 """The labelled recordings with which self-training was measured, and a third of the unlabelled ones."""
+WHAT_SELF_TRAINING_NEEDS = (
+    f"self-training needs {FEW_TO_LABEL_OTHERS} to {MANY - 1} labelled recordings, {MANY_UNLABELLED} or more without "
+    "labels, rows with words, and voices for their language"
+)
 _LEAST_TO_DIVIDE = 8
 """The fewest recordings of which some are held out to choose epochs."""
 _DEV_SHARE, _MOST_DEV, _MANY_TO_DIVIDE = "15%", 100, 600
@@ -62,7 +68,7 @@ RECIPES = (  # the first that fits is taken
     ),
     Recipe(
         "a few labelled recordings, many without labels, and voices for the language: self-training",
-        lambda c: c.n_recorded >= FEW_TO_LABEL_OTHERS and c.n_unlabelled >= MANY_UNLABELLED and _can_be_spoken(c),
+        lambda c: c.n_recorded >= FEW_TO_LABEL_OTHERS and len(c.unlabelled) >= MANY_UNLABELLED and _can_be_spoken(c),
         lambda model: _curriculum(model, "synthetic: true, ", "self-training"),
         "With 16 recordings, synthetic speech, and 314 recordings without labels, the slot F1 on coffee orders is "
         "92.4 %, against 85.5 % without these, and 87.1 % through words; the model labels them itself.",
@@ -114,13 +120,26 @@ class Tuning:
 
 
 def read_contents(folder: Path, unlabelled: Path | None = None) -> Contents:
-    """Return what the manifests of a folder hold, and those without labels of another; raises InputError for none."""
+    """Return what the manifests of a folder hold, and the recordings of another that it does not have.
+
+    Raises InputError for a folder without manifests.
+    """
     labelled = {path.stem: read_manifest(path) for path in _manifests(folder, "FILE", "--hold-out 20%")}
-    others = {
-        relpath(path.with_suffix(""), folder): read_manifest(path, labelled=False)
-        for path in (_manifests(unlabelled, "RECORDINGS", "--unlabelled") if unlabelled else ())
-    }
-    return replace(contents_of(labelled), unlabelled=others)
+    contents = contents_of(labelled)
+    if unlabelled is None:
+        return contents
+    known = {_real(one) for row in chain.from_iterable(labelled.values()) for one in row.recordings}
+    others = [
+        replace(row, id=f"{path.stem}/{row.id}")  # ids of two manifests may be equal
+        for path in _manifests(unlabelled, "RECORDINGS", "--unlabelled")
+        for row in read_manifest(path, labelled=False)
+        if row.recordings and not any(_real(one) in known for one in row.recordings)
+    ]
+    return replace(contents, unlabelled=others)
+
+
+def _real(recording: Recording) -> str:
+    return os.path.realpath(recording.path)
 
 
 def _manifests(folder: Path, of: str, option: str) -> list[Path]:
@@ -142,7 +161,8 @@ def tuning_of(contents: Contents, folder: Path, model: StartingModel, seed: int 
         raise InputError(f"{folder}: has nothing to train on, neither rows with words nor recordings")
     pools = _with_dev(contents, seed)
     lines = _lines(contents, pools, recipe, folder, model, seed)
-    return Tuning(recipe, "".join(f"{line}\n" for line in lines), folder / FOLDER / EXPERIMENT, pools.manifests)
+    manifests = pools.manifests | ({UNLABELLED: contents.unlabelled} if recipe.uses_unlabelled else {})
+    return Tuning(recipe, "".join(f"{line}\n" for line in lines), folder / FOLDER / EXPERIMENT, manifests)
 
 
 @dataclass(frozen=True)
@@ -161,11 +181,9 @@ class _Pools:
 def _with_dev(contents: Contents, seed: int) -> _Pools:
     """Take the dev part that is there, or hold one out of what is trained on."""
     voices = contents.voices.training if contents.voices else ()
-    there = [name for name in contents.splits if distance_from_test(name) == 1 and name not in contents.test]
-    spoken = [name for name in there if any(row.recordings for row in contents.splits[name])]
     whole = pool(contents.text), pool(contents.speech), pool(contents.text, voices)
-    if spoken:
-        return _Pools(*whole, pool(spoken), "those that are there", {})
+    if contents.dev:
+        return _Pools(*whole, pool(contents.dev), "those that are there", {})
     if contents.n_recorded < _LEAST_TO_DIVIDE and (contents.speech or not voices):
         return _Pools(*whole, None, "", {})
     names = list(dict.fromkeys((*contents.text, *contents.speech)))
@@ -191,7 +209,7 @@ def _with_dev(contents: Contents, seed: int) -> _Pools:
 def _lines(
     contents: Contents, pools: _Pools, recipe: Recipe, folder: Path, model: StartingModel, seed: int
 ) -> Iterator[str]:
-    yield f"# Written by eartune tune {folder}, and written anew by it; change a copy."
+    yield f"# Written by eartune tune for {folder}, and written anew by it; change a copy."
     yield f"# Recipe: {recipe.name}."
     yield f"# {recipe.why}"
     yield f"name: {experiment_name(folder)}-tuned"
@@ -207,7 +225,7 @@ def _lines(
     if recipe.uses_voices:
         yield f"  synthetic_speech: {pools.synthetic}"
     if recipe.uses_unlabelled:
-        yield f"  unlabelled: {pool(contents.unlabelled)}"
+        yield f"  unlabelled: {pool([UNLABELLED], folder=f'{FOLDER}/')}"
     if pools.dev:
         yield f"  # {pools.said}"
         yield f"  dev: {pools.dev}"
@@ -239,5 +257,5 @@ def what_there_is(contents: Contents) -> str:
     """Return a sentence with the numbers by which a recipe is chosen."""
     words = counted(len(contents.rows(contents.text)), "row") + " with words"
     voices = "voices for its language" if contents.voices else "no voice for its language that is named and installed"
-    unlabelled = f"{counted(contents.n_unlabelled, 'recording')} without labels, " if contents.n_unlabelled else ""
+    unlabelled = f"{counted(len(contents.unlabelled), 'row')} without labels, " if contents.unlabelled else ""
     return f"{words}, {counted(contents.n_recorded, 'row')} with recordings, {unlabelled}{voices}"

@@ -271,6 +271,6 @@ def chance_sentence(several: Sequence[Comparison]) -> str:
     ]
     smallest = min(one.adjusted_p for one in several)
     return (
-        f"differences in points from {several[0].first.prose_name} may be due to chance in paired tests (p from "
-        f"{_p(smallest)} up after Holm's correction): {listed(parts)}"
+        f"differences in points from {several[0].first.prose_name} may be due to chance in paired tests (each "
+        f"p is {_p(smallest)} or more after Holm's correction): {listed(parts)}"
     )

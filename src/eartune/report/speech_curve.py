@@ -73,9 +73,9 @@ def fit_schemes(rows: Sequence[SchemeResult], metric: str, answers: RunAnswers |
     for scheme in dict.fromkeys(row.scheme for row in rows if row.budget is not None):
         spoken = [row for row in rows if row.scheme == scheme and row.budget is not None and row.score(metric)]
         reference = _reference(rows, spoken, metric)
-        if len({_recordings(row) for row in spoken}) < BUDGETS:
+        if (different := len({_recordings(row) for row in spoken})) < BUDGETS:
             name = next(row.prose_name for row in rows if row.scheme == scheme)
-            short.setdefault(len(spoken), []).append(name)
+            short.setdefault(different, []).append(name)
         elif reference is None:
             missing.append(_no_reference(spoken[0]))
         else:

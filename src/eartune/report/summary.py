@@ -66,7 +66,7 @@ def summarize(rows: Sequence[SchemeResult], metric: str, comparisons: Sequence[C
         *([first] if first else []),
         *_without_speech(scored, metric),
         *_with_all_speech(all_speech, texts, metric),
-        *(_at_budget(group, all_speech, metric) for group in groups),
+        *(_at_budget(group, bases, all_speech, metric) for group in groups),
         *_baseline_differences(groups, bases, comparisons),
         *(_gain_over_text(spoken, text, comparisons) for text in texts if spoken),
     ]
@@ -98,10 +98,11 @@ def _with_all_speech(all_speech: Sequence[_Scored], texts: Sequence[_Scored], me
     return [f"{sentence}."]
 
 
-def _at_budget(group: Sequence[_Scored], all_speech: Sequence[_Scored], metric: str) -> str:
-    """The scores of the best schemes at one budget; baselines come last."""
+def _at_budget(group: Sequence[_Scored], bases: Sequence[_Scored], all_speech: Sequence[_Scored], metric: str) -> str:
+    """The scores of the best schemes and of the baselines at one budget, direct mixing last."""
     best = sorted(group, key=lambda one: -one.score.value)[:SCHEMES_SHOWN]
-    shown = sorted(filter(best.__contains__, group), key=lambda one: one.row.role == "baseline")
+    named = [one for one in group if one in best or one in bases]
+    shown = sorted(named, key=lambda one: one.row.role == "baseline")
     parts = [
         f"{one.name} reaches {one.value} {metric_name(metric)}" if one is shown[0] else f"{one.name} {one.value}"
         for one in shown
@@ -112,7 +113,9 @@ def _at_budget(group: Sequence[_Scored], all_speech: Sequence[_Scored], metric: 
         parts = [f"{part} ({share})" for part, share in zip(parts, shares, strict=True)]
     first = shown[0]
     speech = f"{first.budget} of the speech" if first.budget.endswith("%") else f"a speech budget of {first.budget}"
-    return f"With {speech} ({first.amount}) {', '.join(parts)}."
+    left = len(group) - len(shown)
+    others = f"; {counted(left, 'lower score')} {'is' if left == 1 else 'are'} in the table" if left else ""
+    return f"With {speech} ({first.amount}) {', '.join(parts)}{others}."
 
 
 def _baseline_differences(
@@ -156,7 +159,7 @@ def _tested_differences(tested: Sequence[tuple[_Scored, Comparison]]) -> list[st
     """A sentence for each difference, but one for all at a budget that may be due to chance, if there are several."""
     alike: dict[tuple[str, str], list[Comparison]] = {}
     for one, found in tested:
-        place = f"chance {found.first.prose_name}" if found.may_be_chance else found.second.prose_name
+        place = found.first.prose_name if found.may_be_chance else f"{found.second.key} {found.first.key}"
         alike.setdefault((one.budget, place), []).append(found)
     return [
         f"At {budget} {difference_sentence(found[0]) if len(found) == 1 else chance_sentence(found)}."

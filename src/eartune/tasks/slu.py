@@ -78,7 +78,8 @@ class SluTask(Section):
 
     type: Literal["slu"] = "slu"
     entity_order: EntityOrder = "said"
-    """The order of entities in the target: as they are said, or by-type for recordings without a transcript."""
+    """The order of entities in the target: as they are said, or by the names of their types, for recordings without a
+    transcript."""
     intents: tuple[str, ...] | None = None
     """If given, every label of the data must be among these (scenario_action where a corpus has both)."""
     entity_types: tuple[str, ...] | None = None

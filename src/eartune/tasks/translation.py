@@ -50,7 +50,7 @@ class TranslationTask(Section):
     to: str = Field(min_length=1)
     """The language of the translations, by its English name: German. The instruction names it."""
     tokenizer: Tokenizer | None = None
-    """sacreBLEU's tokenizer for BLEU; None is that of `TOKENIZERS` for the language, or 13a."""
+    """sacreBLEU's tokenizer for BLEU; None: zh, ja-mecab, ko-mecab or char where the language needs it, else 13a."""
 
     def to_json(self) -> dict[str, Any]:
         """Return all settings, including those with default values."""

@@ -256,7 +256,7 @@ class Prompted(Scheme):
         bool | tuple[bool, ...],
         one_or_several(bool, lambda value: isinstance(value, bool), "true, false, or both as [true, false]"),
     ] = True
-    """Whether the prompt names all labels; both: as the dev set chooses."""
+    """Whether the prompt names all labels; of [true, false], data.dev chooses."""
     examples: Annotated[
         int | tuple[int, ...],
         one_or_several(
@@ -265,8 +265,8 @@ class Prompted(Scheme):
             "a whole number from 0 up, or several different ones, such as [0, 5, 20]",
         ),
     ] = 0
-    """The number of utterances of data.text in the prompt, of as many different intents as possible; several: as the
-    dev set chooses."""
+    """The number of utterances of data.text in the prompt, of as many different intents as possible; of several
+    numbers, such as [0, 5, 20], data.dev chooses."""
     uses_text: ClassVar[bool] = False
     uses_speech: ClassVar[bool] = False
 
@@ -305,7 +305,7 @@ class TextOnly(Scheme):
     rehearsal: float = Field(default=0, ge=0, lt=1)
     """The share of transcription among the examples of the text stage, of data.alignment or else synthetic_speech."""
     stop_at_word_error_rate: float | None = Field(default=None, gt=0)
-    """The word error rate on recordings held out of that, above which the text stage ends; None: it never does."""
+    """The text stage ends where the word error rate on recordings held out of these is above this; None: never."""
     uses_speech: ClassVar[bool] = False
 
     def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
@@ -369,7 +369,7 @@ class Curriculum(Scheme):
     rehearsal: float = Field(default=0, ge=0, lt=1)
     """The share of transcription among the examples of the text stage, of data.alignment or else synthetic_speech."""
     stop_at_word_error_rate: float | None = Field(default=None, gt=0)
-    """The word error rate on recordings held out of that, above which the text stage ends; None: it never does."""
+    """The text stage ends where the word error rate on recordings held out of these is above this; None: never."""
     text_again: SpeechBudget = ALL
     """The share of the text that the speech stage shows once more; 100 %, as in the paper: all of it."""
     speech_epochs: int = Field(default=1, ge=1)
@@ -528,6 +528,7 @@ class StageSettings(Section):
     trainable: tuple[Component, ...] | None = Field(default=None, min_length=1)
     """The trained components; None: the language model in a stage of text alone, everything in any other."""
     order: Order = "shuffled"
+    """Drawn anew for each epoch, or by length: short sentences and short recordings first."""
     augment: Augmentation | None = None
     """How recordings are changed each time that they are shown; None: not at all."""
 

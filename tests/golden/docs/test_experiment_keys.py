@@ -31,11 +31,12 @@ from eartune.training.schemes import SCHEMES, StageSettings
 PAGE = Path(__file__).parents[3] / "docs" / "experiment.md"
 HEAD = """# The keys of an experiment's YAML
 
-Every key that an experiment may have, with its default; *required* are those that have none, and an empty default, None
-in the text, stands for a key that is left out. Of the kinds of a task, a scheme, a corpus or a voice, the bold name is
-the value of `type`, `corpus` or `engine`. An unknown key is refused with the nearest one that there is. `eartune check
-EXPERIMENT.yaml` says what a file means before anything is trained, [design.md](design.md) why settings are as they are,
-and `experiments/` has files to begin from.
+Every key that an experiment may have, with its default. *Required* keys have no default. An empty default means that
+the key is not set; the text calls this None. Where there are several kinds of a task, a scheme, a corpus or a voice,
+the bold name is the value of `type`, `corpus` or `engine`; a task without `type` is `slu`, a voice without `engine` is
+`pico`. An unknown key is refused with the nearest one that there is. `eartune check EXPERIMENT.yaml` says what a
+file means before anything is trained, [design.md](design.md) why settings are as they are, and `experiments/` has files
+to begin from.
 
 In all sections, `epochs` is how many times all examples are shown, `learning_rate` the peak of a cosine, `warmup_ratio`
 the share of steps in which the rate rises to it, `trainable` the components that learn while all others are frozen, and
@@ -83,7 +84,7 @@ def section(title: str, kinds: Sequence[type[BaseModel]]) -> Iterator[str]:
         if own:
             yield "| key | default | meaning |\n|---|---|---|"
             yield from (
-                f"| `{key}` | {default(field)} | {cell(field, said.get(key) or below(key))} |"
+                f"| `{key}` | {default(field)} | {cell(field, said.get(key, ''), below(kind, key))} |"
                 for key, field in own.items()
             )
             yield ""
@@ -117,16 +118,21 @@ def default(field: FieldInfo) -> str:
     return f"`{plain}`" if str(plain) else ""
 
 
-def cell(field: FieldInfo, meaning: str) -> str:
-    """The meaning of a key, and the values or the range that it may have."""
+def cell(field: FieldInfo, meaning: str, link: str) -> str:
+    """The meaning of a key, the values or the range that it may have, and where the keys below it are."""
     values, limits = list(choices(field.annotation)), [limit for limit in map(limit_of, field.metadata) if limit]
-    parts = [meaning.strip(), values and f"({', '.join(values)})", limits and f"({' and '.join(limits)})"]
+    parts = [meaning.strip(), values and f"({', '.join(values)})", limits and f"({' and '.join(limits)})", link]
     return " ".join(part for part in parts if part).replace("|", "\\|")
 
 
-def below(key: str) -> str:
-    """Where the keys of a section are listed; empty for a key that is no section."""
-    return f"[below](#{key})" if key in SECTIONS else ""
+def below(kind: type[BaseModel], key: str) -> str:
+    """A link to where the keys of a section are listed; empty for a key that is no section."""
+    ends = {title.split(".")[-1]: title for title in SECTIONS} | {"sequence": "grid.schemes: the sequence of stages"}
+    title = ends.get(key, "")
+    if kind is Data:
+        title = "data: the corpora of a pool" if key != "root" else ""
+    anchor = re.sub(r"[^\w -]", "", title).replace(" ", "-").lower()
+    return f"[its keys](#{anchor})" if title else ""
 
 
 def choices(annotation: Any) -> Iterator[str]:

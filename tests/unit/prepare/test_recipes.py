@@ -96,18 +96,24 @@ def test_recordings_without_labels_are_labelled_by_the_model(
     found, experiment = tuned(orders, train, spoken_test(tmp_path), unlabelled=tmp_path / "calls")
     (only,) = experiment.grid.schemes
     assert (found, only.uses_unlabelled) == (name, name == SELF_LABELLED)
-    assert [corpus.path for corpus in experiment.data.unlabelled] == ["../calls/all.jsonl"] * only.uses_unlabelled
+    assert [corpus.path for corpus in experiment.data.unlabelled] == ["tune/unlabelled.jsonl"] * only.uses_unlabelled
     assert [corpus.path for corpus in experiment.data.text] == ["tune/train.jsonl"]
 
 
 def test_a_manifest_whose_name_says_neither_train_nor_test_is_named(tmp_path: Path) -> None:
     """It was passed over in silence."""
     for name in ("train", "test", "dev", "typed"):
-        write_manifest(tmp_path / f"{name}.jsonl", rows(tmp_path, 2, 0))
+        found = [replace(row, id=f"{name} {row.id}" if name != "train" else row.id) for row in rows(tmp_path, 2, 0)]
+        write_manifest(tmp_path / f"{name}.jsonl", found)
     assert read_contents(tmp_path).not_used == [
-        "typed.jsonl is not used, as its name says neither train nor dev nor test; to train on it, call it "
-        "train-typed.jsonl"
+        "typed.jsonl is not used, as its name says neither train nor dev nor test; to train on it, prepare it with "
+        "--split train-typed=FILE"
     ]
+    write_manifest(tmp_path / "all.jsonl", rows(tmp_path, 1, 0))
+    assert read_contents(tmp_path).not_used[0] == (
+        "all.jsonl is not used, as rows of it are in train.jsonl; delete it if an earlier command wrote it"
+    )
+    (tmp_path / "all.jsonl").unlink()
     for name in ("test", "dev"):
         (tmp_path / f"{name}.jsonl").unlink()
     assert read_contents(tmp_path).test == ["typed"] and read_contents(tmp_path).not_used == []

@@ -9,12 +9,17 @@ import pytest
 from eartune.evaluation.metrics.compare import Difference
 from eartune.report.differences import Comparison
 from eartune.report.notes import warnings
-from eartune.report.scheme_result import join_seeds
+from eartune.report.scheme_result import SchemeResult, join_seeds
 from eartune.report.summary import summarize
 
 
 def told(results) -> str:
     return summarize(join_seeds(results), "slot_f1").replace("\u00a0", " ")
+
+
+def comparison(first: SchemeResult, second: SchemeResult, value: float, p: float) -> Comparison:
+    scores = [row.cells[0].scores["slot_f1"] for row in (first, second)]
+    return Comparison(first, second, 1, Difference(value, value - 0.02, value + 0.02, p, *scores), adjusted_p=p)
 
 
 def test_an_overlap_is_no_difference(coffee):
@@ -71,6 +76,15 @@ def test_two_baselines_are_compared_once(cell):
     assert told(mixing).count("lies entirely above") == 1
 
 
+def test_a_scheme_that_differs_from_two_baselines_is_not_said_to_differ_by_chance(cell):
+    """Both differences shared a sentence, which was that of differences that may be due to chance."""
+    mixing = [cell(n, "5%", 0.5, share=0.05, scheme_type="direct-mixing") for n in ("a", "b")]
+    one, two, other = join_seeds([*mixing, cell("curriculum", "5%", 0.6, share=0.05)])
+    found = [comparison(base, other, 0.1, 0.001) for base in (one, two)]
+    text = summarize([one, two, other], "slot_f1", found).replace("\u00a0", " ")
+    assert "chance" not in text and text.count("10.0 points above") == 2
+
+
 def test_text_comes_first_of_the_schemes_without_speech(cell):
     flat = [cell(scheme, None, 0.5) for scheme in ("prompted", "untuned", "cascade", "text-only")]
     assert re.search(
@@ -85,21 +99,23 @@ def test_of_many_schemes_at_a_budget_the_best_four_are_named_in_their_order(cell
     named = ("the curriculum reaches", "words-then-frame", "self-training", "direct mixing")
     places = [text.index(f"{name} ") for name in named]
     assert places == sorted(places) and "distilled 40.0" not in text
+    assert "direct mixing 70.0 % [66.0, 74.0]; 1 lower score is in the table." in text
+    low = told([cell(scheme, "5%", score, share=0.05) for scheme, score in (scores | {"direct-mixing": 0.1}).items()])
+    assert "direct mixing 10.0 %" in low  # the others are compared with it, and so it is never left out
 
 
 def test_differences_that_may_be_chance_are_one_sentence_at_each_budget(cell):
     """Eight sentences in a row said the same."""
     results = [cell(scheme, "5%", 0.5, share=0.05) for scheme in ("direct-mixing", "curriculum", "distilled", "b", "c")]
     base, *others = join_seeds(results)
-    score = results[0].scores["slot_f1"]
     found = [
-        Comparison(base, other, 1, Difference(value, value - 0.02, value + 0.02, p, score, score), adjusted_p=p)
+        comparison(base, other, value, p)
         for other, value, p in zip(others, (0.01, -0.01, 0.1, 0.0), (0.3, 0.6, 0.001, 1.0), strict=True)
     ]
     text = summarize([base, *others], "slot_f1", found).replace("\u00a0", " ")
     assert (
-        "At 5 % differences in points from direct mixing may be due to chance in paired tests (p from 0.300 up after "
-        "Holm's correction): the curriculum (+1.0 [-1.0, +3.0]), distilled (-1.0 [-3.0, +1.0]) and "
+        "At 5 % differences in points from direct mixing may be due to chance in paired tests (each p is 0.300 or more "
+        "after Holm's correction): the curriculum (+1.0 [-1.0, +3.0]), distilled (-1.0 [-3.0, +1.0]) and "
         "c (+0.0 [-2.0, +2.0])."
     ) in text
     assert "At 5 % b is 10.0 points above direct mixing [+8.0, +12.0]" in text

@@ -42,7 +42,9 @@ class GrammarCorpus(Section):
     sentences: int = Field(ge=1)
     """The number of different sentences."""
     start: int = Field(default=0, ge=0)
+    """The place in the list at which to begin."""
     seed: int = 0
+    """The order of the list."""
     label: str | None = Field(default=None, min_length=1)
     """A label that every sentence gets for classification, such as the mood in which its voices are to sound."""
     language: str = Field(default="en", min_length=1)

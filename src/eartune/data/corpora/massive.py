@@ -31,6 +31,7 @@ class MassiveCorpus(Section):
 
     corpus: Literal["massive"]
     locale: str
+    """Such as de-DE."""
     split: Literal["train", "dev", "test"]
     folder: str = "massive"
     voices: tuple[Voice, ...] = ()

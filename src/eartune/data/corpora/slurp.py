@@ -35,7 +35,8 @@ class SlurpCorpus(Section):
     corpus: Literal["slurp"]
     split: Literal["train", "train_synthetic", "devel", "test"]
     recordings: Literal["all", "headset", "best", "one"] = "all"
-    """All, as the official scorer needs; only close-talk ones; the one of least word error rate; or one by its name."""
+    """All, as the official scorer needs; `headset`: close-talk ones; `best`: that of the least word error rate; `one`:
+    one of each sentence, chosen by a hash of its name."""
     folder: str = "slurp"
     voices: tuple[Voice, ...] = ()
     """Voices, one of which speaks each text in place of its recordings: synthetic speech."""

@@ -34,6 +34,7 @@ class SpeechMassiveCorpus(Section):
 
     corpus: Literal["speech-massive"]
     locale: str
+    """Such as de-DE."""
     split: Literal["train", "train_115", "validation", "test"]
     folder: str = "speech_massive"
 

@@ -37,6 +37,7 @@ class XsidCorpus(Section):
 
     corpus: Literal["xsid"]
     language: str
+    """Such as de."""
     split: Literal["valid", "test"]
     sentences: int | None = Field(default=None, ge=1)
     """The number of sentences to load, always the same ones, and the same in every language; None loads all."""

@@ -16,10 +16,13 @@ class EspeakVoice(Section):
 
     engine: Literal["espeak"]
     name: str = Field(min_length=1)
+    """A language of eSpeak NG, such as de or en-gb."""
     variant: str = ""
     """Another speaker of the language: f1 to f5, m1 to m8, klatt, croak, whisper and more; none is its own."""
     speed: float = Field(default=1.0, ge=0.5, le=2)
+    """A factor; 1 is the voice's own speed."""
     pitch: float = Field(default=1.0, ge=0, le=2)
+    """A factor; 1 is the voice's own pitch."""
 
     @property
     def speaker(self) -> str:

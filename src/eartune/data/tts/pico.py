@@ -17,7 +17,9 @@ class PicoVoice(Section):
     engine: Literal["pico"] = "pico"
     name: Literal["en-US", "en-GB", "de-DE", "es-ES", "fr-FR", "it-IT"] = "en-US"
     speed: float = Field(default=1.0, ge=0.2, le=5)
+    """A factor; 1 is the voice's own speed."""
     pitch: float = Field(default=1.0, ge=0.5, le=2)
+    """A factor; 1 is the voice's own pitch."""
 
     @property
     def speaker(self) -> str:

@@ -43,7 +43,9 @@ _OTHERS: Mapping[str, str] = {
     ".textgrid": f"is a TextGrid of Praat, which is not read; {_TABLE_OF_PARTS}",
     **dict.fromkeys((".srt", ".vtt"), f"has subtitles, which are not read; {_TABLE_OF_PARTS}"),
     **dict.fromkeys((".zip", ".tar", ".tgz", ".7z", ".rar"), "is an archive; unpack it and name what is in it"),
-    **dict.fromkeys(AUDIO_SUFFIXES, "is a recording; name the file that lists the rows, or a folder of recordings"),
+    **dict.fromkeys(
+        AUDIO_SUFFIXES, "is a recording; name the file that lists the rows, or with --unlabelled its folder"
+    ),
 }
 
 

@@ -1,4 +1,4 @@
-"""Find what a folder holds that people keep data in: a saved dataset, a data directory of Kaldi, or an AudioFolder.
+"""Find what a folder holds that people keep data in: a saved dataset, Kaldi's files, an AudioFolder, or recordings.
 
 calls/train/metadata.csv        AudioFolder: a table with file_name, in each split or at the top
 calls/train/order/ab12.wav      AudioFolder: recordings in a folder for each label
@@ -54,7 +54,7 @@ def inputs_in(path: Path, labelled: bool = True) -> list[tuple[str, Path]]:
     if not parts and (_has_recordings_below(path) if labelled else _holds_recordings(path)):
         parts = [(split_of(path.name), path)]
     if not parts:
-        raise _nothing_in(path)
+        raise _nothing_in(path, labelled)
     return parts
 
 
@@ -67,7 +67,7 @@ def format_of_folder(path: Path, labelled: bool = True) -> FolderFormat:
     if not labelled and _holds_recordings(path):
         return "recordings"
     if not _has_recordings_below(path):
-        raise _nothing_in(path)
+        raise _nothing_in(path, labelled)
     return "audiofolder"
 
 
@@ -90,18 +90,18 @@ def read_unlabelled_recordings(folder: Path) -> Imported:
 
     def translated(row: dict[str, str]) -> dict[str, object]:
         file = Path(row["file"])
-        return {
-            "id": str(file.relative_to(folder).with_suffix("")),
-            "recordings": [{"file": str(file.absolute())}],
-        }
+        inside = file.relative_to(folder)  # of two folders, files may have the same name, as a.wav and a.mp3 do in one
+        return {"id": f"{folder.absolute().name}/{inside}", "recordings": [{"file": str(file.absolute())}]}
 
     return to_utterances(rows, translated, folder, labelled=False)
 
 
-def _nothing_in(path: Path) -> InputError:
+def _nothing_in(path: Path, labelled: bool) -> InputError:
+    if not labelled:
+        return InputError(f"{path}: is a folder without recordings and without a file that lists them")
     return InputError(
         f"{path}: is a folder without {WAV_SCP}, {STATE}, {', '.join(_METADATA)} or recordings in a folder for each "
-        "label; name the file in it that lists the rows"
+        "label; name the file in it that lists the rows, or add --unlabelled if its recordings have no labels"
     )
 
 

@@ -208,7 +208,7 @@ def test_an_lfs_pointer_is_told_whatever_it_stands_for(tmp_path: Path, name: str
         ),
         ("a.srt", "1", "has subtitles, which are not read; write a CSV with a row for each part: audio, start, end,"),
         ("a.zip", "PK", "is an archive; unpack it and name what is in it"),
-        ("a.WAV", "RIFF", "is a recording; name the file that lists the rows, or a folder of recordings"),
+        ("a.WAV", "RIFF", "is a recording; name the file that lists the rows, or with --unlabelled its folder"),
     ],
 )
 def test_files_of_other_shapes_are_named_too(tmp_path: Path, name: str, content: str, said: str) -> None:

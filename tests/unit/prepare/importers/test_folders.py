@@ -41,11 +41,14 @@ def test_recordings_that_nobody_labelled_are_read_at_any_depth(tmp_path: Path) -
     assert inputs_in(calls, labelled=False) == [("test", calls)]
     imported = read_utterances(calls, labelled=False)
     assert [(row.id, row.text, row.frame) for row in imported.utterances] == [
-        *(("a", None, None), ("audio/c", None, None), ("train/11/b", None, None))
+        *((f"test-calls/{name}", None, None) for name in ("a.wav", "audio/c.wav", "train/11/b.wav"))
     ]
     assert imported.utterances[0].recordings[0].path == calls / "a.wav" and not imported.rejected
-    with pytest.raises(InputError, match="is a folder without"):
+    with pytest.raises(InputError, match="or add --unlabelled if its recordings have no labels"):
         inputs_in(recordings(tmp_path / "flat", "a.wav"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=r"empty: is a folder without recordings and without a file that lists them$"):
+        inputs_in(tmp_path / "empty", labelled=False)
 
 
 def test_a_table_of_recordings_that_nobody_labelled_is_read_before_the_recordings(tmp_path: Path) -> None:
