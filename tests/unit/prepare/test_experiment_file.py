@@ -40,6 +40,16 @@ def test_of_text_and_recordings_all_schemes_are_compared_at_three_budgets(tmp_pa
     assert [corpus.path for corpus in experiment.data.text] == ["train.jsonl"]
 
 
+def test_a_dev_set_is_offered_and_not_used_without_being_asked_for(tmp_path: Path) -> None:
+    """It was passed over in silence."""
+    splits = {"train": SPOKEN, "dev": pool(9, 1.0, prefix="d"), "test": pool(20, 1.0, prefix="t")}
+    assert not read(tmp_path, **splits).data.dev
+    path = tmp_path / "experiment.yaml"
+    path.write_text(path.read_text().replace("  # dev:", "  dev:"))
+    assert [corpus.path for corpus in read_experiment(path).data.dev] == ["dev.jsonl"]
+    assert "dev:" not in str(experiment_text(contents_of({"train": SPOKEN, "test": TYPED}), tmp_path, POCKET))
+
+
 def test_recordings_without_words_are_learned_alone(tmp_path: Path) -> None:
     experiment = read(tmp_path, train=wordless(SPOKEN), test=wordless(pool(20, 1.0, prefix="t")))
     assert schemes(experiment) == ["untuned", "prompted", "direct-mixing"] and not experiment.data.text
