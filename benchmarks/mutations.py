@@ -40,6 +40,7 @@ COPIED = (
 
 TRAINER, CALLBACKS = "src/eartune/training/trainer.py", "src/eartune/training/callbacks.py"
 OPTIMIZER, RUNNER = "src/eartune/training/optimizer.py", "src/eartune/experiments/model_run.py"
+RUN_FOLDER = "src/eartune/run_folder.py"
 RECIPE, LOG = "tests/unit/training/test_recipe.py", "tests/unit/training/test_callbacks.py"
 SEEDS, TRAINER_TESTS = "tests/flow/test_seeds.py", "tests/unit/training/test_trainer.py"
 PROGRESS, PROGRESS_TESTS = "src/eartune/experiments/progress.py", "tests/unit/experiments/test_progress.py"
@@ -154,6 +155,43 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         "lora.add(experiment.training.lora, plan.cell.seed)",
         "lora.add(experiment.training.lora, 0)",
         SEEDS,
+    ),
+    # --- a stage that another run has trained
+    (
+        "other runs: an unfinished stage is taken",
+        RUN_FOLDER,
+        "for other in found if other.is_finished)",
+        "for other in found)",
+        "tests/flow/test_experiment.py",
+    ),
+    (
+        "other runs: a stage is finished before its weights are there",
+        RUN_FOLDER,
+        "for path in sorted(files, key=lambda path: path == other.note):",
+        "for path in sorted(files):",
+        "tests/unit/test_run_folder.py",
+    ),
+    (
+        "other runs: a log is linked that a later training would change in both",
+        RUN_FOLDER,
+        "if path == other.weights:",
+        "if True:",
+        "tests/unit/test_run_folder.py",
+    ),
+    # --- recordings that nobody labelled
+    (
+        "self-training: labelled recordings count as unlabelled",
+        "src/eartune/prepare/recipes.py",
+        "if row.recordings and not any(_real(one) in known for one in row.recordings)",
+        "if row.recordings",
+        "tests/flow/test_prepare.py",
+    ),
+    (
+        "prepare: what was written below a folder is read with it",
+        "src/eartune/cli/prepare.py",
+        "if folder.resolve() not in own.parents:",
+        "if True:",
+        "tests/flow/test_prepare.py",
     ),
     # --- the log and the checkpoints of a stage
     ("checkpoint at the last step", CALLBACKS, " and state.global_step < state.max_steps", "", LOG),

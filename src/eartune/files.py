@@ -70,6 +70,14 @@ def atomic(path: Path) -> Iterator[Path]:
         remove(half_written)
 
 
+def link_or_copy(path: Path, to: Path) -> None:
+    """Write a second name of a file, or a copy where the file system cannot have one; `to` must not exist."""
+    try:
+        os.link(path, to)
+    except OSError:  # another file system, or one without hard links
+        shutil.copy2(path, to)
+
+
 def remove_leftovers(folder: Path, recursive: bool = False, stem: str = "*") -> None:
     """Remove temporary files that killed processes left in a folder; with `recursive`, also in those below it.
 

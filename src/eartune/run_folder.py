@@ -13,7 +13,7 @@ runs/                                RunsFolder
         tracking/                    what tensorboard shows, if it was asked for
         encoded/<key>.safetensors    what a frozen encoder computed from one recording
         transcripts/<key>/           <recogniser>.jsonl, the test's transcripts for a cascade
-        stages/<name>-<key>/         StageFolder, shared by all models that train the same stage
+        stages/<name>-<key>/         StageFolder, shared by all models that train the same stage, also of other runs
             train.jsonl  checkpoint-N/  weights.safetensors  stage.json
             teacher.jsonl  teacher/  what the model before the stage answers and finds probable, to be learned
             labelled.jsonl  labelled.json  labelling/  its labels of recordings without labels, and what they rest on
@@ -36,11 +36,12 @@ from typing import Any
 
 from eartune.claims import CLAIMS
 from eartune.errors import InputError
-from eartune.files import read_json, remove, remove_leftovers, write_json
+from eartune.files import atomic, link_or_copy, read_json, remove, remove_leftovers, write_json
 
 WEIGHTS = "weights.safetensors"
 RESULT = "result.json"
 CELLS = "cells.json"
+STAGES = "stages"
 CHOOSING = "choosing"
 SAFETENSORS_TEMPORARY = ".tmp??????"
 """The name, a pattern, under which safetensors writes a file before it has its own."""
@@ -142,7 +143,15 @@ class RunFolder:
 
     def stage(self, name: str, key: str) -> "StageFolder":
         """Return the folder of the stage with this name and key."""
-        return StageFolder(self.path / "stages" / f"{name}-{key}")
+        return StageFolder(self.path / STAGES / f"{name}-{key}")
+
+    def stage_of_other_run(self, stage: "StageFolder") -> "StageFolder | None":
+        """Return the same stage of another run in the folder for runs, if it is finished there; this one must not be.
+
+        Equal names and keys mean equal weights, whatever else the two experiments are about.
+        """
+        found = (StageFolder(path) for path in sorted(self.path.parent.glob(f"*/{STAGES}/{stage.path.name}")))
+        return next((other for other in found if other.is_finished), None)
 
     def model(self, name: str) -> "ModelFolder":
         """Return the folder of the model with this name, such as curriculum-5pct-seed0."""
@@ -281,6 +290,20 @@ class StageFolder:
         notes = {"stopped": stopped, "dev": chosen}
         known = {name: note for name, note in notes.items() if note is not None}
         write_json(self.note, {"seconds": seconds, "components": components} | known)
+        self.remove_what_training_needs()
+
+    def copy(self, other: "StageFolder") -> None:
+        """Make this stage a copy of a finished one; its note is written last.
+
+        Weights take no disk twice where the file system has hard links, as their file is never changed, only replaced.
+        """
+        files = [path for path in other.path.iterdir() if path.is_file() and not path.name.startswith(".")]
+        for path in sorted(files, key=lambda path: path == other.note):
+            with atomic(self.path / path.name) as half_written:
+                if path == other.weights:
+                    link_or_copy(path, half_written)
+                else:
+                    shutil.copy2(path, half_written)
         self.remove_what_training_needs()
 
     def checkpoints(self) -> list["CheckpointFolder"]:

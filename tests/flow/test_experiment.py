@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ from eartune.models import registry
 from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.models.transformers_version import transformers_is_at_least
 from eartune.report import read_results
-from eartune.settings import Lora, Training
+from eartune.settings import Decoding, Lora, Training
+from eartune.training import trainer
 from tiny_models import tiny
 
 FRAMES = (
@@ -124,6 +126,32 @@ def test_cells_share_their_text_stage(finished: Path) -> None:
     """Text-only with the curriculum's text settings, and both curricula, need one text stage between them."""
     stages = sorted(path.name.split("-")[0] for path in (finished / "stages").iterdir())
     assert stages == ["mixed"] * 4 + ["text"]
+
+
+def test_a_stage_that_another_run_has_trained_is_taken_from_it(
+    finished: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eleven targets of one source language each trained the same two stages on it."""
+    runs = tmp_path / "runs"
+    shutil.copytree(finished, runs / "tiny")
+    train, trained = trainer.train_stage, []
+    monkeypatch.setattr(trainer, "train_stage", lambda *given: trained.append(given[1].name) or train(*given))
+    console = Console(file=StringIO(), width=200)
+    other = experiment(data).model_copy(update={"name": "other", "decoding": Decoding(beams=1, max_new_tokens=4)})
+    (runs / "tiny" / one_stage(runs / "tiny", "text") / "stage.json").unlink()  # so it is not finished there
+    run(other, data, runs, console)
+    assert trained == ["text"]  # those after it have equal weights before them, whoever trained these
+    assert isinstance(console.file, StringIO)
+    said = "direct-mixing-50pct-seed0: the mixed stage is that of tiny, whose settings and data for it are the same"
+    assert said in console.file.getvalue()
+    weights = [path / "weights.safetensors" for path in sorted((runs / "other" / "stages").glob("mixed-*"))]
+    assert len(weights) == 4 and all(path.stat().st_nlink == 2 for path in weights)
+    assert load_finished_model(runs / "other" / "curriculum-100pct-seed0").model
+
+
+def one_stage(folder: Path, name: str) -> Path:
+    (path,) = folder.glob(f"stages/{name}-*")
+    return path.relative_to(folder)
 
 
 def test_a_test_is_encoded_once_for_all_models_whose_encoder_stays(finished: Path) -> None:

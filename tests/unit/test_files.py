@@ -17,6 +17,7 @@ from eartune.files import (
     YamlLoader,
     atomic,
     disk_fault,
+    link_or_copy,
     object_of_pairs,
     read_json,
     read_lines,
@@ -215,3 +216,18 @@ def test_a_folder_that_a_killed_process_left_is_removed(tmp_path: Path) -> None:
 def test_a_fault_of_a_disk_is_known_by_its_number_or_its_text(error: Exception, sentence: str | None) -> None:
     found = disk_fault(error, Path("runs"))
     assert found is None if sentence is None else str(found).startswith(sentence)
+
+
+def test_a_file_is_copied_where_the_file_system_has_no_second_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").write_text("weights")
+    link_or_copy(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "b").samefile(tmp_path / "a")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    link_or_copy(tmp_path / "a", tmp_path / "c")
+    assert (tmp_path / "c").read_text() == "weights" and not (tmp_path / "c").samefile(tmp_path / "a")

@@ -1,11 +1,13 @@
 """The run's folder: one owner of its names, and states that survive a cut at any place."""
 
+import errno
 import json
 from pathlib import Path
 
 import pytest
 
 from builders import left_half_written
+from eartune import run_folder
 from eartune.files import atomic
 from eartune.run_folder import ModelState, RunFolder, StageFolder, partial
 
@@ -70,6 +72,27 @@ def test_a_stage_is_finished_when_its_note_and_its_weights_are_there(tmp_path: P
     assert stage.is_finished and stage.seconds == 12.5 and not (tmp_path / "checkpoint-3").exists()
     stage.weights.unlink()
     assert not stage.is_finished
+
+
+def test_a_copy_of_a_stage_is_finished_when_all_of_it_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other, stage = (RunFolder(tmp_path / name).stage("text", "k1") for name in ("one", "two"))
+    assert RunFolder(tmp_path / "two").stage_of_other_run(stage) is None
+    for name in ("stage.json", "train.jsonl", "weights.safetensors", ".tmpAbCdEf"):
+        (other.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (other.path / name).write_text("{}")
+    assert RunFolder(tmp_path / "two").stage_of_other_run(stage) == other
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="No space left"):
+        patched.setattr(run_folder, "link_or_copy", no_space)
+        stage.copy(other)
+    assert not stage.note.exists()
+    (stage.path / "checkpoint-3").mkdir()
+    stage.copy(other)
+    assert stage.is_finished and stage.weights.samefile(other.weights) and not stage.log.samefile(other.log)
+    assert sorted(path.name for path in stage.path.iterdir()) == ["stage.json", "train.jsonl", "weights.safetensors"]
+
+
+def no_space(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_a_model_goes_through_its_states(tmp_path: Path) -> None:

@@ -253,6 +253,7 @@ def train_model(context: RunContext, plan: CellPlan, keys: CellKeys, n_stages: i
         if not was_finished:
             with context.claim(folder.path.name):
                 (was_finished,) = are_finished(context, [folder])  # another process may have trained it a moment ago
+                was_finished = was_finished or is_copied(context, plan, stage, folder)
                 if not was_finished:
                     train_one_stage(context, plan, keys, place, model, folder)
         if was_finished and (place + 1 in (plan.transcribes_after, n_stages) or not all(is_followed)):
@@ -264,6 +265,17 @@ def train_model(context: RunContext, plan: CellPlan, keys: CellKeys, n_stages: i
 def are_finished(context: RunContext, folders: Sequence[StageFolder]) -> list[bool]:
     """Return which stages are finished, as the first process sees it: others may see a shared folder a moment later."""
     return context.processes.of_first(lambda: [folder.is_finished for folder in folders])
+
+
+def is_copied(context: RunContext, plan: CellPlan, stage: Stage, folder: StageFolder) -> bool:
+    """Copy a stage from another run that has trained the same one; return whether there is one."""
+    other = context.processes.of_first(lambda: context.folder.stage_of_other_run(folder))
+    if other is None:
+        return False
+    context.processes.of_first(lambda: folder.copy(other))
+    whose = f"that of {other.path.parents[1].name}, whose settings and data for it are the same"
+    context.progress.console.print(f"{plan.cell.name}: the {stage.name} stage is {whose}", soft_wrap=True)
+    return True
 
 
 def train_one_stage(
