@@ -55,8 +55,8 @@ def spoken_test(folder: Path, language: str = "en", words: bool = True) -> list[
 @pytest.mark.parametrize(
     ("n_recorded", "language", "name", "scheme", "through"),
     [
-        (80, "en", MANY, "curriculum", "nothing"),
-        (80, "xx", MANY, "curriculum", "nothing"),
+        (99, "en", MANY, "curriculum", "nothing"),
+        (99, "xx", MANY, "curriculum", "nothing"),
         (40, "en", FEW, "curriculum", "nothing"),
         (32, "en", WORDS, "text-only", "words"),
         (40, "xx", WORDS, "text-only", "words"),
@@ -78,8 +78,8 @@ def test_what_is_trained_for_what_there_is(
     ("n_recorded", "n_unlabelled", "language", "name"),
     [
         (16, 100, "en", SELF_LABELLED),
-        (65, 100, "en", SELF_LABELLED),
-        (66, 100, "en", MANY),
+        (98, 100, "en", SELF_LABELLED),
+        (99, 100, "en", MANY),
         (15, 100, "en", WORDS),
         (16, 99, "en", WORDS),
         (33, 99, "en", FEW),
@@ -170,7 +170,7 @@ def test_typed_rows_and_recordings_without_words_stay_two_pools_of_which_ids_may
     tuning = tuning_of(read_contents(tmp_path), tmp_path, POCKET)
     tuning.write()
     data = read_experiment(tuning.path).data
-    assert tuning.recipe.name == MANY
+    assert tuning.recipe.name == FEW
     paths = {name: [corpus.path for corpus in getattr(data, name)] for name in ("text", "speech", "dev", "test")}
     assert paths == {
         **{"text": ["tune/typed.jsonl"], "speech": ["tune/spoken.jsonl"]},
