@@ -91,7 +91,7 @@ class Contents:
 
     @property
     def not_used(self) -> list[str]:
-        """A sentence about each split that is neither trained on nor held out, because its name says neither."""
+        """A sentence about each split that is neither trained on nor held out, which says why."""
         near_test = [name for name in self.splits if distance_from_test(name) <= 1]
         used = {*self._training, *self.test, *near_test}
         return [self._why_not_used(name, used) for name in self.splits if name not in used]
