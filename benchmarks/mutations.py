@@ -93,7 +93,6 @@ LABELLING, LABELLING_TESTS = (
     "src/eartune/inference/self_labelling.py",
     "tests/unit/inference/test_self_labelling.py",
 )
-HEARING, HEARING_TESTS = "src/eartune/training/hearing_watch.py", "tests/unit/training/test_hearing_watch.py"
 WORKER, WORKER_TESTS = "src/eartune/serving/worker.py", "tests/unit/serving/test_worker.py"
 GATE, SERVING, SERVING_TESTS = (
     "src/eartune/serving/gate.py",
@@ -1445,58 +1444,9 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "self-training: recordings to label are not encoded",
         "src/eartune/training/encoder_cache.py",
-        "[replace(example, transcript=None) for example in (*stage.most_examples, *held_out)]",
-        "[*stage.most_examples, *held_out]",
+        "[replace(example, transcript=None) for example in stage.most_examples]",
+        "[*stage.most_examples]",
         BEYOND,
-    ),
-    (
-        "rehearsal: the held-out recordings are trained on",
-        "src/eartune/experiments/plan.py",
-        "spoken[:n_held_out], spoken[n_held_out:]",
-        "spoken[:n_held_out], spoken",
-        "tests/unit/experiments/test_plan.py",
-    ),
-    (
-        "rehearsal: its share is one of the texts",
-        "src/eartune/experiments/plan.py",
-        "math.ceil(share / (1 - share)",
-        "math.ceil(share",
-        "tests/unit/experiments/test_plan.py",
-    ),
-    (
-        "rehearsal: a stage goes on when hearing breaks",
-        HEARING,
-        "control.should_training_stop = True",
-        "pass",
-        HEARING_TESTS,
-    ),
-    (
-        "rehearsal: a checkpoint where hearing has ended the stage",
-        HEARING,
-        "control.should_save = False",
-        "control.should_save = True",
-        HEARING_TESTS,
-    ),
-    (
-        "rehearsal: the word error rate is not in the log",
-        CALLBACKS,
-        ", **self.beside_loss",
-        "",
-        HEARING_TESTS,
-    ),
-    (
-        "rehearsal: a word error rate stays beside later losses",
-        CALLBACKS,
-        "self.beside_loss.clear()",
-        "pass",
-        HEARING_TESTS,
-    ),
-    (
-        "keys: a limit on word errors changes no key",
-        KEYS,
-        "if stage.rehearsal is not None and stage.rehearsal.stop_at is not None:",
-        "if False:",
-        "tests/unit/experiments/test_keys.py",
     ),
     (
         "augment: every showing sounds the same",

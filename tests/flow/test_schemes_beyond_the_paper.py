@@ -197,24 +197,6 @@ def test_self_training_without_recordings_to_label_is_refused(data: Path) -> Non
 # --- transcription beside text -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("limit", [None, 0.01])
-def test_a_rehearsed_text_stage_logs_word_errors_and_ends_where_they_are_too_many(
-    data: Path, tmp_path: Path, limit: float | None
-) -> None:
-    """Random weights make nothing but errors. 8 texts and 8 recordings are 8 steps, all of them measured."""
-    scheme = {"type": "curriculum", "rehearsal": 0.5, "stop_at_word_error_rate": limit}
-    aligned = {"alignment": [{"corpus": "manifest", "path": "speech.jsonl"}]}
-    run(experiment(data, scheme, pools=aligned), data, tmp_path)
-    (stage,) = (tmp_path / "tiny" / "stages").glob("text-*")
-    rows = [row for _, row in read_lines(stage / "train.jsonl")]
-    stopped = read_json(stage / "stage.json").get("stopped")
-    assert all(row["word_error_rate"] > 0.5 for row in rows)
-    if limit is None:
-        assert len(rows) == 8 and stopped is None
-    else:
-        assert len(rows) == 1 and stopped.startswith("stopped after step 1 of 8, as the word error rate")
-
-
 # --- changed recordings ------------------------------------------------------------------------------------------
 
 

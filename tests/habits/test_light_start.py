@@ -17,7 +17,6 @@ NEEDS_TORCH = (
         "training.distillation",
         "training.encoder_cache",
         "training.epoch_choice",
-        "training.hearing_watch",
         "training.micro_batches",
         "training.optimizer",
         "training.trainer",

@@ -105,8 +105,6 @@ class Keys:
             content["teacher_weight"] = stage.teacher_weight
         if stage.augment is not None:
             content["augment"] = stage.augment.model_dump(mode="json")
-        if stage.rehearsal is not None and stage.rehearsal.stop_at is not None:
-            content["stop_at"] = [stage.rehearsal.stop_at, self._examples(stage.rehearsal.held_out)]
         if stage.order != "shuffled":
             content["order"] = stage.order
         if stage.to_label:  # an answer that names an unknown label is not learned

@@ -45,9 +45,7 @@ if TYPE_CHECKING:
     from eartune.models.audio_llm import AudioLLM
     from eartune.models.batch import Row
     from eartune.models.rows import Augmented, RowMaker
-    from eartune.training.callbacks import TrainingLog
     from eartune.training.encoder_cache import Clips, EncoderCache
-    from eartune.training.hearing_watch import HearingWatch
 
 
 @dataclass(frozen=True)
@@ -302,9 +300,8 @@ def train_one_stage(
     asked = context.rows(model, plan.preface, encoded)
     processes, settings = context.processes, context.experiment.training
     log = TrainingLog(folder.log, context.watch(title, train_units(stage)), processes=processes)
-    hearing = hearing_watch(context, stage, rows, log, title)
     choice = epoch_choice(context, stage, asked, folder, log, title)
-    callbacks = [*([hearing] if hearing else []), *([choice] if choice else [])]
+    callbacks = [choice] if choice else []
     tracked = context.tracking.stage(plan.cell.name, stage.name) if context.tracking and processes.is_first else None
     with nullcontext() if tracked is None else tracked.opened():
         seconds = train_stage(
@@ -314,28 +311,9 @@ def train_one_stage(
         load_weights(model, folder.best_weights)
     processes.of_first(lambda: save_weights(model, folder.weights))
     trained = {str(part): {"parameters": a, "trained": b} for part, (a, b) in model.components.counts().items()}
-    stopped = next((one.stopped for one in (hearing, choice) if one and one.stopped), None)
-    processes.of_first(lambda: folder.finish(seconds, trained, stopped, note_of(choice, folder)))
-
-
-def hearing_watch(
-    context: RunContext, stage: Stage, rows: "RowMaker", log: "TrainingLog", title: str
-) -> "HearingWatch | None":
-    """Return the watch on the word error rate of a stage that rehearses transcription; None for any other."""
-    from eartune.inference.asr import model_as_recogniser, word_error_rate
-    from eartune.training.hearing_watch import HearingWatch
-
-    if stage.rehearsal is None:
-        return None
-    held_out = stage.rehearsal.held_out
-
-    def say(sentence: str) -> None:
-        context.progress.console.print(f"{title}: {sentence}")
-
-    def measure() -> float:
-        return context.processes.of_first(lambda: word_error_rate(held_out, model_as_recogniser(rows)))
-
-    return HearingWatch(log, measure, stage.rehearsal.stop_at, say)
+    processes.of_first(
+        lambda: folder.finish(seconds, trained, choice.stopped if choice else None, note_of(choice, folder))
+    )
 
 
 def taught(

@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from itertools import chain, combinations, cycle, islice, zip_longest
+from itertools import chain, combinations, islice, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,6 @@ from eartune.training.schemes import SELF, Asking, DevSet, Stage
 ALIGN = "align"
 TOKENS_TO_LOAD, TOKENS_OF_AN_ANSWER = 9000, 180
 """The work of loading and checking a model, and of an answer to the test, as tokens of training that take as long."""
-HELD_OUT = 32
-"""The most recordings on which the word error rate is measured; they are half of the recordings if these are few."""
 
 
 @dataclass(frozen=True)
@@ -246,7 +244,7 @@ def _plan_cell(experiment: Experiment, pools: Pools, cell: Cell) -> CellPlan:
         through = "words"
         asking = replace(asking, transcribed_by=SELF, normalize_transcripts=True, asked=Asked.FRAME)
     dev = _dev(experiment, pools, asking, through)
-    stages = (*alignment, *(_chosen(_rehearsed(cell.scheme.label, stage, pools), dev) for stage in own))
+    stages = (*alignment, *(_chosen(stage, dev) for stage in own))
     transcribes_after = len(alignment) if through == "nothing" or experiment.training.lora else len(stages)
     on = dev if len(prompts) > 1 else None
     plan = CellPlan(cell, speech, stages, asking, prompts, through, transcribes_after, on)
@@ -275,25 +273,6 @@ def _without(unlabelled: Sequence[Utterance], speech: Sequence[Utterance]) -> tu
     return without_labels(
         [u for u in unlabelled if not any(_real(recording.path) in taken for recording in u.recordings)]
     )
-
-
-def _rehearsed(scheme: str, stage: Stage, pools: Pools) -> Stage:
-    """A stage with the recordings that it is to transcribe, if there are any, and those of which some are held out.
-
-    They are put in an order that depends on nothing but their ids: the first are held out, and of the others as many
-    are shown as the share of the stage asks for, repeatedly if there are fewer.
-    """
-    if stage.rehearsal is None:
-        return stage
-    transcribed = [utterance for utterance in pools.alignment or pools.synthetic_speech if utterance.text is not None]
-    spoken = as_words(sorted(transcribed, key=lambda u: hashlib.sha256(u.id.encode()).hexdigest()))
-    if len(spoken) < 2:
-        raise InputError(f"{scheme}: rehearsal needs transcribed speech under data.alignment or data.synthetic_speech")
-    n_held_out, share = min(HELD_OUT, len(spoken) // 2), stage.rehearsal.share
-    held_out, shown = spoken[:n_held_out], spoken[n_held_out:]
-    number = math.ceil(share / (1 - share) * len(stage.examples))
-    added = tuple(islice(cycle(shown), number))
-    return replace(stage, examples=stage.examples + added, rehearsal=replace(stage.rehearsal, held_out=held_out))
 
 
 def _check_words_within_a_stage(plan: CellPlan, experiment: Experiment) -> None:

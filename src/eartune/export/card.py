@@ -27,7 +27,7 @@ def write_card(run: FinishedModel, chat: ChatFormat, path: Path, vllm: VllmComma
     learned = []  # the training pools; for a scheme from Python, all pools it may have used
     if scheme is None or scheme.uses_speech:
         learned += ["speech", "source_speech"]
-    if scheme is None or scheme.uses_synthetic or getattr(scheme, "rehearsal", False):
+    if scheme is None or scheme.uses_synthetic:
         learned += ["synthetic_speech"]
     if scheme is None or scheme.uses_unlabelled:
         learned += ["unlabelled"]

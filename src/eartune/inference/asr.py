@@ -7,7 +7,6 @@ from typing import Any
 from eartune.data.audio import SAMPLE_RATE, load_audio
 from eartune.data.example import Example
 from eartune.data.normalization import normalize_spoken_text
-from eartune.evaluation.transcript_errors import word_edits
 from eartune.inference.answers import answer_all
 from eartune.models.batch import Clip
 from eartune.models.generation.generate import Watch, write
@@ -52,17 +51,6 @@ def transcribe(
 
 def _never(batch: Sequence[Example]) -> Sequence[str]:
     raise ValueError("the file of transcripts lacks some of them; delete it, and it is made anew")
-
-
-def word_error_rate(examples: Sequence[Example], recogniser: Recogniser) -> float:
-    """Return the edits per spoken word, from 0, over all recordings; both sides in lower case, without punctuation."""
-    batches = (examples[start : start + WORDS.batch_size] for start in range(0, len(examples), WORDS.batch_size))
-    counts = [
-        word_edits(example.utterance.text or "", text)
-        for batch in batches
-        for example, text in zip(batch, recogniser(batch), strict=True)
-    ]
-    return sum(edits for edits, _ in counts) / sum(words for _, words in counts)
 
 
 def model_as_recogniser(rows: RowMaker) -> Recogniser:

@@ -47,8 +47,6 @@ class TrainingLog(TrainerCallback):
         """How many steps the checkpoint that this session resumes from had done."""
         self.save_seconds = 0.0
         """How long the last save of a checkpoint took; 0 before the first."""
-        self.beside_loss: dict[str, float] = {}
-        """What other callbacks measured after a step; it is written into the line of that step."""
         self.started = self.saved_at = clock()
 
     @property
@@ -95,8 +93,7 @@ class TrainingLog(TrainerCallback):
         kept: dict[str, Any] = {key: logs[key] for key in ("loss", "grad_norm", "learning_rate") if key in logs}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as lines:
-            lines.write(json_line({"step": state.global_step, **kept, **self.beside_loss}))
-        self.beside_loss.clear()
+            lines.write(json_line({"step": state.global_step, **kept}))
         self.progress(state.global_step, state.max_steps, logs["loss"], self.earlier_steps)
 
 

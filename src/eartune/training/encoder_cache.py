@@ -65,9 +65,8 @@ class EncoderCache:
         """
         if set(stage.trainable) & set(model.encoded_by) or stage.augment is not None:
             return None
-        held_out = () if stage.rehearsal is None else stage.rehearsal.held_out
         # Those to be labelled have a transcript, and are heard all the same.
-        heard = [replace(example, transcript=None) for example in (*stage.most_examples, *held_out)]
+        heard = [replace(example, transcript=None) for example in stage.most_examples]
         return self.clips(model, [*heard, *(stage.dev.examples if stage.dev else ())], progress)
 
     def test_clips(self, model: AudioLLM, examples: Iterable[Example], progress: Progress) -> Clips | None:

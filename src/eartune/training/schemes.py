@@ -49,18 +49,6 @@ other: it is compared with those above, and nothing is compared with it.
 
 
 @dataclass(frozen=True)
-class Rehearsal:
-    """The transcription that a stage of text is mixed with, so that the model does not forget how to hear."""
-
-    share: float
-    """The share of recordings to be transcribed among the examples of the stage."""
-    stop_at: float | None = None
-    """The word error rate above which the stage ends; None never ends it."""
-    held_out: tuple[Example, ...] = ()
-    """The recordings on which the word error rate is measured, and which are not trained on."""
-
-
-@dataclass(frozen=True)
 class DevSet:
     """The recordings on which the epoch of a stage, or another setting, is chosen; neither trained nor tested on."""
 
@@ -88,8 +76,6 @@ class Stage:
     Where it is above 0, the answers of examples without labels are those that the same model reads from their words."""
     to_label: tuple[Example, ...] = ()
     """Recordings that the model before this stage labels; those whose labels are kept are examples of it as well."""
-    rehearsal: Rehearsal | None = None
-    """Transcription beside text; the plan adds its recordings to the examples."""
     augment: Augmentation | None = None
     """How recordings are changed at each showing; None shows them as they are."""
     dev: DevSet | None = None
@@ -302,16 +288,11 @@ class TextOnly(Scheme):
     epochs: int = Field(default=3, ge=1)
     learning_rate: float = Field(default=5e-6, gt=0)
     warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
-    rehearsal: float = Field(default=0, ge=0, lt=1)
-    """The share of transcription among the examples of the text stage, of data.alignment or else synthetic_speech."""
-    stop_at_word_error_rate: float | None = Field(default=None, gt=0)
-    """The text stage ends where the word error rate on recordings held out of these is above this; None: never."""
     uses_speech: ClassVar[bool] = False
 
     def stages(self, text: Pool, speech: Pool, synthetic: Pool = (), unlabelled: Pool = ()) -> list[Stage]:
         """Return one stage of text."""
-        settings = self.epochs, self.learning_rate, self.warmup_ratio
-        return [_text_stage(text, *settings, self.rehearsal, self.stop_at_word_error_rate)]
+        return [_text_stage(text, self.epochs, self.learning_rate, self.warmup_ratio)]
 
 
 class Cascade(TextOnly):
@@ -366,10 +347,6 @@ class Curriculum(Scheme):
     text_epochs: int = Field(default=2, ge=1)
     text_learning_rate: float = Field(default=5e-6, gt=0)
     text_warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
-    rehearsal: float = Field(default=0, ge=0, lt=1)
-    """The share of transcription among the examples of the text stage, of data.alignment or else synthetic_speech."""
-    stop_at_word_error_rate: float | None = Field(default=None, gt=0)
-    """The text stage ends where the word error rate on recordings held out of these is above this; None: never."""
     text_again: SpeechBudget = ALL
     """The share of the text that the speech stage shows once more; 100 %, as in the paper: all of it."""
     speech_epochs: int = Field(default=1, ge=1)
@@ -400,7 +377,7 @@ class Curriculum(Scheme):
         typed = self.text_epochs, self.text_learning_rate, self.text_warmup_ratio
         settings = self.speech_epochs, self.speech_learning_rate, self.speech_warmup_ratio, self.trainable
         return [
-            _text_stage(text, *typed, self.rehearsal, self.stop_at_word_error_rate),
+            _text_stage(text, *typed),
             Stage("mixed", both, *settings, augment=self.augment),
         ]
 
@@ -661,11 +638,8 @@ def half_with_words(examples: Sequence[Example]) -> tuple[Example, ...]:
     return tuple(found)
 
 
-def _text_stage(
-    text: Pool, epochs: int, learning_rate: float, warmup_ratio: float, rehearsal: float, stop_at: float | None
-) -> Stage:
-    heard = Rehearsal(rehearsal, stop_at) if rehearsal else None
-    return Stage("text", as_text(text), epochs, learning_rate, warmup_ratio, LANGUAGE_MODEL_ONLY, rehearsal=heard)
+def _text_stage(text: Pool, epochs: int, learning_rate: float, warmup_ratio: float) -> Stage:
+    return Stage("text", as_text(text), epochs, learning_rate, warmup_ratio, LANGUAGE_MODEL_ONLY)
 
 
 def _scheme(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:

@@ -150,18 +150,6 @@ def test_a_teacher_and_its_weight_change_the_key_of_its_stage_alone() -> None:
     assert len({found[0][1], found[1][1], plain[1]}) == 3
 
 
-def test_rehearsal_changes_the_text_stage_and_so_does_a_limit_on_word_errors() -> None:
-    read = tuple(replace(u, recordings=(Recording(Path("x.wav"), 1.0),)) for u in pool(8, prefix="read"))
-    found = {
-        keys(of=replace(pools(), synthetic_speech=read), grid__schemes=schemes(**changes))[CURRICULUM][0]
-        for changes in (
-            *({}, {"rehearsal": 0.2}, {"rehearsal": 0.5}),
-            *({"rehearsal": 0.2, "stop_at_word_error_rate": limit} for limit in (0.5, 0.75)),
-        )
-    }
-    assert len(found) == 5
-
-
 def test_what_is_labelled_changes_the_key_of_the_stage_that_learns_it_and_its_true_labels_do_not() -> None:
     def found(*unlabelled: Any) -> dict[str, Any]:
         pooled = replace(pools(), unlabelled=unlabelled)

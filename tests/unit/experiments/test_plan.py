@@ -342,43 +342,6 @@ def test_unlabelled_recordings_reach_a_scheme_without_labels_and_without_those_o
     assert len(spoken) == 12 and figures(plan.stages[1], settings).speech_examples == 12
 
 
-# --- transcription beside text -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("share", "shown"), [(0.25, 4), (0.5, 10)])
-def test_recordings_to_transcribe_are_a_share_of_the_text_stage_and_others_are_held_out(
-    share: float, shown: int
-) -> None:
-    """Ten texts; of six recordings, three are held out, and the other three are repeated."""
-    settings = experiment(grid__schemes=[{"type": "curriculum", "rehearsal": share, "stop_at_word_error_rate": 0.5}])
-    pools = replace(
-        in_memory(), synthetic_speech=(*pool(6, 1.0, prefix="read"), utterance("wordless", None, None, 1.0))
-    )
-    stage = plan_cells(settings, pools)[0].stages[0]
-    spoken = [example for example in stage.examples if example.recording is not None]
-    assert stage.rehearsal is not None and stage.rehearsal.stop_at == 0.5
-    assert len(stage.examples) == 10 + shown and len(spoken) == shown
-    assert {example.asked for example in (*spoken, *stage.rehearsal.held_out)} == {Asked.WORDS}
-    held_out, trained = ({e.utterance.id for e in some} for some in (stage.rehearsal.held_out, spoken))
-    assert len(held_out) == len(trained) == 3 and held_out | trained == {f"read{i}" for i in range(6)}
-    assert all(example.asked is Asked.FRAME for example in plan_cells(settings, pools)[0].stages[1].examples)
-
-
-def test_at_most_32_recordings_are_held_out_and_the_choice_does_not_depend_on_the_order_of_rows() -> None:
-    settings = experiment(grid__schemes=[{"type": "text-only", "rehearsal": 0.5}])
-    read = pool(100, 1.0, prefix="read")
-    one, other = (
-        plan_cells(settings, replace(in_memory(), alignment=rows))[0].stages[1].rehearsal for rows in (read, read[::-1])
-    )
-    assert one == other and one is not None and len(one.held_out) == 32
-
-
-def test_rehearsal_needs_transcribed_speech() -> None:
-    settings = experiment(grid__schemes=[{"type": "text-only", "rehearsal": 0.5}])
-    with pytest.raises(InputError, match=r"^text-only: rehearsal needs transcribed speech under data\.alignment"):
-        plan_cells(settings, in_memory())
-
-
 # --- the dev set -------------------------------------------------------------------------------------------------
 
 DEV = [{"corpus": "manifest", "path": "dev.jsonl"}]
