@@ -36,7 +36,7 @@ from eartune.models.rows import RowMaker
 from eartune.settings import Decoding, Training
 from eartune.tasks.slu import Schema, SluTask, instruction
 from eartune.training.callbacks import TrainingLog
-from eartune.training.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, Stage
+from eartune.training.stage import EVERYTHING, LANGUAGE_MODEL_ONLY, Stage
 from eartune.training.trainer import Learner, train_stage
 
 ROUNDS = 3

@@ -37,7 +37,7 @@ from eartune.models.generation.kv_cache import CachedDecoder
 from eartune.settings import Training
 from eartune.training.encoder_cache import encoded
 from eartune.training.micro_batches import limits_of, micro_batches
-from eartune.training.schemes import LANGUAGE_MODEL_ONLY
+from eartune.training.stage import LANGUAGE_MODEL_ONLY
 from eartune.training.trainer import Learner
 
 ROUNDS, ROWS, MICRO_BATCH, NEW_TOKENS, BEAMS = 3, 16, 8, 32, 3

@@ -38,7 +38,7 @@ from eartune.settings import Component, Lora, Training
 from eartune.tasks.slu import SluTask
 from eartune.training.memory_estimate import Footprint, footprint
 from eartune.training.optimizer import make_optimizer
-from eartune.training.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, Stage
+from eartune.training.stage import EVERYTHING, LANGUAGE_MODEL_ONLY, Stage
 from eartune.training.trainer import Learner
 
 ROWS, SECONDS = 4, 4.0

@@ -86,6 +86,7 @@ TASK_FLOW = "tests/flow/test_tasks.py"
 FUSED_OPS, FUSED_OPS_TESTS = "src/eartune/models/fused_operations.py", "tests/unit/models/test_fused_operations.py"
 FUSED_LINEAR, FUSED_LINEAR_TESTS = "src/eartune/models/fused_linear.py", "tests/unit/models/test_fused_linear.py"
 PACKED, PACKED_TESTS = "src/eartune/models/packed_attention.py", "tests/unit/models/test_packed_attention.py"
+STAGED = "src/eartune/training/staged.py"
 SCHEMES, BEYOND = "src/eartune/training/schemes.py", "tests/flow/test_schemes_beyond_the_paper.py"
 DISTILLATION, DISTILLATION_TESTS = "src/eartune/training/distillation.py", "tests/unit/training/test_distillation.py"
 TEACHER, TEACHER_TESTS = "src/eartune/inference/teacher.py", "tests/unit/inference/test_teacher.py"
@@ -1275,17 +1276,17 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     ),
     (
         "listed stages: each share of text is the first",
-        SCHEMES,
+        STAGED,
         "first = round(shown * len(ranked))",
         "first = 0",
-        "tests/unit/training/test_schemes.py",
+        "tests/unit/training/test_staged.py",
     ),
     (
         "listed stages: speech of other languages is shown whole",
-        SCHEMES,
+        STAGED,
         "first_share(source, by_hash(source), heard)",
         "first_share(source, by_hash(source), 1)",
-        "tests/unit/training/test_schemes.py",
+        "tests/unit/training/test_staged.py",
     ),
     (
         "listed stages: nobody says which speech is of other languages",

@@ -42,7 +42,7 @@ from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.models.fused_layers import FUSED
 from eartune.settings import Lora
 from eartune.training import trainer
-from eartune.training.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY
+from eartune.training.stage import EVERYTHING, LANGUAGE_MODEL_ONLY
 
 SECONDS_PER_LAUNCH = 5e-6  # of the host, for one operation of eager PyTorch, forward or backward (assumed)
 LAYERS = 32  # of the decoder, and of the encoder

@@ -34,7 +34,7 @@ from eartune.settings import Component, Decoding, Lora, Training
 from eartune.training.encoder_cache import encoded
 from eartune.training.micro_batches import limits_of, micro_batches
 from eartune.training.optimizer import make_optimizer
-from eartune.training.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY
+from eartune.training.stage import EVERYTHING, LANGUAGE_MODEL_ONLY
 from eartune.training.trainer import Learner
 
 ROUNDS, ROWS = 3, 16

@@ -33,7 +33,7 @@ from eartune.processes import ONE, Processes
 from eartune.settings import Component, Lora, Training
 from eartune.tasks.slu import Schema, SluTask
 from eartune.training.callbacks import TrainingLog
-from eartune.training.schemes import Stage
+from eartune.training.stage import Stage
 from eartune.training.trainer import train_stage
 from tiny_models import tiny
 

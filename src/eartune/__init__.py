@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from eartune.settings import Component
     from eartune.tasks.prediction import Prediction
     from eartune.tasks.task import ParseStatus, Task
-    from eartune.training.schemes import Asking, Scheme, Stage
+    from eartune.training.scheme import Asking, Scheme
+    from eartune.training.stage import Stage
 
 # Imported when they are first used, so that `import eartune` takes no time and needs no torch.
 _HOMES = {
@@ -37,7 +38,8 @@ _HOMES = {
     "settings": ("Component",),
     "tasks.prediction": ("Prediction",),
     "tasks.task": ("ParseStatus", "Task"),
-    "training.schemes": ("Asking", "Scheme", "Stage"),
+    "training.scheme": ("Asking", "Scheme"),
+    "training.stage": ("Stage",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

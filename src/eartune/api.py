@@ -24,7 +24,7 @@ from eartune.settings import Decoding, Through, explain
 from eartune.tasks.prediction import Prediction, read_predictions
 from eartune.tasks.settings import DEFAULT_TASK, read_task
 from eartune.tasks.task import Answer, Task
-from eartune.training.schemes import Scheme
+from eartune.training.scheme import Scheme
 
 if TYPE_CHECKING:
     from eartune.inference.trained_model import TrainedModel

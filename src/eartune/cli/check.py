@@ -27,7 +27,7 @@ from eartune.run_folder import RunsFolder
 from eartune.training.disk_estimate import DiskEstimate, disk_estimate
 from eartune.training.gpus import Gpu, gpu_named
 from eartune.training.memory_estimate import Footprint
-from eartune.training.schemes import Stage
+from eartune.training.stage import Stage
 from eartune.wording import counted
 
 AUGMENTED = (

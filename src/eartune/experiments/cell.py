@@ -19,7 +19,8 @@ from eartune.report import RunResult, write_result
 from eartune.report.result import SHARED
 from eartune.run_folder import ModelFolder, ModelState, StageFolder
 from eartune.tasks.task import Labels
-from eartune.training.schemes import SELF, Stage
+from eartune.training.scheme import SELF
+from eartune.training.stage import Stage
 
 
 def make_cell(context: RunContext, plan: CellPlan, keys: CellKeys) -> bool:

@@ -19,7 +19,7 @@ from eartune.processes import Processes
 from eartune.report.choice import choice_in_words
 from eartune.run_folder import ModelFolder, StageFolder, seconds_in
 from eartune.tasks.prediction import answered
-from eartune.training.schemes import DevSet, Stage
+from eartune.training.stage import DevSet, Stage
 
 if TYPE_CHECKING:
     from eartune.experiments.model_run import RunContext

@@ -19,7 +19,8 @@ from eartune.report.expectations import Expectation
 from eartune.report.scheme_result import of_architecture, row_name
 from eartune.settings import Component, Decoding, Section, Training, explain
 from eartune.tasks.settings import DEFAULT_TASK, AnyTask
-from eartune.training.schemes import AnyScheme, Scheme, SelfTraining
+from eartune.training.scheme import Scheme
+from eartune.training.schemes import AnyScheme, SelfTraining
 
 SHIPPED = Path(__file__).with_name("shipped")
 """The experiments that come with eartune: in its repository a link to the folder `experiments`."""

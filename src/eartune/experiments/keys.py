@@ -17,7 +17,7 @@ from eartune.data.utterance import label_fields
 from eartune.experiments.experiment import Experiment
 from eartune.experiments.plan import CellPlan, Pools, steps_of
 from eartune.models.architecture import POCKET, Architecture
-from eartune.training.schemes import DevSet, Stage
+from eartune.training.stage import DevSet, Stage
 
 WITHOUT_EFFECT = {"micro_batch_size", "micro_batch_tokens", "workers", "encoded_gb", "recompute_activations"}
 """The settings of training that change its speed and memory, but not its outcome."""

@@ -16,7 +16,7 @@ from eartune.experiments.plan import TOKENS_OF_AN_ANSWER, TOKENS_TO_LOAD, CellPl
 from eartune.experiments.provenance import machine
 from eartune.files import read_json
 from eartune.run_folder import ModelFolder, RunFolder, StageFolder
-from eartune.training.schemes import Stage
+from eartune.training.stage import Stage
 from eartune.wording import counted
 
 WITHOUT_EFFECT = {"encoded_gb", "weight_decay", "max_grad_norm", "rate_factors"}

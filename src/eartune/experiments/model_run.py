@@ -38,7 +38,8 @@ from eartune.report.result import ListeningRecord, RunResult
 from eartune.run_folder import RunFolder, StageFolder
 from eartune.settings import Component, Decoding
 from eartune.tasks.prediction import Prediction, answered
-from eartune.training.schemes import SELF, Stage
+from eartune.training.scheme import SELF
+from eartune.training.stage import Stage
 from eartune.training.tracking import Tracking
 
 if TYPE_CHECKING:

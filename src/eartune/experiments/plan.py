@@ -19,7 +19,8 @@ from eartune.models.size_from_config import size_of
 from eartune.settings import Through
 from eartune.tasks.task import Labels, Task
 from eartune.training.memory_estimate import Footprint, footprint
-from eartune.training.schemes import SELF, Asking, DevSet, Stage
+from eartune.training.scheme import SELF, Asking
+from eartune.training.stage import DevSet, Stage
 
 ALIGN = "align"
 TOKENS_TO_LOAD, TOKENS_OF_AN_ANSWER = 9000, 180

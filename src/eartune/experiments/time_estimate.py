@@ -23,7 +23,7 @@ from eartune.settings import Component, Training
 from eartune.training.disk_estimate import encoded_once
 from eartune.training.gpus import Gpu
 from eartune.training.memory_estimate import NF4_BYTES, answer_tokens, row_tokens, trained_parameters
-from eartune.training.schemes import Stage
+from eartune.training.stage import Stage
 
 SHARE_OF_PEAK = 0.4
 """The share of the peak that training reaches: 43 % is reported by NeMo AutoModel for LoRA of Qwen2.5-7B, packed, on

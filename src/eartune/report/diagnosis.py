@@ -22,7 +22,7 @@ from eartune.report.result import SHARED, RunResult
 from eartune.report.scheme_result import SchemeResult, baselines
 from eartune.report.speech_curve import scheme_settings, uses_synthetic
 from eartune.report.wording import metric_name
-from eartune.training.schemes import SELF
+from eartune.training.scheme import SELF
 from eartune.wording import PERCENT, capitalised, counted, listed, percent
 
 NEAR_ALL_SPEECH = 0.85

@@ -10,7 +10,7 @@ from eartune.evaluation.metrics import Score
 from eartune.report.differences import Comparison, find_comparison
 from eartune.report.scheme_result import SchemeResult
 from eartune.report.wording import metric_name, with_interval
-from eartune.training.schemes import SELF
+from eartune.training.scheme import SELF
 from eartune.wording import PERCENT, listed, percent
 
 

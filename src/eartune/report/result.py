@@ -13,7 +13,7 @@ from eartune.errors import InputError
 from eartune.evaluation.metrics import Score
 from eartune.files import read_json, write_json
 from eartune.run_folder import ModelFolder, RunFolder
-from eartune.training.schemes import Role
+from eartune.training.scheme import Role
 
 SHARED = "sentences that training has too"
 """The size of a test's part on which its score says little; absent from `RunResult.test` where there is none."""

@@ -9,7 +9,8 @@ from eartune.evaluation.metrics import Score
 from eartune.evaluation.metrics.confidence import over_seeds
 from eartune.report.result import RunResult
 from eartune.report.wording import scheme_in_prose
-from eartune.training.schemes import SCHEMES, Role
+from eartune.training.scheme import Role
+from eartune.training.schemes import SCHEMES
 
 ROLES: dict[str, Role] = {scheme.model_fields["type"].default: scheme.role for scheme in SCHEMES}
 """The role of each scheme that eartune brings, by its type and in the order of a report."""

@@ -8,7 +8,7 @@ from eartune.models.architecture import Architecture
 from eartune.models.size import Size
 from eartune.settings import Component, Training
 from eartune.training.memory_estimate import trained_parameters
-from eartune.training.schemes import Stage
+from eartune.training.stage import Stage
 
 ENCODER_WIDTH = 1280
 """The width of Whisper large's states. No encoder is known that is wider than both this and its language model."""

@@ -24,7 +24,7 @@ from eartune.models.audio_llm import AudioLLM
 from eartune.models.batch import Clip
 from eartune.processes import ONE, Processes
 from eartune.progress import Progress
-from eartune.training.schemes import Stage
+from eartune.training.stage import Stage
 
 HEADER_BYTES = 220  # size of a file without its states
 FREE_SHARE = 0.5  # the fraction of the free disk that the cache may take, as checkpoints need space too

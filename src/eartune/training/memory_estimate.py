@@ -9,7 +9,7 @@ from eartune.models.size import Size
 from eartune.settings import Component, Lora, Training
 from eartune.tasks.task import Task
 from eartune.training.gpus import Gpu, smallest_gpu
-from eartune.training.schemes import Stage
+from eartune.training.stage import Stage
 
 OVERHEAD = 1.5e9
 """Bytes of the driver, its kernels and the gaps between tensors: an assumption, as no GPU was measured."""

@@ -44,7 +44,7 @@ from eartune.training.optimizer import (
     make_optimizer,
     save_share,
 )
-from eartune.training.schemes import Stage
+from eartune.training.stage import Stage
 from eartune.training.tracking import TrackedStage
 
 

@@ -26,7 +26,8 @@ from eartune.settings import Augmentation, Decoding, Lora, Training
 from eartune.tasks.classification import ClassificationTask
 from eartune.tasks.slu import SluTask
 from eartune.tasks.translation import TranslationTask
-from eartune.training.schemes import SCHEMES, StageSettings
+from eartune.training.schemes import SCHEMES
+from eartune.training.staged import StageSettings
 
 PAGE = Path(__file__).parents[3] / "docs" / "experiment.md"
 HEAD = """# The keys of an experiment's YAML

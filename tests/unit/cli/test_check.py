@@ -15,7 +15,7 @@ from eartune.data.example import as_speech
 from eartune.experiments.plan import Pools
 from eartune.settings import Decoding
 from eartune.training.disk_estimate import DiskEstimate
-from eartune.training.schemes import DevSet, Stage
+from eartune.training.stage import DevSet, Stage
 
 DISK = DiskEstimate(stages=3, weights=31e9, checkpoints=216.5e9, encoder_cache=10e9)
 

@@ -10,7 +10,8 @@ from builders import experiment, experiment_file
 from eartune.cli.options import data_root
 from eartune.errors import InputError
 from eartune.experiments.experiment import read_experiment, shipped_experiment
-from eartune.training.schemes import Scheme, Stage
+from eartune.training.scheme import Scheme
+from eartune.training.stage import Stage
 
 
 def spoken_by(**voice: Any) -> dict[str, Any]:

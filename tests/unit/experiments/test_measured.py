@@ -14,7 +14,7 @@ from eartune.experiments.provenance import machine
 from eartune.files import write_json, write_lines
 from eartune.run_folder import RunsFolder, StageFolder
 from eartune.settings import Decoding
-from eartune.training.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, DevSet, Stage
+from eartune.training.stage import EVERYTHING, LANGUAGE_MODEL_ONLY, DevSet, Stage
 
 EXPERIMENT = experiment()
 POOLS = Pools(pool(4), pool(4, 2.0), as_speech(pool(10, 2.0)), EXPERIMENT.task.labels(pool(4)))

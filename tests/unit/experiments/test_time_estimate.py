@@ -15,7 +15,7 @@ from eartune.models.size import QWEN2_AUDIO_7B
 from eartune.settings import Augmentation, Component, Decoding, Training
 from eartune.training.gpus import gpu_named
 from eartune.training.memory_estimate import answer_tokens, row_tokens
-from eartune.training.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, DevSet, Stage
+from eartune.training.stage import EVERYTHING, LANGUAGE_MODEL_ONLY, DevSet, Stage
 
 H100 = gpu_named("H100")
 CHECKPOINT = {"type": "qwen2-audio", "checkpoint": "Qwen/Qwen2-Audio-7B-Instruct"}

@@ -7,7 +7,7 @@ import pytest
 
 from eartune.evaluation.metrics import Score
 from eartune.report.result import RunResult
-from eartune.training.schemes import Role
+from eartune.training.scheme import Role
 
 QUESTION = "How much recorded speech does a coffee ordering assistant need?"
 POOL = 340

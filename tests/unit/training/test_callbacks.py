@@ -19,7 +19,7 @@ from eartune.settings import Training
 from eartune.tasks.slu import SluTask
 from eartune.training import trainer
 from eartune.training.callbacks import TrainingLog
-from eartune.training.schemes import LANGUAGE_MODEL_ONLY, Stage
+from eartune.training.stage import LANGUAGE_MODEL_ONLY, Stage
 from eartune.training.trainer import train_stage
 from tiny_models import tiny
 

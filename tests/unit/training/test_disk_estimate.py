@@ -18,7 +18,7 @@ from eartune.settings import Component, Decoding, Lora, Training
 from eartune.tasks.slu import SluTask
 from eartune.training.callbacks import TrainingLog
 from eartune.training.disk_estimate import cache_bytes, checkpoint_bytes, disk_estimate, weight_bytes
-from eartune.training.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, DevSet, Stage
+from eartune.training.stage import EVERYTHING, LANGUAGE_MODEL_ONLY, DevSet, Stage
 from eartune.training.trainer import save_weights, train_stage
 from tiny_models import tiny
 

@@ -24,7 +24,7 @@ from eartune.settings import Component, Training
 from eartune.tasks.slu import Schema, SluTask
 from eartune.training.callbacks import TrainingLog
 from eartune.training.encoder_cache import Clips, EncoderCache
-from eartune.training.schemes import Stage
+from eartune.training.stage import Stage
 from eartune.training.trainer import train_stage
 from tiny_models import is_supported, tiny
 

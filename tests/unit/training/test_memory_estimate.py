@@ -22,7 +22,7 @@ from eartune.training.memory_estimate import (
     largest_micro_batch,
     row_tokens,
 )
-from eartune.training.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY, Stage
+from eartune.training.stage import EVERYTHING, LANGUAGE_MODEL_ONLY, Stage
 
 POCKET = KNOWN["pocket"]
 ENCODER, ADAPTER, LANGUAGE_MODEL = Component

@@ -11,7 +11,7 @@ from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.settings import Component, Lora, Training
 from eartune.training import micro_batches
 from eartune.training.micro_batches import MOST_POSITIONS, automatic_positions, dealt_out, limits_of, memory_bytes
-from eartune.training.schemes import EVERYTHING, LANGUAGE_MODEL_ONLY
+from eartune.training.stage import EVERYTHING, LANGUAGE_MODEL_ONLY
 from tiny_models import tiny
 
 

@@ -19,7 +19,7 @@ from eartune.settings import Lora, Training
 from eartune.tasks.slu import SluTask
 from eartune.training.callbacks import TrainingLog
 from eartune.training.optimizer import make_optimizer
-from eartune.training.schemes import LANGUAGE_MODEL_ONLY, Stage
+from eartune.training.stage import LANGUAGE_MODEL_ONLY, Stage
 from eartune.training.trainer import plan_batches, train_stage
 from tiny_models import tiny
 

@@ -21,7 +21,7 @@ from eartune.models.rows import RowMaker
 from eartune.settings import Training
 from eartune.tasks.slu import SluTask
 from eartune.training.callbacks import TrainingLog
-from eartune.training.schemes import LANGUAGE_MODEL_ONLY, Stage
+from eartune.training.stage import LANGUAGE_MODEL_ONLY, Stage
 from eartune.training.tracking import TRACKERS, TrackedStage, Tracking, tracking_of
 from eartune.training.trainer import train_stage, training_arguments
 from tiny_models import tiny

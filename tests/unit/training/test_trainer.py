@@ -29,7 +29,7 @@ from eartune.training import trainer
 from eartune.training.callbacks import TrainingLog
 from eartune.training.micro_batches import limits_of, micro_batches
 from eartune.training.optimizer import MasterAdamW
-from eartune.training.schemes import Stage
+from eartune.training.stage import Stage
 from eartune.training.trainer import (
     PickledBatches,
     PlannedBatches,
