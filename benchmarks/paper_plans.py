@@ -4,8 +4,8 @@ python benchmarks/paper_plans.py [NAME...]
 
 No corpus is at hand. Each pool is imitated by a manifest with its published numbers of sentences and recordings and
 the mean length of a recording; sentences are of random words, and recordings are silence, their names links to a few
-files. Prints the forecast of `eartune check --gpu H100 --gpus N` for each experiment, and writes
-benchmarks/paper_plans.json.
+files. Prints the forecast of `eartune check --gpu H100 --gpus N` for each experiment, with moments in 8 bits and as
+it is, and writes benchmarks/paper_plans.json.
 """
 
 import os
@@ -31,7 +31,12 @@ EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 WORDS = [2, 3, 4, 5, 6, 7, 8, 9, 10, 13]  # in a sentence of SLURP, whose mean is 6.7
 SPREAD = np.linspace(0.4, 1.6, 25)  # of the lengths of recordings, around their mean
 EIGHT_BITS = {"optimizer": "adamw-8bit"}  # all weights of 7B on a GPU of 80 GB
-GPUS = (1, 8)
+PLANS: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "1 H100": (EIGHT_BITS, ["--gpus", "1"]),
+    "8 H100": (EIGHT_BITS, ["--gpus", "8"]),
+    "8 H100, 4 a model": ({}, ["--gpus", "8", "--gpus-per-model", "4"]),
+}
+"""By how they are called: what is changed in `training`, and the options of check."""
 
 
 @dataclass(frozen=True)
@@ -94,20 +99,24 @@ LISTED = (
     *("slurp-budgets", "italic-budgets", "speech-massive-fr-budgets"),
     *("speech-massive-fr-zero-shot-de", "speech-massive-fr-to-de"),  # other targets differ in the test's hours alone
     *("crema-d-budgets", "covost2-de-en-budgets"),
+    *("slurp-schedules", "slurp-few", "slurp-minutes", "speech-massive-fr-few", "speech-massive-fr-minutes"),
 )
 
 
 def forecast(name: str, folder: Path) -> dict[str, Any]:
-    """Return what check says of the number of models, their time and the work, for each number of GPUs."""
+    """Return what check says of the number of models, their time and the work, for each of the PLANS."""
     settings = yaml.safe_load((EXPERIMENTS / f"{name}.yaml").read_text(encoding="utf-8"))
     (folder / "sounds").mkdir()
     sounds: dict[float, Path] = {}
     for pool, corpora in settings["data"].items():
         settings["data"][pool] = [write_pool(folder, f"{pool}{n}", one, sounds) for n, one in enumerate(corpora)]
-    settings["training"] |= EIGHT_BITS
-    (folder / f"{name}.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     (folder / "runs").mkdir()
-    return {f"{gpus} H100": check(folder, name, gpus) for gpus in GPUS}
+    found = {}
+    for plan, (changes, options) in PLANS.items():
+        changed = settings | {"training": settings["training"] | changes}
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(changed), encoding="utf-8")
+        found[plan] = check(folder, name, options)
+    return found
 
 
 def write_pool(folder: Path, name: str, corpus: dict[str, Any], sounds: dict[float, Path]) -> dict[str, Any]:
@@ -156,10 +165,10 @@ def row_of(name: str, size: Imitated, files: list[dict[str, Any]], draw: random.
     return {"id": name, "text": " ".join(words), "language": "en"} | answers[size.answer] | {"recordings": files}
 
 
-def check(folder: Path, name: str, gpus: int) -> list[str]:
+def check(folder: Path, name: str, options: list[str]) -> list[str]:
     """Return the lines of check about the time and the number of models."""
-    options = ["--data", str(folder), "--runs", str(folder / "runs"), "--gpu", "H100", "--gpus", str(gpus)]
-    done = CliRunner().invoke(app, ["check", str(folder / f"{name}.yaml"), *options], env={"COLUMNS": "1000"})
+    here = ["--data", str(folder), "--runs", str(folder / "runs"), "--gpu", "H100"]
+    done = CliRunner().invoke(app, ["check", str(folder / f"{name}.yaml"), *here, *options], env={"COLUMNS": "1000"})
     if done.exit_code:
         raise done.exception or SystemExit(done.output)
     lines = [line.strip() for line in done.output.splitlines()]

@@ -77,6 +77,9 @@ def languages(
         list[Path] | None, typer.Option("--run", help="A finished run with one target as its test; one for each.")
     ] = None,
     row: Annotated[str | None, typer.Option(help="The row of the runs that counts, such as 'curriculum 0%'.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="The metric of the runs that counts; without it the main metric of each.")
+    ] = None,
     most: Annotated[int, typer.Option(min=1, help="The most clips, and typed sentences, of each language.")] = 50,
     data: DataRoot = None,
     runs: RunsRoot = Path("runs"),
@@ -94,7 +97,7 @@ def languages(
             f"{model}: is no untuned checkpoint; name that which is to be tuned, and a tuned one by --tuned"
         )
     apart = distances(source.lower(), wanted)  # a code that is unknown is refused before a model is loaded
-    measured = measured_transfers(run or (), row)
+    measured = measured_transfers(run or (), row, metric)
     console = terminal()
     place = RunsFolder(runs)
     index = RecordingIndex(place.recordings)

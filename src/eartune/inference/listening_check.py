@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice, zip_longest
 from typing import TypeVar
 
 import torch
@@ -40,9 +41,14 @@ class ListeningCheck:
     """The main metric of the answers to the same utterances' own clips, 0 to 1."""
 
     @property
+    def changes(self) -> bool:
+        """Whether swapped clips and silence change probabilities; they do not for a model that gets no audio."""
+        return min(self.swapped, self.muted) > LEAST_CHANGE
+
+    @property
     def listens(self) -> bool:
         """Whether swapped clips and silence change probabilities, and silence scores less than 80 % of speech."""
-        return min(self.swapped, self.muted) > LEAST_CHANGE and (self.silence == 0 or self.silence < 0.8 * self.speech)
+        return self.changes and (self.silence == 0 or self.silence < 0.8 * self.speech)
 
     @property
     def sentence(self) -> str:
@@ -51,18 +57,22 @@ class ListeningCheck:
             f"swapping clips changes its answers by {self.swapped:.2f} nats a token, silence by {self.muted:.2f}; "
             f"silence scores {self.silence:.1%} where speech scores {self.speech:.1%}"
         )
-        return f"It listens: {found}." if self.listens else f"IT DOES NOT LISTEN: {found}."
+        if self.listens:
+            return f"It listens: {found}."
+        if not self.changes:
+            return f"IT DOES NOT LISTEN: {found}."
+        return f"IT IS NOT SHOWN TO LISTEN on these few recordings: {found}."
 
 
 def check_listening(
     model: AudioLLM, examples: Sequence[Example], rows: RowMaker, metric: str, decoding: Decoding
 ) -> ListeningCheck | None:
-    """Check a model on up to 8 spoken examples with different right answers; return None if there are not two.
+    """Check a model on up to 8 spoken examples of as many right answers as there are; return None if there are not two.
 
     A model that answers through words is asked in that way: sounds are swapped, and it reads what it writes of them.
     """
-    chosen = _with_different_answers(examples, rows.task)[:CLIPS]
-    if len(chosen) < 2:
+    chosen = _with_different_answers(examples, rows.task)
+    if not chosen:
         return None
     shown = _rows_with_words if decoding.through == "words" else _rows_with_clips
     learned, swapped, muted = shown(rows, chosen)
@@ -78,11 +88,18 @@ def check_listening(
 
 
 def _with_different_answers(examples: Sequence[Example], task: Task) -> list[Example]:
-    """The first example of each right answer."""
-    first: dict[Answer, Example] = {}
+    """Up to CLIPS examples: the first of each right answer, then the second of each, and so on.
+
+    The last has another answer than the first, as each is swapped with the next, and the last with the first.
+    """
+    groups: dict[Answer, list[Example]] = {}
     for example in examples:
-        first.setdefault(task.reference(example.utterance), example)
-    return list(first.values())
+        groups.setdefault(task.reference(example.utterance), []).append(example)
+    turns = zip_longest(*groups.values())
+    found = list(islice((example for turn in turns for example in turn if example is not None), CLIPS))
+    while found and task.reference(found[-1].utterance) == task.reference(found[0].utterance):
+        found.pop()
+    return found
 
 
 RowsOfSounds = tuple[list[Row], list[Row], list[Row]]

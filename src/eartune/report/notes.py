@@ -20,7 +20,7 @@ def warnings(results: Sequence[RunResult]) -> tuple[str, ...]:
     deaf = [result.name for result in results if result.listens is False]
     if deaf:
         models = f"{counted(len(deaf), 'model')} ({listed(deaf)})"
-        found.append(f"The listening check failed, so scores do not show any understanding of speech: {models}.")
+        found.append(f"The listening check failed, so it is not shown that they understand speech: {models}.")
     return tuple(found)
 
 

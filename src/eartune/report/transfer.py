@@ -16,6 +16,8 @@ from eartune.evaluation.rank_correlation import FEWEST, RankCorrelation, rank_co
 from eartune.evaluation.transcript_errors import TranscriptErrors
 from eartune.report.result import RunResult, read_results
 from eartune.report.scheme_result import SchemeResult, join_seeds
+from eartune.report.table import metrics_of
+from eartune.report.wording import metric_name
 from eartune.tables import Table
 from eartune.wording import ABSENT, PERCENT, capitalised, counted, listed, percent
 
@@ -72,6 +74,8 @@ class Transfer:
     score: Score
     gain: float | None
     """None where the row is text alone, or the run has none."""
+    metric: str
+    """The key of the metric of the score, such as slot_f1."""
 
 
 def figures_table(targets: Sequence[Target]) -> Table:
@@ -106,35 +110,40 @@ def forecasts(targets: Sequence[Target]) -> list[str]:
     return sentences
 
 
-def measured_transfers(runs: Sequence[Path], row: str | None) -> list[Transfer]:
+def measured_transfers(runs: Sequence[Path], row: str | None, metric: str | None = None) -> list[Transfer]:
     """Return what each run measured, as `measured_transfer` does; raises InputError for two runs of one language."""
     found: dict[str, Transfer] = {}
     for run in runs:
-        one = measured_transfer(run, row)
+        one = measured_transfer(run, row, metric)
         if one.language.lower() in found:
             raise InputError(f"{run}: its test is in {one.language}, as that of another run; name one run for each")
         found[one.language.lower()] = one
     return list(found.values())
 
 
-def measured_transfer(run: Path, row: str | None) -> Transfer:
+def measured_transfer(run: Path, row: str | None, metric: str | None = None) -> Transfer:
     """Return what a run measured for the language of its test.
 
     `row` names a scheme, and a budget behind a space. Without it, it is the first row with a budget of 0 %, or else
-    text alone. Raises InputError if the run has no such row with a score, or a test of several languages.
+    text alone. `metric` is by default the main metric of the run. Raises InputError if the run has no such row with a
+    score, no such metric, or a test of several languages.
     """
     results = read_results(run)
-    rows = [one for one in join_seeds(results) if one.score(results[0].main_metric) is not None]
+    known = metrics_of(results)
+    if metric is not None and metric not in known:
+        raise InputError(f"{run}: has no metric {metric!r}; it has {', '.join(known)}")
+    metric = metric or results[0].main_metric
+    rows = [one for one in join_seeds(results) if one.score(metric) is not None]
     language = _language(run, results)
     found = _chosen(rows, row)
     if found is None:
         names = listed([one.name for one in rows]) if rows else "no finished model"
         raise InputError(f"{run}: has no finished row {row or 'at 0% or of text alone'}; it has {names}")
-    score = found.score(results[0].main_metric)
+    score = found.score(metric)
     assert score is not None
-    texts = [one.score(results[0].main_metric) for one in rows if one.role == "text reference" and one.budget is None]
+    texts = [one.score(metric) for one in rows if one.role == "text reference" and one.budget is None]
     text = texts[0] if texts and found.role != "text reference" else None
-    return Transfer(language, found.name, score, None if text is None else score.value - text.value)
+    return Transfer(language, found.name, score, None if text is None else score.value - text.value, metric)
 
 
 def _language(run: Path, results: Sequence[RunResult]) -> str:
@@ -298,7 +307,8 @@ def transfer_table(transfers: Sequence[Transfer]) -> Table:
         )
         for one in ordered
     ]
-    return Table(("target", "measured", "score %", "above text alone"), tuple(lines), left=2)
+    scores = " or ".join(dict.fromkeys(metric_name(one.metric) for one in ordered))
+    return Table(("target", "measured", f"{scores} %", "above text alone"), tuple(lines), left=2)
 
 
 def _percent(value: float | None) -> str:

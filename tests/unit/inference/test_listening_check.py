@@ -92,7 +92,13 @@ def test_a_test_with_one_meaning_cannot_be_checked(examples: list[Example]) -> N
     assert checked(tiny(Qwen2Audio), same) is None
 
 
-def test_the_first_recording_of_each_meaning_is_checked(
+def test_a_score_in_silence_alone_does_not_say_that_a_model_gets_no_audio() -> None:
+    """Of two classes, one of them is right for half of the clips, whatever is heard."""
+    found = ListeningCheck(swapped=0.5, muted=0.5, silence=0.5, speech=0.6)
+    assert found.sentence.startswith("IT IS NOT SHOWN TO LISTEN on these few recordings: ")
+
+
+def test_the_recordings_of_all_meanings_are_checked_in_turn(
     examples: list[Example], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Batch] = []
@@ -101,6 +107,24 @@ def test_the_first_recording_of_each_meaning_is_checked(
     monkeypatch.setattr(model, "collate", lambda rows: asked.append(rows) or real(rows))
     checked(model, examples)
     mels = [row.clip.mel for row in asked[0] if row.clip is not None]
-    first = [examples[place].recording for place in (0, 1, 3)]
+    first = [
+        examples[place].recording for place in (0, 1, 3)
+    ]  # a fourth would be swapped with the first of its meaning
     expected = [model.features(load_audio(recording.path, False)).mel for recording in first if recording]
     assert len(mels) == 3 and all(torch.equal(one, other) for one, other in zip(mels, expected, strict=True))
+
+
+def test_of_two_meanings_several_recordings_are_checked_in_turn(
+    examples: list[Example], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their order is on, on, off, off, and neighbours would be swapped within one meaning."""
+    asked: list[Batch] = []
+    model = tiny(Qwen2Audio)
+    real = model.collate
+    monkeypatch.setattr(model, "collate", lambda rows: asked.append(rows) or real(rows))
+    meanings = (FRAMES[0], FRAMES[0], FRAMES[1], FRAMES[1])
+    checked(
+        model, [replace(e, utterance=replace(e.utterance, frame=m)) for e, m in zip(examples, meanings, strict=True)]
+    )
+    assert [row.answer for row in asked[0]] == [asked[0][0].answer, asked[0][1].answer] * 2
+    assert asked[0][0].answer != asked[0][1].answer

@@ -40,7 +40,9 @@ def targets() -> list[Target]:
 
 def transfers(half_width: float = 0.02) -> list[Transfer]:
     return [
-        Transfer(name, "curriculum 0%", Score(value, value - half_width, value + half_width, 500), value - 0.4)
+        Transfer(
+            name, "curriculum 0%", Score(value, value - half_width, value + half_width, 500), value - 0.4, "slot_f1"
+        )
         for name, value in SCORES.items()
     ]
 
@@ -161,6 +163,17 @@ def test_a_run_is_measured_at_zero_per_cent_and_its_gain_is_over_text(
         ("ko", "text-only", "50.0 [46.0, 54.0]", "–"),  # noqa: RUF001
         ("vi-VN", "curriculum 0%", "62.0 [58.0, 66.0]", "+12.0"),
     )
+
+
+def test_another_metric_than_the_main_one_can_count(tmp_path: Path, cell: Callable[..., RunResult]) -> None:
+    """Intents are 5 points above the slot F1."""
+    run = run_of(tmp_path / "a", "de", cell("text-only", None, 0.01), cell("curriculum", "0%", 0.02))
+    found = measured_transfer(run, None, "intent_accuracy")
+    assert (found.score.value, found.metric) == (pytest.approx(0.07), "intent_accuracy")
+    assert found.gain == pytest.approx(0.01)
+    assert transfer_table([found]).headings[2] == "intent accuracy %"
+    with pytest.raises(InputError, match=r"a: has no metric 'wer'; it has slot_f1, intent_accuracy, exact_match$"):
+        measured_transfer(run, None, "wer")
 
 
 def test_two_runs_of_one_language_are_refused(tmp_path: Path, cell: Callable[..., RunResult]) -> None:
