@@ -481,8 +481,8 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "the listening check always says yes",
         LISTENING,
-        "return min(self.swapped, self.muted) > LEAST_CHANGE and",
-        "return True or",
+        "return self.changes and (",
+        "return True or (",
         "tests/unit/inference/test_listening_check.py",
     ),
     (
@@ -495,9 +495,30 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "one meaning is checked all the same",
         LISTENING,
-        "if len(chosen) < 2:",
-        "if len(chosen) < 1:",
+        "while found and task.reference(found[-1].utterance) == task.reference(found[0].utterance):",
+        "while False:",
         "tests/unit/inference/test_listening_check.py",
+    ),
+    (
+        "the listening check swaps recordings of one meaning",
+        LISTENING,
+        "zip_longest(*groups.values())",
+        "groups.values()",
+        "tests/unit/inference/test_listening_check.py",
+    ),
+    (
+        "check: translations have shares of right answers",
+        "src/eartune/cli/check.py",
+        "if settings.task.grammar(pools.labels) is not None:",
+        "if True:",
+        "tests/unit/cli/test_check.py",
+    ),
+    (
+        "languages: the main metric counts, whatever is asked for",
+        "src/eartune/report/transfer.py",
+        "metric = metric or results[0].main_metric",
+        "metric = results[0].main_metric",
+        "tests/unit/report/test_transfer.py",
     ),
     (
         "a budget may exceed the pool by 5 %",
@@ -1228,8 +1249,8 @@ MUTATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "languages: a gain is the score",
         "src/eartune/report/transfer.py",
-        "score.value - text.value)",
-        "score.value)",
+        "score.value - text.value, metric)",
+        "score.value, metric)",
         "tests/unit/report/test_transfer.py",
     ),
     (

@@ -100,7 +100,8 @@ def print_data(console: Console, settings: Experiment, pools: Pools) -> None:
         + ", ".join(part.architecture.checkpoint for part in settings.parts.values()),
         highlight=False,
     )
-    console.print(resolution(pools))
+    if settings.task.grammar(pools.labels) is not None:  # of free answers, such as translations, few are exactly right
+        console.print(resolution(pools))
     for expected in settings.expect:
         console.print(f"expected: {expected.sentence(settings.task.main_metric(pools.labels))}")
 
@@ -184,8 +185,8 @@ def resolution(pools: Pools) -> str:
     if difference >= DISAGREEMENT:
         return f"The test is too small to tell two models apart, {condition}."
     return (
-        f"The test can tell two models apart whose accuracy differs by at least {100 * difference:.1f} points: "
-        f"a paired test at 5 % finds such a difference in 80 of 100 tries, {condition}. "
+        "The test can tell two models apart whose shares of right answers differ by at least "
+        f"{100 * difference:.1f} points: a paired test at 5 % finds such a difference in 80 of 100 tries, {condition}. "
         "A smaller one needs a larger test."
     )
 

@@ -194,10 +194,11 @@ def record_nothing_yet(evidence: Evidence) -> str | None:
         return None
     if evidence.target is not None and cascade[1].value < evidence.target:
         return None
+    basis = "" if evidence.comparisons else ", by the intervals of the scores alone"
     return (
         f"Record nothing yet: {cascade[0].prose_name} reaches {_value(evidence, cascade)} without any recording, and "
-        "no model that answers the sound directly is shown to be better. Ask the model of text-only tuning through "
-        "words (decoding: {through: words})."
+        f"no model that answers the sound directly is shown to be better{basis}. Ask the model of text-only tuning "
+        "through words (decoding: {through: words})."
     )
 
 

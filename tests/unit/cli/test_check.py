@@ -37,7 +37,7 @@ def test_check_says_which_difference_the_test_can_show() -> None:
         "The test is too small to tell two models apart, "
         "if exactly one of the two answers 13.5% of the utterances correctly."
     )
-    assert "whose accuracy differs by at least 3.2 points: a paired test" in resolution(many)  # type: ignore[arg-type]
+    assert "whose shares of right answers differ by at least 3.2 points: a paired test" in resolution(many)  # type: ignore[arg-type]
 
 
 def test_check_says_what_is_decoded_to_choose_epochs() -> None:
@@ -70,4 +70,13 @@ def test_a_question_with_brackets_is_printed_as_it_is(capsys: pytest.CaptureFixt
     settings = experiment(question="Does [small, large] help [/end]?")
     pools = Pools(pool(4), pool(4, 2.0), as_speech(pool(4, 2.0)), settings.task.labels(pool(4)))
     print_data(console(), settings, pools)
-    assert capsys.readouterr().out.startswith("alarms  Does [small, large] help [/end]?\n")
+    printed = capsys.readouterr().out
+    assert printed.startswith("alarms  Does [small, large] help [/end]?\n") and "The test is too small" in printed
+
+
+def test_a_test_of_translations_has_no_share_of_right_answers(capsys: pytest.CaptureFixture[str]) -> None:
+    settings = experiment(task={"type": "translation", "to": "German"})
+    rows = [replace(one, frame=None, translation="ja") for one in pool(4, 2.0)]
+    print_data(console(), settings, Pools(tuple(rows), tuple(rows), as_speech(rows), settings.task.labels(rows)))
+    printed = capsys.readouterr().out
+    assert "translations into German" in printed and "The test" not in printed

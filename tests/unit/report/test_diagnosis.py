@@ -59,7 +59,12 @@ def compared(first: SchemeResult, second: SchemeResult, p: float, half_width: fl
 
 def test_a_cascade_that_nothing_beats_means_record_nothing_yet(grid) -> None:
     equal = Evidence(grid(text_only=0.6, cascade=0.9, curriculum_at_all=0.92), "slot_f1", next_round=NEXT)
-    assert "Record nothing yet: the cascade reaches 90.0" in (diagnosis.record_nothing_yet(equal) or "")
+    said = diagnosis.record_nothing_yet(equal) or ""
+    assert "Record nothing yet: the cascade reaches 90.0" in said
+    assert "is shown to be better, by the intervals of the scores alone. " in said  # no pair was tested
+    rows = equal.rows
+    tested = compared(row_of(rows, "cascade"), row_of(rows, "curriculum", "100%"), p=0.5)
+    assert "is shown to be better. " in (diagnosis.record_nothing_yet(replace(equal, comparisons=(tested,))) or "")
     assert diagnosis.the_sound_matters(equal) is None
     beaten = Evidence(grid(text_only=0.6, cascade=0.7, curriculum_at_all=0.92), "slot_f1")
     assert diagnosis.record_nothing_yet(beaten) is None
