@@ -19,6 +19,7 @@ from eartune.settings import Decoding
 from eartune.tasks.task import Answer, Task
 
 CLIPS = 8
+"""The most recordings that are checked; twice as many where there are fewer right answers, as many guesses are right."""
 LEAST_CHANGE = 1e-3  # nats per token; it is exactly 0 for a model that gets no audio
 _T = TypeVar("_T")
 ONE_MEANING = "all recordings of the test have one meaning, so there is nothing to swap"
@@ -67,7 +68,7 @@ class ListeningCheck:
 def check_listening(
     model: AudioLLM, examples: Sequence[Example], rows: RowMaker, metric: str, decoding: Decoding
 ) -> ListeningCheck | None:
-    """Check a model on up to 8 spoken examples of as many right answers as there are; return None if there are not two.
+    """Check a model on 8 to 16 spoken examples of as many right answers as can be; return None if there are not two.
 
     A model that answers through words is asked in that way: sounds are swapped, and it reads what it writes of them.
     """
@@ -88,7 +89,7 @@ def check_listening(
 
 
 def _with_different_answers(examples: Sequence[Example], task: Task) -> list[Example]:
-    """Up to CLIPS examples: the first of each right answer, then the second of each, and so on.
+    """As many examples as CLIPS says: the first of each right answer, then the second of each, and so on.
 
     The last has another answer than the first, as each is swapped with the next, and the last with the first.
     """
@@ -96,7 +97,8 @@ def _with_different_answers(examples: Sequence[Example], task: Task) -> list[Exa
     for example in examples:
         groups.setdefault(task.reference(example.utterance), []).append(example)
     turns = zip_longest(*groups.values())
-    found = list(islice((example for turn in turns for example in turn if example is not None), CLIPS))
+    most = CLIPS if len(groups) >= CLIPS else 2 * CLIPS
+    found = list(islice((example for turn in turns for example in turn if example is not None), most))
     while found and task.reference(found[-1].utterance) == task.reference(found[0].utterance):
         found.pop()
     return found
