@@ -136,6 +136,11 @@ def _sentence(fault: ErrorDetails) -> str:
         message = f"unknown {key} {fault['ctx']['tag']!r}{_nearest(fault['ctx']['tag'], tags)}"
     elif fault["type"] == "union_tag_not_found":
         message = f"needs the key {fault['ctx']['discriminator']}"
+    elif fault["type"] == "tuple_type":
+        given = fault["input"]
+        message = "must be a list" if isinstance(given, dict) or given is None else f"must be a list, such as [{given}]"
+    elif fault["type"] == "too_short":
+        message = message.replace("Tuple", "list")
     return f"{place + ': ' if place else ''}{message[0].lower()}{message[1:]}"
 
 

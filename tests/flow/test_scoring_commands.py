@@ -181,7 +181,10 @@ def test_answers_by_sentence_and_by_recording_are_not_compared(
     with pytest.raises(SystemExit) as end:
         main()
     assert end.value.code == 2
-    said = "eartune: a.jsonl answers by recording and text.jsonl by sentence, or the reverse\n"
+    said = (
+        "eartune: text.jsonl: answers sentences that have several recordings, where a.jsonl answers each recording; "
+        'give each of its rows the "file" that it answers\n'
+    )
     assert capfd.readouterr().err == said
 
 

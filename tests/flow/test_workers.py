@@ -62,9 +62,11 @@ def test_a_worker_that_dies_is_replaced_and_its_work_goes_on(
 def test_a_model_whose_workers_die_twice_is_reported_and_the_rest_goes_on(
     settings: Experiment, data: Path, tmp_path: Path
 ) -> None:
-    only = settings.grid.model_copy(update={"schemes": settings.grid.schemes[:2]})  # untuned and text-only
+    untuned, text_only = settings.grid.schemes[:2]
+    longer = text_only.model_copy(update={"epochs": 4})  # training calls `target` oftener than the listening check does
+    only = settings.grid.model_copy(update={"schemes": (untuned, longer)})
     few = settings.model_copy(update={"grid": only})
-    outcome, printed = run_deadly(few, data, tmp_path / "runs", learning=5, times=2)
+    outcome, printed = run_deadly(few, data, tmp_path / "runs", learning=17, times=2)
     assert outcome.failed == ("text-only-seed0",) and "failed twice: the process that made it died" in printed
     found = {result.name: (result.status, result.error) for result in outcome.results}
     assert found["untuned-seed0"] == ("finished", None)

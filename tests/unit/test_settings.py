@@ -1,7 +1,7 @@
 """Sections: frozen, unknown keys refused with the nearest known one, faults in one sentence."""
 
 import pytest
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from eartune.settings import Decoding, Section, Training, explain
 
@@ -39,6 +39,26 @@ def test_the_defaults_are_the_papers() -> None:
 )
 def test_a_fault_is_one_sentence_with_file_and_place(values: object, said: str) -> None:
     assert fault(Training, values) == f"demo.yaml: {said}"
+
+
+class Listed(Section):
+    """Has a list that must not be empty."""
+
+    seeds: tuple[int, ...] = Field(min_length=1)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "said"),
+    [
+        (0, "must be a list, such as [0]"),
+        ("5%", "must be a list, such as [5%]"),
+        ({"a": 1}, "must be a list"),
+        (None, "must be a list"),
+        ([], "list should have at least 1 item after validation, not 0"),
+    ],
+)
+def test_what_must_be_a_list_is_not_called_a_tuple(seeds: object, said: str) -> None:
+    assert fault(Listed, {"seeds": seeds}) == f"demo.yaml: seeds: {said}"
 
 
 def test_what_an_answer_passes_through_is_nothing_or_words() -> None:

@@ -48,7 +48,11 @@ def compare_systems(
         references = read_references(reference, format, partition)
         one, other = (matched_answers(path, references, format, mode) for path in (first, second))
         if [pair.key for pair in one.pairs] != [pair.key for pair in other.pairs]:
-            raise InputError(f"{first} answers by recording and {second} by sentence, or the reverse")
+            lacking, naming = (first, second) if len(one.pairs) < len(other.pairs) else (second, first)
+            raise InputError(
+                f"{lacking}: answers sentences that have several recordings, where {naming} answers each recording; "
+                'give each of its rows the "file" that it answers'
+            )
         before, after = answers_to_score(one.pairs, cluster, stratify), answers_to_score(other.pairs, cluster, stratify)
         differences = compare(before, after, mode=mode, average=average)
     moved = changes(before, after)

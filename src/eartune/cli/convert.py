@@ -24,6 +24,10 @@ def convert_manifest(
         raise InputError(f"{out}: is the manifest itself; name another file")
     if out.exists() and out.is_dir() != (to in FOLDERS):
         raise InputError(f"{out}: is a {'folder' if out.is_dir() else 'file'}, but {to} is not; name another path")
-    notes = convert(read_manifest(manifest), to, out)
+    rows = read_manifest(manifest)
+    try:
+        notes = convert(rows, to, out)
+    except InputError as error:
+        raise InputError(f"{manifest}: {error}") from error
     for line in (*notes, f"written: {out}"):
         terminal().print(line, soft_wrap=True)

@@ -1,6 +1,7 @@
 """`eartune enough`: forecast what more recordings bring, from the results of a run or a table of scores."""
 
 import json
+import math
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +14,7 @@ from eartune.evaluation.learning_curve import Forecast
 from eartune.report.answers import RunAnswers
 from eartune.report.diagnosis import evidence_of, record_nothing_yet
 from eartune.report.differences import compare_schemes
-from eartune.report.enough import Enough, Wish, further, how_much, next_round
+from eartune.report.enough import Enough, Wish, effort, further, how_much, missing
 from eartune.report.result import read_results
 from eartune.report.scheme_result import by_architecture, join_seeds
 from eartune.report.score_table import read_score_table
@@ -22,13 +23,19 @@ from eartune.report.table import metrics_of
 from eartune.tables import terminal_table
 from eartune.tasks.settings import read_task
 
+COST_HELP = "The price of one recording, or of one hour where amounts are hours, in any currency."
+NO_BUDGETS = (
+    "No forecast: no scheme of this run was trained with several amounts of recordings; add the schemes `curriculum` "
+    "and `text-only` to grid.schemes in the YAML, and budgets to grid.budgets, such as [10%, 30%, 100%]."
+)
+
 
 def enough(
     source: Annotated[
         Path, typer.Argument(metavar="RUN", help="A run's folder, or a CSV file with the columns recordings and score.")
     ],
     target: Annotated[float | None, typer.Option(help="The score to reach, in percent.")] = None,
-    cost: Annotated[float | None, typer.Option(help="The price of one recording, in any currency.")] = None,
+    cost: Annotated[float | None, typer.Option(help=COST_HELP)] = None,
     metric: Annotated[str | None, typer.Option(help="The metric; without it the main metric of the run.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of sentences and tables.")] = False,
 ) -> None:
@@ -47,11 +54,11 @@ def enough(
 
 
 def read_wish(target: float | None, cost: float | None) -> Wish:
-    """Return the wish; raises InputError for a target that is no percentage, or a negative price."""
+    """Return the wish; raises InputError for a target that is no percentage, or a price that is none."""
     if target is not None and not 0 < target < 100:
         raise InputError(f"--target must be a percentage above 0 and below 100, not {target:g}")
-    if cost is not None and cost < 0:
-        raise InputError(f"--cost must not be negative, not {cost:g}")
+    if cost is not None and not 0 <= cost < math.inf:
+        raise InputError(f"--cost must be a number from 0, not {cost:g}")
     return Wish(None if target is None else target / 100, cost)
 
 
@@ -72,7 +79,9 @@ def read_source(source: Path, metric: str | None, wish: Wish) -> tuple[Fits, str
     answers = RunAnswers.of_run(source, read_task(results[0].settings.get("task", {})))
     rows = join_seeds(results)
     fits, compared = fit_schemes(rows, name, answers), compare_schemes(answers, rows, name)
-    evidence = evidence_of(by_architecture(rows), name, compared, answers, next_round(fits, wish), wish.target)
+    if not fits.curves and not fits.missing:
+        fits = replace(fits, missing=(NO_BUDGETS,))
+    evidence = evidence_of(by_architecture(rows), name, compared, answers, fits, wish)
     objections = dict.fromkeys(said for one in evidence if (said := record_nothing_yet(one)))
     return fits, name, tuple(objections)
 
@@ -97,8 +106,7 @@ def _json(fits: Fits, metric: str, wish: Wish, answer: Enough) -> dict[str, Any]
 
 
 def _curve_json(one: SpeechCurve, wish: Wish) -> dict[str, Any]:
-    """The numbers of one curve; an amount beyond the horizon is null."""
-    amounts = [one.amount, *(one.amount + more for more in further(one))]
+    """The numbers of one curve; an amount beyond the horizon is null, and has neither length nor price."""
     found: dict[str, Any] = {
         "scheme": one.scheme,
         "unit": one.unit,
@@ -107,16 +115,23 @@ def _curve_json(one: SpeechCurve, wish: Wish) -> dict[str, Any]:
         "limit": asdict(one.curve.limit),
         "forecasts": [
             {
-                "amount": amount,
-                "score": asdict(one.curve.score(amount)),
-                "one_model": asdict(one.curve.model_score(amount)),
-                "gain": asdict(one.curve.gain(one.amount, amount - one.amount)),
+                "amount": one.amount + more,
+                "score": asdict(one.curve.score(one.amount + more)),
+                "one_model": asdict(one.curve.model_score(one.amount + more)),
+                "gain": asdict(one.curve.gain(one.amount, more)),
+                **effort(one, more, wish),
             }
-            for amount in amounts
+            for more in (0.0, *further(one))
         ],
     }
     if wish.target is not None:
-        found["target"] = {"score": wish.target, "amount": _finite(one.curve.amount_for(wish.target))}
+        more = missing(one, wish.target)
+        found["target"] = {
+            "score": wish.target,
+            "amount": _finite(one.curve.amount_for(wish.target)),
+            "is_measured": one.score >= wish.target,
+            **(effort(one, more, wish) if math.isfinite(more) else {}),
+        }
     if one.hindsight:
         found["hindsight"] = asdict(one.hindsight) | {"inside": one.hindsight.is_inside}
     return found

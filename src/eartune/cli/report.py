@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from eartune.cli.console import console as terminal
-from eartune.cli.enough import read_wish
+from eartune.cli.enough import COST_HELP, read_wish
 from eartune.report import read_results, terminal_table, write_comparison, write_report
 from eartune.run_folder import RunFolder
 
@@ -16,7 +16,7 @@ def report(
         list[Path], typer.Argument(metavar="RUN...", help="A run's folder, such as runs/demo; or several.")
     ],
     target: Annotated[float | None, typer.Option(help="The score to reach, in percent, for the forecast.")] = None,
-    cost: Annotated[float | None, typer.Option(help="The price of one recording, in any currency.")] = None,
+    cost: Annotated[float | None, typer.Option(help=COST_HELP)] = None,
     to: Annotated[
         Path, typer.Option(help="The file of the page about several runs; of one, the page is in its folder.")
     ] = Path("comparison.html"),

@@ -17,7 +17,10 @@ def tune(
     unlabelled: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="A folder of manifests as prepare --unlabelled writes it.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="The seed of training, and of the part on which epochs are chosen.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(min=0, max=2**32 - 1, help="The seed of training, and of the part on which epochs are chosen."),
+    ] = 0,
     only_write: Annotated[bool, typer.Option("--only-write", help="Write the experiment, and do not run it.")] = False,
     runs: RunsRoot = Path("runs"),
 ) -> None:

@@ -54,10 +54,16 @@ class Budget(NamedTuple):
         """
         ordered = sorted(pool, key=lambda utterance: (_rank(utterance.id, seed), utterance.id))
         count = self._count(ordered)
+        named = f"{self} ({60 * self.amount:.4g} min)" if self.unit == "h" else str(self)  # the YAML has either
         if count == 0 and self.amount:
-            raise InputError(f"the speech budget {self} is empty: the pool holds {describe(ordered)}")
+            raise InputError(
+                f"the speech budget {named} is empty: the pool holds {describe(ordered)}; ask for more in grid.budgets"
+            )
         if count > len(ordered):
-            raise InputError(f"the speech budget {self} is more than there is: the pool holds {describe(ordered)}")
+            raise InputError(
+                f"the speech budget {named} is more than there is: the pool holds {describe(ordered)}; ask for less in "
+                "grid.budgets"
+            )
         return tuple(ordered[:count])
 
     def _count(self, ordered: Sequence[Utterance]) -> int:
@@ -68,7 +74,7 @@ class Budget(NamedTuple):
         hours = [seconds / 3600 for seconds in accumulate(utterance.seconds for utterance in ordered)]
         if hours and self.amount > hours[-1] * 1.005:  # a budget written to two digits may be rounded up
             return len(ordered) + 1
-        return sum(total <= self.amount for total in hours)
+        return sum(total <= self.amount * (1 + 1e-9) for total in hours)  # sums of fractions are rounded
 
 
 def parse_budget(written: Any) -> Budget:

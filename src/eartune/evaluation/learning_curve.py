@@ -122,7 +122,8 @@ class LearningCurve:
         """Return the least amount at which the curve reaches a score; math.inf where that is beyond the horizon."""
         smallest = min(one.amount for one in self.measurements if one.amount > 0)
         amounts = np.array([0.0, *np.geomspace(smallest / 10, self.horizon, 300)])
-        reached = np.stack([self._errors(amount) <= 1 - target for amount in amounts], axis=1)
+        most = 1 - clipped(target) + 1e-9  # the error of a curve at its end is rounded
+        reached = np.stack([self._errors(amount) <= most for amount in amounts], axis=1)
         first = np.where(reached.any(axis=1), amounts[reached.argmax(axis=1)], math.inf)
         low, value, high = np.sort(first)[[int(DRAWS * part) for part in (0.025, 0.5, 0.975)]]
         return Forecast(float(value), float(low), float(high))
@@ -187,6 +188,11 @@ class _Grid:
         """Return the error of the law at an amount, one for each place."""
         falling = (1 + (amount / self.begin) ** self.suddenness) ** (-self.slope / self.suddenness)
         return self.start * ((1 - self.floor) * falling + self.floor)
+
+
+def clipped(score: float) -> float:
+    """Return a score as a curve can have it: a forecast of 1 or 0 has no log odds, and is never made."""
+    return min(max(score, EPSILON), 1 - EPSILON)
 
 
 def _posterior(grid: _Grid, measurements: Sequence[Measurement], covariance: Array | None) -> Array:

@@ -145,6 +145,10 @@ class Grid(Section):
         for family in families:
             if families.count(family) > 1:
                 raise InputError(f"the architecture {family!r} is listed twice; give one of them a name")
+        for key, seeds in {"seeds": self.seeds, "selection_seeds": self.selection_seeds}.items():
+            for seed in seeds:
+                if seeds.count(seed) > 1:
+                    raise InputError(f"the seed {seed} is listed twice under {key}; list each once")
         for scheme in self.schemes:
             if scheme.uses_speech and not self.budgets:
                 raise InputError(f"the scheme {scheme.label!r} needs budgets, such as [5%, 100%]")

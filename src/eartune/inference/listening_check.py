@@ -19,7 +19,7 @@ from eartune.settings import Decoding
 from eartune.tasks.task import Answer, Task
 
 CLIPS = 8
-"""The most recordings that are checked; twice as many where there are fewer right answers, as many guesses are right."""
+"""The most recordings that are checked; twice as many if they have fewer right answers, as guesses are often right."""
 LEAST_CHANGE = 1e-3  # nats per token; it is exactly 0 for a model that gets no audio
 _T = TypeVar("_T")
 ONE_MEANING = "all recordings of the test have one meaning, so there is nothing to swap"

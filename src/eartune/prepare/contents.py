@@ -1,7 +1,9 @@
 """What prepared manifests hold, as an experiment needs to know it: words, recordings, a test, and voices to speak."""
 
+import hashlib
 import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -135,6 +137,11 @@ def flow(value: Any) -> str:
 
 
 def experiment_name(folder: Path) -> str:
-    """Return a name for an experiment, made from that of a folder: calls-2024 for `Calls 2024`."""
-    words = re.findall(r"[a-z0-9]+", Path(os.path.abspath(folder)).name.lower())
-    return "-".join(words) or "mine"
+    """Return a name for an experiment, made from that of a folder: calls-2024 for `Calls 2024`.
+
+    That of a folder in other letters ends in a hash of it, as all such folders would share a run otherwise.
+    """
+    name = unicodedata.normalize("NFC", Path(os.path.abspath(folder)).name.lower())
+    words = re.findall(r"[a-z0-9]+", name) or ["mine"]
+    is_latin = name.isascii() or re.search("[a-z]", name)
+    return "-".join(words if is_latin else [*words, hashlib.sha256(name.encode()).hexdigest()[:6]])

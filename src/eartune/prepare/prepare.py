@@ -27,7 +27,9 @@ from eartune.prepare.channel_numbers import count_from_zero
 from eartune.prepare.hold_out import TRAIN, HoldOut, divide
 from eartune.prepare.importers.excerpt import Excerpt, copy_name, file_name
 from eartune.prepare.importers.import_result import Imported
+from eartune.prepare.named_splits import divide_by_rows
 from eartune.prepare.profile import Profile, build_profile, markdown_profile
+from eartune.prepare.repeated_ids import with_ids_of_their_own
 from eartune.prepare.split import distance_from_test
 from eartune.prepare.validation.fault import Fault, escaped
 from eartune.prepare.validation.quarantine import Quarantined, write_quarantine
@@ -73,13 +75,18 @@ def prepare(
     A part of a recording, one of its channels, and sound that a row holds itself are written to files of their own.
     Every recording with its row, every row without recordings and every rejected row ends up once, in a manifest or in
     the quarantine file. A row keeps the recordings that can be used, and is set aside if none of them can.
+    Rows of one split with the same id get a number after it, unless they are the same row.
+    Rows that name a split of their own are in that one, and no longer in that of their file.
     With `hold_out`, for which there must be one split, the rows that remain are divided into training and a test.
     Manifests name recordings relative to `out`; with `copy`, those that lie elsewhere are copied into it.
     `progress` is called with the number of files that were measured, and of all files. Raises InputError, and writes
-    nothing, if a split's name cannot be a file's, if `out` is a file, or holds what was held out of other rows when a
+    nothing, if a split's name cannot be a file's, if rows name another split than their file, or one although a test is
+    to be held out, if `out` is a file, or holds what was held out of other rows when a
     test is to be held out, and with `strict` if anything would be set aside.
     """
     _check_names(splits, out)
+    splits, divided = divide_by_rows(splits, hold_out is not None)
+    splits, renamed = with_ids_of_their_own(splits)
     splits, counted_from_one = count_from_zero(splits)
     if hold_out:
         _check_none_is_held_out(out, hold_out)
@@ -103,7 +110,7 @@ def prepare(
         quarantined,
         warnings,
         profile,
-        (*counted_from_one, *held_out, *_where_recordings_are(kept, out, to_write)),
+        (*divided, *renamed, *counted_from_one, *held_out, *_where_recordings_are(kept, out, to_write)),
     )
 
 

@@ -20,6 +20,11 @@ def split_of(name: str) -> str:
     return next((_SPLIT_OF_WORD[word] for word in words if word in _SPLIT_OF_WORD), UNNAMED)
 
 
+def is_split(name: str) -> bool:
+    """Return whether a name is that of a split and of nothing else: Test is one, test-drive is none."""
+    return name.lower() in _SPLIT_OF_WORD
+
+
 def distance_from_test(split: str) -> int:
     """Return 0 for the test, more for what may be trained on; splits of one distance may share rows."""
     return _DISTANCE_FROM_TEST.get(split_of(split), _DISTANCE_OF_OTHERS)

@@ -1,5 +1,6 @@
 """The answers of a run's models to its test, each file read once."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -52,7 +53,10 @@ class RunAnswers:
         return cls(RunFolder(root), runs, task, tests[0], task.metrics(task.labels(tests[0].values())))
 
     def predictions(self, result: RunResult) -> tuple[Prediction, ...]:
-        """Return a model's predictions; none if they are not at hand. Raises InputError if they are of another test."""
+        """Return a model's predictions; none if they are not at hand.
+
+        Raises InputError if they are of another test, or if an answer is missing or stands there twice.
+        """
         if result.name not in self._read:
             path = self.folder.model(result.name).predictions
             found = read_predictions(path, self.task) if path.exists() else ()
@@ -60,6 +64,7 @@ class RunAnswers:
                 if prediction.id not in self.test:
                     known = self.runs[0].references
                     raise InputError(f"{path}: {prediction.id!r} is not in {known}; is it of another test?")
+            _check_each_once(path, found, next(filter(None, self._read.values()), ()))
             self._read[result.name] = found
         return self._read[result.name]
 
@@ -89,6 +94,26 @@ class RunAnswers:
         if not files:
             return {}
         return {(row["id"], row.get("file")): str(row["text"]) for _, row in read_lines(files[-1])}
+
+
+def _check_each_once(path: Path, found: Sequence[Prediction], others: Sequence[Prediction]) -> None:
+    """Raise InputError if a recording is answered twice, or if `others`, those of another model, are of other ones."""
+    answered = Counter((one.id, one.file) for one in found)
+    for place, times in answered.items():
+        if times > 1:
+            raise InputError(f"{path}: answers {_named(place)} {times} times; keep one of the lines")
+    differing = answered.keys() ^ {(one.id, one.file) for one in others} if found and others else ()
+    for place in sorted(differing, key=str):
+        said = "answers" if place in answered else "does not answer"
+        raise InputError(
+            f"{path}: {said} {_named(place)}, unlike the model before it; delete the file that is wrong, and eartune "
+            "run decodes the test again"
+        )
+
+
+def _named(recording: tuple[str, str | None]) -> str:
+    id, file = recording
+    return f"{id!r} ({file})" if file else repr(id)
 
 
 def _recordings_answered(run: RunFolder, task: Task) -> frozenset[tuple[str, str | None]]:

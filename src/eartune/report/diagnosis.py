@@ -16,11 +16,11 @@ from eartune.evaluation.metrics.power import Z_LEVEL
 from eartune.evaluation.transcript_errors import TranscriptErrors, transcript_errors, word_edits
 from eartune.report.answers import RunAnswers
 from eartune.report.differences import Comparison, find_comparison, paired_models
-from eartune.report.enough import round_up
+from eartune.report.enough import Wish, next_round, round_up
 from eartune.report.label_scores import label_scores, shown_side_by_side
 from eartune.report.result import SHARED, RunResult
 from eartune.report.scheme_result import SchemeResult, baselines
-from eartune.report.speech_curve import scheme_settings, uses_synthetic
+from eartune.report.speech_curve import Fits, scheme_settings, uses_synthetic
 from eartune.report.wording import metric_name
 from eartune.training.scheme import SELF
 from eartune.wording import PERCENT, capitalised, counted, listed, percent
@@ -162,11 +162,14 @@ def evidence_of(
     metric: str,
     compared: Sequence[Comparison],
     answers: RunAnswers | None,
-    next_round: str,
-    target: float | None,
+    fits: Fits,
+    wish: Wish,
 ) -> list[Evidence]:
-    """Return the evidence of each architecture, whose rows are compared among themselves."""
-    return [Evidence(own, metric, _among(compared, own), answers, next_round, target) for own in families]
+    """Return the evidence of each architecture, whose rows are compared and whose curves are fitted by themselves."""
+    return [
+        Evidence(own, metric, _among(compared, own), answers, next_round(fits.of(own), wish), wish.target)
+        for own in families
+    ]
 
 
 def _among(compared: Sequence[Comparison], rows: Sequence[SchemeResult]) -> tuple[Comparison, ...]:
@@ -194,7 +197,8 @@ def record_nothing_yet(evidence: Evidence) -> str | None:
         return None
     if evidence.target is not None and cascade[1].value < evidence.target:
         return None
-    basis = "" if evidence.comparisons else ", by the intervals of the scores alone"
+    tested = [find_comparison(evidence.comparisons, cascade[0], row) for row, _ in evidence.spoken]
+    basis = "" if all(tested) else ", by the intervals of the scores where answers are not at hand"
     return (
         f"Record nothing yet: {cascade[0].prose_name} reaches {_value(evidence, cascade)} without any recording, and "
         f"no model that answers the sound directly is shown to be better{basis}. Ask the model of text-only tuning "
@@ -225,7 +229,7 @@ def the_sound_matters(evidence: Evidence) -> str | None:
     if share >= NEAR_ALL_SPEECH or not evidence.is_better(everything, text) or words_do_not_tell(evidence):
         return None
     return (
-        f"The sound matters: text alone reaches {100 * share:.0f}{PERCENT} of what all recordings bring. "
+        f"The sound matters: {text[0].prose_name} reaches {100 * share:.0f}{PERCENT} of what all recordings bring. "
         f"{evidence.next_round or 'Record more, and run again.'}"
     )
 
@@ -368,21 +372,22 @@ def the_test_leaks(evidence: Evidence) -> str | None:
 
 
 def seeds_differ_more_than_schemes(evidence: Evidence) -> str | None:
-    """The variation between seeds hides the difference between the best schemes of a budget."""
+    """The variation between seeds or selections hides the difference between the best schemes of a budget."""
     for budget in dict.fromkeys(row.budget for row, _ in evidence.spoken):
         best = [pair for pair in evidence.spoken if pair[0].budget == budget][:2]
         if len(best) < 2 or any(len(row.finished) < 2 for row, _ in best):
             continue
         pairs = paired_models(best[1][0], best[0][0])
+        what = "seed" if len({one.seed for one, _ in pairs}) > 1 else "selection"
         gaps = [one.scores[evidence.metric].value - other.scores[evidence.metric].value for other, one in pairs]
         if len(gaps) < 2 or not stdev(gaps) > mean(gaps) >= LEAST_DIFFERENCE:
             continue
-        seeds = math.ceil((Z_LEVEL * stdev(gaps) / mean(gaps)) ** 2)
-        if seeds <= MOST_SEEDS:
+        needed = math.ceil((Z_LEVEL * stdev(gaps) / mean(gaps)) ** 2)
+        if needed <= MOST_SEEDS:
             return (
                 f"{capitalised(best[0][0].prose_name)} is {100 * mean(gaps):.1f} points above "
-                f"{best[1][0].prose_name} at {budget}, which differs by {100 * stdev(gaps):.1f} from seed to seed: "
-                f"train about {seeds} seeds of each before you choose."
+                f"{best[1][0].prose_name} at {budget}, which differs by {100 * stdev(gaps):.1f} from {what} to {what}: "
+                f"train about {needed} {what}s of each before you choose."
             )
     return None
 

@@ -92,6 +92,9 @@ def compare_rows(answers: RunAnswers, first: SchemeResult, second: SchemeResult,
         return None
     spread = _spread([other.scores[metric].value - one.scores[metric].value for one, other in pairs], pairs)
     difference = _widened(compare(before, after, answers.metrics)[metric], spread)
+    shown = [row.score(metric) for row in (first, second)]  # with seeds and selections, as readers see them
+    if shown[0] is not None and shown[1] is not None:
+        difference = replace(difference, first=shown[0], second=shown[1])
     return Comparison(first, second, len(pairs), difference, difference.p, spread)
 
 
@@ -124,7 +127,7 @@ def differences_table(compared: Sequence[Comparison]) -> Table:
         )
         for one in compared
     ]
-    headings = ("comparison", "points", "p", "p (Holm)", "intervals", "detectable", "seeds")
+    headings = ("comparison", "points", "p", "p (Holm)", "intervals", "detectable", "pairs")
     return Table(headings, tuple(lines), left=1)
 
 
@@ -197,17 +200,19 @@ def _each_with_all(
 def paired_models(first: SchemeResult, second: SchemeResult) -> list[tuple[RunResult, RunResult]]:
     """Return the models of two rows that are compared: those of one training seed, and of one selection of speech.
 
-    A row without selections, such as text alone, has one model a seed, which is compared with that of each selection.
+    A row whose speech is not drawn, such as text alone or all speech, has one model a seed, which is compared with that
+    of each selection.
     """
+    is_drawn = all(row.budget is not None and 0 < row.share < 1 for row in (first, second))
     pairs = []
     for seed in sorted({result.seed for result in first.finished} & {result.seed for result in second.finished}):
         one, other = (
             {result.selection_seed: result for result in row.finished if result.seed == seed} for row in (first, second)
         )
-        if len(one) == 1 or len(other) == 1:
-            pairs += [(before, after) for before in one.values() for after in other.values()]
-        else:
+        if is_drawn:
             pairs += [(one[draw], other[draw]) for draw in sorted(one.keys() & other.keys())]
+        else:
+            pairs += [(before, after) for before in one.values() for after in other.values()]
     return pairs
 
 

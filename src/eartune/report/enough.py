@@ -22,7 +22,7 @@ WORTH_RECORDING = 0.005
 
 @dataclass(frozen=True)
 class Wish:
-    """What the user wants: a score to reach, 0 to 1, and what one recording costs, in a currency of any kind."""
+    """What the user wants: a score to reach, 0 to 1, and what one recording (or hour) costs, in any currency."""
 
     target: float | None = None
     cost: float | None = None
@@ -72,7 +72,10 @@ def next_round(fits: Fits, wish: Wish = NOTHING) -> str:
 
 def further(curve: SpeechCurve) -> tuple[float, ...]:
     """Return the further amounts to forecast, as round numbers, up to five times what there is."""
-    return tuple(dict.fromkeys(_round(step * curve.amount) for step in STEPS))
+    most = (FARTHEST - 1) * curve.amount
+    if _is_whole(curve):
+        most = float(math.floor(most))
+    return tuple(dict.fromkeys(min(_whole(curve, _round(step * curve.amount)), most) for step in STEPS))
 
 
 def _gains(one: SpeechCurve, metric: str) -> str:
@@ -89,23 +92,35 @@ def _gains(one: SpeechCurve, metric: str) -> str:
 def _target(one: SpeechCurve, target: float, wish: Wish) -> str:
     needed = one.curve.amount_for(target)
     said = f"to reach {100 * target:g}{PERCENT}, {one.name} needs {amounts(needed, one)} {one.unit}s"
-    if not math.isfinite(needed.value):
+    if needed.value <= one.amount:
+        return f"{said}; they are there."
+    if one.score >= target:
+        there = f"{number(one.amount)} {_plural(one, one.amount)}"
+        return f"{said} by its curve; but it is reached, as {percent(one.score)}{PERCENT} was measured with {there}."
+    more = missing(one, target)
+    if not math.isfinite(more):
         return f"{said}, so that no number can be named."
-    more = _missing(one, target)
-    return f"{said}, which is {number(more)} more{_effort(one, more, wish)}." if more else f"{said}; they are there."
+    cost = effort(one, more, wish)
+    length = f", about {duration(3600 * cost['hours'])} of speech" if "hours" in cost else ""
+    price = f", at a price of {cost['price']:,.2f}" if "price" in cost else ""
+    return f"{said}, which is {number(more)} more{length}{price}."
 
 
-def _missing(one: SpeechCurve, target: float) -> float:
-    """The amount beyond the largest measured that a target needs; math.inf beyond the horizon."""
+def missing(one: SpeechCurve, target: float) -> float:
+    """Return the amount beyond the largest measured that a target needs; math.inf beyond the horizon.
+
+    It is 0 where the largest amount was measured to reach the target, whatever the curve says.
+    """
     needed = one.curve.amount_for(target).value
-    return max(0.0, round_up(needed) - one.amount) if math.isfinite(needed) else math.inf
+    if needed <= one.amount or one.score >= target:
+        return 0.0
+    return _whole(one, _enough(one, needed) - one.amount) if math.isfinite(needed) else math.inf
 
 
-def _effort(one: SpeechCurve, more: float, wish: Wish) -> str:
-    """The length and the price of further recordings, as the rest of a sentence."""
-    length = f", about {duration(more * one.hours_of_one * 3600)} of speech" if one.hours_of_one else ""
-    price = f", at a price of {more * wish.cost:,.2f}" if wish.cost is not None else ""
-    return length + price
+def effort(one: SpeechCurve, more: float, wish: Wish) -> dict[str, float]:
+    """Return the length in hours and the price of a further amount, each if it is known."""
+    length = {"hours": more * one.hours_of_one} if one.hours_of_one else {}
+    return length | ({"price": more * wish.cost} if wish.cost is not None else {})
 
 
 def _limit(one: SpeechCurve, metric: str) -> str:
@@ -118,7 +133,7 @@ def _limit(one: SpeechCurve, metric: str) -> str:
 def _next_round(one: SpeechCurve, wish: Wish) -> str:
     """The advice of Mahmood et al. (CVPR 2022): several rounds, each of which corrects the forecast."""
     if wish.target is not None:
-        more = min(_missing(one, wish.target), one.amount)
+        more = min(missing(one, wish.target), one.amount)
         none = f"no further {one.unit} is needed for that."
     else:
         steps = (step * one.amount for step in (0.25, 0.5, 1.0))
@@ -126,7 +141,7 @@ def _next_round(one: SpeechCurve, wish: Wish) -> str:
         none = f"twice as many {one.unit}s would bring less than {100 * WORTH_RECORDING:g} points, so stop recording."
     if not more:
         return none
-    more = _round(more)
+    more = _whole(one, _round(more))
     return f"record {number(more)} {_plural(one, more)}, then run again: each round corrects the forecast."
 
 
@@ -148,18 +163,19 @@ def _hindsight(found: Hindsight, name: str) -> list[str]:
 
 
 def _gains_table(curves: Sequence[SpeechCurve], metric: str, wish: Wish) -> Table:
-    has_length, has_price = all(one.hours_of_one for one in curves), wish.cost is not None
+    has_length = all(one.hours_of_one for one in curves)
     headings = ["scheme", f"more {curves[0].unit}s", "in all", "gain in points", f"{metric_name(metric)} %"]
     headings += ["speech"] if has_length else []
-    headings += ["price"] if has_price else []
+    headings += [f"price at {wish.cost:g} per {curves[0].unit}"] if wish.cost is not None else []
     lines = []
     for one in curves:
         for more in (0.0, *further(one)):
             gain = _points(one.curve.gain(one.amount, more)) if more else ""
             line = [one.scheme, f"+{number(more)}", number(one.amount + more), gain]
             line.append(_interval(one.curve.score(one.amount + more)))
-            line += [duration(more * (one.hours_of_one or 0) * 3600)] if has_length else []
-            line += [f"{more * (wish.cost or 0):,.2f}"] if has_price else []
+            cost = effort(one, more, wish)
+            line += [duration(3600 * cost["hours"])] if has_length else []
+            line += [f"{cost['price']:,.2f}"] if "price" in cost else []
             lines.append(tuple(line))
     return Table(tuple(headings), tuple(lines), left=1)
 
@@ -192,7 +208,7 @@ def amounts(needed: Forecast, one: SpeechCurve) -> str:
     """Return the amounts for a target as text; beyond the horizon only that they are beyond it."""
     beyond = f"> {FARTHEST} x {number(one.amount)}"
     value, low, high = (
-        number(round_up(amount)) if math.isfinite(amount) else beyond
+        number(_enough(one, amount)) if math.isfinite(amount) else beyond
         for amount in (needed.value, needed.low, needed.high)
     )
     return value if value == low == high else f"{value} [{low}, {high}]"
@@ -205,6 +221,21 @@ def _plural(one: SpeechCurve, amount: float) -> str:
 def number(amount: float) -> str:
     """Return an amount of speech as text, whole from 10 on, and else with two significant digits."""
     return f"{amount:,.0f}" if amount >= 10 or amount == round(amount) else f"{amount:.2g}"
+
+
+def _enough(one: SpeechCurve, amount: float) -> float:
+    """An amount rounded up, as less would not do, though not beyond the horizon."""
+    return min(_whole(one, round_up(amount)), one.curve.horizon)
+
+
+def _whole(one: SpeechCurve, amount: float) -> float:
+    """The amount, or the next whole number where there are no fractions of it."""
+    return float(math.ceil(amount - 1e-9)) if _is_whole(one) else amount
+
+
+def _is_whole(one: SpeechCurve) -> bool:
+    """Whether amounts are numbers of recordings; a table of less than one may count them in thousands."""
+    return one.unit == "recording" and one.amount >= 1
 
 
 def _round(amount: float) -> float:

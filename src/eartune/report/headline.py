@@ -28,6 +28,11 @@ _TESTED = _Basis(
     "The best model at each budget is",
     {1: "significantly better", 0: "not significantly different", -1: "significantly worse"},
 )
+_PARTLY_TESTED = _Basis(
+    "is better in a paired test, or by its interval where its answers are not at hand",
+    "By these, the best model at each budget is",
+    {1: "better", 0: "not to be told apart", -1: "worse"},
+)
 _BY_INTERVALS = _Basis(
     "has an interval entirely above that of the cascade",
     "By the intervals, the best model at each budget is",
@@ -52,7 +57,7 @@ class _Judged:
 def headline(rows: Sequence[SchemeResult], metric: str, comparisons: Sequence[Comparison] = ()) -> str:
     """Return what the best cascade reaches and how the best model of each budget compares; empty without a cascade.
 
-    Paired tests decide, corrected for all comparisons of the report, or intervals where only scores are at hand.
+    Paired tests decide, corrected for all comparisons of the report, or intervals where only a score is at hand.
     """
     scored = [(row, score) for row in rows if (score := row.score(metric)) is not None]
     cascades = [pair for pair in scored if pair[0].role == "transcript reference" and pair[0].budget is None]
@@ -65,11 +70,15 @@ def headline(rows: Sequence[SchemeResult], metric: str, comparisons: Sequence[Co
     )
     spoken = sorted((pair for pair in scored if pair[0].budget is not None), key=lambda pair: pair[0].share)
     compared = [(row, score, find_comparison(comparisons, cascade, row)) for row, score in spoken]
-    tested = [_Judged(row, score, _side_of_test(one)) for row, score, one in compared if one is not None]
-    best = _best_of_budgets(tested or [_Judged(row, one, _side_of_intervals(reached, one)) for row, one in spoken])
+    judged = [
+        _Judged(row, score, _side_of_intervals(reached, score) if test is None else _side_of_test(test))
+        for row, score, test in compared
+    ]
+    best = _best_of_budgets(judged)
     if not best:
         return f"{sentence}."
-    basis = _TESTED if tested else _BY_INTERVALS
+    n_tested = sum(test is not None for _, _, test in compared)
+    basis = _TESTED if n_tested == len(compared) else _PARTLY_TESTED if n_tested else _BY_INTERVALS
     return f"{sentence}; {_what_is_better(best)} {basis.is_better}. {_each_budget(best, basis)}"
 
 

@@ -55,7 +55,7 @@ def build_curve(
     pool = max(result.pool_utterances for row, _ in spoken for result in row.finished)
     shares = [row.share for row, _ in spoken]
     x_axis = _share_axis([*shares, *([DRAWN * max(shares)] if fitted else [])], right)
-    lines = _with_fits(_lines(spoken, metric, x_axis, y_axis), fitted, pool, x_axis, y_axis)
+    lines = _with_fits(_lines(spoken, metric, x_axis, y_axis), fitted, _recordings_of_pool(spoken), x_axis, y_axis)
     return Curve(
         metric=metric_name(metric),
         pool=pool,
@@ -90,15 +90,21 @@ def _lines(spoken: Sequence[tuple[SchemeResult, Score]], metric: str, x_axis: Ax
     return tuple(lines)
 
 
+def _recordings_of_pool(spoken: Sequence[tuple[SchemeResult, Score]]) -> float:
+    """The recordings of the whole pool, of which an utterance may have several, as far as the largest budget tells."""
+    largest = max((row for row, _ in spoken), key=lambda row: row.share)
+    return (largest.mean(lambda result: float(result.recordings)) or 0.0) / largest.share if largest.share else 0.0
+
+
 def _with_fits(
-    lines: Sequence[Line], fitted: Sequence[SpeechCurve], pool: int, x_axis: Axis, y_axis: Axis
+    lines: Sequence[Line], fitted: Sequence[SpeechCurve], recordings: float, x_axis: Axis, y_axis: Axis
 ) -> tuple[Line, ...]:
-    """The lines, each with the learning curve of its scheme if it has one."""
+    """The lines, each with the learning curve of its scheme if it has one; the whole pool has so many recordings."""
     curves = {one.scheme: one.curve for one in fitted}
     shares = np.geomspace(x_axis.low, x_axis.high, FIT_POINTS)
 
     def fit(scheme: str) -> tuple[Point, ...]:
-        scores = [curves[scheme].score(share * pool) for share in shares] if scheme in curves else []
+        scores = [curves[scheme].score(share * recordings) for share in shares] if scheme in curves else []
         return tuple(
             Point(
                 x_axis.place(share), _inside(y_axis, one.value), _inside(y_axis, one.low), _inside(y_axis, one.high), ""
@@ -155,8 +161,8 @@ def _target_level(target: float | None, y_axis: Axis) -> tuple[Level, ...]:
 
 def _title(name: str, row: SchemeResult, score: Score, metric: str) -> str:
     speech = row.mean(lambda result: result.speech_hours) or 0.0
-    seeds = counted(len(row.finished), "seed")
-    return f"{name}: {metric_name(metric)} {with_interval(score, PERCENT)}, n = {score.n}, {hours(speech)} h, {seeds}"
+    models = counted(len(row.finished), "model")
+    return f"{name}: {metric_name(metric)} {with_interval(score, PERCENT)}, n = {score.n}, {hours(speech)} h, {models}"
 
 
 def _labels(lines: Sequence[Line], levels: Sequence[Level], right: float) -> tuple[Label, ...]:

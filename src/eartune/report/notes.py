@@ -1,27 +1,50 @@
 """Warnings above the tables of a report and notes below them."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from eartune.report.answers import RunAnswers
 from eartune.report.choice import value_in_words
 from eartune.report.result import RunResult
 from eartune.report.scheme_result import SchemeResult
 from eartune.wording import counted, duration, listed
 
 
-def warnings(results: Sequence[RunResult]) -> tuple[str, ...]:
-    """Return warnings about models without results, and about models that do not seem to use the audio."""
+def warnings(results: Sequence[RunResult], answers: RunAnswers | None = None) -> tuple[str, ...]:
+    """Return warnings about models without results or answers, and about models that do not seem to use the audio."""
     found = []
     for what, status in (("Failed", "failed"), ("Not finished yet", "unfinished")):
         names = [result.name for result in results if result.status == status]
         if names:
             share = f"{len(names)} of {counted(len(results), 'model')}"
             found.append(f"{what}, so not in any score: {share} ({listed(names)}).")
+    silent = [one.name for one in results if answers and one.status == "finished" and not answers.predictions(one)]
+    if silent and len(silent) < len(results):
+        models = f"{counted(len(silent), 'model')} ({listed(silent)})"
+        found.append(f"The answers of {models} are not at hand, so that they are in no paired test.")
     deaf = [result.name for result in results if result.listens is False]
     if deaf:
         models = f"{counted(len(deaf), 'model')} ({listed(deaf)})"
         found.append(f"The listening check failed, so it is not shown that they understand speech: {models}.")
     return tuple(found)
+
+
+def _variation(rows: Sequence[SchemeResult]) -> list[str]:
+    """What the intervals of rows include, by what their models differ in."""
+    counts = Counter(
+        (len({result.seed for result in row.finished}) > 1, len({result.selection_seed for result in row.finished}) > 1)
+        for row in rows
+        if row.finished
+    )
+    said = {
+        (False, False): "one model: {}. Their intervals do not include the variation between seeds",
+        (True, False): "the mean over seeds: {}. Their intervals include the variation between these",
+        (False, True): "the mean over selections of recordings: {}. Their intervals include the variation between "
+        "these, and not that between seeds",
+        (True, True): "the mean over seeds and selections: {}. Their intervals include the variation between both",
+    }
+    return [f"Rows that are {said[kind].format(counts[kind])}." for kind in said if counts[kind]]
 
 
 def notes(rows: Sequence[SchemeResult], results: Sequence[RunResult]) -> tuple[str, ...]:
@@ -64,24 +87,19 @@ def notes(rows: Sequence[SchemeResult], results: Sequence[RunResult]) -> tuple[s
         "Overlapping intervals do not show that two schemes are equally good, only that this test is too small to tell "
         "them apart."
     )
-    single = sum(len(row.finished) == 1 for row in rows)
-    several = sum(len(row.finished) > 1 for row in rows)
-    if single:
-        found.append(f"Rows with one seed: {single}. Their intervals do not include the variation between seeds.")
-    if several:
-        found.append(f"Rows that are means over seeds: {several}. Their intervals include the variation between seeds.")
+    found += _variation(rows)
     found.append(
         "Parsed is the percentage of answers whose status is OK or UNKNOWN_LABEL; invalid is that of all but OK."
     )
     decoding = [result.seconds["decode"] for result in results if "decode" in result.seconds]
     if decoding:
         found.append(
-            f"Training time is the mean over the seeds of a row; decoding the test took {duration(sum(decoding))} for "
+            f"Training time is the mean over the models of a row; decoding the test took {duration(sum(decoding))} for "
             "all models together."
         )
     if any(row.failed or row.unfinished for row in rows):
         found.append(
-            "Seeds such as 1 of 2 mean that the other model failed or is not finished yet; no number includes it."
+            "Models such as 1 of 2 mean that the other model failed or is not finished yet; no number includes it."
         )
     return tuple(found)
 

@@ -17,7 +17,7 @@ from eartune.report.curve import draw
 from eartune.report.details import Details, details_of
 from eartune.report.diagnosis import diagnose, evidence_of, record_nothing_yet
 from eartune.report.differences import compare_schemes, difference_notes, differences_table
-from eartune.report.enough import NOTHING, Enough, Wish, how_much, next_round
+from eartune.report.enough import NOTHING, Enough, Wish, how_much
 from eartune.report.expectations import expectations_of, expectations_table
 from eartune.report.free_speech import what_it_bought
 from eartune.report.headline import headline
@@ -35,7 +35,7 @@ from eartune.report.scheme_result import (
 )
 from eartune.report.selections import Selections, selections
 from eartune.report.settings_table import merge_settings
-from eartune.report.speech_curve import Fits, SpeechCurve, fit_schemes
+from eartune.report.speech_curve import fit_schemes
 from eartune.report.summary import summarize
 from eartune.report.table import build_table, error_line, metrics_of
 from eartune.report.templates import html_template, markdown_template
@@ -170,7 +170,7 @@ def build_page(
     metrics = metrics_of(results)[:METRICS_SHOWN]
     compared = compare_schemes(answers, rows, metrics[0])
     fits = fit_schemes(rows, metrics[0], answers)
-    evidence = evidence_of(families, metrics[0], compared, answers, next_round(fits, wish), wish.target)
+    evidence = evidence_of(families, metrics[0], compared, answers, fits, wish)
     curve = build_curve(rows, metrics[0], fits.curves, wish.target)
     known = results[0].definitions or DEFINITIONS
     return Page(
@@ -178,12 +178,12 @@ def build_page(
         question=results[0].question,
         headline=" ".join(filter(None, (headline(own, metrics[0], compared) for own in families))),
         summary=" ".join(summarize(own, metrics[0], compared) for own in families),
-        warnings=warnings(results),
+        warnings=warnings(results, answers),
         diagnoses=tuple(dict.fromkeys(chain.from_iterable(map(diagnose, evidence)))),
         expected=expectations_table(expectations_of(results), rows, metrics[0], answers),
         main_metric=metrics[0],
         enough=how_much(fits, metrics[0], wish, is_to_record=not any(map(record_nothing_yet, evidence))),
-        bought=tuple(said for own in families for said in what_it_bought(own, curves_of(own, fits), metrics[0])),
+        bought=tuple(said for own in families for said in what_it_bought(own, fits.of(own).curves, metrics[0])),
         curve=Markup(draw(curve)) if curve else None,
         table=build_table(rows, metrics),
         notes=notes(rows, ran),
@@ -207,12 +207,6 @@ def build_page(
 def best_architecture(families: Sequence[tuple[SchemeResult, ...]], metric: str) -> tuple[SchemeResult, ...]:
     """Return the rows of the architecture with the best row, whose answers the page shows one by one."""
     return max(families, key=lambda own: max((score.value for row in own if (score := row.score(metric))), default=0))
-
-
-def curves_of(rows: Sequence[SchemeResult], fits: Fits) -> list[SpeechCurve]:
-    """Return the fitted curves of the schemes of some rows."""
-    schemes = {row.scheme for row in rows}
-    return [one for one in fits.curves if one.scheme in schemes]
 
 
 def html(page: Page) -> str:

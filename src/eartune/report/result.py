@@ -123,10 +123,22 @@ def read_results(run_folder: Path) -> tuple[RunResult, ...]:
         found = f"{run_folder}: holds no */result.json" if cells is None else f"{run_folder}: no model has a result yet"
         raise InputError(f"{found}, so there is nothing to report")
     results = {model.path.name: _read(model.result) for model in models}
+    _check_copies(run_folder, results)
     for name in cells or ():
         if name not in results:
             results[name] = _unfinished(name, [*results.values()])
     return tuple(results[name] for name in sorted(results))
+
+
+def _check_copies(run_folder: Path, results: Mapping[str, RunResult]) -> None:
+    """A copy of a model's folder would count as another seed."""
+    first: dict[str, str] = {}
+    for folder, result in results.items():
+        if (other := first.setdefault(result.name, folder)) != folder:
+            raise InputError(
+                f"{run_folder / other} and {run_folder / folder} both hold the result of the model {result.name!r}; "
+                "move one of them out of the run's folder"
+            )
 
 
 def _unfinished(name: str, others: Sequence[RunResult]) -> RunResult:

@@ -78,8 +78,20 @@ def _read(path: Path) -> tuple[str, list[tuple[str, dict[str, float]]]]:
         )
     if twice := next((name for name in (column, SCORE, ERROR, DEVIATION) if columns.count(name) > 1), None):
         raise InputError(f"{path}: has the column {twice!r} twice; leave one")
-    rows = ((f"{path}: row {number}", dict(zip(columns, cells, strict=False))) for number, cells in lines)
-    return column, [(place, _numbers(row, column, place)) for place, row in rows]
+    while not columns[-1]:
+        columns.pop()
+    rows = ((f"{path}: row {number}", cells) for number, cells in lines)
+    return column, [(place, _numbers(_named(cells, columns, place), column, place)) for place, cells in rows]
+
+
+def _named(cells: Sequence[str], columns: Sequence[str], place: str) -> Mapping[str, str]:
+    """The cells by column; one beyond the columns would have moved the others, as the comma in 1,000 does."""
+    if any(cell.strip() for cell in cells[len(columns) :]):
+        raise InputError(
+            f"{place}: has {len(cells)} cells, the first line {len(columns)}; write numbers without separators, such "
+            "as 1000 for 1,000"
+        )
+    return dict(zip(columns, cells, strict=False))
 
 
 def _numbers(row: Mapping[str, str], amount: str, place: str) -> dict[str, float]:

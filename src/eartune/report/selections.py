@@ -182,13 +182,14 @@ def _sentences(drawn: Sequence[Drawn], metric: str) -> list[str]:
 
 
 def _choice_or_scheme(drawn: Sequence[Drawn], metric: str) -> list[str]:
-    """The spread between selections beside the difference between schemes, at the smallest budget with both."""
-    beside = next((one for one in drawn if one.gap is not None), None)
+    """The largest difference from the baseline beside the spread of both schemes, at the smallest budget with these."""
+    least = next((one.row.budget for one in drawn if one.gap is not None), None)
+    same = [one for one in drawn if one.row.budget == least]
+    beside = max((one for one in same if one.gap), key=lambda one: abs(one.gap.value if one.gap else 0.0), default=None)
     if beside is None or beside.gap is None:
         return []
-    same = [one for one in drawn if one.row.budget == beside.row.budget]
-    spread = max(one.spread for one in same)
     base = next((one for one in same if one.gap is None), beside)
+    spread = max(beside.spread, base.spread)
     if spread > abs(beside.gap.value):
         verdict = "the choice of recordings matters more than the scheme"
     elif beside.gap.low <= 0 <= beside.gap.high:
@@ -196,10 +197,9 @@ def _choice_or_scheme(drawn: Sequence[Drawn], metric: str) -> list[str]:
     else:
         verdict = "the scheme matters more"
     return [
-        f"With {counted(beside.recordings, 'recording')}, scores differ between selections by "
-        f"{100 * spread:.1f} points {metric_name(metric)} (standard deviation of {beside.gap.n} draws), and "
-        f"{beside.row.prose_name} from {base.row.prose_name} on the same selections by {_points(beside.gap)} points: "
-        f"{verdict}."
+        f"With {counted(beside.recordings, 'recording')}, {beside.row.prose_name} differs from {base.row.prose_name} "
+        f"on the same selections by {_points(beside.gap)} points {metric_name(metric)}, and the scores of selections "
+        f"by up to {100 * spread:.1f} (standard deviation of {beside.gap.n} draws, the larger of the two): {verdict}."
     ]
 
 

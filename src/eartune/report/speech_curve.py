@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eartune.evaluation.learning_curve import FEWEST, Forecast, LearningCurve, Measurement
+from eartune.evaluation.learning_curve import FEWEST, Forecast, LearningCurve, Measurement, clipped
 from eartune.evaluation.metrics import score_covariance
 from eartune.evaluation.metrics.power import Z_LEVEL
 from eartune.report.answers import RunAnswers
@@ -33,7 +33,7 @@ class Hindsight:
     @property
     def is_inside(self) -> bool:
         """Whether the measured score lies in the interval of the forecast."""
-        return self.forecast.low <= self.measured <= self.forecast.high
+        return self.forecast.low <= clipped(self.measured) <= self.forecast.high
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,11 @@ class SpeechCurve:
         """The largest amount that was measured."""
         return self.curve.largest
 
+    @property
+    def score(self) -> float:
+        """The best score that was measured at that amount."""
+        return max(one.score for one in self.curve.measurements if one.amount == self.amount)
+
 
 @dataclass(frozen=True)
 class Fits:
@@ -64,6 +69,11 @@ class Fits:
 
     curves: tuple[SpeechCurve, ...]
     missing: tuple[str, ...]
+
+    def of(self, rows: Sequence[SchemeResult]) -> "Fits":
+        """Return those of the schemes of some rows, such as those of one architecture, without the reasons."""
+        schemes = {row.scheme for row in rows}
+        return Fits(tuple(one for one in self.curves if one.scheme in schemes), ())
 
 
 def fit_schemes(rows: Sequence[SchemeResult], metric: str, answers: RunAnswers | None) -> Fits:

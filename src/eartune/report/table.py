@@ -28,7 +28,7 @@ def build_table(rows: Sequence[SchemeResult], metrics: Sequence[str]) -> Table:
     """Return the table with scores in percent and 95 % intervals; a row without a finished model gives the reason."""
     names = [_Column("scheme", lambda row: row.scheme), _Column("speech", lambda row: row.budget or ABSENT)]
     numbers = [
-        _Column("seeds", _seeds),
+        _Column("models", _models),
         *(_metric_column(metric) for metric in metrics),
         _Column("n", lambda row: _n(row, metrics[0])),
         _Column("parsed", lambda row: _mean(row, parsed_share, percent)),
@@ -95,7 +95,7 @@ def _metric_column(metric: str) -> _Column:
     return _Column(f"{metric_name(metric)} %", cell)
 
 
-def _seeds(row: SchemeResult) -> str:
+def _models(row: SchemeResult) -> str:
     finished, cells = len(row.finished), len(row.cells)
     return str(finished) if finished == cells else f"{finished} of {cells}"
 

@@ -37,8 +37,10 @@ class Written:
 
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> "Written":
-        """Return what a row holds; what is no number there is not one of ours."""
-        return cls(str(row.get("text", "")), _number(row.get("log_probability")), _number(row.get("margin")))
+        """Return what a row holds; a number that is none, or no log probability, says nothing and is not known."""
+        sure = _number(row.get("log_probability"))
+        is_probability = sure is not None and sure <= 0
+        return cls(str(row.get("text", "")), sure if is_probability else None, _number(row.get("margin")))
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,8 @@ def _prediction(row: dict[str, Any], place: str, task: Task) -> Prediction:
 
 
 def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
+    return float(value) if is_number else None
 
 
 def read_status(row: dict[str, Any], place: str, has_answer: bool) -> ParseStatus:

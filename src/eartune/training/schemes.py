@@ -15,16 +15,14 @@ from pydantic import (
     PlainSerializer,
     ValidatorFunctionWrapHandler,
     WrapValidator,
-    field_validator,
 )
 
-from eartune.data.budget import SpeechBudget
 from eartune.data.example import Asked, Example, Pool, as_speech, as_text
 from eartune.errors import InputError
 from eartune.settings import Augmentation, Component
 from eartune.training.scheme import SELF, Asking, Role, Scheme, mixed
 from eartune.training.stage import EVERYTHING, LANGUAGE_MODEL_ONLY, Stage
-from eartune.training.staged import ALL, Staged, in_per_cent, next_share
+from eartune.training.staged import ALL, Share, Staged, next_share
 from eartune.wording import counted
 
 
@@ -173,7 +171,7 @@ class Curriculum(Scheme):
     text_epochs: int = Field(default=2, ge=1)
     text_learning_rate: float = Field(default=5e-6, gt=0)
     text_warmup_ratio: float = Field(default=0.04, ge=0, lt=1)
-    text_again: SpeechBudget = ALL
+    text_again: Share = ALL
     """The share of the text that the speech stage shows once more; 100 %, as in the paper: all of it."""
     speech_epochs: int = Field(default=1, ge=1)
     speech_learning_rate: float = Field(default=3e-6, gt=0)
@@ -186,11 +184,6 @@ class Curriculum(Scheme):
     """Whether the scheme also trains on all of data.synthetic_speech."""
     augment: Augmentation | None = None
     """How recordings are changed each time that they are shown; None, as in the paper: not at all."""
-
-    @field_validator("text_again")
-    @classmethod
-    def _is_a_share(cls, share: SpeechBudget) -> SpeechBudget:
-        return in_per_cent(share)
 
     @property
     def uses_synthetic(self) -> bool:

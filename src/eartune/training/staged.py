@@ -1,11 +1,11 @@
 """The scheme `stages`: stages of training as data, each with its share of the text and of the budget's speech."""
 
 from collections import Counter
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
-from eartune.data.budget import SpeechBudget, parse_budget
+from eartune.data.budget import Budget, parse_budget
 from eartune.data.example import Example, Pool
 from eartune.errors import InputError
 from eartune.settings import Augmentation, Component, Section
@@ -15,15 +15,30 @@ from eartune.training.stage import EVERYTHING, LANGUAGE_MODEL_ONLY, Order, Stage
 ALL, NOTHING = parse_budget("100%"), parse_budget("0%")
 
 
+def parse_share(written: Any) -> Budget:
+    """Return the share of what a stage could show from its text; raises InputError, which shows how to write one."""
+    try:
+        share = parse_budget(written)
+    except InputError:
+        share = None  # what it says names hours and utterances, which are no shares
+    if share is None or share.unit != "%":
+        raise InputError(f"{str(written)!r} is no share of a stage; write one in per cent, from 0% to 100%")
+    return share
+
+
+Share = Annotated[Budget, BeforeValidator(parse_share), PlainSerializer(str)]
+"""A share in per cent."""
+
+
 class StageSettings(Section):
     """One stage of the scheme `stages`: what it shows, for how long, at which rate, and what it trains."""
 
     name: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9.-]*$")
     """By default `text`, `speech` or `mixed` for both; the second such stage is called text-2, and so on."""
-    text: SpeechBudget = ALL
+    text: Share = ALL
     """The share of the text. Below 100%, it goes on where the last such stage ended, so that five stages of 20% show
     all text once; which is shown when depends on the ids alone."""
-    speech: SpeechBudget = NOTHING
+    speech: Share = NOTHING
     """The share of the budget's speech, in the order of its selection, so that 5% lies inside 20%; and, beside it, of
     the speech of other languages. It is one utterance at least, unless it is 0%."""
     synthetic: bool = False
@@ -41,9 +56,7 @@ class StageSettings(Section):
     """How recordings are changed each time that they are shown; None: not at all."""
 
     @model_validator(mode="after")
-    def _shares_are_per_cent_of_something(self) -> "StageSettings":
-        for share in (self.text, self.speech):
-            in_per_cent(share)
+    def _shows_something(self) -> "StageSettings":
         if not (self.text.amount or self.speech.amount or self.synthetic):
             raise InputError("a stage needs something to show: text, speech or synthetic")
         return self
@@ -145,10 +158,3 @@ def next_share(pool: Pool, shown: float, share: float) -> Pool:
     count = max(1, round((shown + share) * len(ranked)) - first) if share else 0
     kept = {ranked[place % len(ranked)].id for place in range(first, first + count)} if ranked else set()
     return [utterance for utterance in pool if utterance.id in kept]
-
-
-def in_per_cent(share: SpeechBudget) -> SpeechBudget:
-    """Return the share of what a stage could show; raises InputError for an amount in another unit."""
-    if share.unit != "%":
-        raise InputError(f"{str(share)!r} is no share of a stage; write one in per cent, such as 20%")
-    return share

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from builders import sound_file
 from eartune.cli.app import app
 
 
@@ -43,6 +44,29 @@ def test_no_difference_is_promised_where_the_systems_differ_on_too_few_rows(
     else:
         assert 100 * found["smallest_difference"] == pytest.approx(points, abs=0.05)
         assert f"detects a difference of {points} points" in printed
+
+
+@pytest.mark.parametrize("recordings", [1, 2])
+def test_ids_alone_are_compared_with_files_where_each_sentence_has_one_recording(
+    tmp_path: Path, recordings: int
+) -> None:
+    """It was refused: "answers by recording and B by sentence, or the reverse"."""
+    answer: dict[str, object] = {"id": "u1", "intent": "stop", "entities": []}
+    names = [sound_file(tmp_path / f"{n}.wav", 1.0).name for n in range(recordings)]
+    reference = answer | {"text": "stop", "language": "en", "recordings": [{"file": name} for name in names]}
+    files = (
+        write(tmp_path / "ids.jsonl", [answer]),
+        write(tmp_path / "files.jsonl", [answer | {"file": name} for name in names]),
+        write(tmp_path / "references.jsonl", [reference]),
+    )
+    for first, second in (files[:2], files[1::-1]):
+        arguments = [str(first), str(second), "--reference", str(files[2]), "--cluster", "recording", "--json"]
+        result = CliRunner().invoke(app, ["compare", *arguments])
+        if recordings == 1:
+            assert json.loads(result.output)["n"] == 1
+        else:
+            assert "ids.jsonl: answers sentences that have several recordings" in str(result.exception)
+            assert 'give each of its rows the "file" that it answers' in str(result.exception)
 
 
 def test_a_path_with_brackets_is_printed_as_it_is(tmp_path: Path) -> None:

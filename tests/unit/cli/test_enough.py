@@ -35,7 +35,22 @@ def test_json_has_the_numbers_and_null_beyond_the_horizon(table: Path) -> None:
     assert scheme["hindsight"]["measured"] == 0.963
 
 
-@pytest.mark.parametrize(("option", "value"), [("--target", "0"), ("--target", "100"), ("--cost", "-1")])
+def test_json_has_the_price_of_each_amount_and_of_the_target(table: Path) -> None:
+    options = ("--target", "97.5", "--cost", "0.5", "--json")
+    (scheme,) = json.loads(CliRunner().invoke(app, ["enough", str(table), *options]).output)["schemes"]
+    assert [one["price"] for one in scheme["forecasts"]] == [(one["amount"] - 66) / 2 for one in scheme["forecasts"]]
+    assert scheme["target"]["price"] > 0
+
+
+def test_a_table_in_hours_has_prices_per_hour(table: Path) -> None:
+    table.write_text(TABLE.replace("recordings", "hours"), encoding="utf-8")
+    assert "price at 0.5 per hour" in CliRunner().invoke(app, ["enough", str(table), "--cost", "0.5"]).output
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--target", "0"), ("--target", "100"), ("--cost", "-1"), ("--cost", "nan"), ("--cost", "inf")],
+)
 def test_a_wish_that_makes_no_sense_is_refused(table: Path, option: str, value: str) -> None:
     result = CliRunner().invoke(app, ["enough", str(table), option, value])
     assert isinstance(result.exception, InputError)

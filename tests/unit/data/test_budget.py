@@ -61,6 +61,11 @@ def test_hours_take_as_many_as_fit(of: tuple[Utterance, ...], budget: Budget) ->
         assert sum(u.seconds for u in ordered[: len(chosen) + 1]) > budget.amount * 3600 - 1e-6
 
 
+def test_recordings_that_fill_the_time_exactly_are_all_taken() -> None:
+    """Their lengths add up to a little more than 6 min in floating point."""
+    assert len(parse_budget("6 min").select(tuple(utterance(f"u{n}", "go", None, 3.6) for n in range(100)), 0)) == 100
+
+
 def test_another_process_with_another_hash_seed_chooses_the_same() -> None:
     program = (
         "from builders import pool; from eartune.data.budget import parse_budget;"
@@ -148,15 +153,17 @@ def test_what_is_no_budget_is_refused_in_one_sentence(written: object, said: str
     ("written", "said"),
     [
         ("0.1%", "the speech budget 0.1% is empty: the pool holds 100 utterances, 0.10 h"),
-        ("0.0001h", "the speech budget 0.0001h is empty: the pool holds 100 utterances, 0.10 h"),
+        ("0.0001h", "the speech budget 0.0001h (0.006 min) is empty: the pool holds 100 utterances, 0.10 h"),
         ("101 utterances", "the speech budget 101 utterances is more than there is: the pool holds 100 utterances"),
-        ("0.2h", "the speech budget 0.2h is more than there is: the pool holds 100 utterances, 0.10 h"),
+        ("0.2h", "the speech budget 0.2h (12 min) is more than there is: the pool holds 100 utterances, 0.10 h"),
+        ("48 minutes", "the speech budget 0.8h (48 min) is more than there is: the pool holds 100 utterances, 0.10 h"),
     ],
 )
 def test_a_budget_that_the_pool_cannot_give_is_refused(written: str, said: str) -> None:
     with pytest.raises(InputError) as fault:
         parse_budget(written).select(pool(100, 3.6), 0)
     assert str(fault.value).startswith(said)
+    assert str(fault.value).endswith(" in grid.budgets")
 
 
 @pytest.mark.parametrize("written", ["100%", "2h", "1 utterance"])
@@ -169,7 +176,7 @@ def test_hours_that_are_more_than_rounding_explains_are_refused() -> None:
     """100 utterances of 36 s are 1 h: 1.004 h may be 1 h rounded up, 1.02 h is not."""
     an_hour = pool(100, 36.0)
     assert len(parse_budget("1.004h").select(an_hour, 0)) == 100
-    with pytest.raises(InputError, match=r"1\.02h is more than there is"):
+    with pytest.raises(InputError, match=r"1\.02h \(61\.2 min\) is more than there is"):
         parse_budget("1.02h").select(an_hour, 0)
 
 

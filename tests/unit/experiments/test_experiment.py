@@ -55,7 +55,7 @@ def test_a_scheme_that_trains_on_recordings_alone_runs_once_per_seed() -> None:
 
 
 def test_what_is_asked_for_twice_runs_once() -> None:
-    grid = {"schemes": [{"type": "curriculum"}], "budgets": ["1h", "60 minutes"], "seeds": [0, 0]}
+    grid = {"schemes": [{"type": "curriculum"}], "budgets": ["1h", "60 minutes"]}
     assert [cell.name for cell in experiment(grid=grid).cells()] == ["curriculum-1h-seed0"]
 
 
@@ -177,7 +177,7 @@ def test_settings_survive_their_json() -> None:
             "grid.schemes.0: unknown type 'curiculum'; did you mean 'curriculum'?",
         ),
         ({"grid__schemes": [{"epochs": 1}]}, "grid.schemes.0: needs the key 'type'"),
-        ({"grid__schemes": []}, "grid.schemes: tuple should have at least 1 item"),
+        ({"grid__schemes": []}, "grid.schemes: list should have at least 1 item"),
         (
             {"grid__schemes": [{"type": "untuned"}, {"type": "untuned"}]},
             "grid: the scheme 'untuned' is listed twice; give one of them another name",
@@ -194,7 +194,13 @@ def test_settings_survive_their_json() -> None:
             "a budget of 0% leaves no speech to the scheme 'direct-mixing'; use the scheme text-only, list speech",
         ),
         ({"grid__budgets": ["150%"]}, "grid.budgets.0: '150%' is more than all the speech"),
-        ({"grid__seeds": []}, "grid.seeds: tuple should have at least 1 item"),
+        ({"grid__seeds": []}, "grid.seeds: list should have at least 1 item"),
+        ({"grid__seeds": 0}, "grid.seeds: must be a list, such as [0]"),
+        ({"grid__seeds": [0, 1, 0]}, "grid: the seed 0 is listed twice under seeds; list each once"),
+        (
+            {"grid__selection_seeds": [3, 3]},
+            "grid: the seed 3 is listed twice under selection_seeds; list each once",
+        ),
         ({"grid__seeds": [-1]}, "grid.seeds.0: input should be greater than or equal to 0"),
         ({"grid__selection_seeds": [2**32]}, "grid.selection_seeds.0: input should be less than 4294967296"),
         (
@@ -211,7 +217,7 @@ def test_settings_survive_their_json() -> None:
         ),
         ({"data__text": [{"path": "a.jsonl"}]}, "data.text.0: needs the key 'corpus'"),
         ({"data__text": [{"corpus": "manifest"}]}, "data.text.0.manifest.path: field required"),
-        ({"data__test": []}, "data.test: tuple should have at least 1 item"),
+        ({"data__test": []}, "data.test: list should have at least 1 item"),
         (
             {"data__synthetic_speech": [{"corpus": "manifest", "path": "a.jsonl"}]},
             "data.synthetic_speech: manifest: needs voices, such as [{name: en-US}], to be synthetic speech",

@@ -1,5 +1,7 @@
 """What may be recorded: each wording once, unless the speech has it."""
 
+from dataclasses import replace
+
 import pytest
 
 from builders import frame, utterance
@@ -35,6 +37,17 @@ def test_what_is_recorded_is_left_out_by_its_words_or_its_id() -> None:
     pool = recording_pool(TEXT, speech, SluTask())
     assert pool.utterances == (TEXT[3],)
     assert (pool.n_recorded, pool.n_without_words) == (2, 1)
+
+
+def test_the_same_words_are_recorded_once_for_each_label_and_not_again() -> None:
+    """A script for emotions had one emotion."""
+    angry, calm = (replace(utterance(name, "go away", None), label=name) for name in ("angry", "calm"))
+    task = ClassificationTask()
+    assert [sentence.label for sentence in recording_pool((angry, calm), (), task).sentences] == ["angry", "calm"]
+    said = replace(utterance("s1", "Go away!", None, 1.0), label="calm")
+    assert recording_pool((angry, calm), (said,), task).utterances == (angry,)
+    unlabelled = replace(said, frame=None, label=None)
+    assert recording_pool((angry, calm), (unlabelled,), task).utterances == ()
 
 
 def test_a_task_without_entities_covers_labels_alone() -> None:

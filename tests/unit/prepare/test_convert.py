@@ -78,7 +78,7 @@ def test_chats_are_read_again_without_ids_languages_speakers_and_words_of_record
     assert [row.text for row in again] == [None, None, None, None, "only typed"]
 
 
-words = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1).filter(
+words = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cf", "Cs", "Zl", "Zp")), min_size=1).filter(
     lambda text: bool(text.strip()) and text == " ".join(text.split())
 )
 frames = st.builds(
@@ -136,7 +136,7 @@ def test_rows_that_are_left_out_are_counted_and_unlabelled_ones_refused(tmp_path
     rows = rows_of(clip)
     assert convert(rows, "nemo", tmp_path / "n.json") == ["left out: 1 row of text alone, which nemo does not hold"]
     assert convert(rows, "hf", tmp_path / "hf") == []
-    with pytest.raises(InputError, match="nothing would be written, as kaldi holds recordings"):
+    with pytest.raises(InputError, match=r"nothing would be written to .*k, as kaldi holds recordings"):
         convert(rows[3:], "kaldi", tmp_path / "k")
     with pytest.raises(InputError, match="the utterance 'a' has no intent"):
         convert([replace(rows[0], frame=None)], "nemo", tmp_path / "n.json")
@@ -156,6 +156,32 @@ def test_a_recording_that_cannot_be_read_is_named_with_its_utterance_and_nothing
         assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("target", ["nemo", "lhotse", "kaldi"])
+def test_labels_and_translations_are_written(tmp_path: Path, clip: Path, target: Target) -> None:
+    """They were dropped in silence."""
+    both = replace(rows_of(clip)[0], label="angry", translation="weck mich")
+    alone = replace(both, id="e", frame=None)
+    again = read_again([both, alone], target, tmp_path)
+    assert [row.frame and row.frame.intent for row in again] == [both.frame and both.frame.intent, "angry"]
+    written = "".join(path.read_text() for path in tmp_path.rglob("*") if path.is_file())
+    assert written.count("angry") == written.count("weck mich") == 2
+
+
+@pytest.mark.parametrize("target", ["hf", "messages"])
+def test_labels_that_a_format_does_not_hold_are_counted_or_refused(tmp_path: Path, clip: Path, target: Target) -> None:
+    first, *others = rows_of(clip)
+    notes = convert([replace(first, label="angry"), *others], target, tmp_path / "out")
+    assert notes == [f"left out: the labels and translations of 1 row, which {target} does not hold"]
+    with pytest.raises(InputError, match=r"'a' has no intent, and .* holds neither labels nor translations"):
+        convert([replace(first, frame=None, label="angry")], target, tmp_path / "other")
+
+
+@pytest.mark.parametrize("target", [*WITH_IDS, "messages"])
+def test_no_rows_are_said_to_be_none(tmp_path: Path, target: Target) -> None:
+    with pytest.raises(InputError, match="there are no rows"):
+        convert([], target, tmp_path / "out")
+
+
 def test_the_command_writes_and_refuses_what_it_would_destroy(tmp_path: Path, clip: Path) -> None:
     write_manifest(tmp_path / "m.jsonl", rows_of(clip))
 
@@ -167,3 +193,5 @@ def test_the_command_writes_and_refuses_what_it_would_destroy(tmp_path: Path, cl
     assert "written:" in run("n.json", "nemo") and (tmp_path / "n.json").is_file()
     assert "is the manifest itself" in run("m.jsonl", "nemo")
     assert "is a file, but kaldi is not" in run("n.json", "kaldi")
+    write_manifest(tmp_path / "m.jsonl", [replace(rows_of(clip)[0], frame=None, label="angry")])
+    assert "m.jsonl: the utterance 'a' has no intent" in run("m", "messages")

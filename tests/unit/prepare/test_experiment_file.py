@@ -1,5 +1,6 @@
 """The experiment that is written about prepared data can be read, and compares what the data permit."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,6 +100,11 @@ def test_the_smallest_budget_has_ten_recordings_if_there_are_enough(n_recorded: 
 @pytest.mark.parametrize(("folder", "name"), [("data/My Calls_2", "my-calls-2"), ("x/--", "mine"), ("é/9a", "9a")])
 def test_the_name_comes_from_the_folder(folder: str, name: str) -> None:
     assert experiment_name(Path(folder)) == name
+
+
+def test_folders_in_other_letters_have_names_of_their_own() -> None:
+    names = {experiment_name(Path(folder)) for folder in ("日本", "中国", "日本 2024", "中国 2024")}
+    assert len(names) == 4 and all(re.fullmatch("(mine|2024)-[0-9a-f]{6}", name) for name in names)
 
 
 def test_a_gpu_asks_for_a_larger_model(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import math
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -10,6 +11,7 @@ from eartune.report.axis import Axis, round_bounds, spread
 from eartune.report.curve import draw
 from eartune.report.layout import LABEL_GAP, build_curve
 from eartune.report.scheme_result import join_seeds
+from eartune.report.speech_curve import fit_schemes
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -94,7 +96,7 @@ def test_a_failed_cell_is_no_point(coffee):
 
 def test_a_point_tells_its_value_interval_n_and_hours(coffee):
     point = curve_of(coffee).lines[0].points[0]
-    assert point.title == "direct-mixing at 5%: slot F1 80.1\u00a0% [76.1, 84.1], n = 100, 0.04 h, 1 seed"
+    assert point.title == "direct-mixing at 5%: slot F1 80.1\u00a0% [76.1, 84.1], n = 100, 0.04 h, 1 model"
 
 
 def test_named_schemes_keep_the_level_of_all_speech_and_the_looks_of_their_type(cell):
@@ -154,3 +156,15 @@ def test_labels_that_have_room_stay_where_they_are():
 
 def test_labels_without_room_move_apart_in_their_order():
     assert spread([299, 298, 300], gap=20, start=0, end=300) == [280, 260, 300]
+
+
+def test_the_fitted_curve_goes_through_the_points_where_an_utterance_has_several_recordings(cell):
+    """It is fitted over recordings, and was drawn as if there were as many as utterances."""
+    spoken = [cell("curriculum", f"{n}%", f1, share=n / 100) for n, f1 in ((5, 0.6), (20, 0.7), (100, 0.79))]
+    rows = [cell("text-only", None, 0.5), *spoken]
+    several = [replace(one, speech_recordings=4 * one.speech_utterances) for one in rows]
+    drawn = []
+    for some in (join_seeds(rows), join_seeds(several)):
+        fitted = build_curve(some, "slot_f1", fit_schemes(some, "slot_f1", None).curves).lines[0].fit
+        drawn.append([point.y for point in fitted])
+    assert drawn[1] == pytest.approx(drawn[0], abs=2)

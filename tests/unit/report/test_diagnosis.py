@@ -15,8 +15,10 @@ from eartune.report.answers import RunAnswers
 from eartune.report.details import details_of
 from eartune.report.diagnosis import Evidence, diagnose
 from eartune.report.differences import Comparison
+from eartune.report.enough import Wish
 from eartune.report.result import SHARED, write_result
-from eartune.report.scheme_result import SchemeResult, join_seeds
+from eartune.report.scheme_result import SchemeResult, by_architecture, join_seeds
+from eartune.report.speech_curve import fit_schemes
 from eartune.run_folder import RunFolder
 from eartune.tasks.classification import ClassificationTask
 from eartune.tasks.prediction import Prediction, write_predictions
@@ -61,7 +63,9 @@ def test_a_cascade_that_nothing_beats_means_record_nothing_yet(grid) -> None:
     equal = Evidence(grid(text_only=0.6, cascade=0.9, curriculum_at_all=0.92), "slot_f1", next_round=NEXT)
     said = diagnosis.record_nothing_yet(equal) or ""
     assert "Record nothing yet: the cascade reaches 90.0" in said
-    assert "is shown to be better, by the intervals of the scores alone. " in said  # no pair was tested
+    assert (
+        "is shown to be better, by the intervals of the scores where answers are not at hand. " in said
+    )  # no pair was tested
     rows = equal.rows
     tested = compared(row_of(rows, "cascade"), row_of(rows, "curriculum", "100%"), p=0.5)
     assert "is shown to be better. " in (diagnosis.record_nothing_yet(replace(equal, comparisons=(tested,))) or "")
@@ -296,6 +300,34 @@ def test_sentences_under_several_labels_mean_that_the_sound_is_what_matters(tmp_
     assert diagnosis.the_sound_matters(unknown) and diagnosis.the_test_leaks(unknown)
 
 
+def test_each_architecture_is_advised_by_its_own_curve(cell) -> None:
+    """Both were given the advice of the higher curve."""
+    flat, rising = (0.80, 0.899, 0.9, 0.9), (0.4, 0.5, 0.6, 0.7)
+    results = [
+        replace(cell(scheme, budget, score, share=share), architecture=name)
+        for name, scores in (("flat", flat), ("rising", rising))
+        for (scheme, budget, share), score in zip(
+            (
+                ("text-only", None, 0.0),
+                ("curriculum", "5%", 0.05),
+                ("curriculum", "20%", 0.2),
+                ("curriculum", "100%", 1.0),
+            ),
+            scores,
+            strict=True,
+        )
+    ]
+    rows = join_seeds(results)
+    fits = fit_schemes(rows, "slot_f1", None)
+    found = diagnosis.evidence_of(by_architecture(rows), "slot_f1", (), None, fits, Wish())
+    assert [one.next_round for one in found] == [diagnosis.next_round(fits.of(own.rows), Wish()) for own in found]
+    assert found[0].next_round != found[1].next_round
+    said = diagnosis.the_sound_matters(found[1]) or ""
+    assert said.startswith("The sound matters: text-only tuning (rising) reaches 57") and said.endswith(
+        found[1].next_round
+    )
+
+
 def test_words_that_tell_the_label_are_said_nothing_of(tmp_path: Path, references) -> None:
     told = evidence_of(references, made_run(tmp_path, references, [], {"text-only": RIGHT, "cascade": RIGHT}))
     assert told.told_by_words == 1.0
@@ -307,6 +339,12 @@ def test_seeds_that_differ_more_than_schemes_mean_more_seeds(grid) -> None:
     found = diagnosis.seeds_differ_more_than_schemes(Evidence(noisy, "slot_f1"))
     assert found is not None and found.startswith("The curriculum is 2.0 points above direct mixing at 5%")
     assert "differs by 4.2 from seed to seed: train about 18 seeds of each" in found
+    of_draws = [
+        replace(row, finished=tuple(replace(one, seed=0, selection_seed=one.seed) for one in row.finished))
+        for row in noisy
+    ]
+    drawn = diagnosis.seeds_differ_more_than_schemes(Evidence(tuple(of_draws), "slot_f1")) or ""
+    assert "differs by 4.2 from selection to selection: train about 18 selections of each" in drawn
     together = grid(direct_mixing_at_few=(0.60, 0.70), curriculum_at_few=(0.62, 0.72))
     assert diagnosis.seeds_differ_more_than_schemes(Evidence(together, "slot_f1")) is None, "the same in every seed"
     hopeless = grid(direct_mixing_at_few=(0.60, 0.70), curriculum_at_few=(0.70, 0.62))

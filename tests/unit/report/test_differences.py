@@ -9,6 +9,7 @@ import pytest
 
 from eartune.data.frame import Entity, SemanticFrame
 from eartune.data.utterance import Utterance, write_manifest
+from eartune.errors import InputError
 from eartune.evaluation.metrics import Answered, evaluate
 from eartune.report.answers import RunAnswers
 from eartune.report.differences import (
@@ -97,6 +98,15 @@ def test_selections_are_paired_with_each_other_and_with_text_alone(cell) -> None
         ("text-only", 2),
     ]
     assert [(one.selection_seed, other.selection_seed) for one, other in paired_models(mixing, curriculum)] == [(1, 1)]
+
+
+def test_models_of_other_selections_are_not_paired_where_a_run_is_not_finished(cell) -> None:
+    """One selection of the new scheme was compared with all three of the baseline."""
+    drawn = [replace(cell("curriculum", "5%", 0.5, share=0.05), selection_seed=draw) for draw in (0, 1, 2)]
+    whole = [replace(cell("curriculum", "100%", 0.5, share=1.0))]
+    first, curriculum, everything = join_seeds([cell("direct-mixing", "5%", 0.5, share=0.05), *drawn, *whole])
+    assert [other.selection_seed for _, other in paired_models(first, curriculum)] == [0]
+    assert len(paired_models(curriculum, everything)) == 3
 
 
 def test_schemes_with_names_of_their_own_lose_neither_comparisons_nor_sentences(tmp_path: Path, cell) -> None:
@@ -239,6 +249,22 @@ def test_without_the_answers_nothing_is_compared(run_folder: Path) -> None:
     assert "Differences" not in write_report(run_folder).read_text()
 
 
+@pytest.mark.parametrize(("change", "said"), [(-1, "does not answer 'u59', unlike"), (1, "answers 'u59' 2 times;")])
+def test_a_missing_or_doubled_answer_is_named_with_its_file(run_folder: Path, change: int, said: str) -> None:
+    """The page ended in a traceback."""
+    path = run_folder / "curriculum-5pct-seed0" / "predictions.jsonl"
+    *lines, last = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines, *[last] * (1 + change)]))
+    with pytest.raises(InputError, match=rf"curriculum-5pct-seed0/predictions\.jsonl: {said}"):
+        write_report(run_folder)
+
+
+def test_models_without_answers_are_named_beside_those_with_them(run_folder: Path) -> None:
+    (run_folder / "curriculum-100pct-seed0" / "predictions.jsonl").unlink()
+    said = "The answers of 1 model (curriculum-100pct-seed0) are not at hand, so that they are in no paired test."
+    assert said in write_report(run_folder).read_text()
+
+
 def test_seeds_that_disagree_widen_the_interval(tmp_path: Path, cell) -> None:
     cells = {("text-only", None, seed): 30 for seed in (0, 1)} | {
         ("curriculum", "5%", seed): right for seed, right in ((0, 31), (1, 45))
@@ -248,6 +274,14 @@ def test_seeds_that_disagree_widen_the_interval(tmp_path: Path, cell) -> None:
     assert one.seeds == 2 and one.difference.value == pytest.approx(8 / 60)
     assert one.difference.high - one.difference.low > 0.5  # t of one degree of freedom is 12.7
     assert "p pools the answers of all seeds" in difference_notes([one])[-1]
+
+
+def test_the_intervals_of_the_table_are_those_that_are_said_to_overlap(tmp_path: Path, cell) -> None:
+    """All answers together, 93 and 60 of 120, are far apart, but two seeds with 35 and 58 of 60 leave all open."""
+    cells = {("text-only", None, seed): 30 for seed in (0, 1)}
+    (one,) = compared_in(made(tmp_path, cell, cells | {("curriculum", "5%", 0): 35, ("curriculum", "5%", 1): 58}))
+    table = differences_table([one])
+    assert table.lines[0][table.headings.index("intervals")] == "overlap"
 
 
 def test_a_difference_between_crossed_seeds_has_the_spread_of_selections(tmp_path: Path, cell) -> None:

@@ -16,7 +16,7 @@ from eartune.errors import InputError
 from eartune.evaluation.metrics import Answered, evaluate, score_covariance
 from eartune.evaluation.metrics.frame_metrics import frame_metrics
 from eartune.report.answers import RunAnswers
-from eartune.report.enough import Wish, further, how_much
+from eartune.report.enough import Wish, further, how_much, missing
 from eartune.report.free_speech import free_speech_of, what_it_bought
 from eartune.report.result import write_result
 from eartune.report.scheme_result import join_seeds
@@ -95,7 +95,34 @@ def test_a_target_that_is_reached_needs_nothing_and_one_too_high_has_no_number(c
 
 def test_amounts_are_forecast_up_to_five_times_the_largest(curriculum) -> None:
     (one,) = fitted(curriculum).curves
-    assert further(one) == (85, 340, 1400)
+    assert further(one) == (85, 340, 1360)
+
+
+def test_recordings_are_whole_and_hours_are_not(tmp_path: Path) -> None:
+    file = tmp_path / "few.csv"
+    for column, amounts in (("recordings", (1, 3, 12)), ("hours", (0.75, 3, 12))):
+        file.write_text(f"{column},score\n1,60\n2,70\n3,80\n", encoding="utf-8")
+        (one,) = read_score_table(file).curves
+        assert further(one) == amounts
+        assert one.curve.amount_for(0.85).value % 1
+        assert missing(one, 0.85) == 5
+
+
+def test_what_the_largest_amount_measured_is_reached(tmp_path: Path) -> None:
+    file = tmp_path / "lucky.csv"
+    file.write_text("recordings,score\n0,60\n10,70\n20,75\n40,90\n", encoding="utf-8")
+    text = " ".join(how_much(read_score_table(file), "score", Wish(target=0.9)).sentences).replace("\u00a0", " ")
+    assert "by its curve; but it is reached, as 90.0 % was measured with 40 recordings" in text
+    assert "No further recording is needed for that" in text
+
+
+def test_a_perfect_score_is_inside_its_forecast_and_reaches_any_target(tmp_path: Path) -> None:
+    file = tmp_path / "perfect.csv"
+    file.write_text("recordings,score\n0,60\n10,100\n20,100\n40,100\n80,100\n", encoding="utf-8")
+    (one,) = read_score_table(file).curves
+    assert one.curve.amount_for(0.9999).value <= 80
+    assert one.hindsight is not None
+    assert replace(one.hindsight, forecast=one.curve.score(80)).is_inside
 
 
 def test_too_few_budgets_and_a_missing_text_only_model_are_one_sentence_each(curriculum, cell) -> None:
@@ -198,8 +225,9 @@ def test_errors_in_hours_are_read(tmp_path: Path) -> None:
         "recordings;score\n0;60\n7;70\n\n33;80\n",
         "recordings\tScore\r\n0\t60\r\n7\t70\r\n33\t80\r\n",
         "Recordings, Score\n0, 60\n7, 70\n33, 80",
+        "recordings,score,\n0,60,,\n7,70,,\n33,80,, ",
     ],
-    ids=["semicolons and an empty row", "tabs", "blanks"],
+    ids=["semicolons and an empty row", "tabs", "blanks", "empty columns at the end"],
 )
 def test_a_table_may_be_written_as_spreadsheets_do(tmp_path: Path, rows: str) -> None:
     """It asked for columns that the table had."""
@@ -230,6 +258,8 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
         ("hours,score\n0,50\n1e300,60\n1e308,70\n", "row 3: hours must be 0 or from 1e-06 to 1e\\+12, not 1e\\+300"),
         ("hours,score\n0,50\n1e-300,60\n", "row 3: hours must be 0 or from 1e-06"),
         ("amount,score\n0,0.5\n5,\n", "row 3: needs amount and a score"),
+        ("amount,score\n0,50\n1,000,60\n", "row 3: has 3 cells, the first line 2; write numbers without separators"),
+        ("amount,score,\n0,50,\n1,000,60\n", "row 3: has 3 cells, the first line 2"),
         ("", "must name the columns"),
         ("hours,score\n0,50\n".encode("utf-16"), "is not UTF-8 but looks like UTF-16; save it as UTF-8"),
     ],
@@ -305,6 +335,13 @@ def test_the_terminal_asks_for_no_recordings_where_a_cascade_does_as_well(tmp_pa
     (tmp_path / results[-1].name / "result.json").unlink()
     found = sentences_about(tmp_path)
     assert any("then run again" in sentence for sentence in found)
+
+
+def test_a_run_without_budgets_is_told_what_to_add(tmp_path: Path, cell) -> None:
+    """It printed nothing."""
+    for result in (cell("text-only", None, 0.7), cell("cascade", None, 0.9, scheme_type="cascade")):
+        write_result(tmp_path / result.name, result)
+    assert any("and budgets to grid.budgets, such as [10%, 30%, 100%]" in one for one in sentences_about(tmp_path))
 
 
 def sentences_about(run: Path, *options: str) -> list[str]:

@@ -22,6 +22,17 @@ def test_a_run_without_results_is_refused(tmp_path: Path):
         read_results(tmp_path)
 
 
+def test_a_copy_of_a_model_is_no_other_seed(tmp_path: Path, cell):
+    for folder in ("curriculum-5pct-seed0", "curriculum-5pct-seed0.bak"):
+        write_result(tmp_path / folder, cell("curriculum", "5%", 0.8))
+    with pytest.raises(
+        ValueError, match=r"seed0 and .*seed0\.bak both hold the result of the model 'curriculum-5pct-s"
+    ):
+        read_results(tmp_path)
+    write_json(tmp_path / "cells.json", {"cells": ["curriculum-5pct-seed0"]})
+    assert len(read_results(tmp_path)) == 1
+
+
 def test_a_run_none_of_whose_models_has_a_result_is_refused(tmp_path: Path):
     write_json(tmp_path / "cells.json", {"cells": ["untuned-seed0"]})
     with pytest.raises(ValueError, match="no model has a result yet, so there is nothing to report"):

@@ -88,11 +88,27 @@ def test_schemes_are_compared_on_the_same_selections(cell) -> None:
         ]
     )
     assert told.sentences == (
-        "With 7 recordings, scores differ between selections by 10.0 points slot F1 (standard deviation of 3 draws), "
-        "and the curriculum from direct mixing on the same selections by +1.0 [+1.0, +1.0] points: the choice of "
-        "recordings matters more than the scheme.",
+        "With 7 recordings, the curriculum differs from direct mixing on the same selections by +1.0 [+1.0, +1.0] "
+        "points slot F1, and the scores of selections by up to 10.0 (standard deviation of 3 draws, the larger of the "
+        "two): the choice of recordings matters more than the scheme.",
     )
     assert [line["above the baseline"] for line in cells(told)] == ["–", "+1.0 [+1.0, +1.0]"]  # noqa: RUF001
+
+
+def test_the_scheme_that_differs_most_is_held_against_its_own_selections(cell) -> None:
+    """The first of the table was named, and beside it the largest spread of any scheme."""
+    base = (0.50, 0.52, 0.51)
+    shifted = {"a": (0.01, 0.0, 0.02), "b": (0.2, 0.2, 0.21), "c": (0.0, 0.3, -0.3)}
+    others = [
+        draws(cell, name, "2%", 0.02, [x + y for x, y in zip(base, by, strict=True)]) for name, by in shifted.items()
+    ]
+    told = found([*draws(cell, "direct-mixing", "2%", 0.02, base), *(one for some in others for one in some)])
+    assert told.sentences[0].startswith(
+        "With 7 recordings, b differs from direct mixing on the same selections by +20.3"
+    )
+    assert told.sentences[0].endswith(
+        "by up to 1.2 (standard deviation of 3 draws, the larger of the two): the scheme matters more."
+    )
 
 
 def test_training_seeds_of_one_selection_are_one_draw(cell) -> None:

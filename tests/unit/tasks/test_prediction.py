@@ -51,9 +51,14 @@ def test_confidence_is_the_mean_probability_of_a_token() -> None:
         ({"id": "u1"}, Prediction("u1", None, "", ParseStatus.NOT_JSON, None)),
         ({"id": "u1", "status": "TRUNCATED"}, Prediction("u1", None, "", ParseStatus.TRUNCATED, None)),
         ({"id": "u1", "margin": "wide"}, Prediction("u1", None, "", ParseStatus.NOT_JSON, None)),
+        (
+            {"id": "u1", "log_probability": math.nan, "margin": math.nan},
+            Prediction("u1", None, "", ParseStatus.NOT_JSON, None),
+        ),
+        ({"id": "u1", "log_probability": 0.3}, Prediction("u1", None, "", ParseStatus.NOT_JSON, None)),
         ({"id": "u1", "words": [{"word": "stop", "end": 0.5}]}, Prediction("u1", None, "", ParseStatus.NOT_JSON, None)),
     ],
-    ids=["id", "file", "no labels", "status", "no number", "words with times"],
+    ids=["id", "file", "no labels", "status", "no number", "not a number", "no probability", "words with times"],
 )
 def test_predictions_of_other_systems_are_read(tmp_path: Path, row: dict[str, Any], read: Prediction) -> None:
     assert read_rows(tmp_path, row) == (read,)

@@ -97,6 +97,8 @@ def test_listed_stages_of_text_alone_use_no_speech() -> None:
     [
         ([], "at least 1"),
         ([{"speech": "7 utterances"}], "'7 utterances' is no share of a stage; write one in per cent"),
+        ([{"text": 0.5}], "'0.5' is no share of a stage; write one in per cent, from 0% to 100%"),
+        ([{"text": "150%"}], "'150%' is no share of a stage; write one in per cent, from 0% to 100%"),
         ([{"text": "0%"}], "needs something to show"),
         ([{"name": "a"}, {"name": "a"}], "the stage 'a' is listed twice"),
         ([{"name": "text-2"}, {}, {}], "the stage 'text-2' is listed twice"),

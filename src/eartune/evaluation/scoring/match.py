@@ -132,13 +132,16 @@ def _recordings(references: Sequence[Reference]) -> list[_Recording]:
 def _expected(
     references: Sequence[Reference], recordings: Sequence[_Recording], by_id: bool
 ) -> dict[str, tuple[Reference, str | None]]:
-    """The references and speakers by the key of what should be answered: a recording, or a sentence."""
+    """The references and speakers by the key of what should be answered: a recording, or a sentence.
+
+    With `by_id` a sentence of several recordings is answered once; that of one recording is answered by it either way.
+    """
     of_reference: dict[str, list[_Recording]] = {}
     for recording in recordings:
         of_reference.setdefault(recording.reference.id, []).append(recording)
     expected: dict[str, tuple[Reference, str | None]] = {}
     for reference in references:
-        if by_id or not reference.files:
+        if not reference.files or (by_id and len(reference.files) > 1):
             expected[reference.id] = (reference, reference.speakers[0] if len(reference.speakers) == 1 else None)
         else:
             expected |= {r.key: (reference, r.speaker) for r in of_reference[reference.id]}

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         *("file", "file_name", "filepath", "path", "wav", "wav_path", "wav_file", "wav_filename", "wav_filepath"),
         *("audios", "audio_paths", "audio_files", "wavs", "clips"),
         *("clip", "clip_path", "recording", "recording_path", "recording_file", "sound", "sound_file", "audio_url"),
+        "recordings",
     ),
     "language": ("language", "lang", "locale", "language_code"),
     "speaker": ("speaker", "speaker_id", "client_id", "user", "spk", "spk_id"),
@@ -52,6 +54,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         "duration_ms",
     ),
     "channel": ("channel", "channel_id", "audio_channel", "channel_selector"),
+    "split": ("split", "partition", "subset", "fold", "set", "dataset"),  # where every row names one
 }
 """Our names, and the headings of others, the likeliest first; case, blanks, brackets, "-" and "_" do not count."""
 LABELS = ("intent", "scenario", "action", "entities")
@@ -85,7 +88,9 @@ def match_columns(header: Collection[str], named: Mapping[str, str], path: Path)
         raise InputError(f"{path}: scenario and action go together; name the column of the {min(missing)} too")
     if "entities" not in {*columns, *left_out} and plain(columns.get("text", "")) == "annotutt":
         columns["entities"] = columns["text"]
-    return _without_half_a_pair(_without_half_a_part(columns, named))
+    if "id" not in {*columns, *left_out} and plain(columns.get("audio", "")) in map(plain, NAMES["id"]):
+        columns["id"] = columns["audio"]  # recordings that are called by their ids
+    return _without_half_a_pair(without_half_a_part(columns, named))
 
 
 def slot_columns(header: Collection[str], named: Mapping[str, str]) -> list[str]:
@@ -96,8 +101,11 @@ def slot_columns(header: Collection[str], named: Mapping[str, str]) -> list[str]
     return [theirs] if theirs in header else [name for part in theirs.split(",") if (name := part.strip())]
 
 
-def _without_half_a_part(columns: dict[str, str], named: Mapping[str, str]) -> dict[str, str]:
-    """Drop what is no part of a recording: times of rows without one, a length alone, a start without an end."""
+def without_half_a_part(columns: Mapping[str, str], named: Mapping[str, str] = {}) -> dict[str, str]:
+    """Return the columns without what is no part of a recording, unless the user named it.
+
+    These are the times of rows without a recording, a length alone, and a start without an end.
+    """
     is_part = "start" in columns and bool({"end", "duration"} & columns.keys() or plain(columns["start"]) == "offset")
     dropped = set() if "audio" in columns and is_part else {"start", "end", "duration"}
     dropped |= set() if "audio" in columns else {"channel"}
@@ -107,7 +115,7 @@ def _without_half_a_part(columns: dict[str, str], named: Mapping[str, str]) -> d
 def other_columns(
     header: Collection[str], columns: Mapping[str, str], named: Mapping[str, str]
 ) -> dict[str, list[str]]:
-    """Return further columns by our names, for the rows that lack the one in `columns`.
+    """Return further columns by our names, which may say what rows lack in the one in `columns`.
 
     JSON lines of two tools may say "slots" in one row and "entities" in another. A column that the user named has none.
     """
@@ -117,7 +125,7 @@ def other_columns(
     return {
         ours: [name for name in names if plain(name) != "annotutt"]
         for ours, names in found.items()
-        if names and ours not in named and ours not in _PAIR | _PART
+        if names and ours not in named and ours not in {*_PAIR, *_PART, "split"}
     }
 
 
@@ -135,9 +143,12 @@ def guess(header: Iterable[str], names: Collection[str] = NAMES.keys()) -> dict[
 def is_in_ms(heading: str) -> bool:
     """Return whether the name of a column of times says that they are milliseconds."""
     known = {plain(name) for names in NAMES.values() for name in names if name.endswith("_ms")}
+    if "ss.ms" in heading.lower():  # ELAN's hh:mm:ss.ms
+        return False
     return plain(heading) in known or [word.lower() for word in _WORD.findall(heading)][-1:] == ["ms"]
 
 
+@lru_cache(maxsize=4096)
 def plain(heading: str) -> str:
     """Return a heading without what people write differently: speakerId, Speaker ID and speaker_id are one."""
     return re.sub(r"[\s_()\[\]-]+", "", heading.lower())

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 from eartune.data.audio import AUDIO_SUFFIXES
 from eartune.errors import InputError
 from eartune.prepare.importers.annotation import is_doccano, is_label_studio, read_doccano, read_label_studio
-from eartune.prepare.importers.columns import guess
+from eartune.prepare.importers.columns import NAMES, guess
 from eartune.prepare.importers.folders import (
     FolderFormat,
     format_of_folder,
@@ -55,9 +55,10 @@ def read_utterances(
     """Read a file's utterances, and its rows that cannot be used with the reasons, both in the file's order.
 
     Without a `format` it is detected from the suffix and the first rows. `columns` maps our names (id, text, audio,
-    language, speaker, intent, scenario, action, entities) to the file's and overrides the guess. Recordings are not
-    opened, only searched for: in the file's folder, and there in audio, wav, wavs, clips and recordings. One that is
-    not found gets the path that it would have in the file's folder. Lengths that the file does not state are nan.
+    language, speaker, intent, scenario, action, entities, split, ...) to the file's and overrides the guess.
+    Recordings are not opened, only searched for: in the file's folder, and there in audio, wav, wavs, clips and
+    recordings. One that is not found gets the path that it would have in the file's folder. Lengths that the file does
+    not state are nan.
     A folder is a saved dataset, a data directory of Kaldi, or recordings in a folder for each label. Where rows need
     not be `labelled`, one without an intent has no frame, and any folder of recordings is read.
     Raises InputError, one sentence that names the file, if the whole file cannot be used.
@@ -79,7 +80,7 @@ def _read_rows(
 ) -> Imported:
     """Read a file, with a right row of its kind where some of its rows cannot be used."""
     rows = json_rows(path) if format not in _NOT_JSON else []
-    format = format or _by_rows(rows, path)
+    format = format or _by_rows(rows, path, as_table=bool(columns) or not labelled)
     if columns and format not in _TABLES:
         raise InputError(f"{path}: is read as {format}; only {', '.join(_TABLES)} have columns to name")
     if not labelled and format not in _MAY_BE_UNLABELLED:
@@ -133,18 +134,22 @@ def _by_suffix(path: Path) -> FileFormat | None:
     return _FORMAT_OF_SUFFIX[suffix]
 
 
-def _by_rows(rows: Sequence[Row], path: Path) -> FileFormat:
-    """The format of the first row that shows one; any other JSON is a table, but for an object of other things."""
+def _by_rows(rows: Sequence[Row], path: Path, as_table: bool) -> FileFormat:
+    """The format of the first row that shows one; any other JSON is a table, but for an object of other things.
+
+    A manifest of NeMo is a table, too, in which columns may be named, and intents may lack.
+    """
     contents = [dict(row.content) for row in rows[:20] if isinstance(row.content, dict)]
     found = next((format for content in contents if (format := _by_keys(content))), None)
     if not found and len(rows) == len(contents) == 1 and _holds_others(contents[0]):
         raise not_rows(path)
-    return found or "jsonl"
+    return "jsonl" if not found or (found == "nemo" and as_table) else found
 
 
 def _holds_others(content: dict[str, Any]) -> bool:
     """Whether an object has none of our names, and holds nothing but objects and lists, as a row never does."""
-    return bool(content) and not guess(content) and all(isinstance(each, dict | list) for each in content.values())
+    named = guess(content, NAMES.keys() - {"split"})
+    return bool(content) and not named and all(isinstance(each, dict | list) for each in content.values())
 
 
 def _by_keys(content: dict[str, Any]) -> FileFormat | None:
@@ -156,11 +161,9 @@ def _by_keys(content: dict[str, Any]) -> FileFormat | None:
         return "messages"
     if any(content.keys() >= set(keys) for keys in ONE_TURN) and not {"intent", "scenario"} & guess(content).keys():
         return "messages"
-    if (
-        "supervisions" in content
-        or isinstance(content.get("tracks"), list)
-        or isinstance(content.get("recording"), dict)
-    ):
+    recording = content.get("recording")
+    has_sources = isinstance(recording, dict) and "sources" in recording
+    if "supervisions" in content or isinstance(content.get("tracks"), list) or has_sources:
         return "lhotse"
     if content.keys() >= {"recording_id", "start", "duration"}:
         return "lhotse"

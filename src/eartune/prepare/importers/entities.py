@@ -17,13 +17,14 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from eartune.data.fillers import absent_fillers
 from eartune.data.frame import Entity
 from eartune.files import object_of_pairs
 from eartune.prepare.importers.columns import plain
 from eartune.prepare.importers.row import RowError, bare_or_none, is_blank, label_or_none, text_or_none
 
 _NOTHING = ("null", "None")  # as a table has it in a cell
-_TYPES = ("type", "entity", "slot", "label", "labels", "entitygroup", "entitytype", "slotname", "slottype", "tag")
+_TYPES = ("slotname", "type", "entity", "slot", "label", "labels", "entitygroup", "entitytype", "slottype", "tag")
 _FILLERS = ("filler", "value", "text", "word", "words", "surface", "mention")
 _MAY_BE_SLOTS = ("type", "label", "labels", "tag")
 _IN_LISTS = (*_TYPES, "name", "category", "class")  # an object that is no item of a list is likely to mean slots
@@ -38,7 +39,6 @@ _MARKED = re.compile(r"\[\s*+(?P<type>[^\[\]:]+):\s*+(?P<filler>[^\[\]]+)\]")
 MARKED_TEXT = re.compile(r"\[ *[^\W\d][\w.-]* : [^\[\]]+\]")
 """Text in which entities are likely to be marked, as MASSIVE does it; "[noise: door]" and "[10:30]" are none."""
 _PAIR = re.compile(r"\s*(?P<type>[^=;\[\]{}]*\w)\s*=\s*(?P<filler>[^=;\[\]{}]*)")
-_LETTERS = re.compile("[A-Za-z]{2}")
 _SHAPES = 'must be a list of {"type": ..., "filler": ...} or an object of {"type": "filler"}'
 
 
@@ -64,10 +64,23 @@ def text_and_entities(text: str | None, given: Any) -> tuple[str | None, tuple[E
 
 
 def _as_said(value: Any, text: str | None) -> Any:
-    """Entities with the words at their place, where they have none, or a synonym of these, as Rasa has it."""
+    """Entities with the words that are marked in the text, of which their values may be synonyms, as Rasa has them."""
+    value = _of_columns(value)
     if not isinstance(value, list | tuple) or not text:
         return value
     return [_with_words(_span(item), text) for item in value]
+
+
+def _of_columns(value: Any) -> Any:
+    """The items of an object that has a list for each of their keys, as `datasets` stores a sequence of objects."""
+    if not isinstance(value, dict) or not all(isinstance(each, list | tuple) for each in value.values()):
+        return value
+    keys = {plain(str(key)) for key in value}
+    if not keys & {*_IN_LISTS} or not any(keys >= {*places} for places in _PLACES):
+        return value
+    if len({len(each) for each in value.values()}) > 1:
+        raise RowError(f'"entities" has lists of different lengths for {", ".join(map(str, value))}')
+    return [dict(zip(value, item, strict=True)) for item in zip(*value.values(), strict=True)]
 
 
 def _span(item: Any) -> Any:
@@ -78,16 +91,31 @@ def _span(item: Any) -> Any:
 
 
 def _with_words(item: Any, text: str) -> Any:
-    place = _place(item) if isinstance(item, dict) else None
+    """An item with what is said of it as its filler: the words at its place, or that of its values which is said."""
+    kind, filler = _described(item, _IN_LISTS) if isinstance(item, dict) else (None, None)
+    if kind is None:
+        return item
+    place, value = _place(item), item.get(filler)
     if place is None:
-        return item
-    kind, filler = _described(item, _IN_LISTS)
-    if filler is None:
-        return item if kind is None else {"type": item[kind], "filler": _whole_words_at(text, *place)}
-    start, end, value = *place, item[filler]
-    if not 0 <= start < end <= len(text) or not isinstance(value, str) or value.casefold() in text.casefold():
-        return item
-    return item | {filler: text[start:end]}
+        said = (each for name, each in item.items() if plain(str(name)) in _FILLERS and _is_said(each, text))
+        return item if filler is None or _is_said(value, text) else item | {"filler": next(said, value)}
+    if filler is not None and (not 0 <= place[0] < place[1] <= len(text) or _is_elsewhere(value, text, *place)):
+        return item  # places that are counted in another way, in tokens, say
+    return item if _same(value, text[slice(*place)]) else item | {"filler": _whole_words_at(text, *place)}
+
+
+def _is_said(value: Any, text: str) -> bool:
+    return isinstance(value, str) and _is_in(value, text)
+
+
+def _is_elsewhere(value: Any, text: str, start: int, end: int) -> bool:
+    """Whether a value is said, but not at its place, which cuts a word."""
+    is_cut = _cuts_a_word(text, start) or _cuts_a_word(text, end)
+    return is_cut and isinstance(value, str) and value.casefold() in text.casefold()
+
+
+def _same(value: Any, words: str) -> bool:
+    return isinstance(value, str) and value.casefold().split() == words.casefold().split()
 
 
 def words_at(text: str, start: int, end: int) -> str:
@@ -100,9 +128,17 @@ def words_at(text: str, start: int, end: int) -> str:
 def _whole_words_at(text: str, start: int, end: int) -> str:
     """The same, but where the tool is not known: it may count to the last letter and not to the place behind it."""
     words = words_at(text, start, end)
-    if any(_LETTERS.fullmatch(text[place - 1 : place + 1]) for place in (start, end) if place > 0):
+    if _cuts_a_word(text, start) or _cuts_a_word(text, end):
         raise RowError(f"has an entity from {start} to {end}, {words!r}, which cuts a word; end is the place behind it")
     return words
+
+
+def _cuts_a_word(text: str, place: int) -> bool:
+    """Whether a word goes on at a place, in a script that has spaces; in 5pm there are two."""
+    pair = text[place - 1 : place + 1] if place > 0 else ""
+    if len(pair) < 2 or pair[0].isdigit() != pair[1].isdigit():
+        return False
+    return bool(absent_fillers([Entity("", pair[0])], pair, "und"))
 
 
 def _place(item: dict[Any, Any]) -> tuple[int, int] | None:
@@ -126,6 +162,17 @@ def are_spans(value: Any) -> bool:
     if isinstance(value, str):
         return _SPANS.match(value) is not None
     return isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)
+
+
+def has_places(value: Any) -> bool:
+    """Return whether a value, in JSON or decoded, is a list of what has a place in a text."""
+    if isinstance(value, str):
+        try:
+            value = decode(value, "entities") if _LIKELY_CODE.match(value) else None
+        except RowError:
+            return False
+    items = [_span(item) for item in value] if isinstance(value, list) else []
+    return any(isinstance(item, dict) and _place(item) is not None for item in items)
 
 
 def _pairs(given: str) -> tuple[Entity, ...] | None:
@@ -186,7 +233,7 @@ def _of_object(value: dict[Any, Any], text: str) -> Iterator[Entity]:
         if len(value[kind]) != len(value[filler]):
             raise RowError(f'"entities" has {len(value[kind])} of {kind!r} but {len(value[filler])} of {filler!r}')
         return (_entity(*pair) for pair in zip(value[kind], value[filler], strict=True))
-    return _of_types(value[kind], value[filler])
+    return _of_types(value[kind], value[filler], _role(value))
 
 
 def _is_one(value: dict[Any, Any], kind: str, filler: str, text: str) -> bool:
@@ -217,7 +264,7 @@ def _of_item(item: Any) -> Iterator[Entity]:
         raise RowError(f'"entities" {_SHAPES}; one of the list is {type(item).__name__}')
     kind, filler = _described(item, _IN_LISTS)
     if kind is not None and filler is not None:
-        return _of_types(item[kind], item[filler])
+        return _of_types(item[kind], item[filler], _role(item))
     said = [value for value in item.values() if not is_blank(value)]
     is_about_a_place = bool(item.keys() & {"start", "end"}) or any(isinstance(value, int | float) for value in said)
     if len(said) > 1 and (kind is not None or filler is not None or is_about_a_place):
@@ -226,15 +273,38 @@ def _of_item(item: Any) -> Iterator[Entity]:
 
 
 def _described(item: dict[Any, Any], types: Sequence[str]) -> tuple[str | None, str | None]:
-    """The keys of an object that hold the type and the filler of one entity."""
+    """The keys of an object that hold the type and the filler of one entity.
+
+    Beside a type and a filler, a name is that of the slot, unless it is the filler once more.
+    """
     keys = {plain(key): key for key in item if isinstance(key, str)}
-    kind, filler = (next((keys[name] for name in names if name in keys), None) for names in (types, _FILLERS))
+    kind, filler = (_first(item, [keys[name] for name in names if name in keys]) for names in (types, _FILLERS))
+    name = keys.get("name") if types is _IN_LISTS and kind in (keys.get("type"), keys.get("entity")) else None
+    if (
+        name is not None
+        and filler is not None
+        and not is_blank(item[name])
+        and not _same(item[name], str(item[filler]))
+    ):
+        return name, filler
     return kind, filler
 
 
-def _of_types(kinds: Any, filler: Any) -> Iterator[Entity]:
+def _first(item: dict[Any, Any], keys: Sequence[str]) -> str | None:
+    """The first key with a value, or else the first one."""
+    return next((key for key in keys if not is_blank(item[key])), next(iter(keys), None))
+
+
+def _role(item: dict[Any, Any]) -> str:
+    """What stands behind the types of an item with a role, as in city.from; nothing for another item."""
+    role = next((value for key, value in item.items() if plain(str(key)) == "role" and not is_blank(value)), None)
+    return "" if role is None else f".{bare_or_none(label_or_none(role, 'role'))}"
+
+
+def _of_types(kinds: Any, filler: Any, role: str) -> Iterator[Entity]:
     """The entities of words that have one type, or a list of them."""
-    return (_entity(kind, filler) for kind in (kinds if isinstance(kinds, list) else [kinds]))
+    for entity in (_entity(kind, filler) for kind in (kinds if isinstance(kinds, list) else [kinds])):
+        yield Entity(entity.type + role, entity.filler)
 
 
 def _by_type(fillers: dict[Any, Any]) -> Iterator[Entity]:

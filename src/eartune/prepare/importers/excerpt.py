@@ -212,7 +212,7 @@ def _seconds(time: Any, name: str, unit: int) -> float | None:
     seconds = sum(part * 60**power for power, part in enumerate(reversed(parts)))
     if seconds < 0 and seconds != -1:
         raise RowError(f"the {name} of a part of a recording must be 0 or above, not {time}")
-    return None if seconds == -1 else seconds / unit
+    return None if seconds == -1 else seconds / (unit if len(parts) == 1 else 1)  # 0:01:02.5 is never milliseconds
 
 
 def _of_object(value: dict[str, Any]) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ cv-corpus/de/train.tsv          Common Voice, beside clips/
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path, PureWindowsPath
 from typing import Literal
 
@@ -22,11 +22,14 @@ from eartune.prepare.importers.kaldi import WAV_SCP
 from eartune.prepare.importers.recording_files import SUBFOLDERS
 from eartune.prepare.importers.row import Row
 from eartune.prepare.importers.to_utterances import to_utterances
-from eartune.prepare.split import UNNAMED, split_of
+from eartune.prepare.prepare import PROFILE, QUARANTINE
+from eartune.prepare.split import UNNAMED, is_split, split_of
+from eartune.wording import listed
 
 FolderFormat = Literal["dataset", "kaldi", "audiofolder", "recordings"]
 _SPLITS_OF_COMMON_VOICE = ("train", "dev", "test")
 _OTHER_SOUND = (".raw", ".pcm", ".vox", ".sln", ".g729", ".dss")  # what nobody can read without more being said
+_TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 
 
@@ -46,11 +49,14 @@ def inputs_in(path: Path, labelled: bool = True) -> list[tuple[str, Path]]:
     if (path / "clips").is_dir() and any(table.is_file() for table in tables):
         return [(split_of(table.stem), table) for table in tables if table.is_file()]
     inside = [(split_of(each.name), each) for each in sorted(path.iterdir()) if each.is_dir()]
+    known = {each: found for _, each in inside if (found := _read_as_one(each))}
     parts = [
-        (split, found or each)
+        (split, known.get(each, each))
         for split, each in inside
-        if (found := _read_as_one(each)) or (labelled and split != UNNAMED and _has_recordings_below(each))
+        if each in known or (labelled and split != UNNAMED and _has_recordings_below(each))
     ]
+    if len(parts) > len(known) or not known:
+        _check_no_tables(path, known)
     if not parts and (_has_recordings_below(path) if labelled else _holds_recordings(path)):
         parts = [(split_of(path.name), path)]
     if not parts:
@@ -68,6 +74,11 @@ def format_of_folder(path: Path, labelled: bool = True) -> FolderFormat:
         return "recordings"
     if not _has_recordings_below(path):
         raise _nothing_in(path, labelled)
+    if splits := list(dict.fromkeys(file.parent.name for file in _recordings(path) if is_split(file.parent.name))):
+        raise InputError(
+            f"{path}: its recordings lie in {listed(splits)}, whose names are splits and no labels; "
+            f"put them into a folder for each label, such as {splits[0]}/LABEL, or name the file that lists them"
+        )
     return "audiofolder"
 
 
@@ -103,6 +114,26 @@ def _nothing_in(path: Path, labelled: bool) -> InputError:
         f"{path}: is a folder without {WAV_SCP}, {STATE}, {', '.join(_METADATA)} or recordings in a folder for each "
         "label; name the file in it that lists the rows, or add --unlabelled if its recordings have no labels"
     )
+
+
+def _check_no_tables(path: Path, known: Container[Path]) -> None:
+    """Raise InputError if a folder has tables, which may have the words and the labels of its recordings."""
+    if tables := [str(table.relative_to(path)) for table in _tables_below(path, known)]:
+        shown = listed(tables if len(tables) < 4 else [*tables[:2], f"{len(tables) - 2:,} more tables"])
+        raise InputError(
+            f"{path}: has {shown}, which may list its recordings; name what is to be read instead of the folder, "
+            "or move away what lists none"
+        )
+
+
+def _tables_below(folder: Path, known: Container[Path]) -> Iterator[Path]:
+    """The tables in a folder and those below it, but for hidden ones, `known` folders and what eartune wrote."""
+    for inside, folders, names in os.walk(folder):
+        is_written_by_prepare = {PROFILE, QUARANTINE} <= set(names)
+        folders[:] = [] if is_written_by_prepare else [name for name in folders if Path(inside, name) not in known]
+        for file in (Path(inside, name) for name in sorted(names) if not is_written_by_prepare):
+            if file.name.lower().removesuffix(".gz").endswith(_TABLES) and not is_hidden(file, folder):
+                yield file
 
 
 def _read_as_one(folder: Path) -> Path | None:

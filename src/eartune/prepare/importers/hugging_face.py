@@ -74,14 +74,29 @@ def labels_of(schema: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
     """Return what puts names in place of the numbers of labels, as the schema of an Arrow or Parquet file has them."""
     try:
         features = json.loads((schema.metadata or {}).get(_INFO, b"{}"))["info"]["features"]
-        names = {name: feature["names"] for name, feature in features.items() if "names" in feature}
     except (ValueError, KeyError, TypeError):
-        names = {}
+        features = {}
+    return lambda content: _named(content, features)
 
-    def named(content: dict[str, Any]) -> dict[str, Any]:
-        return content | {column: _name(content.get(column), known) for column, known in names.items()}
 
-    return named if names else lambda content: content
+def _named(value: Any, feature: Any) -> Any:
+    """A value with names for the numbers of labels in it, at any depth; `feature` describes it, or what a list holds.
+
+    A sequence of objects is described as a list of them, and may be stored as an object of lists.
+    """
+    while isinstance(feature, list) or _is_list(feature):
+        feature = next(iter(feature), None) if isinstance(feature, list) else feature["feature"]
+    if value is None or not isinstance(feature, dict) or feature.get("_type") == "Value":
+        return value
+    if isinstance(value, list):
+        return [_named(each, feature) for each in value]
+    if isinstance(feature.get("names"), list):
+        return _name(value, feature["names"])
+    return {key: _named(each, feature.get(key)) for key, each in value.items()} if isinstance(value, dict) else value
+
+
+def _is_list(feature: Any) -> bool:
+    return isinstance(feature, dict) and isinstance(feature.get("_type"), str) and "feature" in feature
 
 
 def _name(number: Any, names: Sequence[str]) -> Any:

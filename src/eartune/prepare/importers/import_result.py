@@ -17,6 +17,17 @@ class Rejected:
     """The row as it was read, as far as JSON can hold it."""
     reason: str
     """One clause that says what would be right."""
+    split: str = ""
+    """The split that the row names, if any."""
+
+
+@dataclass(frozen=True)
+class OfSplit(Utterance):
+    """An utterance whose row names its split."""
+
+    split: str = ""
+    place: str = ""
+    """"FILE, row N"."""
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from typing import Any
 
 from eartune.data.utterance import Utterance
 from eartune.files import write_lines
-from eartune.prepare.importers.columns import LABELS, known_values
-from eartune.prepare.importers.excerpt import channel_of, part_fields, recording_fields
+from eartune.prepare.importers.columns import LABELS, guess, known_values, without_half_a_part
+from eartune.prepare.importers.excerpt import part_and_channel, recording_fields
 from eartune.prepare.importers.import_result import Imported
 from eartune.prepare.importers.named_recordings import each_recording
-from eartune.prepare.importers.row import Row
+from eartune.prepare.importers.row import Row, is_blank
 from eartune.prepare.importers.semantics import labels_of_frame
 from eartune.prepare.importers.to_utterances import to_utterances
 
@@ -35,16 +35,21 @@ def _translated(content: dict[str, Any], are_parts: bool) -> dict[str, Any]:
     speaker, file = values.pop("speaker", None), recording_fields(content.get("audio_filepath"))
     if file is None:
         return values | {"recordings": []}
-    part: dict[str, Any] = {"seconds": content.get("duration"), "speaker": speaker, "channel": _channel(content)}
+    stated = {"seconds": content.get("duration"), "speaker": speaker}
+    return values | {"recordings": [file | stated | _part(content, are_parts)]}
+
+
+def _part(content: dict[str, Any], are_parts: bool) -> dict[str, Any]:
+    """The part and the channel of a row, as tables have them; the channel may stand in a list by itself."""
+    named = without_half_a_part(guess(content, ("audio", "start", "end", "duration", "channel")))
+    values = {ours: content[theirs] for ours, theirs in named.items()}
+    channel = values.get("channel")
+    if isinstance(channel, list) and len(channel) == 1:
+        values["channel"] = channel[0]
     if are_parts:
-        part |= part_fields(content.get("offset"), None, content.get("duration"))
-    return values | {"recordings": [file | part]}
-
-
-def _channel(content: dict[str, Any]) -> int | str | None:
-    """The channel of a row, which may stand in a list by itself."""
-    selected = known_values(content, ("channel",)).get("channel")
-    return channel_of(selected[0] if isinstance(selected, list) and len(selected) == 1 else selected)
+        offset = content.get("offset")
+        values |= {"start": 0 if is_blank(offset) else offset, "duration": content.get("duration")}
+    return part_and_channel(values, named)
 
 
 def write_nemo(path: Path, utterances: Sequence[Utterance], fields: Callable[[Utterance], Mapping[str, Any]]) -> None:

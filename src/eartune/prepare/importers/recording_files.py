@@ -29,12 +29,12 @@ class RecordingFiles:
     def find(self, name: str) -> Path:
         """Return the file called `name`, or the one recording that is called so except for its suffix.
 
-        A name that no file has may have been written on Windows, as clips\\a.wav, or be an address of Label Studio,
-        /data/upload/1/1f0c9a3b-a.wav. A recording that does not exist gets the path that it would have in the folder;
-        it is reported as missing when recordings are measured. Raises RowError for a name that fits several files, or
-        that no file can have.
+        A name that no file has may have been written on Windows, as clips\\a.wav, with %20 for a blank, with file://
+        before it, or be an address of Label Studio, /data/upload/1/1f0c9a3b-a.wav. A recording that does not exist gets
+        the path that it would have in the folder; it is reported as missing when recordings are measured. Raises
+        RowError for a name that fits several files, or that no file can have.
         """
-        if _URL.match(name) and name in _names_on_disk(name):
+        if _is_url(name):
             raise RowError(f"the recording {name} is a URL; download the file and name that")
         for spelled in _spellings(name):
             for folder in self._folders:
@@ -51,7 +51,7 @@ class RecordingFiles:
 
     def exist(self, name: Any) -> bool:
         """Return whether a value is the name, or the name but for its suffix, of a recording that is there."""
-        if not isinstance(name, str) or not name.strip() or len(name) > 1000 or _URL.match(name):
+        if not isinstance(name, str) or not name.strip() or len(name) > 1000 or _is_url(name):
             return False
         paths = [folder / spelled for spelled in _spellings(name) for folder in self._folders]
         return any(path.name in self._list(path.parent) for path in paths)
@@ -62,16 +62,26 @@ class RecordingFiles:
         return self._listed[folder]
 
 
+def _is_url(name: str) -> bool:
+    """Whether a name is an address of something that no file of ours is called."""
+    return _URL.match(name) is not None and name in _names_on_disk(name)
+
+
 def _spellings(name: str) -> Iterable[str]:
-    """A name as it stands, as a path of Windows, and with accents as macOS and as others write them."""
-    names = (name, *_names_on_disk(name))
+    """A name as it stands, as a path of Windows, with accents as macOS and as others write them, and decoded."""
+    names = (name, *_names_on_disk(name), *map(unquote, _names_on_disk(name)))
     written = (*names, *(each.replace("\\", "/") for each in names))
     forms = (unicodedata.normalize(form, each) for form in ("NFC", "NFD") for each in written)
     return dict.fromkeys((*written, *forms))
 
 
 def _names_on_disk(name: str) -> tuple[str, ...]:
-    """The name, or what the file of an address of Label Studio may be called; uploads get eight digits before it."""
+    """The name, without file:// before it, or what the file of an address of Label Studio may be called.
+
+    Uploads get eight digits before their names.
+    """
+    if name.startswith("file://"):
+        return (name.removeprefix("file://"),)
     if found := _LOCAL.search(name):
         path = unquote(found["path"])
         return path, Path(path).name

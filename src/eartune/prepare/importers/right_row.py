@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from eartune.prepare.importers.columns import is_in_ms
+
 VALUES: Mapping[str, str | int | float] = {
     **{"id": "r1", "text": "a small latte", "audio": "r1.wav", "language": "en", "speaker": "s1"},
     **{"intent": "order", "scenario": "coffee", "action": "order", "entities": "size=small; drink=latte"},
     **{"semantics": "{'scenario': 'coffee', 'action': 'order', 'entities': []}"},
-    **{"start": 0.5, "end": 2.5, "duration": 2.0, "channel": 0},
+    **{"start": 0.5, "end": 2.5, "duration": 2.0, "channel": 0, "split": "train"},
 }
 _MARKED = "a [size : small] latte"
 _FRAME = {"intent": "order", "entities": [{"type": "size", "filler": "small"}]}
@@ -51,7 +53,7 @@ def right_row(path: Path, format: str, columns: Mapping[str, str], labelled: boo
     said = f"A right row of {path.name}:"
     if format == "jsonl":
         columns = {**_missing(columns, labelled), **columns}
-    values: dict[str, Any] = {theirs: VALUES[ours] for ours, theirs in columns.items()}
+    values: dict[str, Any] = {theirs: _value(ours, theirs) for ours, theirs in columns.items()}
     if columns.get("entities") is not None and columns["entities"] == columns.get("text"):
         values[columns["entities"]] = _MARKED
     if format in _FOLDERS:
@@ -63,6 +65,12 @@ def right_row(path: Path, format: str, columns: Mapping[str, str], labelled: boo
     if "entities" in columns and columns["entities"] != columns.get("text"):
         values |= {columns["entities"]: _FRAME["entities"]}
     return said, json.dumps(_ROWS.get(format, values))
+
+
+def _value(ours: str, theirs: str) -> str | int | float:
+    value = VALUES[ours]
+    is_time = ours in ("start", "end", "duration")
+    return round(value * 1000) if is_time and is_in_ms(theirs) and isinstance(value, float) else value
 
 
 def _missing(columns: Mapping[str, str], labelled: bool) -> dict[str, str]:

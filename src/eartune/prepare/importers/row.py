@@ -2,12 +2,12 @@
 
 import json
 import math
-import re
+import unicodedata
 from typing import Any, NamedTuple
 
 from eartune.files import object_of_pairs, writable
 
-_UNSEEN, _JOINERS = "\u200b\u2060\ufeff", "\u200c\u200d"  # spaces without width, and the byte order mark
+_JOINERS = "\u200c\u200d"
 
 
 class RowError(ValueError):
@@ -54,9 +54,16 @@ def bare_or_none(label: str | None) -> str | None:
     """
     if label is None:
         return None
-    joins = any(char >= "\u0590" and char not in _UNSEEN + _JOINERS for char in label)
-    ends = rf"[\s{_UNSEEN}{'' if joins else _JOINERS}]+"
-    return re.sub(rf"^{ends}|{ends}$", "", label) or None
+    if label.isascii():
+        return label.strip() or None
+    kept = _JOINERS if any(char >= "\u0590" and not is_unseen(char) for char in label) else ""
+    seen = [place for place, char in enumerate(label) if char in kept or not (char.isspace() or is_unseen(char))]
+    return label[seen[0] : seen[-1] + 1] if seen else None
+
+
+def is_unseen(char: str) -> bool:
+    """Return whether a character only says how others are written, as soft hyphens and marks of direction do."""
+    return unicodedata.category(char) == "Cf"
 
 
 def _limit(value: float) -> float:

@@ -12,7 +12,7 @@ import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from eartune.data.utterance import Recording, Utterance, label_fields
 from eartune.files import RepeatedKeyError
 from eartune.prepare.importers.entities import text_and_entities
 from eartune.prepare.importers.excerpt import Excerpt, channel_of, part_fields
-from eartune.prepare.importers.import_result import Imported, Rejected
+from eartune.prepare.importers.import_result import Imported, OfSplit, Rejected
 from eartune.prepare.importers.recording_files import RecordingFiles
 from eartune.prepare.importers.row import (
     Row,
@@ -32,6 +32,7 @@ from eartune.prepare.importers.row import (
     label_or_none,
     text_or_none,
 )
+from eartune.prepare.importers.split_column import checked_split, split_in
 
 Translation = Callable[[dict[str, Any]], Mapping[str, Any]]
 """Translates a row to the names of our manifest; raises RowError if it cannot."""
@@ -53,10 +54,14 @@ def to_utterances(
     utterances: list[Utterance] = []
     for row in rows:
         try:
-            utterances.append(ids.identified(_utterance(translate(_object(row)), files, labelled), row.place))
+            values = translate(_object(row))
+            utterances.append(ids.identified(_of_split(_utterance(values, files, labelled), values, row), row.place))
         except (RowError, RepeatedKeyError) as error:
             reason = _by_its_column(str(error), row.content, columns or {})
-            rejected.append(Rejected(row.place, json_compatible(row.content), reason))
+            split = (
+                split_in(dict.get(row.content, (columns or {}).get("split"))) if isinstance(row.content, dict) else None
+            )
+            rejected.append(Rejected(row.place, json_compatible(row.content), reason, split or ""))
     return Imported(tuple(utterances), tuple(rejected), dict(columns or {}))
 
 
@@ -64,7 +69,7 @@ def _by_its_column(reason: str, content: Any, columns: Mapping[str, str]) -> str
     """A reason that begins with one of our names, with the name of the column that the value is from."""
     ours = next((name for name in columns if reason.startswith(f'"{name}" ')), None)
     value = dict.get(content, columns[ours]) if ours and isinstance(content, dict) else None
-    if ours is None or is_blank(value) or value in ([], {}):  # then it is from another column, if from any
+    if ours is None or is_blank(value):  # then it is from another column, if from any
         return reason
     own = f'"{columns[ours]}"'
     if ours == "entities" and columns[ours] != ours:
@@ -89,6 +94,14 @@ def _utterance(values: Mapping[str, Any], files: RecordingFiles, labelled: bool)
     language = text_or_none(values.get("language"), "language") or "und"
     frame = _frame(values, entities, labelled)
     return Utterance(label_or_none(values.get("id"), "id") or "", text, language, frame, recordings)
+
+
+def _of_split(utterance: Utterance, values: Mapping[str, Any], row: Row) -> Utterance:
+    """The utterance with the split that its row names, where the rows of its file name splits."""
+    if "split" not in values:
+        return utterance
+    own = {field.name: getattr(utterance, field.name) for field in fields(utterance)}
+    return OfSplit(**own, split=checked_split(values["split"]), place=row.place)
 
 
 def _frame(values: Mapping[str, Any], entities: tuple[Entity, ...], labelled: bool) -> SemanticFrame | None:

@@ -3,22 +3,27 @@
 Rows are checked first, one by one; splits are checked when the rows that are set aside are gone.
 """
 
+import math
 import os
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from itertools import groupby
 
 from eartune.data.fillers import absent_fillers
 from eartune.data.utterance import Utterance
-from eartune.prepare.importers.excerpt import Excerpt
+from eartune.prepare.importers.excerpt import ROUNDED, Excerpt
+from eartune.prepare.importers.row import is_unseen
 from eartune.prepare.importers.whole_recordings import whole_in_several
 from eartune.prepare.split import distance_from_test, training_splits
 from eartune.prepare.validation.fault import Fault, Rule, Treatment
 from eartune.wording import counted, listed
 
 Splits = Mapping[str, Sequence[Utterance]]
+Part = tuple[float, float | None, int | str | None]
+"""The start of a part of a file, its end, or None for that of the file, and its channel, or None for all."""
 
 
 class TextFault(StrEnum):
@@ -162,24 +167,33 @@ def _repeated_recordings(split: str, utterances: Sequence[Utterance]) -> Iterato
 
 
 def _shared_recordings(splits: Splits) -> Iterator[Fault]:
-    """Recordings that are also in a split nearer to the test, where they are kept."""
-    if len({distance_from_test(split) for split in splits}) < 2:
-        return
-    nearest: dict[str, str] = {}
-    for split in sorted(splits, key=distance_from_test):
-        for file, row, place, path in _files(splits[split]):
-            kept = nearest.setdefault(file, split)
-            if distance_from_test(kept) < distance_from_test(split):
+    """Recordings whose sound is also in a split nearer to the test, where it is kept."""
+    nearer: dict[str, dict[Part, str]] = {}
+    for _, names in groupby(sorted(splits, key=distance_from_test), distance_from_test):
+        found = [(split, *one) for split in names for one in _files(splits[split])]
+        for split, file, part, row, place, path in found:
+            kept = next((where for other, where in nearer.get(file, {}).items() if _overlap(part, other)), None)
+            if kept is not None:
                 yield _fault(TextFault.SHARED_RECORDING, kept, split, path, row, place)
+        for split, file, part, *_ in found:
+            nearer.setdefault(file, {}).setdefault(part, split)
 
 
-def _files(utterances: Sequence[Utterance]) -> Iterator[tuple[str, int, int, str]]:
-    """Yield of each recording that exists its file with links resolved, row, place in the row, and path as given."""
+def _files(utterances: Sequence[Utterance]) -> Iterator[tuple[str, Part, int, int, str]]:
+    """Yield of each recording that exists its file with links resolved, part, row, place in the row, and path."""
     for row, utterance in enumerate(utterances):
         for place, recording in enumerate(utterance.recordings):
             if os.path.isfile(recording.path):
-                part = f" {recording.part}" if isinstance(recording, Excerpt) else ""
-                yield os.path.realpath(recording.path) + part, row, place, str(recording.path)
+                part = recording.part if isinstance(recording, Excerpt) else (0.0, None, None)
+                yield os.path.realpath(recording.path), part, row, place, str(recording.path)
+
+
+def _overlap(one: Part, other: Part) -> bool:
+    """Whether two parts of a file have sound in common, which parts that only meet where times are rounded have not."""
+    (start, end, channel), (other_start, other_end, other_channel) = one, other
+    last = min(each for each in (end, other_end, math.inf) if each is not None)
+    have_a_channel_in_common = channel == other_channel or channel is None or other_channel is None
+    return last - max(start, other_start) > ROUNDED and have_a_channel_in_common
 
 
 def _shared(kind: TextFault, splits: Splits, named: Callable[[Utterance], Mapping[str, str]]) -> Iterator[Fault]:
@@ -241,10 +255,11 @@ def _labels(noun: str, splits: Splits, of: Callable[[Utterance], Iterable[str]])
 
 
 def _spellings(labels: Iterable[str]) -> Iterable[list[str]]:
-    """Labels in groups that differ only in case, or in what stands between their words, in the order of the first."""
+    """Labels in groups that differ only in case, in what nobody sees, or between words, in the order of the first."""
     found: dict[str, list[str]] = {}
     for label in labels:
-        found.setdefault(re.sub(r"[\s_-]+", " ", label.casefold()), []).append(label)
+        seen = "".join(char for char in label.casefold() if not is_unseen(char))
+        found.setdefault(re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFC", seen)), []).append(label)
     return found.values()
 
 

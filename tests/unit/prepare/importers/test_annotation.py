@@ -9,6 +9,7 @@ import pytest
 
 from builders import frame, sound_file
 from eartune.prepare.importers.detect_format import read_utterances
+from eartune.prepare.importers.excerpt import Excerpt
 from eartune.prepare.importers.import_result import Imported
 
 
@@ -119,10 +120,31 @@ def test_a_comment_does_not_take_the_place_of_the_words(tmp_path: Path) -> None:
 
 def test_parts_of_recordings_and_two_intents_are_set_aside(tmp_path: Path) -> None:
     part = {"from_name": "labels", "type": "labels", "value": {"start": 0.5, "end": 1.5, "labels": ["Speech"]}}
-    several = task([choice("intent", "a"), choice("mood", "b")])
+    several = task([choice("one", "a"), choice("mood", "b")])
     reasons = [row.reason for row in read(tmp_path, task([part]), several).rejected]
     assert reasons[0].startswith("labels parts of its recording")
     assert reasons[1].startswith("has several values for intent")
+
+
+def test_where_choices_are_called_intent_others_are_none(tmp_path: Path) -> None:
+    """Beside an intent, the quality of the recording set the row aside, and without one it was the intent."""
+    rows = [task([choice("quality", "good"), *more], text="hi") for more in ([choice("intent", "greet")], [])]
+    imported = read(tmp_path, rows[0], rows[1] | {"id": 8})
+    assert [row.frame for row in imported.utterances] == [frame("greet")]
+    assert [row.reason for row in imported.rejected] == ['needs an "intent", or "scenario" and "action"']
+    assert imported.notes == ("the choices quality is not read, as others are called intent",)
+    (alone,) = read(tmp_path, rows[1]).utterances
+    assert alone.frame == frame("good")
+
+
+def test_of_several_texts_it_is_said_which_text_area_has_them(tmp_path: Path) -> None:
+    lines = {**TRANSCRIPT, "value": {"text": ["a small", "latte"]}}
+    twice = [TRANSCRIPT, {**TRANSCRIPT, "from_name": "text"}]
+    rows = [task([choice("intent", "x"), *areas]) for areas in ([lines], twice)]
+    assert [row.reason for row in read(tmp_path, *rows).rejected] == [
+        "has 2 texts in its text area transcription; write the words as one",
+        "has several text areas with words, text among them; leave those in one of them",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -154,6 +176,14 @@ def test_a_transcript_of_doccano_is_the_words_of_a_recording(tmp_path: Path) -> 
     row = {"id": 3, "filename": "a.wav", "label": ["a small latte"]}
     (found,) = read(tmp_path, row, labelled=False).utterances
     assert (found.text, found.frame, found.recordings[0].path.name) == ("a small latte", None, "a.wav")
+
+
+def test_a_row_of_doccano_may_name_a_part_of_its_recording(tmp_path: Path) -> None:
+    """The whole file was taken."""
+    row = {"id": 3, "filename": "a.wav", "start": 1.0, "end": 2.0, "channel": 1, "label": ["a small latte"]}
+    (found,) = read(tmp_path, row, labelled=False).utterances
+    (recording,) = found.recordings
+    assert isinstance(recording, Excerpt) and recording.part == (1.0, 2.0, 1)
 
 
 def test_what_doccano_labelled_twice_or_not_at_all_is_set_aside(tmp_path: Path) -> None:
@@ -208,6 +238,29 @@ def test_several_choices_in_a_table_are_several_values(tmp_path: Path) -> None:
     ):
         assert [row.frame for row in imported.utterances] == [frame("order")] * 2
         assert imported.rejected[0].reason.startswith("has several values for intent; ")
+
+
+@pytest.mark.parametrize(
+    ("intent", "label"),
+    [
+        (["greet"], "greet"),
+        ("['greet']", "greet"),
+        ('["greet"]', "greet"),
+        ("[greet]", "[greet]"),
+        (["greet", "bye"], None),
+        ("['greet', 'bye']", None),
+        ("['greet' 'bye']", None),
+    ],
+)
+def test_a_list_of_one_intent_is_that_intent(tmp_path: Path, intent: Any, label: str | None) -> None:
+    """In a cell it was a label with brackets and all, and in JSON it was refused."""
+    row = {"text": "hi", "intent": intent}
+    with (tmp_path / "rows.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([row.keys(), row.values()])
+    for imported in (read(tmp_path, row), read_utterances(tmp_path / "rows.csv")):
+        assert [found.frame for found in imported.utterances] == ([frame(label)] if label else [])
+        assert label or imported.rejected[0].reason.startswith("has several values for intent; ")
+    assert read(tmp_path, row | {"intent": []}).rejected[0].reason.startswith('needs an "intent"')
 
 
 def test_of_prodigy_spans_are_entities_and_only_what_is_accepted_is_read(tmp_path: Path) -> None:

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eartune.data.frame import Entity
+from eartune.data.frame import Entity, SemanticFrame
 from eartune.errors import InputError
 from eartune.files import json_line, write_lines
 from eartune.prepare.importers.detect_format import FileFormat, read_utterances
+from eartune.prepare.importers.excerpt import Excerpt
 from eartune.prepare.importers.import_result import Imported
 
 ROW = {"text": "go", "intent": "drive"}
@@ -223,6 +224,24 @@ def test_what_is_no_file_is_named(tmp_path: Path) -> None:
         read_utterances(tmp_path / "nothing.csv")
     with pytest.raises(InputError, match=r"is a folder without wav\.scp, .*; name the file in it"):
         read_utterances(tmp_path)
+
+
+def test_an_object_called_recording_is_one_of_lhotse_only_with_its_sources(tmp_path: Path) -> None:
+    """Rows of tables were set aside, as they had no supervisions."""
+    write_lines(tmp_path / "a.jsonl", [{"text": "hi", "intent": "x", "recording": {"path": "a.wav"}}])
+    (row,) = read_utterances(tmp_path / "a.jsonl").utterances
+    assert row.text == "hi" and row.recordings[0].path == tmp_path / "a.wav"
+
+
+def test_a_manifest_of_nemo_may_be_unlabelled_and_its_columns_may_be_named(tmp_path: Path) -> None:
+    """Both were refused."""
+    row = {"audio_filepath": "a.wav", "offset": 1.0, "duration": 2.0, "text": "hi", "class": "greet"}
+    write_lines(tmp_path / "a.json", [row])
+    (unlabelled,) = read_utterances(tmp_path / "a.json", labelled=False).utterances
+    (mapped,) = read_utterances(tmp_path / "a.json", columns={"intent": "class"}).utterances
+    assert (unlabelled.text, unlabelled.frame, mapped.frame) == ("hi", None, SemanticFrame("greet"))
+    for (recording,) in (unlabelled.recordings, mapped.recordings):
+        assert isinstance(recording, Excerpt) and recording.part == (1.0, 3.0, None)
 
 
 def test_what_is_told_and_cannot_be_is_named(tmp_path: Path) -> None:

@@ -152,6 +152,47 @@ def test_slurp_as_speechbrain_prepares_it(tmp_path: Path) -> None:
     assert imported.rejected[0].reason.startswith("semantics must be JSON, or a Python literal")
 
 
+@pytest.mark.parametrize(
+    ("table", "recording"),
+    [
+        *((name, "train/a.wav") for name in ("train.csv", "labels.tsv", "train/labels.jsonl", "deep/er/x.csv.gz")),
+        *((name, "greet/a.wav") for name in ("train.json", "rows.parquet")),
+        ("calls.csv", "a.wav"),
+    ],
+)
+def test_a_folder_with_tables_is_not_read_as_recordings_alone(tmp_path: Path, table: str, recording: str) -> None:
+    """The folders' names were the intents, the words were lost, and nobody was told of the table."""
+    recordings(tmp_path, recording)
+    (tmp_path / table).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / table).touch()
+    for labelled in (True, False):
+        with pytest.raises(InputError, match=f"has {table}, which may list its recordings; name what is to be read"):
+            inputs_in(tmp_path, labelled)
+
+
+def test_of_many_tables_in_a_folder_the_first_are_named(tmp_path: Path) -> None:
+    recordings(tmp_path, "greet/a.wav")
+    for number in range(5):
+        (tmp_path / f"{number}.csv").touch()
+    with pytest.raises(InputError, match=r"has 0\.csv, 1\.csv and 3 more tables, which"):
+        inputs_in(tmp_path)
+
+
+def test_what_prepare_wrote_into_a_folder_and_what_is_hidden_are_no_tables_of_it(tmp_path: Path) -> None:
+    calls = recordings(tmp_path / "calls", "greet/a.wav")
+    for name in (".cache/x.csv", "out/profile.md", "out/quarantine.jsonl", "out/train.jsonl", "out/tune/x.json"):
+        (calls / name).parent.mkdir(parents=True, exist_ok=True)
+        (calls / name).touch()
+    assert inputs_in(calls) == inputs_in(calls, labelled=False) == [("all", calls)]
+
+
+def test_the_name_of_a_split_is_no_label(tmp_path: Path) -> None:
+    """Recordings in train and test had the intents train and test."""
+    recordings(tmp_path, "greet/a.wav", "test-drive/a.wav", "Train/a.wav", "test/b.wav")
+    with pytest.raises(InputError, match="its recordings lie in Train and test, whose names are splits and no labels;"):
+        read_utterances(tmp_path)
+
+
 def test_a_folder_of_something_else_is_named(tmp_path: Path) -> None:
     (tmp_path / "x").mkdir()
     (tmp_path / "wavs").mkdir()

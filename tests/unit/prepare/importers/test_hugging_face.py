@@ -71,6 +71,33 @@ def test_so_it_is_in_a_parquet_file_of_the_hub(tmp_path: Path) -> None:
     assert [row.frame for row in imported.utterances] == [frame("order", "size:small"), frame("cancel")]
 
 
+LABEL = {"names": ["size", "drink"], "_type": "ClassLabel"}
+SPAN = {"start": {"_type": "Value"}, "end": {"_type": "Value"}, "label": LABEL}
+
+
+@pytest.mark.parametrize(
+    ("feature", "spans"),
+    [
+        ([SPAN], [{"start": 2, "end": 7, "label": 0}, {"start": 8, "end": 13, "label": 1}]),
+        ({"feature": SPAN, "_type": "List"}, [{"start": 2, "end": 7, "label": 0}, {"start": 8, "end": 13, "label": 1}]),
+        ({"feature": SPAN, "_type": "Sequence"}, {"start": [2, 8], "end": [7, 13], "label": [0, 1]}),
+        (
+            SPAN | {"label": {"feature": LABEL, "_type": "Sequence"}},
+            {"start": [2, 8], "end": [7, 13], "label": [0, 1]},
+        ),
+    ],
+)
+def test_labels_within_lists_and_objects_have_their_names(tmp_path: Path, feature: Any, spans: Any) -> None:
+    """The types of entities were 0 and 1."""
+    from pyarrow import parquet
+
+    metadata = {"huggingface": json.dumps({"info": {"features": {"entities": feature}}})}
+    content = pyarrow.Table.from_pylist([{"text": "a small latte", "intent": "order", "entities": spans}])
+    parquet.write_table(content.replace_schema_metadata(metadata), tmp_path / "train.parquet")
+    imported = read_utterances(tmp_path / "train.parquet")
+    assert [row.frame for row in imported.utterances] == [frame("order", "size:small", "drink:latte")]
+
+
 def test_a_dataset_of_several_splits_is_its_splits(tmp_path: Path) -> None:
     for split in ("train", "validation"):
         saved(tmp_path / "calls" / split, rows(tmp_path))

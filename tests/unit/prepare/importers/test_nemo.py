@@ -104,3 +104,19 @@ def test_where_rows_have_offsets_each_is_a_part_of_its_file(
     (found,) = read(tmp_path, intent="wake", offset=offset, duration=duration).utterances
     (recording,) = found.recordings
     assert isinstance(recording, Excerpt) and recording.part == part
+
+
+@pytest.mark.parametrize(
+    ("times", "part"),
+    [
+        ({"start": 1.0, "end": 2.0, "duration": 1.0}, (1.0, 2.0, None)),
+        ({"start_ms": 1000, "end_ms": 2000, "duration": 1.0}, (1.0, 2.0, None)),
+        ({"start": 1.0, "duration": 1.5, "channel": "right"}, (1.0, 2.5, 1)),
+        ({"offset": 0.5, "duration": 1.5, "channel": "right"}, (0.5, 2.0, 1)),
+    ],
+)
+def test_the_times_of_a_row_are_read_as_in_a_table(tmp_path: Path, times: dict[str, Any], part: Any) -> None:
+    """Of a row with a start and an end the whole file was taken."""
+    (found,) = read(tmp_path, intent="wake", **times).utterances
+    (recording,) = found.recordings
+    assert isinstance(recording, Excerpt) and recording.part == part

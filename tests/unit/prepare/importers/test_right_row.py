@@ -8,6 +8,7 @@ import pytest
 from builders import frame, sound_file
 from eartune.prepare.importers.columns import NAMES
 from eartune.prepare.importers.detect_format import read_utterances
+from eartune.prepare.importers.excerpt import Excerpt
 from eartune.prepare.importers.right_row import VALUES
 
 
@@ -24,6 +25,7 @@ def right_row_of(path: Path, content: str) -> list[str]:
         ("text,scenario,action", "x,,"),
         ("uid,annot_utt,intent", "1,x,"),
         ("ID,wav,semantics,transcript", "1,a.wav,,x"),
+        ("file,start_ms,end_ms,intent", "a.wav,9,1,x"),
         ("file,start,end,channel,speaker,lang,intent", "a.wav,9,1,0,s,en,x"),
     ],
 )
@@ -35,6 +37,9 @@ def test_in_a_table_it_has_the_columns_of_the_table_and_is_read(tmp_path: Path, 
     (tmp_path / "right.csv").write_text("\n".join(lines))
     imported = read_utterances(tmp_path / "right.csv")
     assert len(imported.utterances) == 1 and not imported.right_row
+    if "start" in header:
+        (recording,) = imported.utterances[0].recordings
+        assert isinstance(recording, Excerpt) and recording.part[:2] == (0.5, 2.5)
     if "slots" in header:
         assert imported.utterances[0].frame == frame("order", "size:small", "drink:latte")
 

@@ -235,7 +235,15 @@ def test_scenario_and_action_make_the_intent_and_an_intent_alone_stays_one(tmp_p
         ({"type": "latte", "text": "small", "size": "big"}, ["type:latte", "text:small", "size:big"]),
         ({"type": "latte", "value": "2", "start": "9"}, ["type:latte", "value:2", "start:9"]),
         ({"type": "size", "value": "small", "start": 2, "end": 7, "score": 0.9}, ["size:small"]),
-        ({"entity": "size", "value": "small", "role": "to"}, ["size:small"]),
+        ({"entity": "size", "value": "small", "role": "to"}, ["size.to:small"]),
+        ([{"entity": "size", "value": "small", "role": "to", "start": 2, "end": 7}], ["size.to:small"]),
+        ([{"entity": "size", "role": "to", "start": 2, "end": 7}], ["size.to:small"]),
+        ([{"entity": "size", "slot_name": "of_cup", "text": "small"}], ["of_cup:small"]),
+        ([{"entity": "size", "slot_name": None, "text": "small"}], ["size:small"]),
+        ([{"name": "of_cup", "type": "size", "value": "small"}], ["of_cup:small"]),
+        ([{"name": "Small", "type": "size", "value": "small"}], ["size:small"]),
+        ({"start": [2, 8], "end": [7, 13], "label": ["size", "drink"]}, ["size:small", "drink:latte"]),
+        ({"start": [], "end": [], "label": []}, []),
         ([{"date": float("nan"), "size": "small"}], ["size:small"]),
         ([{"start": 2, "end": 7, "text": "small", "labels": ["size", "word"]}], ["size:small", "word:small"]),
         ({"label": ["size", "drink"], "text": ["small", "latte"]}, ["size:small", "drink:latte"]),
@@ -289,7 +297,14 @@ def test_spans_that_are_called_label_are_entities(tmp_path: Path, name: str) -> 
 
 @pytest.mark.parametrize(
     ("value", "place", "filler"),
-    [("Robert", (3, 6), "bob"), ("BOB", (0, 2), "BOB"), ("Robert", (3, 60), "Robert"), ("Robert", (6, 3), "Robert")],
+    [
+        ("Robert", (3, 6), "bob"),
+        ("BOB", (0, 2), "hi"),
+        ("BOB", (3, 6), "BOB"),
+        ("bob", (1, 2), "bob"),
+        ("Robert", (3, 60), "Robert"),
+        ("Robert", (6, 3), "Robert"),
+    ],
 )
 def test_of_a_synonym_the_words_of_the_text_are_taken(
     tmp_path: Path, value: str, place: tuple[int, int], filler: str
@@ -299,11 +314,58 @@ def test_of_a_synonym_the_words_of_the_text_are_taken(
     assert found.frame == frame("greet", f"name:{filler}")
 
 
+@pytest.mark.parametrize(
+    ("text", "entity", "filler"),
+    [
+        ("switch off the second lamp on floor 2", {"start": 15, "end": 21, "value": "2"}, "second"),
+        ("two flights", {"start": 0, "end": 3, "value": 2}, "two"),
+        ("two flights", {"start": 0, "end": 3, "value": None}, "two"),
+        ("fly to NYC", {"value": "new york", "text": "nyc"}, "nyc"),
+        ("fly to new york", {"value": "new york", "text": "nyc"}, "new york"),
+        ("fly to new york", {"value": "paris", "text": "nyc"}, "paris"),
+        ("set it for 5pm", {"start": 11, "end": 12, "value": 5}, "5"),
+        ("明日の天気", {"start": 3, "end": 5}, "天気"),
+    ],
+)
+def test_the_words_that_are_marked_are_the_filler_and_not_their_value(
+    tmp_path: Path, text: str, entity: dict[str, Any], filler: str
+) -> None:
+    row = {"text": text, "intent": "x", "entities": [{"type": "y", **entity}]}
+    assert only(jsonl(tmp_path, row)).frame == frame("x", f"y:{filler}")
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end", "words"),
+    [
+        ("fly to rome", 7, 10, "rom"),
+        ("лети в рим", 7, 9, "ри"),
+        ("table for 12", 10, 11, "1"),
+        ("to malmö now", 3, 7, "malm"),
+    ],
+)
+@pytest.mark.parametrize("value", [{}, {"value": "elsewhere"}])
+def test_an_end_at_the_last_letter_is_found_in_every_script_with_spaces(
+    tmp_path: Path, text: str, start: int, end: int, words: str, value: dict[str, Any]
+) -> None:
+    """Only ASCII letters were looked at: the last letter of a word in Cyrillic was lost."""
+    row = {"text": text, "intent": "x", "entities": [{"type": "y", "start": start, "end": end, **value}]}
+    assert reasons(jsonl(tmp_path, row)) == [
+        f"has an entity from {start} to {end}, {words!r}, which cuts a word; end is the place behind it"
+    ]
+
+
+def test_lists_of_different_lengths_are_a_fault(tmp_path: Path) -> None:
+    row = COFFEE | {"entities": {"start": [2, 8], "end": [7], "label": ["size"]}}
+    assert reasons(jsonl(tmp_path, row)) == ['"entities" has lists of different lengths for start, end, label']
+
+
 def test_blanks_around_a_label_are_no_part_of_it(tmp_path: Path) -> None:
     row = {"text": "pay 40", "intent": " pay ", "slots": [{"type": " amount ", "filler": " 40 "}]}
     assert only(jsonl(tmp_path, row)).frame == frame("pay", "amount:40")
     unseen = {"text": "pay 40", "intent": "pay\u200b", "slots": {"\ufeffamount\u200d": "40\u2060"}}
     assert only(jsonl(tmp_path, unseen)).frame == frame("pay", "amount:40")  # two labels looked alike
+    marked = {"text": "pay 40", "intent": "\u200epay\u200f \u00ad", "slots": {"\u202aamount\u202c": "40"}}
+    assert only(jsonl(tmp_path, marked)).frame == frame("pay", "amount:40")
     joined = {"text": "go", "intent": "\u0915\u094d\u200d"}  # where letters join, a joiner changes how one looks
     assert only(jsonl(tmp_path, joined)).frame == frame(joined["intent"])
     assert reasons(jsonl(tmp_path, {"text": "go", "intent": "\u200b"})) == [
@@ -382,6 +444,37 @@ def test_text_with_marks_gives_words_and_entities_where_its_column_is_both(tmp_p
     assert annotated.columns == {"text": "annot_utt", "intent": "intent", "entities": "annot_utt"}
 
 
+@pytest.mark.parametrize("name", ["labels", "annotations", "ner"])
+@pytest.mark.parametrize(
+    "spans", [[{"start": 2, "end": 7, "label": "size"}], '[{"start": 2, "end": 7, "label": "size"}]']
+)
+def test_a_column_of_places_in_the_text_is_pointed_out(tmp_path: Path, name: str, spans: Any) -> None:
+    """Of entities that were called labels nothing was said."""
+    row = COFFEE | {name: spans}
+    assert jsonl(tmp_path, row).notes == (
+        f"the column {name} has places in a text and is not read; for entities add --map entities={name}",
+    )
+    told = jsonl(tmp_path, row, entities=name)
+    assert told.notes == () and only(told).frame == frame("order", "size:small")
+    assert jsonl(tmp_path, row | {"entities": []}).notes == ()
+    assert jsonl(tmp_path, COFFEE | {name: [{"label": "size"}, "x"]}, COFFEE | {name: "[{"}).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("mark", "remedy"),
+    [
+        *((mark, "if it marks an entity, write the words") for mark in ("[rome](city)", "<city>rome</city>")),
+        *((mark, "if it is HTML, decode it first") for mark in ("&#39;", "&amp;")),
+    ],
+)
+def test_marks_in_a_text_are_pointed_out(tmp_path: Path, mark: str, remedy: str) -> None:
+    """They were learned as words, and nobody was told."""
+    (said,) = jsonl(tmp_path, {"text": f"fly to {mark} now", "intent": "fly"}).notes
+    assert said.startswith(f"the column text has {mark} in it and is read as plain text; {remedy}")
+    harmless = "AT&T <b> a < b > c [see](https://a.b) f(x) & more; <i>"
+    assert jsonl(tmp_path, {"text": harmless, "intent": "fly"}).notes == ()
+
+
 def test_a_column_of_files_that_exist_is_not_passed_over_in_silence(tmp_path: Path) -> None:
     """file_name and wav_filename were not known: rows were kept without their recordings."""
     (tmp_path / "clips").mkdir()
@@ -394,10 +487,27 @@ def test_a_column_of_files_that_exist_is_not_passed_over_in_silence(tmp_path: Pa
     assert table(tmp_path, "tape,text,intent\nb,go,drive\n", audio="tape").notes == ()
 
 
+def test_recordings_that_are_called_by_their_ids_are_pointed_out_and_keep_them(tmp_path: Path) -> None:
+    """The rows became text alone, and nobody was told of the recordings."""
+    (tmp_path / "wavs").mkdir()
+    (tmp_path / "wavs" / "u1.wav").touch()
+    content = "utt_id,text,intent\nu1,turn on,on\n"
+    assert table(tmp_path, content).notes == (
+        "the column utt_id names files that exist and is read as ids alone; "
+        "for recordings add --map audio=utt_id, which keeps the ids",
+    )
+    told = table(tmp_path, content, audio="utt_id")
+    assert (only(told).id, only(told).recordings[0].path) == ("u1", tmp_path / "wavs" / "u1.wav") and not told.notes
+    assert table(tmp_path, "utt_id,file,text,intent\nu1,b.wav,turn on,on\n").notes == ()
+    assert table(tmp_path, content, audio="utt_id", id="").columns == {
+        **{"text": "text", "audio": "utt_id", "intent": "intent"},
+    }
+
+
 def test_rows_of_two_tools_in_one_file_are_read_by_the_names_of_each(tmp_path: Path) -> None:
     """Of "slots" in one row and "entities" in another, the slots were lost."""
     rows = [{"text": "go", "intent": "fly"}, {"sentence": "stop", "label": "halt"}]
-    rows = [rows[0] | {"slots": {"city": "rome"}}, rows[1] | {"entities": [], "slots": {"city": "oslo"}}]
+    rows = [rows[0] | {"slots": {"city": "rome"}}, rows[1] | {"entities": None, "slots": {"city": "oslo"}}]
     imported = jsonl(tmp_path, *rows, {"text": "on", "sentence": "off", "intent": "x", "entities": [{"city": "bonn"}]})
     assert [(u.text, u.frame) for u in imported.utterances] == [
         ("go", frame("fly", "city:rome")),
@@ -409,12 +519,35 @@ def test_rows_of_two_tools_in_one_file_are_read_by_the_names_of_each(tmp_path: P
     assert jsonl(tmp_path, *rows[:1], entities="slots").others.get("entities") is None
 
 
-def test_a_blank_cell_is_read_by_the_next_name_as_is_said(tmp_path: Path) -> None:
-    """`intent=intent or label` was printed, but the label of a row with a blank intent was not read."""
-    csv = table(tmp_path, "text,intent,label\ngo,,drive\nstop,halt,x\n")
-    lines = jsonl(tmp_path, {"text": "go", "intent": " ", "label": "drive"}, {"text": "stop", "intent": "halt"})
-    assert [row.frame for row in csv.utterances] == [row.frame for row in lines.utterances]
-    assert [row.frame for row in csv.utterances] == [frame("drive"), frame("halt")]
+def test_a_column_is_read_where_another_is_blank_if_no_row_fills_both(tmp_path: Path) -> None:
+    """A blank intent was filled from a column `label` that said something else in other rows."""
+    either = table(tmp_path, "text,intent,label\ngo,,drive\nstop,halt,\n")
+    assert [row.frame for row in either.utterances] == [frame("drive"), frame("halt")]
+    assert either.others == {"intent": ["label"]} and either.ignored == ()
+    both = table(tmp_path, "text,intent,slots,label,tags\ngo,drive,x=go,ok,home\nstop,halt,,bad,home\nso,,,bad,\n")
+    assert [row.frame for row in both.utterances] == [frame("drive", "x:go"), frame("halt")]
+    assert both.rejected[0].reason.startswith('needs an "intent"')
+    assert both.others == {} and both.ignored == ("label", "tags")
+
+
+def test_so_it_is_in_parquet(tmp_path: Path) -> None:
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    columns = {"text": ["go", "stop"], "intent": ["drive", None], "label": ["ok", "bad"]}
+    parquet.write_table(arrow.table(columns), tmp_path / "rows.parquet")
+    imported = read_utterances(tmp_path / "rows.parquet")
+    assert [row.frame for row in imported.utterances] == [frame("drive")] and len(imported.rejected) == 1
+    parquet.write_table(arrow.table(columns | {"label": [None, "halt"]}), tmp_path / "rows.parquet")
+    imported = read_utterances(tmp_path / "rows.parquet")
+    assert [row.frame for row in imported.utterances] == [frame("drive"), frame("halt")]
+
+
+@pytest.mark.parametrize("entities", [[], {}, ""])
+def test_no_entities_are_an_answer_that_no_other_key_fills(tmp_path: Path, entities: Any) -> None:
+    """Predictions that somebody had rejected became entities, and topics set good rows aside."""
+    row = COFFEE | {"entities": entities}
+    spans = [{"start": 2, "end": 7, "label": "rejected"}]
+    assert only(jsonl(tmp_path, row | {"spans": spans, "tags": ["smalltalk"]})).entities == ()
+    assert reasons(jsonl(tmp_path, COFFEE | {"intent": " ", "label": "drive"}))[0].startswith('needs an "intent"')
 
 
 @pytest.mark.parametrize("given", [12345678901234567890, -5, 7.5, 10**60])
@@ -451,7 +584,7 @@ def test_the_text_of_massive_is_taken_from_its_own_column(tmp_path: Path) -> Non
         ({"language": ["en"]}, '"language" must be text, not list'),
         ({"id": True}, '"id" must be text, not bool'),
         ({"id": {}}, '"id" must be text, not dict'),
-        ({"recordings": "a.wav"}, '"recordings" must be a list of {"file": ...}'),
+        ({"recordings": 5}, '"recordings" must be text, not int'),
         ({"recordings": ["a.wav"]}, 'each of "recordings" needs a "file", as text'),
         ({"recordings": [{"file": " "}]}, 'each of "recordings" needs a "file", as text'),
         *(
@@ -591,6 +724,31 @@ def test_recordings_may_be_anywhere_by_their_full_names(tmp_path: Path) -> None:
 def test_a_recording_that_is_nowhere_is_left_to_be_counted_as_missing(tmp_path: Path, name: str) -> None:
     (tmp_path / "clips").mkdir()
     assert only(table(tmp_path, f"file,intent\n{name},order\n")).recordings[0].path == tmp_path / name
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("file://{folder}/a.wav", "a.wav"),
+        ("file://{folder}/a%20b.wav", "a b.wav"),
+        ("wavs/c%20d.wav", "wavs/c d.wav"),
+        ("c%20d", "wavs/c d.wav"),
+        ("e%20f.wav", "e%20f.wav"),
+        ("file:///no/no.wav", "/no/no.wav"),
+    ],
+)
+def test_addresses_of_files_and_encoded_names_are_found(tmp_path: Path, name: str, file: str) -> None:
+    """They were refused as URLs, or missing."""
+    (tmp_path / "wavs").mkdir()
+    for each in ("a.wav", "a b.wav", "wavs/c d.wav", "e f.wav", "e%20f.wav"):
+        (tmp_path / each).touch()
+    named = name.format(folder=tmp_path)
+    (recording,) = only(table(tmp_path, f"file,intent\n{named},order\n")).recordings
+    assert recording.path == tmp_path / file
+    if not file.startswith("/"):
+        assert (
+            table(tmp_path, f"tape,text,intent\n{named},go,drive\n").notes[0].startswith("the column tape names files")
+        )
 
 
 def test_a_name_that_fits_two_recordings_is_none(tmp_path: Path) -> None:
@@ -754,6 +912,39 @@ def test_an_empty_list_of_recordings_does_not_hide_the_column_of_audio(tmp_path:
 
 
 @pytest.mark.parametrize(
+    ("item", "part"),
+    [
+        ({"offset": 0.5, "duration": 0.5}, (0.5, 1.0, None)),
+        ({"start_ms": 500, "end_ms": 1000, "channel": "right"}, (0.5, 1.0, 1)),
+        ({"channel": 1}, (0.0, None, 1)),
+    ],
+)
+def test_each_of_several_recordings_may_be_a_part(tmp_path: Path, item: dict[str, Any], part: Any) -> None:
+    """The whole file was taken."""
+    listed = [{"file": "a.wav", "seconds": 2.0, "speaker_id": "bob"} | item, {"path": "b.wav", "duration": 2.0}]
+    first, second = only(jsonl(tmp_path, COFFEE | {"speaker": "ann", "recordings": listed})).recordings
+    assert isinstance(first, Excerpt) and (first.part, first.seconds, first.speaker) == (part, 2.0, "bob")
+    assert type(second) is Recording and (second.path, second.speaker) == (tmp_path / "b.wav", "ann")
+
+
+@pytest.mark.parametrize("key", ["start", "end_ms", "offset", "channel"])
+def test_a_part_beside_several_recordings_is_a_part_of_none(tmp_path: Path, key: str) -> None:
+    row = COFFEE | {"recordings": [{"file": "a.wav"}], key: 1}
+    assert reasons(jsonl(tmp_path, row)) == [
+        f'has "{key}" beside "recordings"; write it into each of these, or rename it if it is no part of them'
+    ]
+
+
+def test_a_column_called_recordings_may_name_one_in_each_row(tmp_path: Path) -> None:
+    """Each row was set aside, even with --map audio=recordings."""
+    for columns in ({}, {"audio": "recordings"}):
+        imported = table(tmp_path, "recordings,text,intent\na.wav,hi,g\n", **columns)
+        assert only(imported).recordings[0].path == tmp_path / "a.wav"
+        assert imported.columns["audio"] == "recordings"
+    assert table(tmp_path, "recordings,audio,intent\na.wav,b.wav,g\n", audio="audio").ignored == ("recordings",)
+
+
+@pytest.mark.parametrize(
     ("row", "part"),
     [
         ({"offset": 0.0, "duration": 2.0}, (0.0, 2.0, None)),
@@ -818,6 +1009,16 @@ def test_a_column_that_was_named_says_itself_whether_it_has_milliseconds(
     imported = table(tmp_path, f"audio,intent,{name},end\na.wav,order,5,60\n", start=name)
     (recording,) = only(imported).recordings
     assert isinstance(recording, Excerpt) and recording.part == (start, 60.0, None)
+
+
+@pytest.mark.parametrize(
+    ("heading", "cell"), [("Begin Time - hh:mm:ss.ms", "00:00:01.500"), ("Begin - ss.ms", "1.5"), ("t0_ms", "0:01.5")]
+)
+def test_times_in_hours_and_minutes_are_no_milliseconds(tmp_path: Path, heading: str, cell: str) -> None:
+    """ELAN's times were divided by 1,000."""
+    imported = table(tmp_path, f"audio,intent,{heading},end\na.wav,order,{cell},60\n", start=heading)
+    (recording,) = only(imported).recordings
+    assert isinstance(recording, Excerpt) and recording.part == (1.5, 60.0, None)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -179,6 +180,37 @@ def test_a_recording_of_the_test_is_taken_from_training_under_whatever_name(tmp_
     assert found[1].message == "is also in test, which must not be trained on"
 
 
+@pytest.mark.parametrize(
+    ("test", "train", "is_shared"),
+    [
+        ((0.1, 1.9, None), (0.0, None, None), True),
+        ((0.0, None, None), (0.1, 1.9, None), True),
+        ((0.1, 1.4, None), (0.0, 1.5, None), True),
+        ((0.0, None, 0), (0.0, None, None), True),
+        ((0.0, 2.0, 0), (1.0, None, 0), True),
+        ((0.0, None, 0), (0.0, None, 1), False),
+        ((0.0, 1.0, None), (1.0, 2.0, None), False),
+        ((0.0, 1.01, None), (1.0, 2.0, None), False),
+        ((1.0, None, None), (0.0, 1.0, None), False),
+    ],
+)
+def test_sound_of_the_test_is_not_trained_on_however_it_is_cut(
+    tmp_path: Path, test: Any, train: Any, is_shared: bool
+) -> None:
+    """Only the very same part was found, so that the sound of the test was trained on."""
+    (tmp_path / "a.wav").touch()
+
+    def row(part: Any) -> Utterance:
+        start, end, channel = part
+        whole = part == (0.0, None, None)
+        path = tmp_path / "a.wav"
+        cut = Recording(path, 2.0) if whole else Excerpt(path, 2.0, start=start, end=end, channel=channel)
+        return replace(utterance(), recordings=(cut,))
+
+    found = [(f.split, f.kind) for f in check_rows({"train": [row(train)], "test": [row(test)]})]
+    assert found == ([("train", F.SHARED_RECORDING)] if is_shared else [])
+
+
 def test_a_recording_listed_twice_in_a_row_is_found_under_whatever_name(tmp_path: Path) -> None:
     near, far = (tmp_path / folder / "1.wav" for folder in ("near", "far"))
     for path in (near, far):
@@ -247,6 +279,10 @@ def test_labels_that_are_spelled_in_two_ways_are_named_together() -> None:
     labels = ["order", "Cancel", "ORDER", "pay-bill", "pay_bill", "Order", "cancel", "b1", "b-1"]
     rows = [replace(said(str(n), f"u{n}"), frame=frame(label)) for n, label in enumerate(labels)]
     found = [f for f in check_splits({"train": rows[:4], "test": rows[4:]}) if f.kind == F.TWO_SPELLINGS]
+    unseen = ["caf\u00e9", "cafe\u0301", "ca\u00adf\u00e9"]
+    rows_unseen = [replace(said(str(n), f"u{n}"), frame=frame(label)) for n, label in enumerate(unseen)]
+    (alike,) = (f for f in check_splits({"train": rows_unseen}) if f.kind == F.TWO_SPELLINGS)
+    assert alike.message.startswith("is also written cafe\u0301 and ca\u00adf\u00e9; a model")
     same = "a model learns each spelling as a label of its own"
     assert in_words(found) == [
         f"train None two-spellings: the intent order is also written ORDER and Order; {same}",
