@@ -26,7 +26,7 @@ def warnings(results: Sequence[RunResult], answers: RunAnswers | None = None) ->
     deaf = [result.name for result in results if result.listens is False]
     if deaf:
         models = f"{counted(len(deaf), 'model')} ({listed(deaf)})"
-        found.append(f"The listening check failed, so it is not shown that they understand speech: {models}.")
+        found.append(f"The listening check failed for {models}, so it is not shown that they understand speech.")
     return tuple(found)
 
 

@@ -15,7 +15,7 @@ from eartune.data.utterance import Recording, Utterance
 from eartune.inference import asr
 from eartune.inference.listening_check import ListeningCheck, check_listening
 from eartune.models.architecture import Architecture
-from eartune.models.batch import Batch
+from eartune.models.batch import Row
 from eartune.models.families.qwen2_audio import Qwen2Audio
 from eartune.models.rows import RowMaker
 from eartune.settings import Decoding, Through
@@ -98,18 +98,23 @@ def test_a_score_in_silence_alone_does_not_say_that_a_model_gets_no_audio() -> N
     assert found.sentence.startswith("IT IS NOT SHOWN TO LISTEN on these few recordings: ")
 
 
-def test_the_recordings_of_all_meanings_are_checked_in_turn(
-    examples: list[Example], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[Batch] = []
+def rows_asked_of(examples: list[Example], monkeypatch: pytest.MonkeyPatch) -> tuple[Qwen2Audio, list[Row]]:
+    """Check a model; return it and the first rows that it was asked, those of the recordings themselves."""
+    asked: list[list[Row]] = []
     model = tiny(Qwen2Audio)
     real = model.collate
     monkeypatch.setattr(model, "collate", lambda rows: asked.append(rows) or real(rows))
     checked(model, examples)
-    mels = [row.clip.mel for row in asked[0] if row.clip is not None]
-    first = [
-        examples[place].recording for place in (0, 1, 3)
-    ]  # a fourth would be swapped with the first of its meaning
+    return model, asked[0]
+
+
+def test_the_recordings_of_all_meanings_are_checked_in_turn(
+    examples: list[Example], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fourth of four would be swapped with the first, which has the same meaning."""
+    model, rows = rows_asked_of(examples, monkeypatch)
+    mels = [row.clip.mel for row in rows if row.clip is not None]
+    first = [examples[place].recording for place in (0, 1, 3)]
     expected = [model.features(load_audio(recording.path, False)).mel for recording in first if recording]
     assert len(mels) == 3 and all(torch.equal(one, other) for one, other in zip(mels, expected, strict=True))
 
@@ -118,12 +123,8 @@ def test_of_two_meanings_several_recordings_are_checked_in_turn(
     examples: list[Example], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Their order is on, on, off, off, and neighbours would be swapped within one meaning. Of 20, 16 are checked."""
-    asked: list[Batch] = []
-    model = tiny(Qwen2Audio)
-    real = model.collate
-    monkeypatch.setattr(model, "collate", lambda rows: asked.append(rows) or real(rows))
     meanings = (FRAMES[0], FRAMES[0], FRAMES[1], FRAMES[1])
     two = [replace(e, utterance=replace(e.utterance, frame=m)) for e, m in zip(examples, meanings, strict=True)]
-    checked(model, two * 5)
-    on, off = (row.answer for row in asked[0][:2])
-    assert on != off and [row.answer for row in asked[0]] == [on, off] * 8
+    _, rows = rows_asked_of(two * 5, monkeypatch)
+    on, off = (row.answer for row in rows[:2])
+    assert on != off and [row.answer for row in rows] == [on, off] * 8

@@ -143,7 +143,8 @@ def test_no_finished_cell_is_no_answer(coffee):
 def test_failed_and_deaf_cells_are_named(coffee):
     assert warnings(coffee) == (
         "Failed, so not in any score: 1 of 9 models (curriculum-100pct-seed0).",
-        "The listening check failed, so it is not shown that they understand speech: 1 model (curriculum-20pct-seed0).",
+        "The listening check failed for 1 model (curriculum-20pct-seed0), so it is not shown that they understand "
+        "speech.",
     )
     assert warnings(coffee[:5]) == ()
 

@@ -38,8 +38,10 @@ def with_split(
     others = {ours: theirs for ours, theirs in columns.items() if ours != "split"}
     order = [plain(known) for known in NAMES["split"]]
     names = [name for name in header if plain(name) in order and name not in others.values()]
+    if not names:  # most tables have none, and their rows may hold recordings, which take long to read
+        return others, []
     values: dict[str, dict[str, Any]] = {name: {} for name in sorted(names, key=lambda name: order.index(plain(name)))}
-    for content in (row.content for row in rows if names and isinstance(row.content, dict)):
+    for content in (row.content for row in rows if isinstance(row.content, dict)):
         for name, found in values.items():
             cell = dict.get(content, name)
             found[str(cell)] = cell
